@@ -1,0 +1,211 @@
+import {
+  ATOMIC_OP,
+  type AtomicOp,
+  MEMORY_OP,
+  type MemoryOp,
+  type NumericOp,
+  OP,
+  SATURATING_OP,
+  type SaturatingOp,
+} from './opcodes.js'
+
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64'
+export const VALUE_TYPE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c }
+
+/** A structured instruction that is still open: what `br` names. */
+export interface Label {
+  /** Nesting depth at which the label stands, counted from the function's body. */
+  readonly depth: number
+}
+
+/**
+ * The body of one WebAssembly function, written instruction by instruction. Methods return `this`, so that a
+ * short sequence reads as one line. Branches name a `Label`, not a depth; `end()` closes the innermost one.
+ */
+export class Code {
+  #bytes = new Uint8Array(256)
+  #length = 0
+  #depth = 0
+  readonly #locals: ValueType[] = []
+  readonly #parameters: number
+
+  constructor(parameters: readonly ValueType[]) {
+    this.#parameters = parameters.length
+  }
+
+  /** A new local variable; its index counts on from the parameters. */
+  local(type: ValueType): number {
+    this.#locals.push(type)
+    return this.#parameters + this.#locals.length - 1
+  }
+
+  byte(value: number): this {
+    if (this.#length === this.#bytes.length) {
+      const larger = new Uint8Array(this.#bytes.length * 2)
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    this.#bytes[this.#length++] = value
+    return this
+  }
+
+  /** Unsigned LEB128 of a number below 2^32. */
+  u32(value: number): this {
+    let rest = value >>> 0
+    while (rest > 0x7f) {
+      this.byte((rest & 0x7f) | 0x80)
+      rest >>>= 7
+    }
+    return this.byte(rest)
+  }
+
+  /** Signed LEB128. */
+  signed(value: bigint): this {
+    let rest = value
+    for (;;) {
+      const low = Number(rest & 0x7fn)
+      rest >>= 7n
+      if ((rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0)) return this.byte(low)
+      this.byte(low | 0x80)
+    }
+  }
+
+  op(name: NumericOp): this {
+    return this.byte(OP[name])
+  }
+
+  /** Several operations in a row. */
+  ops(...names: NumericOp[]): this {
+    for (const name of names) this.op(name)
+    return this
+  }
+
+  i32(value: number): this {
+    return this.byte(0x41).signed(BigInt(value | 0))
+  }
+
+  i64(value: bigint | number): this {
+    return this.byte(0x42).signed(BigInt.asIntN(64, BigInt(value)))
+  }
+
+  f32(value: number): this {
+    return this.byte(0x43).#float(value, 4)
+  }
+
+  f64(value: number): this {
+    return this.byte(0x44).#float(value, 8)
+  }
+
+  #float(value: number, width: 4 | 8): this {
+    const view = new DataView(new ArrayBuffer(8))
+    if (width === 4) view.setFloat32(0, value, true)
+    else view.setFloat64(0, value, true)
+    for (let i = 0; i < width; i++) this.byte(view.getUint8(i))
+    return this
+  }
+
+  get(local: number): this {
+    return this.byte(0x20).u32(local)
+  }
+
+  set(local: number): this {
+    return this.byte(0x21).u32(local)
+  }
+
+  tee(local: number): this {
+    return this.byte(0x22).u32(local)
+  }
+
+  /** A load or a store; `align` is the log2 that may be assumed (0 for what may be misaligned). */
+  memory(name: MemoryOp, offset = 0, align: number = MEMORY_OP[name][1]): this {
+    return this.byte(MEMORY_OP[name][0]).u32(align).u32(offset)
+  }
+
+  atomic(name: AtomicOp, offset = 0): this {
+    const [opcode, align] = ATOMIC_OP[name]
+    return this.byte(0xfe).u32(opcode).u32(align).u32(offset)
+  }
+
+  saturating(name: SaturatingOp): this {
+    return this.byte(0xfc).u32(SATURATING_OP[name])
+  }
+
+  /** destination, value, length → . */
+  memoryFill(): this {
+    return this.byte(0xfc).u32(11).u32(0)
+  }
+
+  /** destination, source, length → . */
+  memoryCopy(): this {
+    return this.byte(0xfc).u32(10).u32(0).u32(0)
+  }
+
+  call(functionIndex: number): this {
+    return this.byte(0x10).u32(functionIndex)
+  }
+
+  block(result?: ValueType): Label {
+    return this.#open(0x02, result)
+  }
+
+  loop(result?: ValueType): Label {
+    return this.#open(0x03, result)
+  }
+
+  if(result?: ValueType): Label {
+    return this.#open(0x04, result)
+  }
+
+  else(): this {
+    return this.byte(0x05)
+  }
+
+  end(): this {
+    this.#depth--
+    return this.byte(0x0b)
+  }
+
+  br(label: Label): this {
+    return this.byte(0x0c).u32(this.#depth - label.depth)
+  }
+
+  brIf(label: Label): this {
+    return this.byte(0x0d).u32(this.#depth - label.depth)
+  }
+
+  brTable(labels: readonly Label[], otherwise: Label): this {
+    this.byte(0x0e).u32(labels.length)
+    for (const label of labels) this.u32(this.#depth - label.depth)
+    return this.u32(this.#depth - otherwise.depth)
+  }
+
+  #open(opcode: number, result: ValueType | undefined): Label {
+    this.byte(opcode).byte(result === undefined ? 0x40 : VALUE_TYPE[result])
+    this.#depth++
+    return { depth: this.#depth }
+  }
+
+  /** The function's entry in the code section: size, locals, instructions, end. */
+  finish(): Uint8Array {
+    const head = new Code([])
+    head.u32(this.#locals.length)
+    for (const type of this.#locals) head.u32(1).byte(VALUE_TYPE[type])
+    const size = new Code([]).u32(head.#length + this.#length + 1)
+    return concat([size.raw(), head.raw(), this.raw(), Uint8Array.of(0x0b)])
+  }
+
+  /** The bytes written so far. */
+  raw(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

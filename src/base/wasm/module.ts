@@ -1,0 +1,117 @@
+import { Code, concat, VALUE_TYPE, type ValueType } from './code.js'
+
+interface FunctionType {
+  readonly parameters: readonly ValueType[]
+  readonly results: readonly ValueType[]
+}
+
+/** How a module imports the machine's memory: it must say exactly what the memory is. */
+export interface MemoryImport {
+  /** WebAssembly pages of 64 KiB; the memory has a fixed size. */
+  readonly pages: number
+  readonly shared: boolean
+}
+
+/**
+ * A WebAssembly module in the making: `importMemory` and `importFunction` first, then `function` for each
+ * function, then `bytes()`. All imports come from the module named "env".
+ */
+export class WasmModule {
+  readonly #types: FunctionType[] = []
+  readonly #imports: Uint8Array[] = []
+  readonly #functions: { type: number; code: Code }[] = []
+  readonly #exports: Uint8Array[] = []
+  #importedFunctions = 0
+
+  importMemory(name: string, { pages, shared }: MemoryImport): void {
+    const code = entry('env', name).byte(0x02)
+    code
+      .byte(shared ? 0x03 : 0x01)
+      .u32(pages)
+      .u32(pages)
+    this.#imports.push(code.raw())
+  }
+
+  /** Returns the function's index, for `Code.call`. */
+  importFunction(name: string, parameters: readonly ValueType[], results: readonly ValueType[]): number {
+    if (this.#functions.length > 0) throw new Error('imports come before functions')
+    this.#imports.push(entry('env', name).byte(0x00).u32(this.#type(parameters, results)).raw())
+    return this.#importedFunctions++
+  }
+
+  /**
+   * A function whose body `build` writes. With a name it is exported. Returns its index; a function may call
+   * the ones before it, or itself.
+   */
+  function(
+    name: string | undefined,
+    parameters: readonly ValueType[],
+    results: readonly ValueType[],
+    build: (code: Code, self: number) => void,
+  ): number {
+    const index = this.#importedFunctions + this.#functions.length
+    const code = new Code(parameters)
+    this.#functions.push({ type: this.#type(parameters, results), code })
+    build(code, index)
+    if (name !== undefined)
+      this.#exports.push(
+        new Code([]).u32(name.length).raw(),
+        ascii(name),
+        new Code([]).byte(0).u32(index).raw(),
+      )
+    return index
+  }
+
+  bytes(): Uint8Array {
+    return concat([
+      Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00),
+      section(1, this.#types.length, this.#types.map(typeBytes)),
+      section(2, this.#imports.length, this.#imports),
+      section(
+        3,
+        this.#functions.length,
+        this.#functions.map(({ type }) => new Code([]).u32(type).raw()),
+      ),
+      section(7, this.#exports.length / 3, this.#exports),
+      section(
+        10,
+        this.#functions.length,
+        this.#functions.map(({ code }) => code.finish()),
+      ),
+    ])
+  }
+
+  #type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
+    const key = `${parameters}:${results}`
+    const found = this.#types.findIndex((type) => `${type.parameters}:${type.results}` === key)
+    return found >= 0 ? found : this.#types.push({ parameters, results }) - 1
+  }
+}
+
+function entry(module: string, name: string): Code {
+  const code = new Code([])
+  for (const text of [module, name]) {
+    code.u32(text.length)
+    for (const byte of ascii(text)) code.byte(byte)
+  }
+  return code
+}
+
+function typeBytes({ parameters, results }: FunctionType): Uint8Array {
+  const code = new Code([]).byte(0x60)
+  for (const list of [parameters, results]) {
+    code.u32(list.length)
+    for (const type of list) code.byte(VALUE_TYPE[type])
+  }
+  return code.raw()
+}
+
+function section(id: number, count: number, entries: readonly Uint8Array[]): Uint8Array {
+  if (count === 0) return new Uint8Array(0)
+  const content = concat([new Code([]).u32(count).raw(), ...entries])
+  return concat([new Code([]).byte(id).u32(content.length).raw(), content])
+}
+
+function ascii(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+}

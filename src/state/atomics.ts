@@ -1,0 +1,111 @@
+/**
+ * All atomic operations and all locks of the memory manager. On a plain (unshared) memory one thread runs, so
+ * locks are ordinary words there: taken and checked, but without the 10 ns of an atomic.
+ */
+import { assert } from '../base/assert.js'
+import type { Ptr } from '../base/numbers.js'
+import type { Memory } from './memory.js'
+
+/**
+ * Locks are taken in rising rank only. Two of one rank are never held, but for two spaces during fork (the
+ * child's is new and uncontended: it has the higher rank).
+ */
+export const LockRank = {
+  threads: 10,
+  spaces: 20,
+  space: 30,
+  childSpace: 31,
+  objects: 40,
+  object: 45,
+  tables: 50,
+  slab: 60,
+  frames: 70,
+} as const
+export type LockRank = (typeof LockRank)[keyof typeof LockRank]
+
+export interface AtomicsOptions {
+  /** Who takes locks here: hart number + 1. It stands in the lock word while the lock is held. */
+  readonly owner: number
+  /** Check ranks and double release (tests; about 20 ns a lock). */
+  readonly debug?: boolean
+  /** Called before every atomic step: a debug scheduler may switch harts here. */
+  readonly onStep?: (operation: 'load' | 'store' | 'exchange' | 'add' | 'lock' | 'unlock', ptr: Ptr) => void
+  /** Called while spinning: serves this hart's mailbox. */
+  readonly onSpin?: () => void
+}
+
+export class AtomicWords {
+  readonly #memory: Memory
+  readonly #shared: boolean
+  readonly #owner: number
+  readonly #debug: boolean
+  readonly #onStep: AtomicsOptions['onStep']
+  readonly #onSpin: AtomicsOptions['onSpin']
+  /** Ranks that this thread holds, lowest first; only in debug builds. */
+  readonly #held: LockRank[] = []
+
+  constructor(memory: Memory, options: AtomicsOptions) {
+    this.#memory = memory
+    this.#shared = memory.shared
+    this.#owner = options.owner
+    this.#debug = options.debug ?? false
+    this.#onStep = options.onStep
+    this.#onSpin = options.onSpin
+  }
+
+  load(ptr: Ptr): number {
+    this.#onStep?.('load', ptr)
+    return Atomics.load(this.#memory.i32, ptr >>> 2)
+  }
+
+  store(ptr: Ptr, value: number): void {
+    this.#onStep?.('store', ptr)
+    Atomics.store(this.#memory.i32, ptr >>> 2, value)
+  }
+
+  /** Returns what was there before. */
+  add(ptr: Ptr, value: number): number {
+    this.#onStep?.('add', ptr)
+    return Atomics.add(this.#memory.i32, ptr >>> 2, value)
+  }
+
+  /** Returns what was there; it was replaced when that equals `expected`. */
+  compareExchange(ptr: Ptr, expected: number, replacement: number): number {
+    this.#onStep?.('exchange', ptr)
+    return Atomics.compareExchange(this.#memory.i32, ptr >>> 2, expected, replacement)
+  }
+
+  /** Spins until the lock is ours. Not recursive. */
+  lock(ptr: Ptr, rank: LockRank): void {
+    this.#onStep?.('lock', ptr)
+    if (this.#debug) {
+      const top = this.#held[this.#held.length - 1]
+      assert(top === undefined || top < rank, 'locks are taken in rising rank')
+      this.#held.push(rank)
+    }
+    const { i32 } = this.#memory
+    if (!this.#shared) {
+      assert(i32[ptr >>> 2] === 0, 'the lock is held already')
+      i32[ptr >>> 2] = this.#owner
+      return
+    }
+    while (Atomics.compareExchange(i32, ptr >>> 2, 0, this.#owner) !== 0) this.#onSpin?.()
+  }
+
+  unlock(ptr: Ptr, rank: LockRank): void {
+    this.#onStep?.('unlock', ptr)
+    if (this.#debug) assert(this.#held.pop() === rank, 'locks are released in falling rank')
+    const { i32 } = this.#memory
+    if (!this.#shared) {
+      assert(i32[ptr >>> 2] === this.#owner, 'the lock is not ours')
+      i32[ptr >>> 2] = 0
+      return
+    }
+    assert(Atomics.exchange(i32, ptr >>> 2, 0) === this.#owner, 'the lock is not ours')
+  }
+
+  /** Whether this thread holds no lock at all (a safe point); always true without `debug`. */
+  get holdsNone(): boolean {
+    return this.#held.length === 0
+  }
+}

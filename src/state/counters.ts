@@ -1,0 +1,42 @@
+/**
+ * Event counters of the machine, in the header. They only grow; a reader subtracts. On several harts they
+ * are approximate (a lost increment is no error), everything that must be exact is counted elsewhere.
+ */
+import { COUNTERS } from './layout.js'
+import type { Memory } from './memory.js'
+
+/** Counter ids. Faults are counted by what resolved them. */
+export const Counter = {
+  /** A read of untouched anonymous memory: the shared zero page was mapped. */
+  faultZeroPage: 0,
+  /** A write to untouched anonymous memory: a zeroed frame was mapped. */
+  faultAnonymous: 1,
+  /** A write to a shared frame: copied. */
+  faultCopy: 2,
+  /** A write to a frame whose last owner writes: made writable in place. */
+  faultReuse: 3,
+  /** A page of a file or shared object was mapped from the page cache. */
+  faultFile: 4,
+  /** Of those, how many had to be read from their provider first (major faults). */
+  faultMajor: 5,
+  /** The stack grew. */
+  faultStackGrowth: 6,
+  /** The entry already allowed the access. */
+  faultSpurious: 7,
+  /** Ended in SIGSEGV or SIGBUS. */
+  faultSegv: 8,
+  faultBus: 9,
+  /** Ended for want of a frame. */
+  faultOutOfMemory: 10,
+  flushPages: 11,
+  flushFull: 12,
+} as const
+export type Counter = (typeof Counter)[keyof typeof Counter]
+
+export function count(memory: Memory, counter: Counter): void {
+  memory.f64[(COUNTERS >>> 3) + counter]! += 1
+}
+
+export function counted(memory: Memory, counter: Counter): number {
+  return memory.f64[(COUNTERS >>> 3) + counter]!
+}

@@ -1,0 +1,129 @@
+/**
+ * The header in frame 0: what a thread reads first when it attaches.
+ *
+ *     0      u32  magic "PAGO"
+ *     4      u32  magic "DA\0\0"
+ *     8      u32  version of the layout
+ *     12     u32  frames of RAM
+ *     16     u32  1 once mmInit is through
+ *     20     u32  architecture id (ArchId)
+ *     24     u32  seed
+ *     64     32 × { u32 ptr, u32 bytes }   region directory
+ *     512    64 × i32                      locks (LockWord)
+ *     1024   128 × f64                     event counters (counters.ts)
+ *     2048   512 × u32                     small state words of the layers (Word)
+ */
+import { assert } from '../base/assert.js'
+import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
+import type { Memory } from './memory.js'
+
+const MAGIC_LOW = 0x4f474150
+const MAGIC_HIGH = 0x00004144
+export const LAYOUT_VERSION = 1
+
+const DIRECTORY = 64
+const LOCKS = 512
+export const COUNTERS = 1024
+const WORDS = 2048
+
+/** Tables made at boot. A region never moves and is never freed. */
+export const Region = {
+  frameTable: 0,
+  freeLists: 1,
+  slabCaches: 2,
+  harts: 3,
+  tlbs: 4,
+  spaces: 5,
+  objects: 6,
+  runQueue: 7,
+  scratch: 8,
+} as const
+export type Region = (typeof Region)[keyof typeof Region]
+const REGIONS_MAX = 32
+
+/** Lock words that stand in the header; others stand in the records that they guard. */
+export const LockWord = { frames: 0, slab: 1, kernelTables: 2, spaces: 3, objects: 4, threads: 5 } as const
+export type LockWord = (typeof LockWord)[keyof typeof LockWord]
+
+/** Single words of state that belong to no record. */
+export const Word = {
+  /** Root frame of the kernel's page table. */
+  kernelRoot: 0,
+  /** The frame of zeroes that read faults of anonymous memory map. */
+  zeroFrame: 1,
+  /** Head of the list of all address spaces, and their number. */
+  spaceList: 2,
+  spaceCount: 3,
+  /** Next identity for an anonymous mapping family, for a space, for a page object, for a thread. */
+  nextAnonId: 4,
+  nextSpaceId: 5,
+  nextObjectId: 6,
+  nextThreadId: 7,
+  objectList: 8,
+  threadList: 9,
+  runQueueHead: 10,
+  runQueueTail: 11,
+  randomState: 12,
+  hartCount: 13,
+  currentThread: 14,
+} as const
+export type Word = (typeof Word)[keyof typeof Word]
+
+/** Writes a fresh header on a zeroed buffer. */
+export function writeHeader(memory: Memory, archId: number, seed: number): void {
+  const { u32 } = memory
+  u32[0] = MAGIC_LOW
+  u32[1] = MAGIC_HIGH
+  u32[2] = LAYOUT_VERSION
+  u32[3] = memory.bytes / PAGE_SIZE
+  u32[5] = archId
+  u32[6] = seed
+}
+
+/** Says why a buffer cannot be attached to, or nothing when it can. */
+export function headerProblem(memory: Memory): string | undefined {
+  const { u32 } = memory
+  if (u32[0] !== MAGIC_LOW || u32[1] !== MAGIC_HIGH) return 'not a Pagoda machine (bad magic)'
+  if (u32[2] !== LAYOUT_VERSION) return `layout version ${u32[2]}, this Pagoda knows ${LAYOUT_VERSION}`
+  if (u32[3]! * PAGE_SIZE !== memory.bytes) return 'the buffer is shorter or longer than its header says'
+  if (u32[4] !== 1) return 'the machine has not finished booting'
+  return undefined
+}
+
+export function markBooted(memory: Memory): void {
+  memory.u32[4] = 1
+}
+
+export function headerArchId(memory: Memory): number {
+  return memory.u32[5]!
+}
+
+export function headerSeed(memory: Memory): number {
+  return memory.u32[6]!
+}
+
+export function setRegion(memory: Memory, region: Region, ptr: Ptr, bytes: number): void {
+  assert(region < REGIONS_MAX && memory.u32[(DIRECTORY >>> 2) + region * 2] === 0, 'a region is set once')
+  memory.u32[(DIRECTORY >>> 2) + region * 2] = ptr
+  memory.u32[(DIRECTORY >>> 2) + region * 2 + 1] = bytes
+}
+
+/** Where a region is; asserts that it exists. */
+export function regionPtr(memory: Memory, region: Region): Ptr {
+  const ptr = memory.u32[(DIRECTORY >>> 2) + region * 2]!
+  assert(ptr !== 0, 'the region was not made at boot')
+  return ptr as Ptr
+}
+
+export function regionBytes(memory: Memory, region: Region): number {
+  return memory.u32[(DIRECTORY >>> 2) + region * 2 + 1]!
+}
+
+export function lockPtr(word: LockWord): Ptr {
+  return (LOCKS + word * 4) as Ptr
+}
+
+/** Index of a state word in `memory.u32`. */
+export function wordIndex(word: Word): number {
+  return (WORDS >>> 2) + word
+}

@@ -1,0 +1,75 @@
+/**
+ * A snapshot is a copy of the buffer, taken with the harts at a safe point. Frames that are all zero are left
+ * out, so that a machine that touched 10 MiB costs 10 MiB.
+ */
+import { assert } from '../base/assert.js'
+import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { Region, regionBytes, regionPtr } from './layout.js'
+import type { Memory } from './memory.js'
+
+const WORDS_PER_FRAME = PAGE_SIZE / 4
+
+export interface Snapshot {
+  readonly bytes: number
+  /** Frames kept, rising; `contents` holds them one after another. */
+  readonly frames: Uint32Array
+  readonly contents: Uint8Array
+}
+
+function isZeroFrame(u32: Uint32Array, frame: number): boolean {
+  const start = frame * WORDS_PER_FRAME
+  for (let word = start; word < start + WORDS_PER_FRAME; word++) if (u32[word] !== 0) return false
+  return true
+}
+
+export function takeSnapshot(memory: Memory): Snapshot {
+  const kept: Pfn[] = []
+  for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
+    if (!isZeroFrame(memory.u32, frame)) kept.push(frame as Pfn)
+  }
+  const contents = new Uint8Array(kept.length * PAGE_SIZE)
+  kept.forEach((frame, i) => {
+    contents.set(memory.u8.subarray(frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE), i * PAGE_SIZE)
+  })
+  return { bytes: memory.bytes, frames: Uint32Array.from(kept), contents }
+}
+
+/** Puts a snapshot back, into the memory that it was taken from or another of the same size. */
+export function restoreSnapshot(memory: Memory, snapshot: Snapshot): void {
+  assert(snapshot.bytes === memory.bytes, 'a snapshot fits only a memory of its size')
+  let next = 0
+  for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
+    if (snapshot.frames[next] === frame) {
+      memory.u8.set(snapshot.contents.subarray(next * PAGE_SIZE, (next + 1) * PAGE_SIZE), frame * PAGE_SIZE)
+      next++
+    } else if (!isZeroFrame(memory.u32, frame)) {
+      memory.fill((frame * PAGE_SIZE) as Ptr, 0, PAGE_SIZE)
+    }
+  }
+}
+
+/**
+ * A 64-bit hash of RAM as 16 hex digits, the same on every machine for the same state. Translation caches and
+ * per-hart scratch are left out: they may be rebuilt at any time.
+ */
+export function hashMemory(memory: Memory): string {
+  const skipped = [Region.tlbs, Region.scratch].map((region) => {
+    const bytes = regionBytes(memory, region)
+    const first = bytes === 0 ? 0 : regionPtr(memory, region) / PAGE_SIZE
+    return { first, end: first + Math.ceil(bytes / PAGE_SIZE) }
+  })
+  const { u32 } = memory
+  let low = 0x811c9dc5
+  let high = 0x2f0b4c1d
+  for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
+    if (skipped.some(({ first, end }) => frame >= first && frame < end) || isZeroFrame(u32, frame)) continue
+    low = Math.imul(low ^ frame, 0x01000193)
+    const start = frame * WORDS_PER_FRAME
+    for (let word = start; word < start + WORDS_PER_FRAME; word++) {
+      low = Math.imul(low ^ u32[word]!, 0x01000193)
+      low = (low << 13) | (low >>> 19)
+      high = Math.imul(high + low, 0x85ebca6b) ^ (high >>> 15)
+    }
+  }
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')
+}
