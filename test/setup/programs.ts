@@ -1,0 +1,80 @@
+/**
+ * The guest programs in test/programs: C and C++ of ours, built static for riscv64 with glibc and (C only) musl.
+ * Built once per source: the cache in .cache/programs is keyed by the source's hash.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { basename, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { findOracle } from './oracles.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const sources = join(root, 'test', 'programs')
+const cache = join(root, '.cache', 'programs')
+
+export type Libc = 'glibc' | 'musl'
+
+export interface GuestProgram {
+  readonly name: string
+  readonly libc: Libc
+  /** Of the source: what a recorded reference is tied to. */
+  readonly sourceHash: string
+  readonly source: string
+  readonly path: string
+}
+
+function flags(source: string): string[] {
+  const line = /^\/\/ flags: (.*)$/m.exec(readFileSync(source, 'utf8'))
+  return line ? line[1]!.split(' ') : []
+}
+
+function programsOf(source: string): GuestProgram[] {
+  const extension = extname(source)
+  const name = basename(source, extension)
+  const sourceHash = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16)
+  const libcs: Libc[] = extension === '.c' ? ['glibc', 'musl'] : ['glibc']
+  return libcs.map((libc) => ({
+    name,
+    libc,
+    sourceHash,
+    source,
+    path: join(cache, `${name}.${libc}.${sourceHash}.elf`),
+  }))
+}
+
+/** All guest programs, whether they are built or not. */
+export function guestPrograms(): GuestProgram[] {
+  const files = readdirSync(sources).filter((file) => /\.(c|cc)$/.test(file))
+  const extra = join(root, 'test', 'vma-oracle', 'vmaoracle.c')
+  return [...files.sort().map((file) => join(sources, file)), extra].flatMap(programsOf)
+}
+
+function compile({ source, libc, path }: GuestProgram): void {
+  const output = `${path}.${process.pid}`
+  const common = ['-O2', ...flags(source), '-o', output, source, '-lm']
+  if (libc === 'musl') execFileSync(join(root, 'test/riscv64-linux/rv-musl-gcc'), common, { stdio: 'pipe' })
+  else if (source.endsWith('.cc')) execFileSync('riscv64-linux-gnu-g++', ['-static', ...common], { stdio: 'pipe' })
+  else execFileSync('riscv64-linux-gnu-gcc', ['-static', ...common], { stdio: 'pipe' })
+  renameSync(output, path)
+}
+
+/** Builds what is missing and can be built here; returns the programs that are there. */
+export function buildPrograms(): GuestProgram[] {
+  mkdirSync(cache, { recursive: true })
+  return guestPrograms().filter((program) => {
+    if (existsSync(program.path)) return true
+    if (program.name === 'vmaoracle' && program.libc === 'musl') return false
+    const needs = program.libc === 'musl' ? (['gcc', 'musl'] as const) : (['gcc', 'gxx'] as const)
+    if (needs.some((oracle) => findOracle(oracle) === undefined)) return false
+    compile(program)
+    return true
+  })
+}
+
+/** One built program's path; undefined when there is no compiler here. */
+export function guestProgram(name: string, libc: Libc = 'glibc'): string | undefined {
+  const found = guestPrograms().find((program) => program.name === name && program.libc === libc)
+  if (!found) throw new Error(`test/programs has no ${name} for ${libc}`)
+  return existsSync(found.path) ? found.path : undefined
+}
