@@ -1,0 +1,55 @@
+/**
+ * The machine's time. Virtual: an instruction takes a nanosecond and a sleep is skipped, so that a run is the same every
+ * time. Real: the host's clock.
+ */
+const NANOSECONDS = 1_000_000_000
+/** 2025-01-01, when every virtual machine is started. */
+const VIRTUAL_EPOCH_SECONDS = 1_735_689_600
+
+export type ClockMode = 'virtual' | 'real'
+
+export interface TimeOfDay {
+  /** Since 1970. */
+  readonly seconds: number
+  /** 0 to 999,999,999. */
+  readonly nanoseconds: number
+}
+
+export class Clock {
+  readonly mode: ClockMode
+  readonly #instructions: () => number
+  readonly #hostStart = performance.now()
+  readonly #epochSeconds: number
+  readonly #epochNanoseconds: number
+  #skipped = 0
+
+  /** `instructions` counts what all harts have executed. */
+  constructor(mode: ClockMode, instructions: () => number) {
+    this.mode = mode
+    this.#instructions = instructions
+    const milliseconds = mode === 'real' ? Date.now() : VIRTUAL_EPOCH_SECONDS * 1000
+    this.#epochSeconds = Math.floor(milliseconds / 1000)
+    this.#epochNanoseconds = (milliseconds % 1000) * 1_000_000
+  }
+
+  /** Nanoseconds since the machine was started: CLOCK_MONOTONIC. */
+  now(): number {
+    if (this.mode === 'virtual') return this.#instructions() + this.#skipped
+    return Math.floor((performance.now() - this.#hostStart) * 1_000_000)
+  }
+
+  /** CLOCK_REALTIME. */
+  timeOfDay(): TimeOfDay {
+    const nanoseconds = this.now() + this.#epochNanoseconds
+    return {
+      seconds: this.#epochSeconds + Math.floor(nanoseconds / NANOSECONDS),
+      nanoseconds: nanoseconds % NANOSECONDS,
+    }
+  }
+
+  /** Nothing can run before that moment: virtual time jumps there. */
+  skipTo(deadline: number): void {
+    const ahead = deadline - this.now()
+    if (this.mode === 'virtual' && ahead > 0) this.#skipped += ahead
+  }
+}

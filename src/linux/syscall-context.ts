@@ -1,0 +1,87 @@
+/** What a system call handler is given, and how it is entered into the table. */
+import type { MemoryManager } from '../mm.js'
+import type { AddressSpace } from '../space/address-space.js'
+import type { SyscallArguments } from '../syscall/syscall-arguments.js'
+import type { Linux } from './linux.js'
+import type { Process } from './process.js'
+import type { Thread } from './thread.js'
+
+/**
+ * One recycled object, good for the call that is running: nothing may keep it.
+ *
+ *     const buffer = c.args.address(1)
+ *     return copyToUser(c.mm, c.space, buffer, bytes)   // 0 or -EFAULT
+ */
+export interface SyscallContext {
+  readonly mm: MemoryManager
+  readonly linux: Linux
+  readonly process: Process
+  readonly thread: Thread
+  readonly space: AddressSpace
+  readonly args: SyscallArguments
+}
+
+/**
+ * Returns a result ≥ 0 (exact to 2^53), a negative errno, -ERESTARTSYS and the like when a signal cut a wait short, or
+ * PARKED after `c.thread.park(kind, argument, deadline)`. A parked call is run again from the start with the same arguments
+ * when the thread is woken: nothing that it did before parking may be lost or done twice. First thing on such a
+ * second run: `c.thread.deadline` is still the deadline of the first (Infinity on a first run), so a relative timeout is
+ * turned into a deadline once.
+ */
+export type SyscallHandler = (c: SyscallContext) => number
+
+/**
+ * How --trace prints an argument: d signed, u unsigned, x hexadecimal, p pointer (NULL), s string, b buffer whose length is the next
+ * argument (B: whose length is the result), f file number, F path's directory file number (AT_FDCWD), o open flags, m mode in octal,
+ * P protection, M mapping flags, A advice, S signal.
+ */
+export type TraceFormat = string
+
+export interface Syscall {
+  /** In the generic 64-bit table (include/uapi/asm-generic/unistd.h). */
+  readonly number: number
+  readonly name: string
+  readonly handler: SyscallHandler
+  /** One letter an argument. */
+  readonly trace: TraceFormat
+}
+
+/** A program file, opened for execve(2). It is mapped from its page object, as Linux maps it from the page cache. */
+export interface ExecutableFile {
+  /** Absolute path in the guest, links resolved: /proc/self/exe. */
+  readonly path: string
+  /** Page object (a reference is held until `close`). */
+  readonly object: import('../base/numbers.js').Ptr
+  readonly size: number
+  /** Bytes read at an offset: fewer at the end, or a negative errno. */
+  read(offset: number, target: Uint8Array): number
+  close(): void
+}
+
+/** What fs/ keeps for one process: open files, working directory, umask. */
+export interface ProcessFiles {
+  /** At execve: closes what is marked close-on-exec. */
+  closeOnExec(): void
+  /** At exit: closes everything. */
+  close(): void
+}
+
+/** How a mapping with a page object is written in /proc/PID/maps. */
+export interface MappingName {
+  /** `00:02`: major and minor number in hexadecimal. */
+  readonly device: string
+  readonly inode: number
+  readonly path: string
+}
+
+/** What linux/ asks of fs/. One per machine. */
+export interface FileServices {
+  readonly syscalls: readonly Syscall[]
+  /** A new process: 0, 1 and 2 are the host's streams, the working directory is `cwd`. */
+  createFiles(cwd: string): ProcessFiles
+  /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` may be relative to the working directory. */
+  openExecutable(process: Process, path: string): ExecutableFile | number
+  /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
+  fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
+  nameOfObject(object: import('../base/numbers.js').Ptr): MappingName
+}

@@ -1,0 +1,29 @@
+/**
+ * What a parked thread waits for. It is data in the thread's record, never a callback: `kind` and `argument` name the
+ * event, `deadline` (nanoseconds of CLOCK_MONOTONIC, Infinity = none) ends the wait without it. A thread that is woken
+ * runs its system call again from the start; the call finds what has come, or parks again.
+ */
+export const WaitKind = {
+  none: 0,
+  /** Only the deadline or a signal ends it: nanosleep, pause. */
+  time: 1,
+  /** Host input or output, pipes, poll: anything of the file system. The argument is free for fs/ to use. */
+  file: 2,
+  /** A futex word; the argument is its address. */
+  futex: 3,
+  /** A signal of the set in `sigwait`: rt_sigtimedwait, sigsuspend. */
+  signal: 4,
+  /** A child that ends: wait4. The argument is the process number waited for, -1 = any. */
+  child: 5,
+} as const
+export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind]
+
+/** What a handler returns after `thread.park(…)`: no result yet. */
+export const PARKED = -1000
+
+/**
+ * Codes of Linux's kernel for an interrupted call (include/linux/errno.h). A handler whose wait was cut short by a signal
+ * (`thread.interrupted`) returns one of them; the signal code turns it into EINTR or runs the call again.
+ */
+export const ERESTARTSYS = 512
+export const ERESTARTNOHAND = 514
