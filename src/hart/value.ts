@@ -1,0 +1,49 @@
+/**
+ * Expressions of emitted WebAssembly. A `Value` writes the instructions that leave one value on the stack; each
+ * use of it writes them again, so what costs something or must be read before a write is held in a `temp`.
+ */
+import type { Code, ValueType } from '../base/wasm/code.js'
+import type { NumericOp } from '../base/wasm/opcodes.js'
+
+export type Value = (code: Code) => void
+
+/** `op('i64_add', a, b)`: the operands from left to right, then the operation. */
+export function op(name: NumericOp, ...operands: Value[]): Value {
+  return (code) => {
+    for (const operand of operands) operand(code)
+    code.op(name)
+  }
+}
+
+export function i32(value: number): Value {
+  return (code) => void code.i32(value)
+}
+
+export function i64(value: number | bigint): Value {
+  return (code) => void code.i64(value)
+}
+
+export function local(index: number): Value {
+  return (code) => void code.get(index)
+}
+
+/** Both sides are evaluated: for cheap, harmless ones. */
+export function select(condition: Value, then: Value, otherwise: Value): Value {
+  return op('select', then, otherwise, condition)
+}
+
+export function ifElse(type: ValueType, condition: Value, then: Value, otherwise: Value): Value {
+  return (code) => {
+    condition(code)
+    code.if(type)
+    then(code)
+    code.else()
+    otherwise(code)
+    code.end()
+  }
+}
+
+/** The low 32 bits as a sign-extended 64-bit number: what a W instruction leaves. */
+export function signExtendWord(value: Value): Value {
+  return op('i64_extend_i32_s', value)
+}
