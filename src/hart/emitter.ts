@@ -15,6 +15,8 @@ export interface Emitter {
   /** Where the code goes, for control flow that no method covers. */
   readonly code: Code
 
+  /** The instruction's 32-bit word, i32: for helpers that decode it themselves. */
+  readonly word: Value
   /** Integer source registers, i64; x0 reads zero. */
   readonly rs1: Value
   readonly rs2: Value
