@@ -1,0 +1,224 @@
+/**
+ * The pages that a page object holds: page index → frame, a radix tree of 64-way nodes from the slab, as deep as
+ * the largest index needs. The tree's handle is two words inside the object's record:
+ *
+ *     handle + 0   u32  root node (Ptr), 0 = empty
+ *     handle + 4   u32  levels, 0 = empty
+ *
+ *     node + 0     u32  slots in use
+ *     node + 4     u32  0
+ *     node + 8     64 × u32   inner node: child Ptr; lowest level: Pfn; 0 = nothing
+ *
+ * Guarded by the object's lock.
+ */
+import { assert } from '../base/assert.js'
+import { ENOMEM } from '../base/errno.js'
+import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
+import type { CacheId, SlabAllocator } from '../slab/slab-allocator.js'
+import type { Memory } from '../state/memory.js'
+
+const BITS = 6
+const SLOTS = 1 << BITS
+const SLOTS_OFFSET = 8
+const NODE_BYTES = SLOTS_OFFSET + SLOTS * 4
+const LEVELS_MAX = 5
+
+/** Pages that one object can have: 2^30, 4 TiB. */
+export const OBJECT_PAGES_MAX = 1 << (BITS * LEVELS_MAX)
+
+type Visit = (index: number, pfn: Pfn) => void
+
+export class PageCache {
+  readonly #memory: Memory
+  readonly #slab: SlabAllocator
+  readonly #nodes: CacheId
+
+  constructor(memory: Memory, slab: SlabAllocator) {
+    this.#memory = memory
+    this.#slab = slab
+    this.#nodes = slab.createCache('page_cache_node', NODE_BYTES, 8)
+  }
+
+  /** The frame of a page, NO_FRAME when it is not there. */
+  find(handle: Ptr, index: number): Pfn {
+    const { u32 } = this.#memory
+    let node = u32[handle >>> 2]!
+    let shift = u32[(handle >>> 2) + 1]! * BITS
+    if (index >>> shift !== 0) return NO_FRAME
+    while (node !== 0 && shift > 0) {
+      shift -= BITS
+      node = u32[slotOf(node, shift, index)]!
+    }
+    return node as Pfn
+  }
+
+  /** Puts a frame in an empty place. 0, or -ENOMEM with no effect. */
+  insert(handle: Ptr, index: number, pfn: Pfn): number {
+    assert(index < OBJECT_PAGES_MAX, 'the page index fits the tree')
+    const slot = this.#makeSlot(handle, index)
+    if (slot === 0) {
+      this.remove(handle, index)
+      return -ENOMEM
+    }
+    assert(this.#memory.u32[slot] === 0, 'a page is inserted once')
+    this.#memory.u32[slot] = pfn
+    return 0
+  }
+
+  /** Takes a page out, with the nodes that this leaves empty; NO_FRAME when it is not there. */
+  remove(handle: Ptr, index: number): Pfn {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]!
+    const shift = (u32[(handle >>> 2) + 1]! - 1) * BITS
+    if (root === 0) return NO_FRAME
+    const pfn = index >>> shift < SLOTS ? this.#take(root, shift, index) : 0
+    this.#dropEmptyRoot(handle)
+    return pfn as Pfn
+  }
+
+  /** Takes out every page from `first` on; `drop` is told of each. */
+  removeFrom(handle: Ptr, first: number, drop: Visit): void {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]!
+    if (root === 0) return
+    this.#cut(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, first, drop)
+    this.#dropEmptyRoot(handle)
+  }
+
+  /** Every page, by rising index. */
+  forEach(handle: Ptr, visit: Visit): void {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]!
+    if (root !== 0) this.#visit(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, visit)
+  }
+
+  /** Asserts the node counts and that no node is empty; returns the number of pages. */
+  check(handle: Ptr): number {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]!
+    const levels = u32[(handle >>> 2) + 1]!
+    assert((root === 0) === (levels === 0), 'an empty page cache has no levels')
+    assert(levels <= LEVELS_MAX, 'the page cache has at most five levels')
+    return root === 0 ? 0 : this.#checkNode(root, (levels - 1) * BITS)
+  }
+
+  #checkNode(node: number, shift: number): number {
+    const { u32 } = this.#memory
+    let used = 0
+    let pages = 0
+    for (let i = 0; i < SLOTS; i++) {
+      const child = u32[((node + SLOTS_OFFSET) >>> 2) + i]!
+      if (child === 0) continue
+      used++
+      pages += shift === 0 ? 1 : this.#checkNode(child, shift - BITS)
+    }
+    assert(used > 0 && used === u32[node >>> 2], 'a page cache node counts its slots')
+    return pages
+  }
+
+  /** The word that holds a page's frame, its slot counted as used; 0 without memory. */
+  #makeSlot(handle: Ptr, index: number): number {
+    const { u32 } = this.#memory
+    if (!this.#grow(handle, index)) return 0
+    let node = u32[handle >>> 2]!
+    let shift = (u32[(handle >>> 2) + 1]! - 1) * BITS
+    for (; shift > 0; shift -= BITS) {
+      const slot = slotOf(node, shift, index)
+      if (u32[slot] === 0 && !this.#addChild(node, slot)) return 0
+      node = u32[slot]!
+    }
+    const slot = slotOf(node, 0, index)
+    if (u32[slot] === 0) u32[node >>> 2]!++
+    return slot
+  }
+
+  #addChild(node: number, slot: number): boolean {
+    const child = this.#slab.allocate(this.#nodes)
+    if (child === NULL) return false
+    this.#memory.u32[slot] = child
+    this.#memory.u32[node >>> 2]!++
+    return true
+  }
+
+  /** Adds levels on top until the tree reaches `index`. */
+  #grow(handle: Ptr, index: number): boolean {
+    const { u32 } = this.#memory
+    const word = handle >>> 2
+    if (u32[word] === 0) return this.#plant(word, index)
+    while (index >>> (u32[word + 1]! * BITS) !== 0) {
+      const root = this.#slab.allocate(this.#nodes)
+      if (root === NULL) return false
+      u32[slotOf(root, 0, 0)] = u32[word]!
+      u32[root >>> 2] = 1
+      u32[word] = root
+      u32[word + 1]!++
+    }
+    return true
+  }
+
+  /** The first root of an empty tree, at the height that `index` needs. */
+  #plant(word: number, index: number): boolean {
+    const root = this.#slab.allocate(this.#nodes)
+    if (root === NULL) return false
+    let levels = 1
+    while (index >>> (levels * BITS) !== 0) levels++
+    this.#memory.u32[word] = root
+    this.#memory.u32[word + 1] = levels
+    return true
+  }
+
+  #take(node: number, shift: number, index: number): number {
+    const { u32 } = this.#memory
+    const slot = slotOf(node, shift, index)
+    const child = u32[slot]!
+    if (child === 0) return 0
+    const pfn = shift === 0 ? child : this.#take(child, shift - BITS, index)
+    if (shift === 0 || u32[child >>> 2] === 0) this.#emptySlot(node, slot, shift)
+    return pfn
+  }
+
+  #cut(node: number, shift: number, base: number, first: number, drop: Visit): void {
+    const { u32 } = this.#memory
+    const start = first > base ? Math.min(SLOTS, (first - base) >>> shift) : 0
+    for (let i = start; i < SLOTS; i++) {
+      const slot = ((node + SLOTS_OFFSET) >>> 2) + i
+      const child = u32[slot]!
+      if (child === 0) continue
+      if (shift === 0) drop(base + i, child as Pfn)
+      else this.#cut(child, shift - BITS, base + (i << shift), first, drop)
+      if (shift === 0 || u32[child >>> 2] === 0) this.#emptySlot(node, slot, shift)
+    }
+  }
+
+  #visit(node: number, shift: number, base: number, visit: Visit): void {
+    const { u32 } = this.#memory
+    for (let i = 0; i < SLOTS; i++) {
+      const child = u32[((node + SLOTS_OFFSET) >>> 2) + i]!
+      if (child === 0) continue
+      if (shift === 0) visit(base + i, child as Pfn)
+      else this.#visit(child, shift - BITS, base + (i << shift), visit)
+    }
+  }
+
+  /** Clears a slot, giving an emptied child node back. */
+  #emptySlot(node: number, slot: number, shift: number): void {
+    const { u32 } = this.#memory
+    if (shift > 0) this.#slab.free(this.#nodes, u32[slot]! as Ptr)
+    u32[slot] = 0
+    u32[node >>> 2]!--
+  }
+
+  #dropEmptyRoot(handle: Ptr): void {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]! as Ptr
+    if (root === 0 || u32[root >>> 2] !== 0) return
+    this.#slab.free(this.#nodes, root)
+    u32[handle >>> 2] = 0
+    u32[(handle >>> 2) + 1] = 0
+  }
+}
+
+/** Word index of the slot that leads to `index`. */
+function slotOf(node: number, shift: number, index: number): number {
+  return ((node + SLOTS_OFFSET) >>> 2) + ((index >>> shift) & (SLOTS - 1))
+}

@@ -1,0 +1,17 @@
+/** What mmap(2) must know of an open file. linux/ finds it by file number. */
+import type { Ptr } from '../base/numbers.js'
+
+export interface FileBacking {
+  /** The page object of the file; NULL for a file that maps as anonymous memory (/dev/zero). */
+  readonly object: Ptr
+  /** What the file is open for (FMODE_READ, FMODE_WRITE). */
+  readonly readable: boolean
+  readonly writable: boolean
+  /** False on a file system mounted noexec: PROT_EXEC is then EPERM. */
+  readonly executable: boolean
+  /** False for directories, pipes and terminals: ENODEV. */
+  readonly mappable: boolean
+}
+
+/** The file behind a file number, or a negative errno (-EBADF). */
+export type FileResolver = (fd: number) => FileBacking | number
