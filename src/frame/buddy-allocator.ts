@@ -1,0 +1,297 @@
+import { assert } from '../base/assert.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
+import { type AtomicWords, LockRank } from '../state/atomics.js'
+import { LockWord, lockPtr } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import { checkBuddy } from './buddy-check.js'
+import type { BumpAllocator } from './bump-allocator.js'
+import type { FaultInjector } from './fault-injector.js'
+import { type FrameAllocator, largestOrder, ORDER_MAX, orderFor } from './frame-allocator.js'
+import { FrameFlag, type FrameTable, ORDER_MASK } from './frame-table.js'
+import { FreeLists } from './free-lists.js'
+
+const LOCK = lockPtr(LockWord.frames)
+const { free: FREE, reserved: RESERVED, dirtyMemory: DIRTY, noMap: NO_MAP } = FrameFlag
+
+/** So many freed single frames are kept unmerged; above it, half of them are merged. */
+const HOT_MAX = 64
+
+export interface BuddyOptions {
+  readonly faults?: FaultInjector | undefined
+}
+
+export interface BuddyStats {
+  /** Frames managed, free or allocated. */
+  readonly total: number
+  readonly free: number
+  /** Frames never given out: header, boot tables, reserved RAM. */
+  readonly reserved: number
+  /** Free blocks of each order; hot frames count as blocks of order 0. */
+  readonly perOrder: readonly number[]
+}
+
+/**
+ * The binary buddy allocator: blocks of 2^order frames, aligned to their size. A block's buddy is the one whose
+ * number differs in bit `order`; its entry in the frame table says whether it is free, so merging never
+ * searches. Finding a block is one look at the mask of non-empty lists.
+ *
+ * Frames that were never used are known to be zero and are not zeroed again. Everything here takes the frames lock,
+ * the lock of highest rank, and calls nobody.
+ */
+export class BuddyAllocator implements FrameAllocator {
+  readonly #memory: Memory
+  readonly #shared: boolean
+  readonly #atomics: AtomicWords
+  readonly #frames: FrameTable
+  readonly #lists: FreeLists
+  readonly #faults: FaultInjector | undefined
+
+  private constructor(
+    memory: Memory,
+    atomics: AtomicWords,
+    frames: FrameTable,
+    lists: FreeLists,
+    { faults }: BuddyOptions,
+  ) {
+    this.#memory = memory
+    this.#shared = memory.shared
+    this.#atomics = atomics
+    this.#frames = frames
+    this.#lists = lists
+    this.#faults = faults
+  }
+
+  /** Takes over all RAM that `bump` has left. */
+  static boot(
+    memory: Memory,
+    atomics: AtomicWords,
+    frames: FrameTable,
+    bump: BumpAllocator,
+    options: BuddyOptions = {},
+  ): BuddyAllocator {
+    const lists = FreeLists.boot(memory, bump, frames)
+    const buddy = new BuddyAllocator(memory, atomics, frames, lists, options)
+    const left = bump.handOver(buddy)
+    for (const { start, end } of bump.taken) buddy.#markReserved(start, end, RESERVED)
+    for (const { start, end } of bump.map.ranges('reserved')) buddy.#markReserved(start, end, RESERVED)
+    for (const { start, end } of bump.map.ranges('noMap')) buddy.#markReserved(start, end, RESERVED | NO_MAP)
+    for (const { start, end } of left) {
+      lists.managedFrames += end - start
+      buddy.#addFree(start, end)
+    }
+    return buddy
+  }
+
+  static attach(
+    memory: Memory,
+    atomics: AtomicWords,
+    frames: FrameTable,
+    options: BuddyOptions = {},
+  ): BuddyAllocator {
+    return new BuddyAllocator(memory, atomics, frames, FreeLists.attach(memory, frames), options)
+  }
+
+  /**
+   * A block with one reference, its first entry's flags = order, owner and index 0. Its bytes are anything.
+   * NO_FRAME when no block is large enough.
+   */
+  allocate(order: number): Pfn {
+    const pfn = this.#take(order)
+    if (pfn !== NO_FRAME) this.#frames.setFlags(pfn, order)
+    return pfn
+  }
+
+  /** The same, all bytes zero. Only frames that were used before are written. */
+  allocateZeroed(order: number): Pfn {
+    const pfn = this.#take(order)
+    if (pfn === NO_FRAME) return pfn
+    for (let i = 0; i < 1 << order; i++) {
+      const frame = (pfn + i) as Pfn
+      if ((this.#frames.flags(frame) & DIRTY) !== 0) this.#memory.fill(frameToPtr(frame), 0, PAGE_SIZE)
+    }
+    this.#frames.setFlags(pfn, order)
+    return pfn
+  }
+
+  /** Gives a block back. Asserts that it is allocated, of this order, and has no other reference. */
+  free(pfn: Pfn, order: number): void {
+    const frames = this.#frames
+    this.#atomics.lock(LOCK, LockRank.frames)
+    const ok =
+      pfn < frames.frameCount &&
+      frames.refCount(pfn) === 1 &&
+      (frames.flags(pfn) & (FREE | RESERVED | ORDER_MASK)) === order
+    if (ok) this.#give(pfn, order)
+    this.#atomics.unlock(LOCK, LockRank.frames)
+    if (!ok) this.#explainRefusal(pfn, order)
+  }
+
+  /** One more reference to an allocated block. */
+  retain(pfn: Pfn): void {
+    const frames = this.#frames
+    if (this.#shared) {
+      assert(this.#atomics.add(frames.refCountPtr(pfn), 1) > 0, 'a free frame is retained')
+      return
+    }
+    const count = frames.refCount(pfn)
+    assert(count > 0, 'a free frame is retained')
+    frames.setRefCount(pfn, count + 1)
+  }
+
+  /** One reference less; the last one frees the block. */
+  release(pfn: Pfn): void {
+    const frames = this.#frames
+    const count = this.#shared ? this.#atomics.add(frames.refCountPtr(pfn), -1) : frames.refCount(pfn)
+    assert(count > 0, 'a free frame is released')
+    if (count > 1) {
+      if (!this.#shared) frames.setRefCount(pfn, count - 1)
+      return
+    }
+    frames.setRefCount(pfn, 1)
+    this.free(pfn, frames.flags(pfn) & ORDER_MASK)
+  }
+
+  /**
+   * Contiguous zeroed frames for ever, for a boot table. They leave the managed frames; what a block has beyond
+   * `frames` stays free.
+   */
+  reserve(frames: number): Pfn {
+    const order = orderFor(frames)
+    const pfn = this.allocateZeroed(order)
+    if (pfn === NO_FRAME) return pfn
+    const end = (pfn + frames) as Pfn
+    this.#atomics.lock(LOCK, LockRank.frames)
+    this.#markReserved(pfn, end, RESERVED)
+    this.#lists.managedFrames -= frames
+    this.#addFree(end, (pfn + (1 << order)) as Pfn)
+    this.#atomics.unlock(LOCK, LockRank.frames)
+    return pfn
+  }
+
+  freeFrames(): number {
+    return this.#lists.freeFrames
+  }
+
+  /** Frames that this allocator manages, free or allocated. */
+  totalFrames(): number {
+    return this.#lists.managedFrames
+  }
+
+  stats(): BuddyStats {
+    const lists = this.#lists
+    const perOrder = Array.from({ length: ORDER_MAX + 1 }, (_, order) => lists.count(order))
+    perOrder[0]! += lists.hotCount
+    return { total: lists.managedFrames, free: lists.freeFrames, reserved: lists.reservedFrames, perOrder }
+  }
+
+  /** The free blocks of each order, as /proc/buddyinfo prints them. */
+  dump(): string {
+    const counts = this.stats().perOrder.map((count) => `${String(count).padStart(6)} `)
+    return `Node 0, zone ${'Normal'.padStart(8)} ${counts.join('')}\n`
+  }
+
+  /** Throws an InvariantError unless frame table, lists and counts agree. Looks at every frame. */
+  check(): void {
+    this.#atomics.lock(LOCK, LockRank.frames)
+    try {
+      checkBuddy(this.#frames, this.#lists)
+    } finally {
+      this.#atomics.unlock(LOCK, LockRank.frames)
+    }
+  }
+
+  /** A block with one reference, the DIRTY flags of its frames as they were. */
+  #take(order: number): Pfn {
+    assert(order >= 0 && order <= ORDER_MAX, 'no block has this order')
+    if (this.#faults?.shouldFail()) return NO_FRAME
+    const lists = this.#lists
+    this.#atomics.lock(LOCK, LockRank.frames)
+    let pfn = order === 0 ? lists.popHot() : NO_FRAME
+    if (pfn === NO_FRAME) pfn = this.#split(order)
+    if (pfn === NO_FRAME && lists.hotCount > 0) {
+      this.#mergeHot(0)
+      pfn = this.#split(order)
+    }
+    if (pfn !== NO_FRAME) {
+      this.#frames.setRefCount(pfn, 1)
+      this.#frames.setFlags(pfn, this.#frames.flags(pfn) | order)
+      lists.freeFrames -= 1 << order
+    }
+    this.#atomics.unlock(LOCK, LockRank.frames)
+    return pfn
+  }
+
+  /** Takes the smallest block that is large enough and gives its upper halves back until the size is right. */
+  #split(order: number): Pfn {
+    const lists = this.#lists
+    const candidates = lists.nonEmpty & (-1 << order)
+    if (candidates === 0) return NO_FRAME
+    let have = 31 - Math.clz32(candidates & -candidates)
+    const pfn = lists.head(have)
+    lists.remove(pfn, have)
+    while (have > order) {
+      have--
+      lists.push((pfn + (1 << have)) as Pfn, have)
+    }
+    return pfn
+  }
+
+  #give(pfn: Pfn, order: number): void {
+    const lists = this.#lists
+    lists.freeFrames += 1 << order
+    for (let i = 0; i < 1 << order; i++) this.#frames.set((pfn + i) as Pfn, 0, DIRTY, 0, 0)
+    if (order > 0) this.#merge(pfn, order)
+    else {
+      lists.pushHot(pfn)
+      if (lists.hotCount > HOT_MAX) this.#mergeHot(HOT_MAX >>> 1)
+    }
+  }
+
+  /** Merges the block with its buddy as often as that one is free, and puts the result on its list. */
+  #merge(pfn: Pfn, order: number): void {
+    const lists = this.#lists
+    let block = pfn
+    let size = order
+    while (size < ORDER_MAX) {
+      const buddy = (block ^ (1 << size)) as Pfn
+      if (buddy >= this.#frames.frameCount || !lists.holds(buddy, size)) break
+      lists.remove(buddy, size)
+      block = (block & ~(1 << size)) as Pfn
+      size++
+    }
+    lists.push(block, size)
+  }
+
+  /** Merges hot frames until `keep` are left. */
+  #mergeHot(keep: number): void {
+    const lists = this.#lists
+    while (lists.hotCount > keep) this.#merge(lists.popHot(), 0)
+  }
+
+  #addFree(start: Pfn, end: Pfn): void {
+    this.#lists.freeFrames += end - start
+    let pfn = start
+    while (pfn < end) {
+      const order = largestOrder(pfn, end)
+      this.#merge(pfn, order)
+      pfn = (pfn + (1 << order)) as Pfn
+    }
+  }
+
+  #markReserved(start: Pfn, end: Pfn, flags: number): void {
+    this.#lists.reservedFrames += end - start
+    for (let pfn = start; pfn < end; pfn++) this.#frames.set(pfn, 1, flags, 0, 0)
+  }
+
+  #explainRefusal(pfn: Pfn, order: number): never {
+    const frames = this.#frames
+    assert(pfn < frames.frameCount, 'free: there is no such frame')
+    const flags = frames.flags(pfn)
+    assert((flags & RESERVED) === 0, 'free: the frame is reserved')
+    assert((flags & FREE) === 0, 'free: the frame is free already')
+    assert(frames.refCount(pfn) > 0, 'free: no allocated block starts at this frame')
+    assert((flags & ORDER_MASK) === order, 'free: the block has another order')
+    assert(frames.refCount(pfn) === 1, 'free: the block has other references')
+    throw new Error('unreachable')
+  }
+}

@@ -1,0 +1,130 @@
+import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { Region, regionPtr, setRegion } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import type { BumpAllocator } from './bump-allocator.js'
+
+/** The low bits of a frame's flags: the order of the block that starts at this frame. */
+export const ORDER_MASK = 31
+
+/** What a frame is used for. Of a block of several frames, the first frame's entry speaks for all. */
+export const FrameFlag = {
+  /** First frame of a free block. */
+  free: 1 << 5,
+  /** Never allocated, never freed: header, boot tables, what the boot map reserves. */
+  reserved: 1 << 6,
+  /** Free, on the list of recently freed single frames, which are not merged yet. Always with `free`. */
+  hot: 1 << 7,
+  /** Page table; `index` counts its present entries. */
+  table: 1 << 8,
+  /** Slab; on its first frame only. */
+  slab: 1 << 9,
+  /** Anonymous memory of user space. */
+  anonymous: 1 << 10,
+  /** Page cache: `owner` is the page object, `index` the page's number in it. */
+  file: 1 << 11,
+  /**
+   * Of a frame that is in no allocated block: it was used since boot, so its contents are unknown. Absent: it is
+   * all zero. Every frame has its own; it means nothing while the frame is allocated.
+   */
+  dirtyMemory: 1 << 12,
+  /** Page-cache frame that differs from what its provider has. */
+  dirtyPage: 1 << 13,
+  /** Reserved, and not in the kernel's linear map. Always with `reserved`. */
+  noMap: 1 << 14,
+} as const
+
+const ENTRY_BYTES = 16
+const REF_COUNT = 0
+const FLAGS = 1
+const OWNER = 2
+const INDEX = 3
+
+/**
+ * One entry for each frame of RAM, in Region.frameTable:
+ *
+ *     0   u32  refCount   references to the block that starts here; 0 when free or inside a block
+ *     4   u32  flags      order (ORDER_MASK) and FrameFlag
+ *     8   u32  owner      free: previous block on the list; else as the user of the frame likes
+ *     12  u32  index      free: next block on the list; else as the user of the frame likes
+ *
+ * An entry of zeroes is inside a block, or a hole in RAM: so booting writes only the first entry of each free
+ * block, and those of reserved frames. An array of structs, because whoever touches one field of a frame
+ * touches the others: one cache line.
+ *
+ * Entries of free blocks are guarded by the frames lock, those of an allocated block by whoever holds it. The
+ * reference count of a shared frame changes only through BuddyAllocator.retain and release.
+ */
+export class FrameTable {
+  readonly frameCount: number
+  readonly #u32: Uint32Array
+  readonly #base: number
+
+  private constructor(memory: Memory) {
+    this.frameCount = memory.bytes / PAGE_SIZE
+    this.#u32 = memory.u32
+    this.#base = regionPtr(memory, Region.frameTable) >>> 2
+  }
+
+  static boot(memory: Memory, bump: BumpAllocator): FrameTable {
+    const bytes = (memory.bytes / PAGE_SIZE) * ENTRY_BYTES
+    setRegion(memory, Region.frameTable, bump.allocateBytes(bytes), bytes)
+    return new FrameTable(memory)
+  }
+
+  static attach(memory: Memory): FrameTable {
+    return new FrameTable(memory)
+  }
+
+  refCount(pfn: Pfn): number {
+    return this.#u32[this.#base + pfn * 4 + REF_COUNT]!
+  }
+
+  setRefCount(pfn: Pfn, count: number): void {
+    this.#u32[this.#base + pfn * 4 + REF_COUNT] = count
+  }
+
+  /** Where the reference count is, for atomic operations on it. */
+  refCountPtr(pfn: Pfn): Ptr {
+    return ((this.#base + pfn * 4 + REF_COUNT) * 4) as Ptr
+  }
+
+  /** Order and FrameFlag. */
+  flags(pfn: Pfn): number {
+    return this.#u32[this.#base + pfn * 4 + FLAGS]!
+  }
+
+  /** Replaces all flags, the order too: for a block of order > 0 say `order | FrameFlag.…`. */
+  setFlags(pfn: Pfn, flags: number): void {
+    this.#u32[this.#base + pfn * 4 + FLAGS] = flags
+  }
+
+  order(pfn: Pfn): number {
+    return this.#u32[this.#base + pfn * 4 + FLAGS]! & ORDER_MASK
+  }
+
+  owner(pfn: Pfn): number {
+    return this.#u32[this.#base + pfn * 4 + OWNER]!
+  }
+
+  setOwner(pfn: Pfn, owner: number): void {
+    this.#u32[this.#base + pfn * 4 + OWNER] = owner
+  }
+
+  index(pfn: Pfn): number {
+    return this.#u32[this.#base + pfn * 4 + INDEX]!
+  }
+
+  setIndex(pfn: Pfn, index: number): void {
+    this.#u32[this.#base + pfn * 4 + INDEX] = index
+  }
+
+  /** A whole entry at once. */
+  set(pfn: Pfn, refCount: number, flags: number, owner: number, index: number): void {
+    const at = this.#base + pfn * 4
+    const u32 = this.#u32
+    u32[at + REF_COUNT] = refCount
+    u32[at + FLAGS] = flags
+    u32[at + OWNER] = owner
+    u32[at + INDEX] = index
+  }
+}
