@@ -1,0 +1,141 @@
+/**
+ * A VMA: a run of pages of one address space with one protection and one backing. 64 bytes, slab cache "vma".
+ * All fields are guarded by the lock of the space, but for the links, which the object's lock guards.
+ *
+ *     0   f64  start        first page
+ *     8   f64  end          page after the last
+ *     16  f64  pageOffset   page of the object that `start` shows; anonymous: the page where it was first mapped
+ *     24  u32  flags        VmFlag
+ *     28  u32  object       PageObject, or NULL = private anonymous
+ *     32  u32  file         identity of the open file that was mapped (0 = none): two opens never merge
+ *     36  u32  anonId       identity of the family of anonymous pages (Linux: anon_vma), 0 = no page yet
+ *     40  u32  anonDepth    families it is chained to: 0 none, 1 its own, more after a fork (anon_vma_chain)
+ *     44  u32  special      Special
+ *     48  u32  space        its address space
+ *     52  u32  leaf         tree node that holds it
+ *     56  u32  previousMapping, nextMapping list of all mappings of the object
+ */
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+
+export const VMA_BYTES = 64
+/** Byte offset of the tree's backlink. */
+export const VMA_LEAF = 52
+
+/** What a mapping is when it is neither anonymous nor an object. */
+export const Special = { none: 0, vdso: 1, vvar: 2 } as const
+
+/** A view on one record. It may be moved with `at`; a moved view saves an allocation where many are visited. */
+export class Vma {
+  readonly #memory: Memory
+  ptr: Ptr
+
+  constructor(memory: Memory, ptr: Ptr = NULL) {
+    this.#memory = memory
+    this.ptr = ptr
+  }
+
+  at(ptr: Ptr): this {
+    this.ptr = ptr
+    return this
+  }
+
+  get start(): Vpn {
+    return this.#memory.f64[this.ptr >>> 3]! as Vpn
+  }
+  /** The bounds of a VMA in a tree change through `VmaTree.setBounds` only. */
+  set start(page: Vpn) {
+    this.#memory.f64[this.ptr >>> 3] = page
+  }
+
+  get end(): Vpn {
+    return this.#memory.f64[(this.ptr + 8) >>> 3]! as Vpn
+  }
+  set end(page: Vpn) {
+    this.#memory.f64[(this.ptr + 8) >>> 3] = page
+  }
+
+  get pages(): number {
+    return this.end - this.start
+  }
+
+  get pageOffset(): number {
+    return this.#memory.f64[(this.ptr + 16) >>> 3]!
+  }
+  set pageOffset(page: number) {
+    this.#memory.f64[(this.ptr + 16) >>> 3] = page
+  }
+
+  /** The page of the object (or anonymous family) that a page of the mapping shows. */
+  offsetOf(vpn: number): number {
+    return vpn - this.start + this.pageOffset
+  }
+
+  get flags(): number {
+    return this.#memory.u32[(this.ptr + 24) >>> 2]!
+  }
+  set flags(flags: number) {
+    this.#memory.u32[(this.ptr + 24) >>> 2] = flags
+  }
+
+  get object(): Ptr {
+    return this.#memory.u32[(this.ptr + 28) >>> 2]! as Ptr
+  }
+  set object(object: Ptr) {
+    this.#memory.u32[(this.ptr + 28) >>> 2] = object
+  }
+
+  get file(): number {
+    return this.#memory.u32[(this.ptr + 32) >>> 2]!
+  }
+  set file(file: number) {
+    this.#memory.u32[(this.ptr + 32) >>> 2] = file
+  }
+
+  get anonId(): number {
+    return this.#memory.u32[(this.ptr + 36) >>> 2]!
+  }
+  set anonId(id: number) {
+    this.#memory.u32[(this.ptr + 36) >>> 2] = id
+  }
+
+  get anonDepth(): number {
+    return this.#memory.u32[(this.ptr + 40) >>> 2]!
+  }
+  set anonDepth(depth: number) {
+    this.#memory.u32[(this.ptr + 40) >>> 2] = depth
+  }
+
+  get special(): number {
+    return this.#memory.u32[(this.ptr + 44) >>> 2]!
+  }
+  set special(special: number) {
+    this.#memory.u32[(this.ptr + 44) >>> 2] = special
+  }
+
+  get space(): Ptr {
+    return this.#memory.u32[(this.ptr + 48) >>> 2]! as Ptr
+  }
+  set space(space: Ptr) {
+    this.#memory.u32[(this.ptr + 48) >>> 2] = space
+  }
+
+  get previousMapping(): Ptr {
+    return this.#memory.u32[(this.ptr + 56) >>> 2]! as Ptr
+  }
+  set previousMapping(vma: Ptr) {
+    this.#memory.u32[(this.ptr + 56) >>> 2] = vma
+  }
+
+  get nextMapping(): Ptr {
+    return this.#memory.u32[(this.ptr + 60) >>> 2]! as Ptr
+  }
+  set nextMapping(vma: Ptr) {
+    this.#memory.u32[(this.ptr + 60) >>> 2] = vma
+  }
+
+  /** Private anonymous: no object and not the kernel's own. */
+  get isAnonymous(): boolean {
+    return this.object === NULL && this.special === Special.none
+  }
+}
