@@ -14,7 +14,8 @@
 import { assert } from '../base/assert.js'
 import { ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
-import type { CacheId, SlabAllocator } from '../slab/slab-allocator.js'
+import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { Memory } from '../state/memory.js'
 
 const BITS = 6

@@ -17,13 +17,12 @@
  *     44  Ptr  previous object, 48 Ptr next object (LockWord.objects)
  */
 import { assert } from '../base/assert.js'
-import { EFBIG, EINVAL, EIO, ENOMEM, ENXIO } from '../base/errno.js'
+import { EFBIG, EIO, ENOMEM, ENXIO } from '../base/errno.js'
 import {
   frameToPtr,
   NO_FRAME,
   NULL,
   PAGE_MASK,
-  PAGE_SHIFT,
   PAGE_SIZE,
   type Pfn,
   type Ptr,
@@ -31,11 +30,13 @@ import {
 } from '../base/numbers.js'
 import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import { FrameFlag, type FrameTable } from '../frame/frame-table.js'
-import type { CacheId, SlabAllocator } from '../slab/slab-allocator.js'
+import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
+import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 export const ObjectKind = {
@@ -67,6 +68,8 @@ export interface ObjectsEnv {
   readonly buddy: BuddyAllocator
   readonly slab: SlabAllocator
 }
+
+const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
 const OBJECT_BYTES = 56
 const REFERENCES = 4 >>> 2
@@ -141,6 +144,11 @@ export class PageObjects {
 
   kind(object: Ptr): ObjectKind {
     return this.#env.memory.u32[(object >>> 2) + KIND]! as ObjectKind
+  }
+
+  /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */
+  isShmem(object: Ptr): boolean {
+    return this.kind(object) !== ObjectKind.provided
   }
 
   /** A number that names the object for providers, futexes and `maps`; never used twice. */
@@ -398,7 +406,7 @@ export class PageObjects {
 
   #hasWritableMapping(object: Ptr): boolean {
     for (let vma = this.firstMapping(object); vma !== NULL; vma = this.#vma.nextMapping) {
-      if (this.#vma.at(vma).isSharedWritable) return true
+      if ((this.#vma.at(vma).flags & SHARED_WRITABLE) === SHARED_WRITABLE) return true
     }
     return false
   }

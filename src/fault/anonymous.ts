@@ -1,0 +1,40 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { Counter, count } from '../state/counters.js'
+import { Word, wordIndex } from '../state/layout.js'
+import { FaultResult } from './access.js'
+import type { Fault, FaultEnv } from './fault.js'
+import { readOnlyFlags, writtenFlags } from './page-flags.js'
+
+/** First touch of a page of anonymous memory (do_anonymous_page of Linux). */
+export function anonymousFault(mm: FaultEnv, fault: Fault): FaultResult {
+  if (fault.vma.special !== 0) return FaultResult.bus
+  return fault.isWrite ? mapZeroed(mm, fault) : mapZeroPage(mm, fault)
+}
+
+/** A read: the one frame of zeroes, read-only. It is not counted, neither as a reference nor as resident memory. */
+function mapZeroPage(mm: FaultEnv, fault: Fault): FaultResult {
+  const zeroFrame = mm.memory.u32[wordIndex(Word.zeroFrame)]! as Pfn
+  const flags = readOnlyFlags(fault.vma.flags) | EntryFlag.special
+  fault.mapper.set(fault.entry, fault.vpn, zeroFrame, flags, fault.batch)
+  count(mm.memory, Counter.faultZeroPage)
+  return FaultResult.ok
+}
+
+/** A write: a frame of its own. Also what a write to the zero page becomes. */
+export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
+  const pfn = mm.buddy.allocateZeroed(0)
+  if (pfn === NO_FRAME) return FaultResult.outOfMemory
+  installAnonymous(mm, fault, pfn)
+  count(mm.memory, Counter.faultAnonymous)
+  return FaultResult.ok
+}
+
+/** Makes a frame the space's own memory at the fault's page, writable. The entry takes the frame's one reference. */
+export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
+  const { vma, vpn, batch, mapper, space } = fault
+  mm.frames.set(pfn, 1, FrameFlag.anonymous, vma.anonId, fault.objectIndex)
+  mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
+  space.rssAnonymous++
+}

@@ -1,0 +1,60 @@
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { FlushBatch } from '../paging/flush-batch.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import type { AddressSpace } from '../space/address-space.js'
+import type { SpaceEnv } from '../space/space-env.js'
+import { Vma } from '../space/vma.js'
+import { Access } from './access.js'
+
+/** What the fault handler works with; MemoryManager is one. */
+export interface FaultEnv extends SpaceEnv {
+  /** Recycled, so that a fault allocates nothing. */
+  readonly fault: Fault
+}
+
+/**
+ * The fault that is being handled: who asked for which page, and what was found out about it so far. One object per
+ * thread is used again and again; it is only good while the space's lock is held.
+ */
+export class Fault {
+  space!: AddressSpace
+  vpn = 0 as Vpn
+  access: Access = Access.read
+  /** The mapping that holds the page. */
+  readonly vma: Vma
+  /** The page's entry in the page table. */
+  entry: Ptr = NULL
+  /** A provider had to be asked. */
+  isMajor = false
+  mapper!: UserMapper
+  batch!: FlushBatch
+
+  constructor(env: Pick<SpaceEnv, 'memory'>) {
+    this.vma = new Vma(env.memory, NULL)
+  }
+
+  begin(env: SpaceEnv, space: AddressSpace, vpn: Vpn, access: Access): this {
+    this.mapper = this.mapperOf(env, space)
+    this.space = space
+    this.vpn = vpn
+    this.access = access
+    this.isMajor = false
+    this.batch = env.flusher.batch(space.root)
+    return this
+  }
+
+  /** A mapper on the space's page table: the last one, when it is the same space. */
+  mapperOf(env: SpaceEnv, space: AddressSpace): UserMapper {
+    if (this.mapper?.root !== space.root) this.mapper = new UserMapper(env, space.root)
+    return this.mapper
+  }
+
+  /** The page's number in the object that the mapping shows. */
+  get objectIndex(): number {
+    return this.vma.pageOffset + (this.vpn - this.vma.start)
+  }
+
+  get isWrite(): boolean {
+    return this.access === Access.write
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * A page fault, from the trap to the entry (handle_page_fault and lock_mm_and_find_vma of Linux):
+ *
+ *     handleFault      lock the space
+ *     └ faultLocked    find the mapping (grow the stack), check the access
+ *       └ resolve      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
+ */
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { expandStack } from '../space/expand-stack.js'
+import { VM_GROWSDOWN } from '../space/vm-flags.js'
+import { LockRank } from '../state/atomics.js'
+import { Counter, count } from '../state/counters.js'
+import { type Access, FaultResult } from './access.js'
+import { anonymousFault } from './anonymous.js'
+import { writeProtectedFault } from './copy-on-write.js'
+import type { Fault, FaultEnv } from './fault.js'
+import { objectFault } from './object-page.js'
+import { accessError, readOnlyFlags } from './page-flags.js'
+
+/** Resolves one fault of user mode. Takes the space's lock. `vpn` may be any page at all. */
+export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
+  mm.atomics.lock(space.lock, LockRank.space)
+  const result = faultLocked(mm, space, vpn, access)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result
+}
+
+/** The same for a caller that holds the space's lock. */
+export function faultLocked(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
+  const fault = mm.fault.begin(mm, space, vpn, access)
+  let result = findMapping(mm, fault)
+  if (result === FaultResult.ok) {
+    result = accessError(fault.vma.flags, access) ? FaultResult.segvAccErr : resolve(mm, fault)
+  }
+  fault.batch.finish()
+  account(mm, fault, result)
+  return result
+}
+
+/** Makes a page present whatever the mapping's protection says: populate of execute-only memory (FOLL_FORCE). */
+export function faultForced(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
+  const fault = mm.fault.begin(mm, space, vpn, access)
+  let result = findMapping(mm, fault)
+  if (result === FaultResult.ok) result = resolve(mm, fault)
+  fault.batch.finish()
+  return result
+}
+
+function findMapping(mm: FaultEnv, fault: Fault): FaultResult {
+  if (fault.vpn < 0 || fault.vpn >= mm.arch.userEnd) return FaultResult.segvMapErr
+  const found = mm.vmas.find(fault.space, fault.vpn)
+  if (found === NULL) return FaultResult.segvMapErr
+  if (fault.vma.at(found).start <= fault.vpn) return FaultResult.ok
+  return growStack(mm, fault, found)
+}
+
+/** The first mapping above the page may be a stack that reaches down to it. */
+function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
+  if ((fault.vma.flags & VM_GROWSDOWN) === 0) return FaultResult.segvMapErr
+  if (expandStack(mm, fault.space, above, fault.vpn) < 0) return FaultResult.segvMapErr
+  count(mm.memory, Counter.faultStackGrowth)
+  return FaultResult.ok
+}
+
+/** Installs or changes the page's entry; on failure the tables made on the way are given back. */
+function resolve(mm: FaultEnv, fault: Fault): FaultResult {
+  const { mapper, vpn } = fault
+  const entry = mapper.makeLeaf(vpn)
+  if (entry === NULL) return FaultResult.outOfMemory
+  fault.entry = entry
+  if (mapper.isPresent(entry)) return presentFault(mm, fault)
+  const result = fault.vma.object === NULL ? anonymousFault(mm, fault) : objectFault(mm, fault)
+  if (result !== FaultResult.ok) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
+  return result
+}
+
+function presentFault(mm: FaultEnv, fault: Fault): FaultResult {
+  const flags = fault.mapper.flags(fault.entry)
+  if (fault.isWrite && (flags & EntryFlag.write) === 0) return writeProtectedFault(mm, fault)
+  const wanted = flags | readOnlyFlags(fault.vma.flags) | (fault.isWrite ? EntryFlag.dirty : 0)
+  if (wanted !== flags) fault.mapper.setFlags(fault.entry, fault.vpn, wanted, fault.batch)
+  count(mm.memory, Counter.faultSpurious)
+  return FaultResult.ok
+}
+
+/** Failed faults are counted by how they end; the others in the space, as getrusage(2) reports them. */
+function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
+  if (result === FaultResult.ok) countInSpace(fault)
+  else if (result === FaultResult.bus) count(mm.memory, Counter.faultBus)
+  else if (result === FaultResult.outOfMemory) count(mm.memory, Counter.faultOutOfMemory)
+  else count(mm.memory, Counter.faultSegv)
+}
+
+function countInSpace(fault: Fault): void {
+  if (fault.isMajor) fault.space.majorFaults++
+  else fault.space.minorFaults++
+}

@@ -1,0 +1,26 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { VM_EXEC, VM_READ, VM_WRITE } from '../space/vm-flags.js'
+import { Access } from './access.js'
+
+/**
+ * The entry flags that a mapping with these VM flags gives a page that may not be written yet: protection_map[] of
+ * arch/riscv/mm/init.c without its write bits. Writable implies readable.
+ */
+export function readOnlyFlags(vmFlags: number): number {
+  let flags: number = EntryFlag.user | EntryFlag.accessed
+  if ((vmFlags & (VM_READ | VM_WRITE)) !== 0) flags |= EntryFlag.read
+  if ((vmFlags & VM_EXEC) !== 0) flags |= EntryFlag.execute
+  return flags
+}
+
+/** The same for a page that is being written. */
+export function writtenFlags(vmFlags: number): number {
+  return readOnlyFlags(vmFlags) | EntryFlag.write | EntryFlag.dirty
+}
+
+/** access_error() of arch/riscv/mm/fault.c: whether the mapping forbids the access. Write implies read. */
+export function accessError(vmFlags: number, access: number): boolean {
+  if (access === Access.write) return (vmFlags & VM_WRITE) === 0
+  if (access === Access.execute) return (vmFlags & VM_EXEC) === 0
+  return (vmFlags & (VM_READ | VM_WRITE)) === 0
+}

@@ -1,0 +1,84 @@
+import { EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
+import { NULL, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { VM_EXEC, VM_LOCKONFAULT, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
+import { Vma } from '../space/vma.js'
+import { LockRank } from '../state/atomics.js'
+import { Access, FaultResult } from './access.js'
+import type { FaultEnv } from './fault.js'
+import { faultForced } from './handle-fault.js'
+import { accessError } from './page-flags.js'
+
+/**
+ * Faults in every page that is mapped between two pages, as MAP_POPULATE and mlock do it (__mm_populate of Linux):
+ * private writable memory is written, so that no later store faults; the rest is read. Takes the space's lock.
+ * 0, or the first error: -EFAULT (no access, past the end of the object), -ENOMEM.
+ */
+export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  return forEachMapping(mm, space, start, end, (vma, from, to) => {
+    if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0
+    if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0) return -EFAULT
+    const writes = (vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
+    return faultIn(mm, space, from, to, writes ? Access.write : Access.read)
+  })
+}
+
+/** The same without regard to errors: mmap(2) has succeeded by then. A mapping that fails does not stop the next. */
+export function populateQuietly(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): void {
+  const vma = new Vma(mm.memory, NULL)
+  let at: number = start
+  while (at < end) {
+    mm.atomics.lock(space.lock, LockRank.space)
+    const found = mm.vmas.find(space, at as Vpn)
+    const to = found === NULL ? end : Math.min(end, vma.at(found).end)
+    mm.atomics.unlock(space.lock, LockRank.space)
+    populate(mm, space, at as Vpn, to as Vpn)
+    at = to
+  }
+}
+
+/**
+ * madvise(MADV_POPULATE_READ or _WRITE): 0, -ENOMEM at a hole, -EINVAL where the protection forbids the access, -EFAULT
+ * past the end of an object.
+ */
+export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, access: Access): number {
+  let reached: number = start
+  const result = forEachMapping(mm, space, start, end, (vma, from, to) => {
+    if (from > reached) return -ENOMEM
+    if (accessError(vma.flags, access)) return -EINVAL
+    reached = to
+    return faultIn(mm, space, from, to, access)
+  })
+  return result === 0 && reached < end ? -ENOMEM : result
+}
+
+type VisitMapping = (vma: Vma, from: Vpn, to: Vpn) => number
+
+/** Visits the parts of the mappings that lie in the range, under the lock, until one returns an error. */
+function forEachMapping(
+  mm: FaultEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  visit: VisitMapping,
+): number {
+  const vma = new Vma(mm.memory, NULL)
+  let result = 0
+  mm.atomics.lock(space.lock, LockRank.space)
+  for (let at = start; result === 0 && at < end; at = vma.end) {
+    const found = mm.vmas.find(space, at)
+    if (found === NULL || vma.at(found).start >= end) break
+    result = visit(vma, Math.max(at, vma.start) as Vpn, Math.min(end, vma.end) as Vpn)
+  }
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result
+}
+
+function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
+  for (let vpn: number = from; vpn < to; vpn++) {
+    const result = faultForced(mm, space, vpn as Vpn, access)
+    if (result === FaultResult.outOfMemory) return -ENOMEM
+    if (result !== FaultResult.ok) return -EFAULT
+  }
+  return 0
+}

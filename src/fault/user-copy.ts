@@ -1,0 +1,201 @@
+/**
+ * Reading and writing a program's memory from the kernel (copy_from_user and its kin): page by page, faulting in what is
+ * not there, by the program's own rights. They take the space's lock, so the caller must not hold it. Addresses are unsigned
+ * numbers, maybe rounded above 2^53: whatever is not below TASK_SIZE is -EFAULT.
+ */
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { EFAULT, ENAMETOOLONG } from '../base/errno.js'
+import { frameToPtr, NULL, PAGE_MASK, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { LockRank } from '../state/atomics.js'
+import { Access, FaultResult } from './access.js'
+import type { FaultEnv } from './fault.js'
+import { faultLocked } from './handle-fault.js'
+
+/** Copies all of `target.length` bytes from the program. 0 or -EFAULT; then `target` may be filled in part. */
+export function copyFromUser(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
+  return copyFromUserPartial(mm, space, address, target) === target.length ? 0 : -EFAULT
+}
+
+/** Copies all of `source` to the program. 0 or -EFAULT; then a part may have been written. */
+export function copyToUser(mm: FaultEnv, space: AddressSpace, address: number, source: Uint8Array): number {
+  return copyToUserPartial(mm, space, address, source) === source.length ? 0 : -EFAULT
+}
+
+/** How many bytes could be read before the first that may not be. */
+export function copyFromUserPartial(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  target: Uint8Array,
+): number {
+  if (!isUserRange(mm, address, target.length)) return 0
+  mm.atomics.lock(space.lock, LockRank.space)
+  let done = 0
+  while (done < target.length) {
+    const from = userPtr(mm, space, address + done, Access.read)
+    if (from === NULL) break
+    const length = Math.min(target.length - done, PAGE_SIZE - (from & PAGE_MASK))
+    target.set(mm.memory.u8.subarray(from, from + length), done)
+    done += length
+  }
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return done
+}
+
+/** How many bytes could be written before the first that may not be. */
+export function copyToUserPartial(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  source: Uint8Array,
+): number {
+  if (!isUserRange(mm, address, source.length)) return 0
+  mm.atomics.lock(space.lock, LockRank.space)
+  let done = 0
+  while (done < source.length) {
+    const to = userPtr(mm, space, address + done, Access.write)
+    if (to === NULL) break
+    const length = Math.min(source.length - done, PAGE_SIZE - (to & PAGE_MASK))
+    mm.memory.u8.set(source.subarray(done, done + length), to)
+    done += length
+  }
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return done
+}
+
+/** Zeroes a range of the program's memory (clear_user). 0 or -EFAULT. */
+export function clearUser(mm: FaultEnv, space: AddressSpace, address: number, length: number): number {
+  if (!isUserRange(mm, address, length)) return -EFAULT
+  mm.atomics.lock(space.lock, LockRank.space)
+  let done = 0
+  while (done < length) {
+    const to = userPtr(mm, space, address + done, Access.write)
+    if (to === NULL) break
+    const count = Math.min(length - done, PAGE_SIZE - (to & PAGE_MASK))
+    mm.memory.fill(to, 0, count)
+    done += count
+  }
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return done === length ? 0 : -EFAULT
+}
+
+/**
+ * The bytes of a NUL-terminated string, without the NUL, as UTF-8 text. -EFAULT when it runs into memory that cannot be
+ * read, -ENAMETOOLONG when there is no NUL in the first `max` bytes.
+ */
+export function readUserString(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  max: number,
+): string | number {
+  const bytes: number[] = []
+  mm.atomics.lock(space.lock, LockRank.space)
+  const result = readString(mm, space, address, max, bytes)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result < 0 ? result : new TextDecoder().decode(Uint8Array.from(bytes))
+}
+
+function readString(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  max: number,
+  bytes: number[],
+): number {
+  const { u8 } = mm.memory
+  while (bytes.length < max) {
+    const at = address + bytes.length
+    const from = isUserRange(mm, at, 1) ? userPtr(mm, space, at, Access.read) : NULL
+    if (from === NULL) return -EFAULT
+    const end = Math.min(from + max - bytes.length, from - (from & PAGE_MASK) + PAGE_SIZE)
+    for (let ptr: number = from; ptr < end; ptr++) {
+      if (u8[ptr] === 0) return 0
+      bytes.push(u8[ptr]!)
+    }
+  }
+  return -ENAMETOOLONG
+}
+
+/**
+ * Where an aligned word of the program (4 or 8 bytes) is in the buffer right now, made present for the access; NULL is
+ * -EFAULT. For futexes and the like: good until the space's mappings change.
+ */
+export function userWord(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
+  if (!isUserRange(mm, address, 4)) return NULL
+  mm.atomics.lock(space.lock, LockRank.space)
+  const ptr = userPtr(mm, space, address, access)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return ptr
+}
+
+/** A 32-bit word at any address, unsigned, or -EFAULT (which no word is). */
+export function loadUser32(mm: FaultEnv, space: AddressSpace, address: number): number {
+  const ptr = (address & 3) === 0 ? userWord(mm, space, address, Access.read) : NULL
+  if (ptr !== NULL) return mm.memory.u32[ptr >>> 2]!
+  const bytes = new Uint8Array(4)
+  if (copyFromUser(mm, space, address, bytes) !== 0) return -EFAULT
+  return new DataView(bytes.buffer).getUint32(0, true)
+}
+
+/** Stores a 32-bit word at any address. 0 or -EFAULT. */
+export function storeUser32(mm: FaultEnv, space: AddressSpace, address: number, value: number): number {
+  const ptr = (address & 3) === 0 ? userWord(mm, space, address, Access.write) : NULL
+  if (ptr !== NULL) {
+    mm.memory.u32[ptr >>> 2] = value
+    return 0
+  }
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value, true)
+  return copyToUser(mm, space, address, bytes)
+}
+
+/** A 64-bit word at any address, as two halves in `halves[0]` (low) and `halves[1]`. 0 or -EFAULT. */
+export function loadUser64(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  halves: Uint32Array<ArrayBuffer>,
+): number {
+  return copyFromUser(mm, space, address, new Uint8Array(halves.buffer, halves.byteOffset, 8))
+}
+
+/** Stores a 64-bit word from its halves. 0 or -EFAULT. */
+export function storeUser64(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  low: number,
+  high: number,
+): number {
+  const halves = Uint32Array.of(low, high)
+  return copyToUser(mm, space, address, new Uint8Array(halves.buffer))
+}
+
+/** access_ok(): the range lies in the user's part. */
+export function isUserRange(mm: FaultEnv, address: number, length: number): boolean {
+  return address >= 0 && address + length <= mm.arch.userEnd * PAGE_SIZE
+}
+
+const NEEDED_TO_WRITE = EntryFlag.user | EntryFlag.write | EntryFlag.dirty
+const NEEDED_TO_READ = EntryFlag.user | EntryFlag.read | EntryFlag.accessed
+
+/** Where a byte of the program is in the buffer, faulted in if need be; NULL when the program may not access it so. */
+function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
+  const vpn = pageOf(address)
+  const frame = presentFrame(mm, space, vpn, access)
+  if (frame !== NULL) return (frame + (address % PAGE_SIZE)) as Ptr
+  if (faultLocked(mm, space, vpn, access) !== FaultResult.ok) return NULL
+  return (presentFrame(mm, space, vpn, access) + (address % PAGE_SIZE)) as Ptr
+}
+
+/** The bytes of a page whose entry allows the access already, else NULL. */
+function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
+  const mapper = mm.fault.mapperOf(mm, space)
+  const entry = mapper.leaf(vpn)
+  if (entry === NULL || !mapper.isPresent(entry)) return NULL
+  const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
+  if ((mapper.flags(entry) & needed) !== needed) return NULL
+  return frameToPtr(mapper.pfn(entry))
+}
