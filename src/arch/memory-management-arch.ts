@@ -1,0 +1,86 @@
+import type { Pfn, Vpn } from '../base/numbers.js'
+
+/**
+ * What a leaf entry says, in words that every architecture has. The hardware's bits are made from these by
+ * `leafLow` and `leafHigh`.
+ */
+export const EntryFlag = {
+  read: 1,
+  /** Implies read on architectures that have no write-only pages (all of them). */
+  write: 2,
+  execute: 4,
+  /** User mode may use it. */
+  user: 8,
+  /** In every address space: the kernel's. */
+  global: 16,
+  /** Set by the hardware's walker on the first access, and on the first store. */
+  accessed: 32,
+  dirty: 64,
+  /** Software's: the frame is not reference counted by this entry (zero page, vdso, a device). */
+  special: 128,
+} as const
+export const ENTRY_FLAGS_ALL = 255
+
+/** Adjacent virtual pages: `start` to `start + pages - 1`. */
+export interface PageRange {
+  readonly start: Vpn
+  readonly pages: number
+}
+
+/** Where things stand in the kernel's half of every address space. */
+export interface KernelLayout {
+  /** All of RAM, one after another: frame `pfn` at page `start + pfn`. */
+  readonly linearMap: PageRange
+  readonly vmalloc: PageRange
+  /** Windows on devices (ioremap). */
+  readonly mmio: PageRange
+  /** Code of kernel modules: within 2 GiB of the kernel's. */
+  readonly modules: PageRange
+  /** Pages whose address is fixed at build time. */
+  readonly fixmap: PageRange
+  readonly pciIo: PageRange
+}
+
+/**
+ * The page-table format of one architecture, as pure functions on entries. An entry is two u32 words, because
+ * 64-bit integers cost a BigInt; **the low word publishes**: a writer stores high, then low, and an entry whose
+ * low word is 0 is absent, so that a concurrent walker sees every entry as single.
+ *
+ * A frame number is a `Pfn` (counted from the start of the buffer); the format adds `physBasePfn`. A device's
+ * page has the `Pfn` its physical page number gives, which may be negative.
+ */
+export interface MemoryManagementArch {
+  /** 1 riscv64-sv39, 100 the fake one; stands in the buffer's header. */
+  readonly id: number
+  readonly name: string
+  /** Depth of the tables: level 0 holds 4 KiB leaves, level `levels - 1` is the root. */
+  readonly levels: number
+  /** log2 of the entries of one table. */
+  readonly indexBits: number
+  /** First page that is not the user's. */
+  readonly userEnd: Vpn
+  /** First page of the kernel's half, which reaches up to page -1. */
+  readonly kernelStart: Vpn
+  /** Physical page number of frame 0. */
+  readonly physBasePfn: number
+  readonly kernelLayout: KernelLayout
+
+  /** Which entry of a table at `level` is on the way to `vpn`. */
+  index(vpn: Vpn, level: number): number
+  /** A leaf that gives `flags` (EntryFlag) on `pfn`. With no access at all it is present for software only. */
+  leafLow(pfn: Pfn, flags: number): number
+  leafHigh(pfn: Pfn, flags: number): number
+  /** An entry that points to the next table. */
+  tableLow(pfn: Pfn): number
+  tableHigh(pfn: Pfn): number
+  /** Whether there is something: a table, a leaf, or a leaf that gives no access (PROT_NONE). */
+  isPresent(low: number): boolean
+  isLeaf(low: number): boolean
+  /** The table that an entry above level 0 points to; NO_FRAME when the entry is absent or a leaf. */
+  tableOf(low: number, high: number): Pfn
+  pfnOf(low: number, high: number): Pfn
+  /** The EntryFlags of a present leaf. */
+  flagsOf(low: number, high: number): number
+  /** Whether the two halves make an address that the hardware can translate at all. */
+  isCanonical(low: number, high: number): boolean
+}

@@ -1,0 +1,33 @@
+import type { Pfn } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { FlushBatch, type FrameReleaser } from './flush-batch.js'
+import type { Tlbs } from './tlb.js'
+
+/**
+ * Hands out flush batches. Whoever changes page-table entries takes one, passes it to the mapper, and finishes it;
+ * the objects are used again, so that a page fault allocates nothing. Nested use gets another one.
+ *
+ *     const batch = flusher.batch(space.root)
+ *     mapper.clear(entry, vpn, batch)
+ *     batch.releaseFrame(pfn)
+ *     batch.finish()
+ */
+export class PageFlusher {
+  readonly #memory: Memory
+  readonly #tlbs: Tlbs
+  readonly #buddy: FrameReleaser
+  readonly #idle: FlushBatch[] = []
+
+  constructor(memory: Memory, tlbs: Tlbs, buddy: FrameReleaser) {
+    this.#memory = memory
+    this.#tlbs = tlbs
+    this.#buddy = buddy
+  }
+
+  /** A batch for changes below `root`. For the kernel's root it reaches every hart. */
+  batch(root: Pfn): FlushBatch {
+    const batch = this.#idle.pop() ?? new FlushBatch(this.#memory, this.#tlbs, this.#buddy, this.#idle)
+    batch.begin(root)
+    return batch
+  }
+}

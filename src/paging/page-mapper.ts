@@ -1,0 +1,234 @@
+import { ENTRY_FLAGS_ALL } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
+import { ENOMEM } from '../base/errno.js'
+import { NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import type { FlushBatch } from './flush-batch.js'
+import { PageTable } from './page-table.js'
+import { checkTables } from './page-table-check.js'
+import type { PagingEnv } from './paging-env.js'
+
+/**
+ * Changes page tables. It knows nothing of VMAs and touches no reference count of the frames that it maps: whoever
+ * maps holds a reference, whoever clears gives it to the batch.
+ *
+ * Tables are counted: the frame table's `index` of a table's frame is the number of its present entries, so an empty
+ * one is found without looking through it. A new table is filled before it is published, and an entry is stored
+ * high word first, so a concurrent walker never sees half of a change.
+ *
+ * Guarded by: the lock of the space that owns the root; for the kernel's tables the lock `kernelTables`.
+ */
+export class PageMapper extends PageTable {
+  protected readonly env: PagingEnv
+
+  constructor(env: PagingEnv, root: Pfn, start?: Vpn, end?: Vpn) {
+    super(env.memory, env.arch, root, start, end)
+    this.env = env
+  }
+
+  /** The 4 KiB entry of a page, tables made where there are none. NULL without frames: then nothing has changed. */
+  makeLeaf(vpn: Vpn): Ptr {
+    const entry = this.leaf(vpn)
+    return entry !== NULL ? entry : this.#makeTables(vpn)
+  }
+
+  #makeTables(vpn: Vpn): Ptr {
+    assert(vpn >= this.start && vpn < this.end, 'the page is not in this half')
+    let level = this.top
+    let slot = this.entryAt(this.root, vpn, level)
+    for (let child = this.childOf(slot); child !== NO_FRAME; child = this.childOf(slot)) {
+      slot = this.entryAt(child, vpn, --level)
+    }
+    assert(!this.isPresent(slot), 'a superpage is in the way')
+    if (this.isFixed(level - 1)) return NULL
+    const table = this.#newTables(vpn, level - 1)
+    if (table === NO_FRAME) return NULL
+    this.linkTable(slot, table)
+    return this.leaf(vpn)
+  }
+
+  /** Whether tables of this level are neither made nor given back. */
+  protected isFixed(_level: number): boolean {
+    return false
+  }
+
+  /** A table of `level` and below it those that lead to `vpn`; NO_FRAME (and none made) without frames. */
+  #newTables(vpn: Vpn, level: number): Pfn {
+    const table = this.newTable()
+    if (table === NO_FRAME || level === 0) return table
+    const child = this.#newTables(vpn, level - 1)
+    if (child === NO_FRAME) {
+      this.env.buddy.free(table, 0)
+      return NO_FRAME
+    }
+    this.linkTable(this.entryAt(table, vpn, level), child)
+    return table
+  }
+
+  /** An empty table that nothing points to; NO_FRAME without frames. */
+  protected newTable(): Pfn {
+    return newTable(this.env)
+  }
+
+  /** Lets an absent entry point to a table. */
+  protected linkTable(slot: Ptr, table: Pfn): void {
+    this.#publish(slot, this.arch.tableLow(table), this.arch.tableHigh(table))
+    this.#countEntry(slot, 1)
+  }
+
+  /** Maps the entry's page to a frame, in place of whatever was there. Keeps no reference count. */
+  set(entry: Ptr, vpn: Vpn, pfn: Pfn, flags: number, batch: FlushBatch): void {
+    if (this.install(entry, pfn, flags)) batch.touch(vpn)
+  }
+
+  /** Stores a leaf. True when it replaced something, of which TLBs may know. */
+  protected install(entry: Ptr, pfn: Pfn, flags: number): boolean {
+    const { arch } = this
+    const old = this.#publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
+    if (arch.isPresent(old)) return true
+    this.#countEntry(entry, 1)
+    return false
+  }
+
+  /** Replaces all flags of a present entry; returns those that it had. */
+  setFlags(entry: Ptr, vpn: Vpn, flags: number, batch: FlushBatch): number {
+    return this.changeFlags(entry, vpn, ENTRY_FLAGS_ALL, flags, batch)
+  }
+
+  /**
+   * Takes some flags from a present entry and gives it others; returns those that it had, accessed and dirty as they
+   * were at that moment. A TLB is flushed only when something was taken: what it lacks it asks for.
+   */
+  changeFlags(entry: Ptr, vpn: Vpn, clear: number, set: number, batch: FlushBatch): number {
+    const { arch } = this
+    const word = entry >>> 2
+    const high = this.memory.u32[word + 1]!
+    const low = this.#take(word)
+    const had = arch.flagsOf(low, high)
+    const flags = (had & ~clear) | set
+    const pfn = arch.pfnOf(low, high)
+    this.#publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
+    if ((had & ~flags) !== 0) batch.touch(vpn)
+    return had
+  }
+
+  /** Unmaps a present entry's page; returns the flags that it had (dirty: its contents are not elsewhere). */
+  clear(entry: Ptr, vpn: Vpn, batch: FlushBatch): number {
+    const { u32 } = this.memory
+    const word = entry >>> 2
+    const high = u32[word + 1]!
+    const low = this.#swap(word, 0)
+    assert(this.arch.isPresent(low), 'an absent entry is cleared')
+    u32[word + 1] = 0
+    this.#countEntry(entry, -1)
+    batch.touch(vpn)
+    return this.arch.flagsOf(low, high)
+  }
+
+  /** Maps one page, or -ENOMEM. */
+  map(vpn: Vpn, pfn: Pfn, flags: number, batch: FlushBatch): number {
+    const entry = this.makeLeaf(vpn)
+    if (entry === NULL) return -ENOMEM
+    this.set(entry, vpn, pfn, flags, batch)
+    return 0
+  }
+
+  /** Unmaps one page and gives back tables that this leaves empty. False when it was not mapped. */
+  unmap(vpn: Vpn, batch: FlushBatch): boolean {
+    const entry = this.leaf(vpn)
+    if (entry === NULL || !this.isPresent(entry)) return false
+    this.clear(entry, vpn, batch)
+    if (this.env.frames.index(ptrToFrame(entry)) === 0) this.prune(vpn, (vpn + 1) as Vpn, batch)
+    return true
+  }
+
+  /** `changeFlags` for every mapped page of a range. */
+  protectRange(start: Vpn, end: Vpn, clear: number, set: number, batch: FlushBatch): void {
+    this.walk(start, end, (vpn, entry) => this.changeFlags(entry, vpn, clear, set, batch))
+  }
+
+  /**
+   * Moves the mapped pages of a range to another one, which does not overlap it and has none: entries move as they
+   * are, accessed and dirty too. All tables are made first, so that -ENOMEM means nothing has changed.
+   */
+  move(from: Vpn, to: Vpn, pages: number, batch: FlushBatch): number {
+    assert(from + pages <= to || to + pages <= from, 'the ranges overlap')
+    const end = (from + pages) as Vpn
+    if (!this.#makeTablesFor(from, end, to)) {
+      this.prune(to, (to + pages) as Vpn, batch)
+      return -ENOMEM
+    }
+    this.walk(from, end, (vpn, entry) => this.#moveEntry(entry, vpn, (vpn - from + to) as Vpn, batch))
+    this.prune(from, end, batch)
+    return 0
+  }
+
+  /** Makes the tables that moving the range to `to` needs. False when frames ran out. */
+  #makeTablesFor(from: Vpn, end: Vpn, to: Vpn): boolean {
+    let enough = true
+    this.walk(from, end, (vpn) => {
+      if (enough) enough = this.makeLeaf((vpn - from + to) as Vpn) !== NULL
+    })
+    return enough
+  }
+
+  #moveEntry(entry: Ptr, vpn: Vpn, target: Vpn, batch: FlushBatch): void {
+    const pfn = this.pfn(entry)
+    const destination = this.leaf(target)
+    assert(!this.isPresent(destination), 'the destination is mapped already')
+    this.set(destination, target, pfn, this.clear(entry, vpn, batch), batch)
+  }
+
+  /** Gives back the tables on the way to these pages that hold nothing; never the root. */
+  prune(start: Vpn, end: Vpn, batch: FlushBatch): void {
+    const { frames } = this.env
+    this.eachTable(start, end, (table, slot, level) => {
+      if (frames.index(table) !== 0 || this.isFixed(level)) return
+      this.#publish(slot, 0, 0)
+      this.#countEntry(slot, -1)
+      batch.freeTable(table)
+    })
+  }
+
+  /** Throws an InvariantError unless tables, counts and entries are sound. Looks at every entry. */
+  check(): void {
+    checkTables(this, this.env)
+  }
+
+  #countEntry(entry: Ptr, change: number): void {
+    const { frames } = this.env
+    const table = ptrToFrame(entry)
+    frames.setIndex(table, frames.index(table) + change)
+  }
+
+  /** Stores both words so that a walker sees the old entry, none, or the new one. Returns the old low word. */
+  #publish(entry: Ptr, low: number, high: number): number {
+    const { u32 } = this.memory
+    const word = entry >>> 2
+    if (u32[word + 1] === high) return this.#swap(word, low)
+    const old = this.#swap(word, 0)
+    u32[word + 1] = high
+    this.#swap(word, low)
+    return old
+  }
+
+  /** Reads a low word that is about to be replaced: meanwhile a walker on another thread must not mark it. */
+  #take(word: number): number {
+    return this.memory.shared ? this.#swap(word, 0) : this.memory.u32[word]!
+  }
+
+  #swap(word: number, low: number): number {
+    const { u32, i32, shared } = this.memory
+    if (shared) return Atomics.exchange(i32, word, low) >>> 0
+    const old = u32[word]!
+    u32[word] = low
+    return old
+  }
+}
+
+/** A frame of zeroes, marked as a table with no entries; NO_FRAME without frames. */
+export function newTable({ buddy, frames }: PagingEnv): Pfn {
+  const table = buddy.allocateZeroed(0)
+  if (table !== NO_FRAME) frames.setFlags(table, frames.flags(table) | FrameFlag.table)
+  return table
+}

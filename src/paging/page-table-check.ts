@@ -1,0 +1,105 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
+import { frameToPtr, NO_FRAME, type Pfn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { PageTable } from './page-table.js'
+import type { PagingEnv } from './paging-env.js'
+
+const ACCESS = EntryFlag.read | EntryFlag.write | EntryFlag.execute
+
+/** Throws an InvariantError unless all tables below the root, their counts and entries are sound. */
+export function checkTables(table: PageTable, env: PagingEnv): void {
+  new TableCheck(table, env).run()
+}
+
+/** Walks on its own, entry by entry: it shares no code with what it checks but the architecture. */
+class TableCheck {
+  readonly #table: PageTable
+  readonly #env: PagingEnv
+  readonly #seen = new Set<Pfn>()
+  readonly #isUser: boolean
+
+  constructor(table: PageTable, env: PagingEnv) {
+    this.#table = table
+    this.#env = env
+    this.#isUser = table.end === env.arch.userEnd
+  }
+
+  run(): void {
+    const { arch } = this.#env
+    const first = this.#isUser ? 0 : arch.index(arch.kernelStart, arch.levels - 1)
+    const half = 2 ** (arch.indexBits - 1)
+    this.#checkTable(this.#table.root, arch.levels - 1, first, first + half)
+    if (this.#isUser) this.#checkKernelHalf(half, 2 * half)
+    else this.#checkAbsent(this.#table.root, 0, half)
+  }
+
+  #checkTable(pfn: Pfn, level: number, first: number, end: number): void {
+    const { frames } = this.#env
+    assert(pfn > NO_FRAME && pfn < frames.frameCount, 'a table is outside RAM')
+    assert(!this.#seen.has(pfn), 'a table is reachable twice')
+    this.#seen.add(pfn)
+    assert((frames.flags(pfn) & FrameFlag.table) !== 0, 'a table frame is not marked as one')
+    assert(frames.refCount(pfn) === 1, 'a table frame has one reference')
+    let present = 0
+    for (let index = first; index < end; index++) if (this.#checkEntry(pfn, level, index)) present++
+    assert(frames.index(pfn) === present, 'the count of present entries is wrong')
+  }
+
+  /** Whether the entry is present. */
+  #checkEntry(table: Pfn, level: number, index: number): boolean {
+    const { arch } = this.#env
+    const [low, high] = this.#words(table, index)
+    if (!arch.isPresent(low)) {
+      assert(low === 0 && high === 0, 'an absent entry is all zero')
+      return false
+    }
+    if (level === 0 || arch.isLeaf(low)) {
+      assert(arch.isLeaf(low), 'an entry of level 0 is a leaf')
+      this.#checkLeaf(low, high, level)
+    } else {
+      const child = arch.tableOf(low, high)
+      assert(low === arch.tableLow(child) && high === arch.tableHigh(child), 'an entry has reserved bits')
+      this.#checkTable(child, level - 1, 0, 2 ** arch.indexBits)
+    }
+    return true
+  }
+
+  #checkLeaf(low: number, high: number, level: number): void {
+    const { arch, frames } = this.#env
+    const pfn = arch.pfnOf(low, high)
+    const flags = arch.flagsOf(low, high)
+    assert(low === arch.leafLow(pfn, flags) && high === arch.leafHigh(pfn, flags), 'a leaf has reserved bits')
+    const pageNumber = pfn + arch.physBasePfn
+    assert(pageNumber % 2 ** (arch.indexBits * level) === 0, 'a superpage is aligned to its size')
+    const isUserPage = (flags & EntryFlag.user) !== 0
+    assert(isUserPage === this.#isUser || (flags & ACCESS) === 0, 'user pages are in the user half only')
+    if ((flags & EntryFlag.special) !== 0) return
+    assert(pfn > NO_FRAME || !this.#isUser, 'frame 0 is never mapped for a user')
+    assert(pfn >= 0 && pfn < frames.frameCount, 'a mapped frame is outside RAM and not special')
+    if (!this.#isUser) return
+    assert(level === 0, 'users have 4 KiB leaves only')
+    assert((frames.flags(pfn) & FrameFlag.free) === 0 && frames.refCount(pfn) > 0, 'a free frame is mapped')
+  }
+
+  #checkKernelHalf(first: number, end: number): void {
+    const kernelRoot = this.#env.memory.u32[wordIndex(Word.kernelRoot)] as Pfn
+    for (let index = first; index < end; index++) {
+      const [low, high] = this.#words(this.#table.root, index)
+      const [kernelLow, kernelHigh] = this.#words(kernelRoot, index)
+      assert(low === kernelLow && high === kernelHigh, 'a root differs from the kernel in its half')
+    }
+  }
+
+  #checkAbsent(table: Pfn, first: number, end: number): void {
+    for (let index = first; index < end; index++) {
+      assert(this.#words(table, index)[0] === 0, 'the kernel root has a user half')
+    }
+  }
+
+  #words(table: Pfn, index: number): [low: number, high: number] {
+    const word = (frameToPtr(table) >>> 2) + index * 2
+    return [this.#env.memory.u32[word]!, this.#env.memory.u32[word + 1]!]
+  }
+}

@@ -1,0 +1,196 @@
+import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import { NO_FRAME, NULL, PAGE_SHIFT, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { dumpLeaves } from './page-table-dump.js'
+
+const WORDS_PER_FRAME_SHIFT = PAGE_SHIFT - 2
+
+/**
+ * A tree of page tables, for reading: what the hardware walks, seen through the architecture's format. A view that
+ * costs nothing to make. `start` and `end` bound the pages that it answers for: a user's mapper never looks into the
+ * kernel's half of its root.
+ *
+ *     vpn  →  root entry  →  …  →  level 0 entry  →  frame
+ *             512 GiB/512          4 KiB               (Sv39: 1 GiB, 2 MiB, 4 KiB)
+ */
+export class PageTable {
+  readonly root: Pfn
+  readonly start: Vpn
+  readonly end: Vpn
+  /** What the last successful `translate` found: the frame of that very page, and the leaf's EntryFlags. */
+  lastPfn: Pfn = NO_FRAME
+  lastFlags = 0
+  protected readonly memory: Memory
+  protected readonly arch: MemoryManagementArch
+  protected readonly top: number
+
+  constructor(
+    memory: Memory,
+    arch: MemoryManagementArch,
+    root: Pfn,
+    start: Vpn = arch.kernelStart,
+    end: Vpn = arch.userEnd,
+  ) {
+    this.memory = memory
+    this.arch = arch
+    this.root = root
+    this.start = start
+    this.end = end
+    this.top = arch.levels - 1
+  }
+
+  /** The 4 KiB entry of a page; NULL when a table on the way is absent, or the page is not ours. */
+  leaf(vpn: Vpn): Ptr {
+    if (vpn < this.start || vpn >= this.end) return NULL
+    const { arch } = this
+    const { u32 } = this.memory
+    let table = this.root
+    for (let level = this.top; level > 0; level--) {
+      const word = (table << WORDS_PER_FRAME_SHIFT) + (arch.index(vpn, level) << 1)
+      table = arch.tableOf(u32[word]!, u32[word + 1]!)
+      if (table === NO_FRAME) return NULL
+    }
+    return (((table << PAGE_SHIFT) | (arch.index(vpn, 0) << 3)) >>> 0) as Ptr
+  }
+
+  /** Whether the entry maps a frame, be it with no access at all (PROT_NONE). */
+  isPresent(entry: Ptr): boolean {
+    return this.arch.isPresent(this.memory.u32[entry >>> 2]!)
+  }
+
+  /** The frame that a present entry maps. */
+  pfn(entry: Ptr): Pfn {
+    const { u32 } = this.memory
+    return this.arch.pfnOf(u32[entry >>> 2]!, u32[(entry >>> 2) + 1]!)
+  }
+
+  /** The EntryFlags of a present entry. */
+  flags(entry: Ptr): number {
+    const { u32 } = this.memory
+    return this.arch.flagsOf(u32[entry >>> 2]!, u32[(entry >>> 2) + 1]!)
+  }
+
+  /** Looks a page up as the hardware does, superpages too. True when mapped: see `lastPfn` and `lastFlags`. */
+  translate(vpn: Vpn): boolean {
+    if (vpn < this.start || vpn >= this.end) return false
+    let table = this.root
+    for (let level = this.top; level >= 0; level--) {
+      const entry = this.entryAt(table, vpn, level)
+      if (!this.isPresent(entry)) return false
+      if (level === 0 || this.isLeaf(entry)) return this.#found(entry, vpn, level)
+      table = this.childOf(entry)
+    }
+    return false
+  }
+
+  #found(entry: Ptr, vpn: Vpn, level: number): boolean {
+    const span = this.span(level)
+    this.lastPfn = (this.pfn(entry) + (vpn - Math.floor(vpn / span) * span)) as Pfn
+    this.lastFlags = this.flags(entry)
+    return true
+  }
+
+  /**
+   * Calls `visit` for the present 4 KiB leaves of the pages `start` to `end` - 1, in rising order. Absent tables are
+   * skipped at their full size, superpages are not visited. `visit` may change the entry that it is given, and no table.
+   */
+  walk(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+    this.#walkTable(this.root, this.top, this.#clampLow(start), this.#clampHigh(end), visit)
+  }
+
+  #walkTable(table: Pfn, level: number, start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+    for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
+      const child = this.childOf(this.entryAt(table, vpn, level))
+      const stop = Math.min(this.nextAt(vpn, level), end) as Vpn
+      if (child === NO_FRAME) continue
+      if (level === 1) this.#walkLeaves(child, vpn, stop, visit)
+      else this.#walkTable(child, level - 1, vpn, stop, visit)
+    }
+  }
+
+  #walkLeaves(table: Pfn, start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+    const { arch } = this
+    const { u32 } = this.memory
+    let entry = this.entryAt(table, start, 0)
+    for (let vpn = start; vpn < end; vpn++) {
+      if (arch.isPresent(u32[entry >>> 2]!)) visit(vpn, entry)
+      entry = (entry + 8) as Ptr
+    }
+  }
+
+  /**
+   * Calls `visit` for every entry above level 0 that points to a table and is on the way to a page in the range,
+   * children before parents. `visit` may remove the table from the entry.
+   */
+  protected eachTable(
+    start: Vpn,
+    end: Vpn,
+    visit: (table: Pfn, entry: Ptr, level: number, vpn: Vpn) => void,
+  ): void {
+    this.#eachTableIn(this.root, this.top, this.#clampLow(start), this.#clampHigh(end), visit)
+  }
+
+  #eachTableIn(
+    table: Pfn,
+    level: number,
+    start: Vpn,
+    end: Vpn,
+    visit: (table: Pfn, entry: Ptr, level: number, vpn: Vpn) => void,
+  ): void {
+    if (level === 0) return
+    for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
+      const entry = this.entryAt(table, vpn, level)
+      const child = this.childOf(entry)
+      if (child === NO_FRAME) continue
+      this.#eachTableIn(child, level - 1, vpn, Math.min(this.nextAt(vpn, level), end) as Vpn, visit)
+      visit(child, entry, level - 1, vpn)
+    }
+  }
+
+  /** Frames that hold tables, the root included. */
+  tableFrames(): number {
+    let frames = 1
+    this.eachTable(this.start, this.end, () => frames++)
+    return frames
+  }
+
+  /** The mapped 4 KiB pages as ranges, one line each. */
+  dump(): string {
+    return dumpLeaves(this)
+  }
+
+  /** The entry of `table` that is on the way to `vpn`. */
+  protected entryAt(table: Pfn, vpn: Vpn, level: number): Ptr {
+    return (((table << PAGE_SHIFT) | (this.arch.index(vpn, level) << 3)) >>> 0) as Ptr
+  }
+
+  /** The table that an entry above level 0 points to, or NO_FRAME. */
+  protected childOf(entry: Ptr): Pfn {
+    const { u32 } = this.memory
+    return this.arch.tableOf(u32[entry >>> 2]!, u32[(entry >>> 2) + 1]!)
+  }
+
+  /** Whether a present entry maps frames (and does not point to a table). */
+  protected isLeaf(entry: Ptr): boolean {
+    return this.arch.isLeaf(this.memory.u32[entry >>> 2]!)
+  }
+
+  /** Pages that an entry at `level` covers. */
+  protected span(level: number): number {
+    return 2 ** (this.arch.indexBits * level)
+  }
+
+  /** First page that the next entry at `level` covers. */
+  protected nextAt(vpn: Vpn, level: number): Vpn {
+    const span = this.span(level)
+    return ((Math.floor(vpn / span) + 1) * span) as Vpn
+  }
+
+  #clampLow(vpn: Vpn): Vpn {
+    return vpn < this.start ? this.start : vpn
+  }
+
+  #clampHigh(vpn: Vpn): Vpn {
+    return vpn > this.end ? this.end : vpn
+  }
+}

@@ -1,0 +1,33 @@
+import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import type { Pfn } from '../base/numbers.js'
+import type { AtomicWords } from '../state/atomics.js'
+import type { Memory } from '../state/memory.js'
+
+/** What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries. */
+export interface TableFrames {
+  readonly frameCount: number
+  refCount(pfn: Pfn): number
+  flags(pfn: Pfn): number
+  setFlags(pfn: Pfn, flags: number): void
+  index(pfn: Pfn): number
+  setIndex(pfn: Pfn, index: number): void
+}
+
+/** What paging/ needs of the frame allocator. */
+export interface TableAllocator {
+  /** A frame of zeroes, or NO_FRAME. */
+  allocateZeroed(order: number): Pfn
+  free(pfn: Pfn, order: number): void
+}
+
+/** What a mapper works with. The memory manager is one. */
+export interface PagingEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly frames: TableFrames
+  readonly buddy: TableAllocator
+}
+
+export interface KernelPagingEnv extends PagingEnv {
+  readonly atomics: AtomicWords
+}
