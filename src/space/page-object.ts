@@ -296,6 +296,11 @@ export class PageObjects {
     this.unlock(object)
   }
 
+  /** Every cached page of an object, by rising index. */
+  forEachPage(object: Ptr, visit: (index: number, pfn: Pfn) => void): void {
+    this.#cache.forEach((object + CACHE) as Ptr, visit)
+  }
+
   /** Every object of the machine. */
   forEach(visit: (object: Ptr) => void): void {
     const { u32 } = this.#env.memory

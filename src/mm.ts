@@ -1,0 +1,264 @@
+/**
+ * The memory manager of one machine: all its layers, booted bottom up. mmInit makes a machine in a new buffer; mmAttach
+ * makes another view on it, in any thread that was handed the memory.
+ */
+import { archById } from './arch/arch-by-id.js'
+import type { MemoryManagementArch } from './arch/memory-management-arch.js'
+import { Riscv64Sv39 } from './arch/riscv64/sv39.js'
+import { assert } from './base/assert.js'
+import { EINVAL, ErrnoError } from './base/errno.js'
+import { NO_FRAME, PAGE_SIZE } from './base/numbers.js'
+import { Fault, type FaultEnv } from './fault/fault.js'
+import { auditFrames } from './fault/frame-audit.js'
+import { BootMemoryMap } from './frame/boot-memory-map.js'
+import { BuddyAllocator, type BuddyStats } from './frame/buddy-allocator.js'
+import { BumpAllocator } from './frame/bump-allocator.js'
+import type { FaultInjector } from './frame/fault-injector.js'
+import { FrameTable } from './frame/frame-table.js'
+import { KernelMapper } from './paging/kernel-mapper.js'
+import { PageFlusher } from './paging/page-flusher.js'
+import { Tlbs } from './paging/tlb.js'
+import { UserMapper } from './paging/user-mapper.js'
+import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
+import { AddressSpace } from './space/address-space.js'
+import { AddressSpaces } from './space/address-spaces.js'
+import { PageObjects } from './space/page-object.js'
+import { VmaTree } from './space/vma-tree.js'
+import { type AtomicsOptions, AtomicWords } from './state/atomics.js'
+import { Counter, counted } from './state/counters.js'
+import {
+  headerArchId,
+  headerProblem,
+  markBooted,
+  Region,
+  setRegion,
+  Word,
+  wordIndex,
+  writeHeader,
+} from './state/layout.js'
+import { Memory, type RawMemory } from './state/memory.js'
+
+/** A hart's record in Region.harts. */
+const HART_RECORD_BYTES = 4096
+/** Constant tables of the interpreter: can be rebuilt, so they are not part of the state. */
+const SCRATCH_BYTES = 512 * 1024
+const HARTS_MAX = 32
+
+/** What is the thread's own choice, at boot and at attaching. */
+export interface ThreadOptions {
+  /** Number of the hart that this thread runs, 0 and up. Default 0. */
+  readonly hart?: number
+  /** Makes allocations fail on purpose. */
+  readonly faults?: FaultInjector
+  /** Check lock ranks (about 20 ns a lock). */
+  readonly debug?: boolean
+  readonly onStep?: AtomicsOptions['onStep']
+  readonly onSpin?: AtomicsOptions['onSpin']
+}
+
+export interface InitOptions extends ThreadOptions {
+  /** RAM in bytes: a multiple of 64 KiB, 8 MiB to 4 GiB. */
+  readonly bytes: number
+  /** In a SharedArrayBuffer, so that other threads can attach. Default false. */
+  readonly shared?: boolean
+  /** For everything that is random in the machine. Default 1. */
+  readonly seed?: number
+  /** Harts that the machine has, 1 to 32. Default 1. */
+  readonly harts?: number
+  /** Default: riscv64 with Sv39. */
+  readonly arch?: MemoryManagementArch
+  /** Parts of RAM that are reserved or not there. Default: all of it is usable. */
+  readonly map?: BootMemoryMap
+}
+
+export interface MemoryStats {
+  readonly frames: BuddyStats
+  readonly slabs: readonly CacheStats[]
+  readonly objects: { readonly objects: number; readonly pages: number }
+  /** Address spaces, mappings in them, page-table frames of all (the kernel's too). */
+  readonly spaces: number
+  readonly mappings: number
+  readonly tableFrames: number
+  /** Counters of state/counters.ts, by name. */
+  readonly events: Readonly<Record<keyof typeof Counter, number>>
+}
+
+/** All layers; every operation of space/, fault/ and syscall/ takes it as its first parameter. */
+export class MemoryManager implements FaultEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly atomics: AtomicWords
+  readonly frames: FrameTable
+  readonly buddy: BuddyAllocator
+  readonly slab: SlabAllocator
+  readonly tlbs: Tlbs
+  readonly flusher: PageFlusher
+  readonly kernelMapper: KernelMapper
+  readonly objects: PageObjects
+  readonly vmas: VmaTree
+  readonly spaces: AddressSpaces
+  readonly fault: Fault
+  /** The hart that this thread runs. */
+  readonly hart: number
+
+  private constructor(layers: Layers, hart: number) {
+    const { memory, slab } = layers
+    this.memory = memory
+    this.arch = layers.arch
+    this.atomics = layers.atomics
+    this.frames = layers.frames
+    this.buddy = layers.buddy
+    this.slab = slab
+    this.tlbs = layers.tlbs
+    this.flusher = new PageFlusher(memory, layers.tlbs, layers.buddy)
+    this.kernelMapper = layers.kernelMapper
+    this.objects = new PageObjects(this)
+    this.vmas = new VmaTree(memory, slab)
+    this.spaces = new AddressSpaces(this)
+    this.fault = new Fault(this)
+    this.hart = hart
+  }
+
+  /** See mmInit. */
+  static init(options: InitOptions): MemoryManager {
+    const harts = options.harts ?? 1
+    if (!(harts >= 1 && harts <= HARTS_MAX)) throw new ErrnoError('a machine has 1 to 32 harts', EINVAL)
+    const mm = new MemoryManager(bootLayers(options, harts), options.hart ?? 0)
+    reserveZeroFrame(mm)
+    markBooted(mm.memory)
+    return mm
+  }
+
+  /** See mmAttach. */
+  static attach(raw: RawMemory, options: ThreadOptions): MemoryManager {
+    const memory = Memory.attach(raw)
+    const problem = headerProblem(memory)
+    if (problem !== undefined) throw new ErrnoError(`attach: ${problem}`, EINVAL)
+    return new MemoryManager(attachLayers(memory, options), options.hart ?? 0)
+  }
+
+  /** Every address space, as views. */
+  allSpaces(): AddressSpace[] {
+    const { u32 } = this.memory
+    const spaces: AddressSpace[] = []
+    let ptr = u32[wordIndex(Word.spaceList)]!
+    while (ptr !== 0) {
+      const space = new AddressSpace(this.memory, ptr as never)
+      spaces.push(space)
+      ptr = space.next
+    }
+    return spaces
+  }
+
+  /** Throws an InvariantError unless every layer and the references between them are sound. Looks at everything. */
+  check(): void {
+    this.buddy.check()
+    this.slab.check()
+    this.kernelMapper.check()
+    this.tlbs.check(this.arch)
+    this.objects.check()
+    this.spaces.check()
+    auditFrames(this, this.allSpaces())
+  }
+
+  stats(): MemoryStats {
+    const spaces = this.allSpaces()
+    return {
+      frames: this.buddy.stats(),
+      slabs: this.slab.stats(),
+      objects: this.objects.stats(),
+      spaces: spaces.length,
+      mappings: spaces.reduce((sum, space) => sum + space.vmaCount, 0),
+      tableFrames: countTableFrames(this, spaces),
+      events: this.#events(),
+    }
+  }
+
+  #events(): Record<keyof typeof Counter, number> {
+    const entries = Object.entries(Counter).map(([name, id]) => [name, counted(this.memory, id)])
+    return Object.fromEntries(entries) as Record<keyof typeof Counter, number>
+  }
+
+  /** What buddyinfo, slabinfo and the lists of objects and spaces say. */
+  dump(): string {
+    const parts = [this.buddy, this.slab, this.objects, this.spaces, this.tlbs].map((layer) => layer.dump())
+    return parts
+      .map((part) => part.trimEnd())
+      .join('\n\n')
+      .concat('\n')
+  }
+}
+
+/** Boots a machine: bump → frame table → buddy → slab → kernel tables. Throws an ErrnoError on bad options. */
+export function mmInit(options: InitOptions): MemoryManager {
+  return MemoryManager.init(options)
+}
+
+/** A second view on a machine, for another thread. Throws an ErrnoError when the buffer holds no booted machine. */
+export function mmAttach(raw: RawMemory, options: ThreadOptions = {}): MemoryManager {
+  return MemoryManager.attach(raw, options)
+}
+
+/** The layers whose making differs between booting and attaching. */
+interface Layers {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly atomics: AtomicWords
+  readonly frames: FrameTable
+  readonly buddy: BuddyAllocator
+  readonly slab: SlabAllocator
+  readonly tlbs: Tlbs
+  readonly kernelMapper: KernelMapper
+}
+
+function bootLayers(options: InitOptions, harts: number): Layers {
+  const arch = options.arch ?? new Riscv64Sv39()
+  const seed = options.seed ?? 1
+  const memory = Memory.allocate(options.bytes, options.shared ?? false)
+  const atomics = atomicsOf(memory, options)
+  const map = options.map ?? BootMemoryMap.wholeRam(options.bytes / PAGE_SIZE)
+  const bump = new BumpAllocator(map)
+  writeHeader(memory, arch.id, seed)
+  bootRegions(memory, bump, harts, seed)
+  const frames = FrameTable.boot(memory, bump)
+  const tlbs = Tlbs.boot(memory, bump, harts)
+  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, options)
+  const slab = SlabAllocator.boot(memory, atomics, bump, frames, buddy, options)
+  const kernelMapper = KernelMapper.boot({ memory, arch, atomics, frames, buddy }, map.ranges('noMap'))
+  return { memory, arch, atomics, frames, buddy, slab, tlbs, kernelMapper }
+}
+
+/** Regions and words that belong to no layer of the memory manager. */
+function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: number): void {
+  setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
+  setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
+  memory.u32[wordIndex(Word.hartCount)] = harts
+  memory.u32[wordIndex(Word.randomState)] = seed
+}
+
+function attachLayers(memory: Memory, options: ThreadOptions): Layers {
+  const arch = archById(headerArchId(memory))
+  const atomics = atomicsOf(memory, options)
+  const frames = FrameTable.attach(memory)
+  const buddy = BuddyAllocator.attach(memory, atomics, frames, options)
+  const slab = SlabAllocator.attach(memory, atomics, frames, buddy, options)
+  const tlbs = Tlbs.attach(memory)
+  const kernelMapper = KernelMapper.attach({ memory, arch, atomics, frames, buddy })
+  return { memory, arch, atomics, frames, buddy, slab, tlbs, kernelMapper }
+}
+
+function atomicsOf(memory: Memory, { hart = 0, ...rest }: ThreadOptions): AtomicWords {
+  return new AtomicWords(memory, { owner: hart + 1, ...rest })
+}
+
+/** The frame that every untouched page of anonymous memory reads. It is never written and never freed. */
+function reserveZeroFrame(mm: MemoryManager): void {
+  const frame = mm.buddy.reserve(1)
+  assert(frame !== NO_FRAME, 'RAM is too small for the zero page')
+  mm.memory.u32[wordIndex(Word.zeroFrame)] = frame
+}
+
+function countTableFrames(mm: MemoryManager, spaces: readonly AddressSpace[]): number {
+  const kernel = mm.kernelMapper.tableFrames()
+  return spaces.reduce((sum, space) => sum + new UserMapper(mm, space.root).tableFrames(), kernel)
+}
