@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import type { Ptr } from '../../base/numbers.js'
+import { Random } from '../../base/random.js'
+import { WasmModule } from '../../base/wasm/module.js'
+import { Memory } from '../../state/memory.js'
+import { HartField } from '../hart-state.js'
+import { randomBits64, sampleOperands } from './float-samples.js'
+import { DOUBLE, type FloatContext, type Rounding, SINGLE } from './format.js'
+import { FLOAT_HELPERS } from './helpers.js'
+import { SOFT_OPERATIONS } from './soft-float.js'
+
+const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 2_000)
+const SEED = Number(process.env.PAGODA_SEED ?? 1)
+const HART = 4096 as Ptr
+const MIB = 2 ** 20
+
+type Helper = (...parameters: (bigint | number)[]) => bigint
+
+/** The helpers in a module of their own; `slowCalls` counts how often the exact path was needed. */
+class HelperBench {
+  readonly memory = Memory.allocate(8 * MIB, false)
+  readonly helpers: Record<string, Helper>
+  slowCalls = 0
+
+  constructor() {
+    const module = new WasmModule()
+    module.importMemory('memory', { pages: (8 * MIB) / 65536, shared: false })
+    const indices = FLOAT_HELPERS.declare(module, HART)
+    for (const { name, operands } of SOFT_OPERATIONS) {
+      const parameters = [...new Array(operands).fill('i64'), 'i32']
+      module.function(name, parameters, ['i64'], (code) => {
+        for (let i = 0; i < parameters.length; i++) code.get(i)
+        code.call(indices.get(name)!)
+      })
+    }
+    const { softFloat } = FLOAT_HELPERS.imports(this.memory, HART)
+    const counted = (...parameters: number[]) => {
+      this.slowCalls++
+      softFloat!(...(parameters as never[]))
+    }
+    const compiled = new WebAssembly.Module(module.bytes() as BufferSource)
+    const env = { memory: this.memory.raw, softFloat: counted }
+    this.helpers = new WebAssembly.Instance(compiled, { env }).exports as Record<string, Helper>
+  }
+
+  run(name: string, operands: bigint[], rounding: Rounding, flags: number) {
+    this.memory.u32[(HART + HartField.fcsr) >>> 2] = flags
+    const bits = BigInt.asUintN(64, this.helpers[name]!(...operands, rounding))
+    return { bits, flags: this.memory.u32[(HART + HartField.fcsr) >>> 2]! }
+  }
+}
+
+const bench = new HelperBench()
+
+test.each(SOFT_OPERATIONS)(
+  '$name gives what the exact path gives, in value and flags',
+  ({ name, operands, run }) => {
+    const random = new Random(SEED)
+    for (let step = 0; step < STEPS; step++) {
+      const rounding = (random.chance(0.6) ? 0 : random.below(5)) as Rounding
+      const flags = random.chance(0.5) ? 1 : random.below(32)
+      const parameters = operandsFor(name, random).slice(0, operands)
+      const context: FloatContext = { rounding, flags }
+      const [a = 0n, b = 0n, c = 0n] = parameters
+      const expected = { bits: run(a, b, c, context), flags: context.flags }
+      const why = `seed ${SEED} step ${step} mode ${rounding} flags ${flags} ${parameters.map((x) => x.toString(16))}`
+      expect(bench.run(name, parameters, rounding, flags), why).toEqual(expected)
+    }
+  },
+)
+
+/** Integers of all lengths for conversions from one; else floats of the format read. */
+function operandsFor(name: string, random: Random): bigint[] {
+  const [to, from] = name.split('.')
+  if (from!.startsWith('l')) {
+    const bits = randomBits64(random) >> BigInt(random.below(64))
+    return [random.chance(0.5) ? bits : BigInt.asUintN(64, -bits)]
+  }
+  const operands = sampleOperands(from === 's' ? SINGLE : DOUBLE, random)
+  if (to === 'fma' && random.chance(0.2)) operands[2] = residueOf(from!, operands)
+  return operands
+}
+
+/** Minus the rounded product: what is left of the fused result is the rounding error. */
+function residueOf(suffix: string, [a, b]: bigint[]): bigint {
+  const context: FloatContext = { rounding: 0, flags: 0 }
+  const product = SOFT_OPERATIONS.find(({ name }) => name === `mul.${suffix}`)!.run(a!, b!, 0n, context)
+  return product ^ (1n << (suffix === 's' ? 31n : 63n))
+}
+
+test('programs that compute with integers in doubles never need the exact path', () => {
+  const random = new Random(SEED)
+  const before = bench.slowCalls
+  for (let step = 0; step < 1000; step++) {
+    const [a, b, c] = [1, 2, 3].map(() => BigInt(random.between(-1000, 1000)))
+    const [x, y, z] = [a, b, c].map((value) => bench.run('d.l', [BigInt.asUintN(64, value!)], 0, 0).bits)
+    for (const name of ['add.d', 'sub.d', 'mul.d']) expect(bench.run(name, [x!, y!], 0, 0).flags).toBe(0)
+    const fused = bench.run('fma.d', [x!, y!, z!], 0, 0).bits
+    expect(BigInt.asIntN(64, bench.run('l.d', [fused], 1, 0).bits)).toBe(a! * b! + c!)
+    const square = bench.run('mul.d', [x!, x!], 0, 0).bits
+    expect(bench.run('sqrt.d', [square], 0, 0).flags).toBe(0)
+    if (a !== 0n) expect(bench.run('div.d', [square, x!], 0, 0)).toEqual({ bits: x!, flags: 0 })
+  }
+  expect(bench.slowCalls).toBe(before)
+})
+
+test('once the inexact flag is set, ordinary numbers never need the exact path', () => {
+  const random = new Random(SEED)
+  const before = bench.slowCalls
+  for (let step = 0; step < 1000; step++) {
+    const operands = [1, 2, 3].map(
+      () => (1000n << 52n) | (randomBits64(random) & 0xfff_ffff_ffff_ffffn & ~(0xf00n << 52n)),
+    )
+    for (const { name, operands: count } of SOFT_OPERATIONS) {
+      if (!/^(add|sub|mul|div|sqrt|fma|w|l)\.d$/.test(name)) continue
+      expect(bench.run(name, operands.slice(0, count), 0, 1).flags).toBe(1)
+    }
+  }
+  expect(bench.slowCalls).toBe(before)
+})
