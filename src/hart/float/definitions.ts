@@ -1,6 +1,6 @@
 /**
- * The computational instructions of the F and D extensions. Loads and stores of floats stand with the other memory
- * instructions.
+ * The computational instructions of the F and D extensions. Loads, stores, moves and sign injections, which look at
+ * no number, are in instructions/memory.ts.
  *
  * The commonest case of the commonest instructions is written inline: rounding to nearest, the inexact flag set
  * already, a plain result. All else goes to a helper (helpers.ts says when the host's result may be taken).
@@ -21,17 +21,12 @@ export const FLOAT_DEFINITIONS: readonly InstructionDefinition[] = [
   ...definitionsOf(HOST_DOUBLE),
   { name: 'fcvt.s.d', ...encodingWithRs2(OP_FP, -1, 0x20, 1), format: FORMAT.float1Rounded, emit: narrow },
   { name: 'fcvt.d.s', ...encodingWithRs2(OP_FP, -1, 0x21, 0), format: FORMAT.float1Rounded, emit: widen },
-  { name: 'fmv.x.w', ...encodingWithRs2(OP_FP, 0, 0x70, 0), format: FORMAT.floatToInteger, emit: (e) => e.setRd(signExtendWord(e.frs1)) }, // biome-ignore format: a row
-  { name: 'fmv.x.d', ...encodingWithRs2(OP_FP, 0, 0x71, 0), format: FORMAT.floatToInteger, emit: (e) => e.setRd(e.frs1) }, // biome-ignore format: a row
-  { name: 'fmv.w.x', ...encodingWithRs2(OP_FP, 0, 0x78, 0), format: FORMAT.integerToFloat, emit: (e) => e.setFrd(boxed(zeroExtended(e.rs1))) }, // biome-ignore format: a row
-  { name: 'fmv.d.x', ...encodingWithRs2(OP_FP, 0, 0x79, 0), format: FORMAT.integerToFloat, emit: (e) => e.setFrd(e.rs1) }, // biome-ignore format: a row
 ]
 
 function definitionsOf(host: HostFormat): InstructionDefinition[] {
   return [
     ...ARITHMETIC.map((row) => arithmetic(host, row)),
     ...FUSED.map((row) => fused(host, row)),
-    ...SIGN_INJECTIONS.map((row) => signInjection(host, row)),
     ...['min', 'max'].map((name, funct3) => minMax(host, name as 'min' | 'max', funct3)),
     ...['le', 'lt', 'eq'].map((name, funct3) => comparison(host, name as 'le' | 'lt' | 'eq', funct3)),
     ...INTEGERS.flatMap((row, rs2) => [toInteger(host, row, rs2), fromInteger(host, row, rs2)]),
@@ -99,28 +94,6 @@ function fused(host: HostFormat, row: (typeof FUSED)[number]): InstructionDefini
         row.negateAddend ? negated(host, c) : c,
       ]
       setFloat(e, host, e.call(`fma.${host.suffix}`, ...operands, rounding))
-    },
-  }
-}
-
-/** The sign of the result, from the two operands' bits. */
-const SIGN_INJECTIONS: readonly { name: string; sign: (a: Value, b: Value) => Value }[] = [
-  { name: 'fsgnj', sign: (_a, b) => b },
-  { name: 'fsgnjn', sign: (_a, b) => op('i64_xor', b, i64(-1)) },
-  { name: 'fsgnjx', sign: (a, b) => op('i64_xor', a, b) },
-]
-
-function signInjection(host: HostFormat, row: (typeof SIGN_INJECTIONS)[number]): InstructionDefinition {
-  const signBit = i64(signOf(host))
-  return {
-    name: `${row.name}.${host.suffix}`,
-    ...encoding(OP_FP, SIGN_INJECTIONS.indexOf(row), 0x10 | precisionOf(host)),
-    format: FORMAT.float2,
-    emit(e) {
-      const a = source(e, host, e.frs1)
-      const b = source(e, host, e.frs2)
-      const magnitude = op('i64_and', a, i64(signOf(host) - 1n))
-      setFloat(e, host, op('i64_or', magnitude, op('i64_and', row.sign(a, b), signBit)))
     },
   }
 }
