@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { prepareAnonymous } from '../space/anonymous-family.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
@@ -34,7 +35,8 @@ export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
 /** Makes a frame the space's own memory at the fault's page, writable. The entry takes the frame's one reference. */
 export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
   const { vma, vpn, batch, mapper, space } = fault
-  mm.frames.set(pfn, 1, FrameFlag.anonymous, vma.anonId, fault.objectIndex)
+  if (vma.anonId === 0) prepareAnonymous(mm, vma)
+  mm.frames.set(pfn, 1, FrameFlag.anonymous, vma.anonId, vma.offsetOf(vpn))
   mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
   space.rssAnonymous++
 }

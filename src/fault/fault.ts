@@ -49,11 +49,6 @@ export class Fault {
     return this.mapper
   }
 
-  /** The page's number in the object that the mapping shows. */
-  get objectIndex(): number {
-    return this.vma.pageOffset + (this.vpn - this.vma.start)
-  }
-
   get isWrite(): boolean {
     return this.access === Access.write
   }

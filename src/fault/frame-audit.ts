@@ -21,7 +21,9 @@ export function auditFrames(mm: SpaceEnv, spaces: readonly AddressSpace[]): void
     countEntries(mm, space, mapper, named)
     tables += mapper.tableFrames()
   }
-  mm.objects.forEach((object) => mm.objects.forEachPage(object, (_index, pfn) => void named[pfn]!++))
+  mm.objects.forEach((object) => mm.objects.forEachPage(object, (_index, pfn) => {
+      named[pfn]!++
+    }))
   for (let pfn = 1 as Pfn; pfn < mm.frames.frameCount; pfn++) tables -= auditFrame(mm, pfn, named[pfn]!)
   assert(tables === 0, 'every page-table frame is reached from a root')
 }

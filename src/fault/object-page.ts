@@ -10,10 +10,11 @@ import { readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared access. */
 export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
-  const { vma, objectIndex } = fault
+  const { vma } = fault
+  const index = vma.offsetOf(fault.vpn)
   const { objects } = mm
-  const isMajor = !objects.isShmem(vma.object) && objects.find(vma.object, objectIndex) === NO_FRAME
-  const pfn = objects.getRetained(vma.object, objectIndex)
+  const isMajor = !objects.isShmem(vma.object) && objects.find(vma.object, index) === NO_FRAME
+  const pfn = objects.getRetained(vma.object, index)
   if (pfn < 0) return pfn === -ENOMEM ? FaultResult.outOfMemory : FaultResult.bus
   if (isMajor) countMajor(mm, fault)
   if (fault.isWrite && (vma.flags & VM_SHARED) === 0) return mapPrivateCopy(mm, fault, pfn as Pfn)

@@ -4,6 +4,8 @@ import type { Ptr } from '../base/numbers.js'
 export interface FileBacking {
   /** The page object of the file; NULL for a file that maps as anonymous memory (/dev/zero). */
   readonly object: Ptr
+  /** The open file description: mappings of two opens never merge. Absent = the object's identity. */
+  readonly identity?: number
   /** What the file is open for (FMODE_READ, FMODE_WRITE). */
   readonly readable: boolean
   readonly writable: boolean

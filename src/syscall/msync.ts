@@ -1,0 +1,69 @@
+import { EBUSY, EINVAL, ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { FaultEnv } from '../fault/fault.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { VM_LOCKED, VM_SHARED } from '../space/vm-flags.js'
+import { Vma } from '../space/vma.js'
+import { LockRank } from '../state/atomics.js'
+import { MS_ASYNC, MS_INVALIDATE, MS_SYNC } from './mman.js'
+import type { SyscallArguments } from './syscall-arguments.js'
+
+/**
+ * msync(addr, len, flags): 0; -EINVAL (unaligned, unknown flags, both ways at once), -ENOMEM (a hole; what is mapped is
+ * written back all the same), -EBUSY (MS_INVALIDATE of locked memory), or what the provider said.
+ */
+export function sysMsync(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
+  const flags = args.int(2)
+  if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) !== 0) return -EINVAL
+  if (!args.isPageAligned(0)) return -EINVAL
+  if ((flags & MS_ASYNC) !== 0 && (flags & MS_SYNC) !== 0) return -EINVAL
+  const start = args.page(0)
+  const end = start + args.pagesUp(1)
+  if (end >= 2 ** 52) return -ENOMEM
+  if (end === start) return 0
+  return sync(mm, space, start as Vpn, end as Vpn, flags)
+}
+
+function sync(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: number): number {
+  const objects: Ptr[] = []
+  mm.atomics.lock(space.lock, LockRank.space)
+  const problem = collectObjects(mm, space, start, end, flags, objects)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  let failed = 0
+  for (const object of objects) {
+    failed ||= mm.objects.writeBack(object)
+    mm.objects.release(object)
+  }
+  return failed || problem
+}
+
+/** Finds what has to be written back, with a reference on each; -ENOMEM at a hole, -EBUSY at locked memory. */
+function collectObjects(
+  mm: FaultEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  flags: number,
+  objects: Ptr[],
+): number {
+  const vma = new Vma(mm.memory, NULL)
+  let problem = 0
+  for (let at = start; at < end; at = vma.end) {
+    const found = at < mm.arch.userEnd ? mm.vmas.find(space, at) : NULL
+    if (found === NULL) return -ENOMEM
+    if (vma.at(found).start > at) {
+      if (flags === MS_ASYNC || vma.start >= end) return -ENOMEM
+      problem = -ENOMEM
+    }
+    if ((flags & MS_INVALIDATE) !== 0 && (vma.flags & VM_LOCKED) !== 0) return -EBUSY
+    if ((flags & MS_SYNC) !== 0 && isSharedObject(vma) && !objects.includes(vma.object)) {
+      mm.objects.retain(vma.object)
+      objects.push(vma.object)
+    }
+  }
+  return problem
+}
+
+function isSharedObject(vma: Vma): boolean {
+  return vma.object !== NULL && (vma.flags & VM_SHARED) !== 0
+}
