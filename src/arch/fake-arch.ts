@@ -6,7 +6,7 @@
  *     low    31 present | 30 points to a table | 7..0 EntryFlags
  *     high   frame number + 16
  */
-import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
+import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { ENTRY_FLAGS_ALL, EntryFlag, type MemoryManagementArch } from './memory-management-arch.js'
 
 const PRESENT = 0x8000_0000
@@ -32,6 +32,16 @@ export class FakeArch implements MemoryManagementArch {
 
   index(vpn: Vpn, level: number): number {
     return (vpn >> (7 * level)) & 127
+  }
+
+  span(level: number): number {
+    return 1 << (7 * level)
+  }
+
+  leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr {
+    const word = (frameToPtr(root) >>> 2) + this.index(vpn, 1) * 2
+    const table = this.tableOf(u32[word]!, u32[word + 1]!)
+    return table === NO_FRAME ? NULL : ((frameToPtr(table) + this.index(vpn, 0) * 8) as Ptr)
   }
 
   leafLow(_pfn: Pfn, flags: number): number {

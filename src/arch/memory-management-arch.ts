@@ -1,4 +1,4 @@
-import type { Pfn, Vpn } from '../base/numbers.js'
+import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 
 /**
  * What a leaf entry says, in words that every architecture has. The hardware's bits are made from these by
@@ -67,6 +67,13 @@ export interface MemoryManagementArch {
 
   /** Which entry of a table at `level` is on the way to `vpn`. */
   index(vpn: Vpn, level: number): number
+  /** Pages that an entry at `level` covers. */
+  span(level: number): number
+  /**
+   * The level-0 entry of a page below `root`, or NULL: a walk by `index` and `tableOf`, written out because the page-fault
+   * path stands on it (5 ns, the general loop takes 12).
+   */
+  leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr
   /** A leaf that gives `flags` (EntryFlag) on `pfn`. With no access at all it is present for software only. */
   leafLow(pfn: Pfn, flags: number): number
   leafHigh(pfn: Pfn, flags: number): number

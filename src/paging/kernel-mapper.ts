@@ -65,7 +65,7 @@ export class KernelMapper extends PageMapper {
     const { start, pages } = this.arch.kernelLayout[name]
     if (name !== 'vmalloc') return { start, pages }
     const needed = (2 * this.memory.bytes) / PAGE_SIZE
-    const slot = this.span(this.top)
+    const slot = this.arch.span(this.top)
     return { start, pages: Math.min(pages, Math.ceil(needed / slot) * slot) }
   }
 
@@ -149,12 +149,12 @@ export class KernelMapper extends PageMapper {
     let table = this.root
     for (let above = this.top; above > level; above--) table = this.#tableAt(table, vpn, above)
     this.install(this.entryAt(table, vpn, level), pfn, DATA)
-    return (pfn + this.span(level)) as Pfn
+    return (pfn + this.arch.span(level)) as Pfn
   }
 
   /** A leaf is aligned to its size, virtually and physically. */
   #fits(pfn: Pfn, vpn: Vpn, end: Pfn, level: number): boolean {
-    const span = this.span(level)
+    const span = this.arch.span(level)
     return pfn + span <= end && vpn % span === 0 && (pfn + this.arch.physBasePfn) % span === 0
   }
 

@@ -72,7 +72,7 @@ class TableCheck {
     const flags = arch.flagsOf(low, high)
     assert(low === arch.leafLow(pfn, flags) && high === arch.leafHigh(pfn, flags), 'a leaf has reserved bits')
     const pageNumber = pfn + arch.physBasePfn
-    assert(pageNumber % 2 ** (arch.indexBits * level) === 0, 'a superpage is aligned to its size')
+    assert(pageNumber % arch.span(level) === 0, 'a superpage is aligned to its size')
     const isUserPage = (flags & EntryFlag.user) !== 0
     assert(isUserPage === this.#isUser || (flags & ACCESS) === 0, 'user pages are in the user half only')
     if ((flags & EntryFlag.special) !== 0) return

@@ -3,8 +3,6 @@ import { NO_FRAME, NULL, PAGE_SHIFT, type Pfn, type Ptr, type Vpn } from '../bas
 import type { Memory } from '../state/memory.js'
 import { dumpLeaves } from './page-table-dump.js'
 
-const WORDS_PER_FRAME_SHIFT = PAGE_SHIFT - 2
-
 /**
  * A tree of page tables, for reading: what the hardware walks, seen through the architecture's format. A view that
  * costs nothing to make. `start` and `end` bound the pages that it answers for: a user's mapper never looks into the
@@ -42,15 +40,7 @@ export class PageTable {
   /** The 4 KiB entry of a page; NULL when a table on the way is absent, or the page is not ours. */
   leaf(vpn: Vpn): Ptr {
     if (vpn < this.start || vpn >= this.end) return NULL
-    const { arch } = this
-    const { u32 } = this.memory
-    let table = this.root
-    for (let level = this.top; level > 0; level--) {
-      const word = (table << WORDS_PER_FRAME_SHIFT) + (arch.index(vpn, level) << 1)
-      table = arch.tableOf(u32[word]!, u32[word + 1]!)
-      if (table === NO_FRAME) return NULL
-    }
-    return (((table << PAGE_SHIFT) | (arch.index(vpn, 0) << 3)) >>> 0) as Ptr
+    return this.arch.leafEntry(this.memory.u32, this.root, vpn)
   }
 
   /** Whether the entry maps a frame, be it with no access at all (PROT_NONE). */
@@ -84,7 +74,7 @@ export class PageTable {
   }
 
   #found(entry: Ptr, vpn: Vpn, level: number): boolean {
-    const span = this.span(level)
+    const span = this.arch.span(level)
     this.lastPfn = (this.pfn(entry) + (vpn - Math.floor(vpn / span) * span)) as Pfn
     this.lastFlags = this.flags(entry)
     return true
@@ -175,14 +165,9 @@ export class PageTable {
     return this.arch.isLeaf(this.memory.u32[entry >>> 2]!)
   }
 
-  /** Pages that an entry at `level` covers. */
-  protected span(level: number): number {
-    return 2 ** (this.arch.indexBits * level)
-  }
-
   /** First page that the next entry at `level` covers. */
   protected nextAt(vpn: Vpn, level: number): Vpn {
-    const span = this.span(level)
+    const span = this.arch.span(level)
     return ((Math.floor(vpn / span) + 1) * span) as Vpn
   }
 

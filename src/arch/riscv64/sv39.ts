@@ -13,7 +13,7 @@
  * V=1 and R=W=X=0 points to a table. W=1 with R=0 is reserved, so a writable page is readable. A leaf without any
  * access (PROT_NONE) has V=0 and G=1, as Linux writes it: absent for the hardware, present for the kernel.
  */
-import { NO_FRAME, type Pfn, type Vpn } from '../../base/numbers.js'
+import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { EntryFlag, type KernelLayout, type MemoryManagementArch } from '../memory-management-arch.js'
 
 const V = 1
@@ -57,6 +57,19 @@ export class Riscv64Sv39 implements MemoryManagementArch {
 
   index(vpn: Vpn, level: number): number {
     return (vpn >> (9 * level)) & 511
+  }
+
+  span(level: number): number {
+    return 1 << (9 * level)
+  }
+
+  leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr {
+    const top = u32[(root << 10) | (((vpn >> 18) & 511) << 1)]!
+    if ((top & (ACCESS | V)) !== V) return NULL
+    const table = (top >>> PAGE_NUMBER_SHIFT) - RAM_PAGE_NUMBER
+    const middle = u32[(table << 10) | (((vpn >> 9) & 511) << 1)]!
+    if ((middle & (ACCESS | V)) !== V) return NULL
+    return (((((middle >>> PAGE_NUMBER_SHIFT) - RAM_PAGE_NUMBER) << 12) | ((vpn & 511) << 3)) >>> 0) as Ptr
   }
 
   leafLow(pfn: Pfn, flags: number): number {
