@@ -82,7 +82,7 @@ export class BootMemoryMap {
 
   /** The ranges of one kind, rising. */
   ranges(kind: RangeKind): readonly FrameRange[] {
-    return this.#ranges.filter((range) => range.kind === kind)
+    return this.#ranges.filter((it) => it.kind === kind).map(({ start, end }) => ({ start, end }))
   }
 
   usableFrames(): number {
@@ -113,7 +113,7 @@ export class BootMemoryMap {
   /** Frame 0 counts as usable here: reserving it again says nothing new, and firmware maps do. */
   #checkedUsable(start: number, frames: number): FrameRange {
     const range = this.#checked(start, frames)
-    let covered = range.start === 0 ? 1 : range.start
+    let covered: number = range.start === 0 && this.#headerIsReserved() ? 1 : range.start
     for (const it of this.#ranges) {
       if (it.kind === 'usable' && it.start <= covered && covered < it.end) covered = it.end
     }

@@ -204,20 +204,20 @@ export class BuddyAllocator implements FrameAllocator {
   #take(order: number): Pfn {
     assert(order >= 0 && order <= ORDER_MAX, 'no block has this order')
     if (this.#faults?.shouldFail()) return NO_FRAME
-    const lists = this.#lists
     this.#atomics.lock(LOCK, LockRank.frames)
-    let pfn = order === 0 ? lists.popHot() : NO_FRAME
-    if (pfn === NO_FRAME) pfn = this.#split(order)
-    if (pfn === NO_FRAME && lists.hotCount > 0) {
+    let pfn = order === 0 ? this.#lists.takeHot() : NO_FRAME
+    if (pfn === NO_FRAME) pfn = this.#takeCold(order)
+    this.#atomics.unlock(LOCK, LockRank.frames)
+    return pfn
+  }
+
+  #takeCold(order: number): Pfn {
+    let pfn = this.#split(order)
+    if (pfn === NO_FRAME && this.#lists.hotCount > 0) {
       this.#mergeHot(0)
       pfn = this.#split(order)
     }
-    if (pfn !== NO_FRAME) {
-      this.#frames.setRefCount(pfn, 1)
-      this.#frames.setFlags(pfn, this.#frames.flags(pfn) | order)
-      lists.freeFrames -= 1 << order
-    }
-    this.#atomics.unlock(LOCK, LockRank.frames)
+    if (pfn !== NO_FRAME) this.#frames.set(pfn, 1, this.#frames.flags(pfn) | order, 0, 0)
     return pfn
   }
 
@@ -237,14 +237,12 @@ export class BuddyAllocator implements FrameAllocator {
   }
 
   #give(pfn: Pfn, order: number): void {
-    const lists = this.#lists
-    lists.freeFrames += 1 << order
-    for (let i = 0; i < 1 << order; i++) this.#frames.set((pfn + i) as Pfn, 0, DIRTY, 0, 0)
-    if (order > 0) this.#merge(pfn, order)
-    else {
-      lists.pushHot(pfn)
-      if (lists.hotCount > HOT_MAX) this.#mergeHot(HOT_MAX >>> 1)
+    if (order === 0) {
+      if (this.#lists.pushHot(pfn) > HOT_MAX) this.#mergeHot(HOT_MAX >>> 1)
+      return
     }
+    for (let i = 0; i < 1 << order; i++) this.#frames.set((pfn + i) as Pfn, 0, DIRTY, 0, 0)
+    this.#merge(pfn, order)
   }
 
   /** Merges the block with its buddy as often as that one is free, and puts the result on its list. */
@@ -265,11 +263,14 @@ export class BuddyAllocator implements FrameAllocator {
   /** Merges hot frames until `keep` are left. */
   #mergeHot(keep: number): void {
     const lists = this.#lists
-    while (lists.hotCount > keep) this.#merge(lists.popHot(), 0)
+    while (lists.hotCount > keep) {
+      const pfn = lists.takeHot()
+      this.#frames.set(pfn, 0, DIRTY, 0, 0)
+      this.#merge(pfn, 0)
+    }
   }
 
   #addFree(start: Pfn, end: Pfn): void {
-    this.#lists.freeFrames += end - start
     let pfn = start
     while (pfn < end) {
       const order = largestOrder(pfn, end)

@@ -9,7 +9,7 @@ const COUNTS = 32
 const NON_EMPTY = 64
 const HOT_HEAD = 65
 const HOT_COUNT = 66
-const FREE = 67
+const COLD = 67
 const MANAGED = 68
 const RESERVED = 69
 const BYTES = 70 * 4
@@ -25,7 +25,7 @@ const { free, hot, dirtyMemory } = FrameFlag
  *     256  u32       bit k: the list of order k is not empty
  *     260  u32       first hot frame
  *     264  u32       hot frames
- *     268  u32       free frames in all, hot ones too
+ *     268  u32       frames of the blocks on the lists, hot frames not among them
  *     272  u32       frames that the buddy allocator manages, free or allocated
  *     276  u32       reserved frames
  *
@@ -58,11 +58,7 @@ export class FreeLists {
   }
 
   get freeFrames(): number {
-    return this.#u32[this.#base + FREE]!
-  }
-
-  set freeFrames(count: number) {
-    this.#u32[this.#base + FREE] = count
+    return this.#u32[this.#base + COLD]! + this.#u32[this.#base + HOT_COUNT]!
   }
 
   get managedFrames(): number {
@@ -112,6 +108,7 @@ export class FreeLists {
     else u32[this.#base + NON_EMPTY]! |= 1 << order
     u32[head] = pfn
     u32[this.#base + COUNTS + order]! += 1
+    u32[this.#base + COLD]! += 1 << order
   }
 
   /** Takes a free block off its list; its first frame is then one inside a block. */
@@ -128,25 +125,27 @@ export class FreeLists {
     }
     this.#frames.set(pfn, 0, this.#frames.flags(pfn) & dirtyMemory, 0, 0)
     u32[this.#base + COUNTS + order]! -= 1
+    u32[this.#base + COLD]! -= 1 << order
   }
 
-  /** Makes one frame free and hot. */
-  pushHot(pfn: Pfn): void {
+  /** Makes a frame that was in use free and hot. Returns how many hot frames there are now. */
+  pushHot(pfn: Pfn): number {
     const u32 = this.#u32
-    const flags = (this.#frames.flags(pfn) & dirtyMemory) | free | hot
-    this.#frames.set(pfn, 0, flags, 0, u32[this.#base + HOT_HEAD]!)
-    u32[this.#base + HOT_HEAD] = pfn
-    u32[this.#base + HOT_COUNT]! += 1
+    const base = this.#base
+    this.#frames.set(pfn, 0, dirtyMemory | free | hot, 0, u32[base + HOT_HEAD]!)
+    u32[base + HOT_HEAD] = pfn
+    return (u32[base + HOT_COUNT]! += 1)
   }
 
-  /** The frame that became hot last, no longer free; NO_FRAME when there is none. */
-  popHot(): Pfn {
+  /** Allocates the frame that became hot last: one reference, flags dirtyMemory. NO_FRAME when there is none. */
+  takeHot(): Pfn {
     const u32 = this.#u32
-    const pfn = u32[this.#base + HOT_HEAD]! as Pfn
+    const base = this.#base
+    const pfn = u32[base + HOT_HEAD]! as Pfn
     if (pfn === NO_FRAME) return pfn
-    u32[this.#base + HOT_HEAD] = this.#frames.index(pfn)
-    u32[this.#base + HOT_COUNT]! -= 1
-    this.#frames.set(pfn, 0, this.#frames.flags(pfn) & dirtyMemory, 0, 0)
+    u32[base + HOT_HEAD] = this.#frames.index(pfn)
+    u32[base + HOT_COUNT]! -= 1
+    this.#frames.set(pfn, 1, dirtyMemory, 0, 0)
     return pfn
   }
 }
