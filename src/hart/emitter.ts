@@ -1,5 +1,5 @@
 import type { Code, ValueType } from '../base/wasm/code.js'
-import type { AtomicOp, MemoryOp } from '../base/wasm/opcodes.js'
+import type { MemoryOp } from '../base/wasm/opcodes.js'
 import type { Exit } from './exit.js'
 import type { Value } from './value.js'
 
@@ -55,7 +55,6 @@ export interface Emitter {
   atomicAddress(bytes: 4 | 8, address: Value, write: boolean): Value
   /** Whether other harts may run at the same time: then atomics must be WebAssembly's. */
   readonly shared: boolean
-  atomic(name: AtomicOp, pointer: Value, ...operands: Value[]): Value
 
   /** Goes to pc + imm when `condition` (i32) is not zero. The last thing an instruction does. */
   branch(condition: Value): void

@@ -3,7 +3,7 @@
  * use of it writes them again, so what costs something or must be read before a write is held in a `temp`.
  */
 import type { Code, ValueType } from '../base/wasm/code.js'
-import type { NumericOp } from '../base/wasm/opcodes.js'
+import type { AtomicOp, MemoryOp, NumericOp } from '../base/wasm/opcodes.js'
 
 export type Value = (code: Code) => void
 
@@ -46,4 +46,29 @@ export function ifElse(type: ValueType, condition: Value, then: Value, otherwise
 /** The low 32 bits as a sign-extended 64-bit number: what a W instruction leaves. */
 export function signExtendWord(value: Value): Value {
   return op('i64_extend_i32_s', value)
+}
+
+/** A load from the buffer; `pointer` is i32. */
+export function loadRaw(name: MemoryOp, pointer: Value, offset = 0): Value {
+  return (code) => {
+    pointer(code)
+    code.memory(name, offset)
+  }
+}
+
+export function storeRaw(name: MemoryOp, pointer: Value, value: Value, offset = 0): Value {
+  return (code) => {
+    pointer(code)
+    value(code)
+    code.memory(name, offset)
+  }
+}
+
+/** An atomic operation on a naturally aligned place in the buffer. */
+export function atomic(name: AtomicOp, pointer: Value, ...operands: Value[]): Value {
+  return (code) => {
+    pointer(code)
+    for (const operand of operands) operand(code)
+    code.atomic(name)
+  }
 }

@@ -126,6 +126,11 @@ export class Code {
     return this.byte(0xfe).u32(opcode).u32(align).u32(offset)
   }
 
+  /** atomic.fence: orders this thread's accesses to a shared memory. */
+  fence(): this {
+    return this.byte(0xfe).u32(3).byte(0)
+  }
+
   saturating(name: SaturatingOp): this {
     return this.byte(0xfc).u32(SATURATING_OP[name])
   }

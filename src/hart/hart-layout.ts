@@ -1,0 +1,17 @@
+import type { Ptr } from '../base/numbers.js'
+
+/** Where things are in the buffer: constants of the emitted module. */
+export interface HartLayout {
+  /** The hart's record (hart-state.ts). */
+  readonly hart: Ptr
+  /** The hart's look-up table (paging/tlb.ts): its header, and its entries. */
+  readonly tlb: Ptr
+  readonly tlbEntries: Ptr
+  /** The decode tables (decode-table.ts). */
+  readonly decode: Ptr
+  /** Frames of RAM, and the page-frame number that the first of them has in page tables. */
+  readonly frames: number
+  readonly physBasePfn: number
+  /** Whether several threads may run on the memory. */
+  readonly shared: boolean
+}

@@ -1,0 +1,145 @@
+import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
+import { fromHalves, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import type { Tlbs } from '../paging/tlb.js'
+import { Region, regionBytes, regionPtr } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import { DECODE_TABLE_BYTES, makeDecodeTable } from './decode-table.js'
+import { Exit } from './exit.js'
+import { HART_BYTES, HartField } from './hart-state.js'
+import { type Interpreter, makeInterpreter } from './interpreter.js'
+
+/** What a hart needs of the machine. */
+export interface HartEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly tlbs: Tlbs
+}
+
+/** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
+const SLICE = 20_000
+
+/**
+ * One emulated RV64GC core in user mode. Its state is the record at `ptr` (hart-state.ts); this object holds the
+ * compiled interpreter.
+ */
+export class Hart {
+  readonly ptr: Ptr
+  readonly index: number
+  readonly #memory: Memory
+  readonly #tlbs: Tlbs
+  readonly #interpreter: Interpreter
+
+  private constructor(env: HartEnv, index: number, ptr: Ptr) {
+    const { memory, arch, tlbs } = env
+    const decode = regionPtr(memory, Region.scratch)
+    makeDecodeTable(memory, decode)
+    this.ptr = ptr
+    this.index = index
+    this.#memory = memory
+    this.#tlbs = tlbs
+    this.#interpreter = makeInterpreter(memory, {
+      hart: ptr,
+      tlb: tlbs.ptr(index),
+      tlbEntries: tlbs.entries(index),
+      decode,
+      frames: memory.bytes / PAGE_SIZE,
+      physBasePfn: arch.physBasePfn,
+      shared: memory.shared,
+    })
+  }
+
+  /** The hart `index` of the machine; registers are as its record says (zero after boot). Compiles for some ms. */
+  static create(env: HartEnv, index: number): Hart {
+    const { memory } = env
+    assert(index >= 0 && (index + 1) * HART_BYTES <= regionBytes(memory, Region.harts), 'the hart exists')
+    assert(regionBytes(memory, Region.scratch) >= DECODE_TABLE_BYTES, 'there is room for the decode tables')
+    return new Hart(env, index, (regionPtr(memory, Region.harts) + index * HART_BYTES) as Ptr)
+  }
+
+  /**
+   * Executes `budget` instructions or fewer (a whole number up to 2^53) and says why it stopped. The count is
+   * exact: an instruction that traps, ecall too, has not been executed.
+   */
+  run(budget: number): Exit {
+    let left = budget
+    while (left > 0) {
+      const slice = Math.min(left, SLICE)
+      const exit = this.#interpreter.run(slice)
+      if (exit !== Exit.budget) return exit as Exit
+      left -= slice
+    }
+    return Exit.budget
+  }
+
+  /** Translates by the tables at `root` from now on. */
+  setRoot(root: Pfn): void {
+    this.#tlbs.activate(this.index, root)
+  }
+
+  /** Low and high half of a 64-bit field of the record (HartField). */
+  low(field: number): number {
+    return this.#memory.u32[(this.ptr + field) >>> 2]!
+  }
+
+  high(field: number): number {
+    return this.#memory.u32[((this.ptr + field) >>> 2) + 1]!
+  }
+
+  setHalves(field: number, low: number, high: number): void {
+    this.#memory.u32[(this.ptr + field) >>> 2] = low
+    this.#memory.u32[((this.ptr + field) >>> 2) + 1] = high
+  }
+
+  /** As a signed number: exact below 2^53. */
+  number(field: number): number {
+    return fromHalves(this.low(field), this.high(field))
+  }
+
+  setNumber(field: number, value: number): void {
+    this.setHalves(field, value >>> 0, Math.floor(value / 2 ** 32))
+  }
+
+  /** x0 … x31 as a signed number, exact below 2^53. */
+  x(register: number): number {
+    return this.number(HartField.x + register * 8)
+  }
+
+  setX(register: number, value: number): void {
+    if (register !== 0) this.setNumber(HartField.x + register * 8, value)
+  }
+
+  xLow(register: number): number {
+    return this.low(HartField.x + register * 8)
+  }
+
+  xHigh(register: number): number {
+    return this.high(HartField.x + register * 8)
+  }
+
+  get pc(): number {
+    return this.number(HartField.pc)
+  }
+
+  set pc(value: number) {
+    this.setNumber(HartField.pc, value)
+  }
+
+  /** scause's exception code of the last exit that has one. */
+  get cause(): number {
+    return this.low(HartField.cause)
+  }
+
+  get tvalLow(): number {
+    return this.low(HartField.tval)
+  }
+
+  get tvalHigh(): number {
+    return this.high(HartField.tval)
+  }
+
+  /** Instructions retired since boot. */
+  instructions(): number {
+    return this.number(HartField.instret)
+  }
+}

@@ -1,0 +1,387 @@
+import { assert } from '../base/assert.js'
+import type { Code, Label, ValueType } from '../base/wasm/code.js'
+import { MEMORY_OP, type MemoryOp } from '../base/wasm/opcodes.js'
+import { TlbEntry } from '../paging/tlb.js'
+import type { InstructionDefinition } from './definition.js'
+import type { Emitter } from './emitter.js'
+import { causeOf, Exit } from './exit.js'
+import type { Immediate, RegisterField } from './format.js'
+import type { HartLayout } from './hart-layout.js'
+import { HartField } from './hart-state.js'
+import { tlbSlot } from './mmu.js'
+import { i32, i64, local, op, type Value } from './value.js'
+
+/** The interpreter's state, in locals of its function. */
+export interface InterpreterLocals {
+  /** Where the instruction is in the buffer; may stand outside the page after a branch. */
+  readonly pointer: number
+  /** Where the page that is fetched from starts in the buffer. */
+  readonly page: number
+  /** i64: what makes a virtual address of `pointer`. */
+  readonly delta: number
+  readonly word: number
+  /** The instruction's entry in the decode table. */
+  readonly entry: number
+  /** Instructions that may still be executed, and the budget at the start. */
+  readonly left: number
+  readonly budget: number
+}
+
+export interface InterpreterLabels {
+  /** The next instruction. */
+  readonly next: Label
+  /** Leaves; exit, cause and tval are written. */
+  readonly trap: Label
+  readonly illegal: Label
+}
+
+/** A distance no page has: `pointer` this far beyond `page` makes the next fetch look the address up. */
+const ELSEWHERE = 0x10000
+
+/** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
+export class InterpreterEmitter implements Emitter {
+  readonly code: Code
+  readonly shared: boolean
+  readonly #layout: HartLayout
+  readonly #locals: InterpreterLocals
+  readonly #labels: InterpreterLabels
+  readonly #helpers: ReadonlyMap<string, number>
+  readonly #temps: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] }
+  readonly #tempsUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
+  #definition!: InstructionDefinition
+  #hasJumped = false
+
+  constructor(
+    code: Code,
+    layout: HartLayout,
+    locals: InterpreterLocals,
+    labels: InterpreterLabels,
+    helpers: ReadonlyMap<string, number>,
+  ) {
+    this.code = code
+    this.shared = layout.shared
+    this.#layout = layout
+    this.#locals = locals
+    this.#labels = labels
+    this.#helpers = helpers
+  }
+
+  /** One instruction from start to end: its semantics, then on to the next instruction. */
+  emit(definition: InstructionDefinition): void {
+    this.#definition = definition
+    this.#hasJumped = false
+    for (const type of ['i32', 'i64', 'f32', 'f64'] as const) this.#tempsUsed[type] = 0
+    this.#checkMiddleBits(definition)
+    definition.emit(this)
+    if (!this.#hasJumped) this.#advance(i32(this.#length))
+    this.code.br(this.#labels.next)
+  }
+
+  /** The decode tables do not look at bits 16 to 19; only ecall and ebreak do. */
+  #checkMiddleBits({ match, mask }: InstructionDefinition): void {
+    const middle = mask & 0xf0000
+    if (middle === 0) return
+    assert((match & 0xf0000) === 0, 'bits 16 to 19 are told apart only from zero')
+    this.code.get(this.#locals.word).i32(middle).op('i32_and').brIf(this.#labels.illegal)
+  }
+
+  get #length(): number {
+    return (this.#definition.match & 3) === 3 ? 4 : 2
+  }
+
+  get word(): Value {
+    return local(this.#locals.word)
+  }
+  get rs1(): Value {
+    return this.#register('i64_load', this.#definition.format.rs1)
+  }
+  get rs2(): Value {
+    return this.#register('i64_load', this.#definition.format.rs2)
+  }
+  get rs1Low(): Value {
+    return this.#register('i32_load', this.#definition.format.rs1)
+  }
+  get rs2Low(): Value {
+    return this.#register('i32_load', this.#definition.format.rs2)
+  }
+  get frs1(): Value {
+    return this.#register('i64_load', this.#definition.format.rs1, HartField.f)
+  }
+  get frs2(): Value {
+    return this.#register('i64_load', this.#definition.format.rs2, HartField.f)
+  }
+  get frs3(): Value {
+    return this.#register('i64_load', this.#definition.format.rs3, HartField.f)
+  }
+  get rs1Field(): Value {
+    return bits(this.#locals.word, 15, 0, 31)
+  }
+
+  get immLow(): Value {
+    const { imm } = this.#definition.format
+    if (imm === undefined) return i32(0)
+    if (this.#length === 2) return op('i32_shr_s', local(this.#locals.entry), i32(8))
+    return immediate(this.#locals.word, imm)
+  }
+  get imm(): Value {
+    return this.#definition.format.imm === undefined ? i64(0) : op('i64_extend_i32_s', this.immLow)
+  }
+
+  get pc(): Value {
+    return op('i64_add', op('i64_extend_i32_u', local(this.#locals.pointer)), local(this.#locals.delta))
+  }
+  get nextPc(): Value {
+    return op('i64_add', this.pc, i64(this.#length))
+  }
+
+  setRd(value: Value): void {
+    const { rd } = this.#definition.format
+    assert(rd !== undefined, 'the format has a destination')
+    if (rd.from === undefined && rd.fixed === 0) return
+    this.#setRegister(rd, HartField.x, value)
+    if (rd.from !== undefined && rd.bits === 5) {
+      this.code.i32(this.#layout.hart).i64(0).memory('i64_store', HartField.x)
+    }
+  }
+
+  setFrd(value: Value): void {
+    const { rd } = this.#definition.format
+    assert(rd !== undefined, 'the format has a destination')
+    this.#setRegister(rd, HartField.f, value)
+  }
+
+  temp(type: ValueType, value: Value): Value {
+    const index = this.#tempLocal(type)
+    value(this.code)
+    this.code.set(index)
+    return local(index)
+  }
+
+  #tempLocal(type: ValueType): number {
+    const pool = this.#temps[type]
+    const used = this.#tempsUsed[type]++
+    if (used === pool.length) pool.push(this.code.local(type))
+    return pool[used]!
+  }
+
+  load(name: MemoryOp, address: Value): Value {
+    const bytes = accessBytes(name)
+    const { code } = this
+    const virtual = this.temp('i64', address)
+    const pointer = this.#tempLocal('i32')
+    const slot = this.temp('i32', tlbSlot(virtual))
+    this.#hits(virtual, slot, bytes, TlbEntry.readTag)(code)
+    code.if('i32')
+    this.#located(virtual, slot)(code)
+    code.else()
+    const missed = this.temp('i64', this.call('loadMiss', virtual, i32(bytes)))
+    this.#leaveOnFault(missed)
+    op('i32_wrap_i64', missed)(code)
+    code.end().set(pointer)
+    return this.temp(resultType(name), (c) => void c.get(pointer).memory(name, 0, 0))
+  }
+
+  store(name: MemoryOp, address: Value, value: Value): void {
+    const bytes = accessBytes(name)
+    const { code } = this
+    const virtual = this.temp('i64', address)
+    const slot = this.temp('i32', tlbSlot(virtual))
+    this.#hits(virtual, slot, bytes, TlbEntry.writeTag)(code)
+    code.if()
+    this.#located(virtual, slot)(code)
+    value(code)
+    code.memory(name, 0, 0).else()
+    this.call('storeMiss', virtual, value, i32(bytes))(code)
+    code.brIf(this.#labels.trap).end()
+  }
+
+  /** Whether the page of the access's last byte is the one in the slot of its first byte. */
+  #hits(virtual: Value, slot: Value, bytes: number, tag: number): Value {
+    const last = bytes === 1 ? virtual : op('i64_add', virtual, i64(bytes - 1))
+    return op('i64_eq', this.#slotField('i64_load', slot, tag), op('i64_and', last, i64(-4096)))
+  }
+
+  #located(virtual: Value, slot: Value): Value {
+    return op('i32_add', op('i32_wrap_i64', virtual), this.#slotField('i32_load', slot, TlbEntry.addend))
+  }
+
+  #slotField(name: MemoryOp, slot: Value, offset: number): Value {
+    return (code) => {
+      slot(code)
+      code.memory(name, this.#layout.tlbEntries + offset)
+    }
+  }
+
+  #leaveOnFault(translated: Value): void {
+    op('i64_eq', translated, i64(-1))(this.code)
+    this.code.brIf(this.#labels.trap)
+  }
+
+  atomicAddress(bytes: 4 | 8, address: Value, write: boolean): Value {
+    const located = this.temp('i64', this.call('atomicAddress', address, i32(bytes), i32(write ? 1 : 0)))
+    this.#leaveOnFault(located)
+    return this.temp('i32', op('i32_wrap_i64', located))
+  }
+
+  branch(condition: Value): void {
+    condition(this.code)
+    this.code.if()
+    this.#advance(this.immLow)
+    this.code.else()
+    this.#advance(i32(this.#length))
+    this.code.end()
+    this.#hasJumped = true
+  }
+
+  jump(): void {
+    this.#advance(this.immLow)
+    this.#hasJumped = true
+  }
+
+  jumpTo(address: Value): void {
+    const { pointer, page, delta } = this.#locals
+    const { code } = this
+    const pageAddress = op('i64_add', local(delta), op('i64_extend_i32_u', local(page)))
+    const distance = this.temp('i64', op('i64_sub', address, pageAddress))
+    op('i64_lt_u', distance, i64(4096))(code)
+    code.if()
+    code.get(page)
+    op('i32_wrap_i64', distance)(code)
+    code.op('i32_add').set(pointer).else()
+    emitElsewhere(code, this.#locals, address)
+    code.end()
+    this.#hasJumped = true
+  }
+
+  #advance(distance: Value): void {
+    const { pointer } = this.#locals
+    this.code.get(pointer)
+    distance(this.code)
+    this.code.op('i32_add').set(pointer)
+  }
+
+  roundingMode(): Value {
+    const field = bits(this.#locals.word, 12, 0, 7)
+    const frm = op('i32_shr_u', this.loadField('i32_load', HartField.fcsr), i32(5))
+    const mode = this.temp('i32', op('select', frm, field, op('i32_eq', field, i32(7))))
+    this.leaveIf(op('i32_gt_u', mode, i32(4)), Exit.illegal)
+    return mode
+  }
+
+  raise(flags: Value): void {
+    this.storeField(
+      'i32_store',
+      HartField.fcsr,
+      op('i32_or', this.loadField('i32_load', HartField.fcsr), flags),
+    )
+  }
+
+  call(helper: string, ...operands: Value[]): Value {
+    const index = this.#helpers.get(helper)
+    assert(index !== undefined, 'the helper function exists')
+    return (code) => {
+      for (const operand of operands) operand(code)
+      code.call(index)
+    }
+  }
+
+  loadField(name: MemoryOp, offset: number): Value {
+    return (code) => void code.i32(this.#layout.hart).memory(name, offset)
+  }
+
+  storeField(name: MemoryOp, offset: number, value: Value): void {
+    this.code.i32(this.#layout.hart)
+    value(this.code)
+    this.code.memory(name, offset)
+  }
+
+  readCsr(write: Value): Value {
+    this.leaveIf(op('i32_eqz', this.call('csrAllows', this.immLow, write)), Exit.illegal)
+    const { budget, left } = this.#locals
+    // `left` has this instruction taken off already, which has not retired yet.
+    const retired = op('i32_sub', op('i32_sub', local(budget), local(left)), i32(1))
+    return this.temp('i64', this.call('csrRead', this.immLow, op('i64_extend_i32_u', retired)))
+  }
+
+  writeCsr(value: Value): void {
+    this.call('csrWrite', this.immLow, value)(this.code)
+  }
+
+  leave(exit: Exit): void {
+    const { illegal, trap } = this.#labels
+    if (exit !== Exit.illegal) {
+      this.storeField('i32_store', HartField.exit, i32(exit))
+      this.storeField('i32_store', HartField.cause, i32(causeOf(exit)))
+      this.storeField('i64_store', HartField.tval, exit === Exit.breakpoint ? this.pc : i64(0))
+    }
+    this.code.br(exit === Exit.illegal ? illegal : trap)
+    this.#hasJumped = true
+  }
+
+  leaveIf(condition: Value, exit: Exit): void {
+    const jumped = this.#hasJumped
+    condition(this.code)
+    this.code.if()
+    this.leave(exit)
+    this.code.end()
+    this.#hasJumped = jumped
+  }
+
+  #register(name: MemoryOp, field: RegisterField | undefined, base = HartField.x as number): Value {
+    assert(field !== undefined, 'the format has the operand')
+    const zero: Value = name === 'i64_load' ? i64(0) : i32(0)
+    if (field.from === undefined && field.fixed === 0 && base === HartField.x) return zero
+    return (code) => {
+      this.#registerOffset(field)(code)
+      code.memory(name, this.#registerBase(field, base))
+    }
+  }
+
+  #setRegister(field: RegisterField, base: number, value: Value): void {
+    this.#registerOffset(field)(this.code)
+    value(this.code)
+    this.code.memory('i64_store', this.#registerBase(field, base))
+  }
+
+  #registerOffset(field: RegisterField): Value {
+    if (field.from === undefined) return i32(field.fixed * 8)
+    return bits(this.#locals.word, field.from, 3, 2 ** field.bits - 1)
+  }
+
+  #registerBase(field: RegisterField, base: number): number {
+    return this.#layout.hart + base + (field.from !== undefined && field.bits === 3 ? 64 : 0)
+  }
+}
+
+/** Makes the next fetch look `address` up. */
+export function emitElsewhere(code: Code, { pointer, page, delta }: InterpreterLocals, address: Value): void {
+  code.i32(0).set(page).i32(ELSEWHERE).set(pointer)
+  op('i64_sub', address, i64(ELSEWHERE))(code)
+  code.set(delta)
+}
+
+/** `mask` bits of a local from bit `from`, as bits from `to` on. */
+function bits(word: number, from: number, to: number, mask: number): Value {
+  const shifted =
+    from >= to ? op('i32_shr_u', local(word), i32(from - to)) : op('i32_shl', local(word), i32(to - from))
+  return op('i32_and', shifted, i32(mask << to))
+}
+
+/** An immediate of a 32-bit word. Every signed one has its sign in bit 31. */
+function immediate(word: number, { slices, signed }: Immediate): Value {
+  const parts = slices.map(([from, width, to]) => {
+    if (!signed || from + width < 32) return bits(word, from, to, 2 ** width - 1)
+    if (from === to) return op('i32_and', local(word), i32(-1 << from))
+    return op('i32_shl', op('i32_shr_s', local(word), i32(from)), i32(to))
+  })
+  return parts.reduce((all, part) => op('i32_or', all, part))
+}
+
+function accessBytes(name: MemoryOp): number {
+  const width = /(8|16|32)(_[su])?$/.exec(name)
+  return width ? Number(width[1]) / 8 : 2 ** MEMORY_OP[name][1]
+}
+
+function resultType(name: MemoryOp): ValueType {
+  return name.slice(0, 3) as ValueType
+}

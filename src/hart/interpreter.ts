@@ -1,0 +1,242 @@
+/**
+ * The interpreter: one WebAssembly function, made from the definitions.
+ *
+ *     run(budget) → exit
+ *       loop next
+ *         leave when nothing is left
+ *         word = the instruction; within the page of the last one that is one load
+ *         entry = first-level decode table[low 16 bits]
+ *         loop dispatch
+ *           br_table entry: one block per definition | ILLEGAL | GROUP: entry = second-level table; dispatch again
+ */
+import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
+import type { Code, Label } from '../base/wasm/code.js'
+import { WasmModule } from '../base/wasm/module.js'
+import { TlbEntry } from '../paging/tlb.js'
+import type { Memory } from '../state/memory.js'
+import { addCsrFunctions } from './csr.js'
+import { FIRST_LEVEL, GROUP, ILLEGAL, SECOND_LEVEL } from './decode-table.js'
+import { Cause, Exit } from './exit.js'
+import { FLOAT_HELPERS } from './float/helpers.js'
+import type { HartLayout } from './hart-layout.js'
+import { HartField } from './hart-state.js'
+import { INSTRUCTIONS } from './instructions/index.js'
+import {
+  emitElsewhere,
+  InterpreterEmitter,
+  type InterpreterLabels,
+  type InterpreterLocals,
+} from './interpreter-emitter.js'
+import { addMmu, MmuAccess, tlbSlot } from './mmu.js'
+import { addMultiply } from './multiply-high.js'
+import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
+
+const WASM_PAGE = 65536
+
+export interface Interpreter {
+  /** Executes at most `budget` instructions (up to 2^31 - 1); returns an Exit. */
+  run(budget: number): number
+}
+
+/** Compiles the interpreter for one hart. */
+export function makeInterpreter(memory: Memory, layout: HartLayout): Interpreter {
+  const module = new WebAssembly.Module(interpreterBytes(memory.bytes, layout) as BufferSource)
+  const imports = { memory: memory.raw, ...FLOAT_HELPERS.imports(memory, layout.hart) }
+  return new WebAssembly.Instance(module, { env: imports }).exports as unknown as Interpreter
+}
+
+export function interpreterBytes(memoryBytes: number, layout: HartLayout): Uint8Array {
+  const module = new WasmModule()
+  module.importMemory('memory', { pages: memoryBytes / WASM_PAGE, shared: layout.shared })
+  const helpers = new Map([
+    ...FLOAT_HELPERS.declare(module, layout.hart),
+    ...addMmu(module, layout),
+    ...addCsrFunctions(module, layout),
+    ...addMultiply(module),
+  ])
+  module.function('run', ['i32'], ['i32'], (code) => new InterpreterFunction(code, layout, helpers).emit())
+  return module.bytes()
+}
+
+class InterpreterFunction {
+  readonly #code: Code
+  readonly #layout: HartLayout
+  readonly #helpers: ReadonlyMap<string, number>
+  readonly #locals: InterpreterLocals
+
+  constructor(code: Code, layout: HartLayout, helpers: ReadonlyMap<string, number>) {
+    this.#code = code
+    this.#layout = layout
+    this.#helpers = helpers
+    this.#locals = {
+      left: 0,
+      pointer: code.local('i32'),
+      page: code.local('i32'),
+      delta: code.local('i64'),
+      word: code.local('i32'),
+      entry: code.local('i32'),
+      budget: code.local('i32'),
+    }
+  }
+
+  emit(): void {
+    const code = this.#code
+    const { left, budget } = this.#locals
+    this.#enter()
+    const done = code.block()
+    const trap = code.block()
+    const illegal = code.block()
+    const next = code.loop()
+    code.get(left).op('i32_eqz').brIf(done).get(left).i32(1).op('i32_sub').set(left)
+    this.#fetch(trap)
+    this.#decode()
+    this.#dispatch({ next, trap, illegal })
+    code.end().end()
+    this.#recordIllegal()
+    code.end()
+    // The instruction that trapped did not retire.
+    code.get(left).i32(1).op('i32_add').set(left)
+    code.end()
+    this.#finish(budget)
+  }
+
+  #enter(): void {
+    const { left, budget } = this.#locals
+    this.#code.get(left).set(budget)
+    storeRaw('i32_store', i32(this.#layout.hart), i32(Exit.budget), HartField.exit)(this.#code)
+    const pc = loadRaw('i64_load', i32(this.#layout.hart), HartField.pc)
+    emitElsewhere(this.#code, this.#locals, op('i64_and', pc, i64(-2)))
+  }
+
+  /** The address of the instruction, also when a branch has left the page. */
+  #address(): Value {
+    const { pointer, page, delta } = this.#locals
+    const start = op('i64_add', local(delta), op('i64_extend_i32_u', local(page)))
+    return op('i64_add', start, op('i64_extend_i32_s', op('i32_sub', local(pointer), local(page))))
+  }
+
+  #fetch(trap: Label): void {
+    const code = this.#code
+    const { pointer, page, word } = this.#locals
+    const distance = op('i32_sub', local(pointer), local(page))
+    op('i32_gt_u', distance, i32(PAGE_SIZE - 4))(code)
+    code.if('i32')
+    op('i32_gt_u', distance, i32(PAGE_MASK))(code)
+    code.if()
+    this.#enterPage(trap)
+    code.end()
+    this.#fetchAtEnd(trap)
+    code.else().get(pointer).memory('i32_load', 0, 0).end().set(word)
+  }
+
+  /** Looks the instruction's page up, in the TLB or else in the tables. */
+  #enterPage(trap: Label): void {
+    const code = this.#code
+    const { pointer, page, delta } = this.#locals
+    const [address, slot, found] = [code.local('i64'), code.local('i32'), code.local('i64')]
+    const tlb = this.#layout.tlbEntries
+    this.#address()(code)
+    code.set(address)
+    tlbSlot(local(address))(code)
+    code.set(slot)
+    const tag = loadRaw('i64_load', local(slot), tlb + TlbEntry.executeTag)
+    op('i64_eq', tag, op('i64_and', local(address), i64(-PAGE_SIZE)))(code)
+    code.if('i32')
+    const addend = loadRaw('i32_load', local(slot), tlb + TlbEntry.addend)
+    op('i32_add', op('i32_wrap_i64', local(address)), addend)(code)
+    code.else().get(address).i32(MmuAccess.execute).call(this.#helpers.get('walk')!)
+    code.tee(found).i64(-1).op('i64_eq').brIf(trap).get(found).op('i32_wrap_i64').end()
+    code.tee(pointer).i32(-PAGE_SIZE).op('i32_and').set(page)
+    op('i64_sub', local(address), op('i64_extend_i32_u', local(pointer)))(code)
+    code.set(delta)
+  }
+
+  /** Leaves the word; the last two bytes of a page may be half an instruction. */
+  #fetchAtEnd(trap: Label): void {
+    const { pointer, page, word } = this.#locals
+    const isLast = op('i32_eq', op('i32_sub', local(pointer), local(page)), i32(PAGE_SIZE - 2))
+    const first: Value = (code) => void code.get(pointer).memory('i32_load16_u', 0, 0).tee(word)
+    const isWide = op('i32_eq', op('i32_and', first, i32(3)), i32(3))
+    const second = op('i32_shl', this.#fetchNextPage(trap), i32(16))
+    const whole: Value = (code) => void code.get(pointer).memory('i32_load', 0, 0)
+    const last = ifElse('i32', isWide, op('i32_or', local(word), second), local(word))
+    ifElse('i32', isLast, last, whole)(this.#code)
+  }
+
+  /** The first two bytes of the page after this one. */
+  #fetchNextPage(trap: Label): Value {
+    const { page, delta } = this.#locals
+    const place = this.#code.local('i64')
+    const next = op(
+      'i64_add',
+      op('i64_add', local(delta), op('i64_extend_i32_u', local(page))),
+      i64(PAGE_SIZE),
+    )
+    return (code) => {
+      next(code)
+      code.i32(MmuAccess.execute).call(this.#helpers.get('translate')!)
+      code.tee(place).i64(-1).op('i64_eq').brIf(trap)
+      loadRaw('i32_load16_u', op('i32_wrap_i64', local(place)))(code)
+    }
+  }
+
+  #decode(): void {
+    const { word, entry } = this.#locals
+    const index = op('i32_shl', op('i32_and', local(word), i32(0xffff)), i32(2))
+    loadRaw('i32_load', index, this.#layout.decode + FIRST_LEVEL)(this.#code)
+    this.#code.set(entry)
+  }
+
+  #dispatch(labels: InterpreterLabels): void {
+    const code = this.#code
+    const { entry } = this.#locals
+    const emitter = new InterpreterEmitter(code, this.#layout, this.#locals, labels, this.#helpers)
+    const dispatch = code.loop()
+    const otherwise = code.block()
+    const group = code.block()
+    const blocks = INSTRUCTIONS.map(() => code.block()).reverse()
+    code.get(entry).i32(255).op('i32_and')
+    const table = [...blocks]
+    table[ILLEGAL] = otherwise
+    table[GROUP] = group
+    code.brTable(table, otherwise)
+    for (const definition of INSTRUCTIONS) {
+      code.end()
+      emitter.emit(definition)
+    }
+    code.end()
+    this.#decodeGroup()
+    code.br(dispatch).end()
+    code.br(labels.illegal).end().op('unreachable')
+  }
+
+  #decodeGroup(): void {
+    const { word, entry } = this.#locals
+    const table = op('i32_shl', op('i32_shr_u', local(entry), i32(8)), i32(12))
+    const index = op('i32_or', table, op('i32_shr_u', local(word), i32(20)))
+    loadRaw('i32_load8_u', index, this.#layout.decode + SECOND_LEVEL)(this.#code)
+    this.#code.set(entry)
+  }
+
+  /** tval gets the instruction's bits, 16 or 32 of them. */
+  #recordIllegal(): void {
+    const code = this.#code
+    const { word } = this.#locals
+    const hart = i32(this.#layout.hart)
+    const isWide = op('i32_eq', op('i32_and', local(word), i32(3)), i32(3))
+    const bits = op('i32_and', local(word), op('select', i32(-1), i32(0xffff), isWide))
+    storeRaw('i64_store', hart, op('i64_extend_i32_u', bits), HartField.tval)(code)
+    storeRaw('i32_store', hart, i32(Exit.illegal), HartField.exit)(code)
+    storeRaw('i32_store', hart, i32(Cause.illegal), HartField.cause)(code)
+  }
+
+  #finish(budget: number): void {
+    const code = this.#code
+    const hart = i32(this.#layout.hart)
+    const retired = op('i64_extend_i32_u', op('i32_sub', local(budget), local(this.#locals.left)))
+    const instret = op('i64_add', loadRaw('i64_load', hart, HartField.instret), retired)
+    storeRaw('i64_store', hart, instret, HartField.instret)(code)
+    storeRaw('i64_store', hart, this.#address(), HartField.pc)(code)
+    loadRaw('i32_load', hart, HartField.exit)(code)
+  }
+}
