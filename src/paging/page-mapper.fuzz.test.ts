@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest'
+import { FakeArch } from '../arch/fake-arch.js'
+import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
+import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
+import { walkSv39 } from '../arch/riscv64/walk.js'
+import { ENOMEM } from '../base/errno.js'
+import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
+import { Random } from '../base/random.js'
+import type { FlushBatch } from './flush-batch.js'
+import { FakeHart } from './testing/fake-hart.js'
+import { PagingMachine } from './testing/paging-machine.js'
+import type { UserMapper } from './user-mapper.js'
+
+const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
+const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 1500)
+const { read, write, execute, user, accessed, dirty } = EntryFlag
+const FLAGS = [read, read | write, read | execute, execute, read | write | execute, 0].map((f) => f | user)
+
+interface Mapping {
+  readonly pfn: Pfn
+  readonly flags: number
+}
+
+/** A mapper, the naive Map that it must agree with, and two harts that use it all the time. */
+class Fuzzer {
+  readonly machine: PagingMachine
+  readonly mapper: UserMapper
+  readonly model = new Map<Vpn, Mapping>()
+  readonly #random: Random
+  readonly #harts: readonly FakeHart[]
+  readonly #hot: readonly number[]
+
+  constructor(arch: Riscv64Sv39 | FakeArch, seed: number) {
+    this.machine = new PagingMachine(arch)
+    this.mapper = this.machine.newUser()
+    this.#random = new Random(seed)
+    this.#harts = [0, 1].map((hart) => new FakeHart(this.machine, hart))
+    for (const hart of [0, 1]) this.machine.tlbs.activate(hart, this.mapper.root)
+    const [one, two] = [arch.span(1), arch.span(arch.levels - 1)]
+    this.#hot = [0, one, two, 2 * one, arch.userEnd / 2, arch.userEnd - one, arch.userEnd]
+  }
+
+  /** One change and some accesses; then everything is compared. */
+  step(): void {
+    const batch = this.machine.flusher.batch(this.mapper.root)
+    const fails = this.#random.chance(0.1)
+    if (fails) this.machine.faults.failFrom(this.#random.between(1, 3))
+    const change = this.#random.pick([
+      this.#map,
+      this.#map,
+      this.#unmap,
+      this.#protect,
+      this.#move,
+      this.#drop,
+    ])
+    change.call(this, batch)
+    this.machine.faults.reset()
+    batch.finish()
+    for (let i = 0; i < 8; i++) this.#access()
+    this.#compare()
+  }
+
+  /** Near a border of tables, where mistakes are. */
+  #page(): Vpn {
+    const vpn = this.#random.pick(this.#hot) + this.#random.between(-6, 6)
+    return Math.min(Math.max(vpn, 0), this.machine.arch.userEnd - 1) as Vpn
+  }
+
+  #range(): [start: Vpn, end: Vpn] {
+    const [a, b] = [this.#page(), this.#page()]
+    return [Math.min(a, b) as Vpn, (Math.max(a, b) + 1) as Vpn]
+  }
+
+  #inRange(start: Vpn, end: Vpn): Vpn[] {
+    return [...this.model.keys()].filter((vpn) => vpn >= start && vpn < end)
+  }
+
+  #map(batch: FlushBatch): void {
+    const pfn = this.machine.buddy.allocate(0)
+    if (pfn === 0) return
+    const [vpn, flags] = [this.#page(), this.#random.pick(FLAGS)]
+    if (this.mapper.map(vpn, pfn, flags, batch) === -ENOMEM) {
+      batch.releaseFrame(pfn)
+      return
+    }
+    const old = this.model.get(vpn)
+    if (old) batch.releaseFrame(old.pfn)
+    this.model.set(vpn, { pfn, flags })
+  }
+
+  #unmap(batch: FlushBatch): void {
+    const vpn =
+      this.#random.chance(0.8) && this.model.size > 0
+        ? this.#random.pick([...this.model.keys()])
+        : this.#page()
+    const old = this.model.get(vpn)
+    expect(this.mapper.unmap(vpn, batch)).toBe(old !== undefined)
+    if (old) batch.releaseFrame(old.pfn)
+    this.model.delete(vpn)
+  }
+
+  #protect(batch: FlushBatch): void {
+    const [start, end] = this.#range()
+    const flags = this.#random.pick(FLAGS)
+    const clear = this.#random.chance(0.5) ? ENTRY_FLAGS_ALL : write
+    this.mapper.protectRange(start, end, clear, flags, batch)
+    for (const vpn of this.#inRange(start, end)) {
+      const old = this.model.get(vpn)!
+      this.model.set(vpn, { pfn: old.pfn, flags: this.#implied((this.#implied(old.flags) & ~clear) | flags) })
+    }
+  }
+
+  #implied(flags: number): number {
+    return (flags & write) !== 0 ? flags | read : flags
+  }
+
+  #move(batch: FlushBatch): void {
+    const [from, to, pages] = [this.#page(), this.#page(), this.#random.between(1, 12)]
+    const isApart = from + pages <= to || to + pages <= from
+    const [end, last] = [(from + pages) as Vpn, (to + pages) as Vpn]
+    if (!isApart || Math.max(end, last) > this.machine.arch.userEnd || this.#inRange(to, last).length > 0)
+      return
+    if (this.mapper.move(from, to, pages, batch) === -ENOMEM) return
+    for (const vpn of this.#inRange(from, end)) {
+      this.model.set((vpn - from + to) as Vpn, this.model.get(vpn)!)
+      this.model.delete(vpn)
+    }
+  }
+
+  /** As a munmap does: clear what a walk finds, then prune. */
+  #drop(batch: FlushBatch): void {
+    if (!this.#random.chance(0.3)) return
+    const [start, end] = this.#range()
+    this.mapper.walk(start, end, (vpn, entry) => {
+      batch.releaseFrame(this.mapper.pfn(entry))
+      this.mapper.clear(entry, vpn, batch)
+      expect(this.model.delete(vpn)).toBe(true)
+    })
+    this.mapper.prune(start, end, batch)
+    expect(this.#inRange(start, end)).toEqual([])
+  }
+
+  #access(): void {
+    const vpn = this.model.size > 0 ? this.#random.pick([...this.model.keys()]) : this.#page()
+    const flag = this.#random.pick([read, write, execute])
+    const flags = this.#implied(this.model.get(vpn)?.flags ?? 0)
+    expect(this.#random.pick(this.#harts).access(vpn, flag)).toBe((flags & flag) !== 0)
+  }
+
+  #compare(): void {
+    this.machine.check()
+    this.mapper.check()
+    this.#compareWalk()
+    const { arch } = this.machine
+    const tables = new Set<string>()
+    for (const vpn of this.model.keys()) {
+      for (let level = 1; level < arch.levels; level++)
+        tables.add(`${level} ${Math.floor(vpn / arch.span(level))}`)
+    }
+    expect(this.mapper.tableFrames()).toBe(tables.size + 1)
+    const sample = this.#page()
+    expect(this.mapper.translate(sample)).toBe(this.model.has(sample))
+    if (arch instanceof Riscv64Sv39) this.#compareReference(sample)
+  }
+
+  #compareWalk(): void {
+    const found = new Map<Vpn, Mapping>()
+    this.mapper.walk(this.mapper.start, this.mapper.end, (vpn, entry) => {
+      const flags = this.mapper.flags(entry) & ~(accessed | dirty)
+      found.set(vpn, { pfn: this.mapper.pfn(entry), flags })
+      expect(entry).toBe(this.mapper.leaf(vpn))
+    })
+    const model = [...this.model].sort(([a], [b]) => a - b)
+    expect([...found]).toEqual(
+      model.map(([vpn, { pfn, flags }]) => [vpn, { pfn, flags: this.#implied(flags) }]),
+    )
+  }
+
+  /** The manual's walk gives the very access that the model gives. */
+  #compareReference(vpn: Vpn): void {
+    const { memory } = this.machine
+    const mapping = this.model.get(vpn)
+    const request = {
+      root: this.mapper.root,
+      address: BigInt(vpn) * 4096n,
+      user: true,
+      updateAccessedDirty: true,
+    }
+    for (const [access, flag] of [
+      ['read', read],
+      ['write', write],
+      ['execute', execute],
+    ] as const) {
+      const result = walkSv39(memory, { ...request, access })
+      const allowed = mapping !== undefined && (this.#implied(mapping.flags) & flag) !== 0
+      expect(result.status).toBe(allowed ? 'ok' : 'page-fault')
+      if (result.status === 'ok') expect(result.physical).toBe(BigInt(mapping!.pfn + 0x80000) * 4096n)
+    }
+  }
+
+  /** Everything is unmapped: no frame is lost. */
+  end(): void {
+    const batch = this.machine.flusher.batch(this.mapper.root)
+    for (const [vpn, { pfn }] of this.model) {
+      this.mapper.clear(this.mapper.leaf(vpn), vpn, batch)
+      batch.releaseFrame(pfn)
+    }
+    this.mapper.destroy(batch)
+    batch.finish()
+  }
+}
+
+describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
+  test(`random changes agree with a Map of pages (seed ${SEED})`, () => {
+    const fuzzer = new Fuzzer(arch, SEED)
+    const free = fuzzer.machine.buddy.freeFrames()
+    for (let step = 0; step < STEPS; step++) {
+      try {
+        fuzzer.step()
+      } catch (error) {
+        throw new Error(`PAGODA_SEED=${SEED}, step ${step}`, { cause: error })
+      }
+    }
+    fuzzer.end()
+    fuzzer.machine.check()
+    expect(fuzzer.machine.buddy.freeFrames()).toBe(free + 1)
+    expect(fuzzer.mapper.leaf(0 as Vpn)).toBe(NULL)
+  })
+})

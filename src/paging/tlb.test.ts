@@ -1,0 +1,203 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
+import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
+import { Counter, counted } from '../state/counters.js'
+import { FRAMES_MAX, PAGES_ONE_BY_ONE_MAX } from './flush-batch.js'
+import { PageFlusher } from './page-flusher.js'
+import { FakeHart } from './testing/fake-hart.js'
+import { PagingMachine } from './testing/paging-machine.js'
+import { TLB_ENTRIES, Tlbs } from './tlb.js'
+import type { UserMapper } from './user-mapper.js'
+
+const { read, write, execute, user, dirty, accessed } = EntryFlag
+const RW = read | write | user
+const page = (n: number) => n as Vpn
+
+let machine: PagingMachine
+let mapper: UserMapper
+let hart: FakeHart
+
+beforeEach(() => {
+  machine = new PagingMachine(new Riscv64Sv39(), { harts: 3 })
+  mapper = machine.newUser()
+  hart = new FakeHart(machine, 0)
+  machine.tlbs.activate(0, mapper.root)
+})
+
+function map(vpn: number, flags = RW): Pfn {
+  const frame = machine.newFrame()
+  const batch = machine.flusher.batch(mapper.root)
+  expect(mapper.map(page(vpn), frame, flags, batch)).toBe(0)
+  batch.finish()
+  return frame
+}
+
+describe('Tlbs', () => {
+  test('a page is remembered until it is flushed', () => {
+    map(5)
+    map(6)
+    expect(hart.access(page(5), read) && hart.access(page(6), write)).toBe(true)
+    expect(machine.tlbs.stats()[0]!.live).toBe(2)
+    machine.tlbs.flushPage(0, page(5))
+    expect([hart.knows(page(5)), hart.knows(page(6))]).toEqual([false, true])
+    machine.tlbs.flushAll(0)
+    expect(machine.tlbs.stats().map(({ live }) => live)).toEqual([0, 0, 0])
+    expect(machine.tlbs.dump()).toContain(`hart 0 root ${mapper.root} live 0`)
+  })
+
+  test('a range is flushed, and no more', () => {
+    for (let vpn = 10; vpn < 20; vpn++) {
+      map(vpn)
+      hart.access(page(vpn), read)
+    }
+    machine.tlbs.flushRange(0, page(12), page(17))
+    const known = Array.from({ length: 10 }, (_, i) => hart.knows(page(10 + i)))
+    expect(known).toEqual([true, true, false, false, false, false, false, true, true, true])
+    machine.tlbs.flushRange(0, page(0), machine.arch.userEnd)
+    expect(machine.tlbs.stats()[0]!.live).toBe(0)
+  })
+
+  test('another root forgets everything, the same root nothing', () => {
+    map(5)
+    hart.access(page(5), read)
+    machine.tlbs.activate(0, mapper.root)
+    expect(hart.knows(page(5))).toBe(true)
+    machine.tlbs.activate(0, machine.newUser().root)
+    expect(hart.knows(page(5))).toBe(false)
+  })
+
+  test('attached views see the same tables', () => {
+    const other = Tlbs.attach(machine.memory)
+    expect(other.hartCount).toBe(3)
+    expect(other.activeRoot(0)).toBe(mapper.root)
+    expect(other.entries(2)).toBe(machine.tlbs.entries(2))
+  })
+
+  test('the linear map may be in it, page by page', () => {
+    const vpn = machine.kernelMapper.linearPage(100 as Pfn)
+    expect(hart.access(vpn, read)).toBe(true)
+    expect(hart.knows(vpn)).toBe(true)
+    machine.tlbs.check()
+  })
+
+  test('check finds every kind of forgotten flush', () => {
+    const elsewhere = () => machine.flusher.batch(machine.newUser().root)
+    const forgotten = (vpn: number, message: string, change: (entry: number) => void) => {
+      map(vpn, RW | execute)
+      expect(hart.access(page(vpn), write)).toBe(true)
+      machine.tlbs.check()
+      change(mapper.leaf(page(vpn)))
+      expect(() => machine.tlbs.check()).toThrow(message)
+      machine.tlbs.flushPage(0, page(vpn))
+      machine.tlbs.check()
+    }
+    const leaf = (vpn: number) => mapper.leaf(page(vpn))
+    forgotten(1, 'outlived', () => mapper.clear(leaf(1), page(1), elsewhere()))
+    forgotten(2, 'allows more', () => mapper.changeFlags(leaf(2), page(2), write, 0, elsewhere()))
+    forgotten(3, 'allows more', () => mapper.changeFlags(leaf(3), page(3), dirty, 0, elsewhere()))
+    forgotten(4, 'accessed', () => mapper.changeFlags(leaf(4), page(4), accessed, 0, elsewhere()))
+    const flags = RW | execute | dirty | accessed
+    forgotten(5, 'another frame', () => mapper.set(leaf(5), page(5), machine.newFrame(), flags, elsewhere()))
+  })
+
+  test('check finds a tag in the wrong entry, and a hart without tables that knows a page', () => {
+    map(5)
+    hart.access(page(5), read)
+    const header = machine.tlbs.ptr(0) >>> 2
+    machine.memory.u32[header] = NO_FRAME
+    expect(() => machine.tlbs.check()).toThrow('without tables')
+    machine.memory.u32[header] = mapper.root
+    const entries = machine.tlbs.entries(0)
+    machine.memory.u32[(entries + 6 * 32) >>> 2] = 5 << 12
+    machine.memory.u32[((entries + 6 * 32) >>> 2) + 1] = 0
+    expect(() => machine.tlbs.check()).toThrow('in the entry of its page')
+  })
+})
+
+describe('FlushBatch', () => {
+  const flushes = () => [
+    counted(machine.memory, Counter.flushPages),
+    counted(machine.memory, Counter.flushFull),
+  ]
+
+  test('an empty batch, and one that only maps, flush nothing', () => {
+    map(5)
+    machine.flusher.batch(mapper.root).finish()
+    expect(flushes()).toEqual([0, 0])
+    expect(machine.tlbs.stats()[0]!.fullFlushes).toBe(1)
+  })
+
+  test('only harts that use the root are flushed, for the kernel every hart', () => {
+    const other = machine.newUser()
+    machine.tlbs.activate(1, other.root)
+    const generation = (n: number) => machine.memory.u32[(machine.tlbs.ptr(n) >>> 2) + 1]!
+    const flushed = (root: Pfn) => {
+      const before = [0, 1, 2].map(generation)
+      const batch = machine.flusher.batch(root)
+      batch.touch(page(1))
+      batch.finish()
+      return [0, 1, 2].map((n) => generation(n) !== before[n])
+    }
+    expect(flushed(mapper.root)).toEqual([true, false, false])
+    expect(flushed(other.root)).toEqual([false, true, false])
+    expect(flushed(machine.kernelMapper.root)).toEqual([true, true, false])
+    expect(flushes()).toEqual([3, 0])
+  })
+
+  test('few pages are forgotten one by one, many by forgetting all', () => {
+    map(5)
+    const touch = (pages: number) => {
+      hart.access(page(5), read)
+      const batch = machine.flusher.batch(mapper.root)
+      for (let i = 0; i < pages; i++) batch.touch(page(100 + i))
+      batch.finish()
+      return hart.knows(page(5))
+    }
+    expect(touch(PAGES_ONE_BY_ONE_MAX)).toBe(true)
+    expect(touch(PAGES_ONE_BY_ONE_MAX + 1)).toBe(false)
+    expect(flushes()).toEqual([1, 1])
+  })
+
+  test('frames are given back only when no TLB knows them', () => {
+    const released: Pfn[] = []
+    const release = (pfn: Pfn) => {
+      machine.tlbs.check()
+      released.push(pfn)
+    }
+    const flusher = new PageFlusher(machine.memory, machine.tlbs, { release, free: release })
+    const count = FRAMES_MAX + 3
+    const frames = Array.from({ length: count }, (_, i) => map(1000 + i))
+    for (let i = 0; i < count; i++) hart.access(page(1000 + i), write)
+    const batch = flusher.batch(mapper.root)
+    frames.forEach((frame, i) => {
+      mapper.clear(mapper.leaf(page(1000 + i)), page(1000 + i), batch)
+      batch.releaseFrame(frame)
+      expect(released.length).toBe(i < FRAMES_MAX ? 0 : FRAMES_MAX)
+    })
+    mapper.prune(page(0), machine.arch.userEnd, batch)
+    batch.finish()
+    expect(released.slice(0, count)).toEqual(frames)
+    expect(released.length).toBe(count + 3)
+  })
+
+  test('batches are used again, nested ones are others, finished ones refuse', () => {
+    const first = machine.flusher.batch(mapper.root)
+    const second = machine.flusher.batch(mapper.root)
+    expect(second).not.toBe(first)
+    second.finish()
+    first.finish()
+    expect([first, second]).toContain(machine.flusher.batch(mapper.root))
+    expect(() => second.touch(page(1))).toThrow('finished')
+    expect(() => second.finish()).toThrow('finished')
+    expect(() => second.releaseFrame(5 as Pfn)).toThrow('finished')
+  })
+})
+
+test('the index of an entry is the low bits of the page', () => {
+  map(5)
+  map(5 + TLB_ENTRIES)
+  hart.access(page(5), read)
+  hart.access(page(5 + TLB_ENTRIES), read)
+  expect([hart.knows(page(5)), hart.knows(page(5 + TLB_ENTRIES))]).toEqual([false, true])
+})
