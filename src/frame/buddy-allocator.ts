@@ -6,15 +6,13 @@ import type { Memory } from '../state/memory.js'
 import { checkBuddy } from './buddy-check.js'
 import type { BumpAllocator } from './bump-allocator.js'
 import type { FaultInjector } from './fault-injector.js'
-import { type FrameAllocator, largestOrder, ORDER_MAX, orderFor } from './frame-allocator.js'
+import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
 import { FrameFlag, type FrameTable, ORDER_MASK } from './frame-table.js'
+import { FreeBlocks } from './free-blocks.js'
 import { FreeLists } from './free-lists.js'
 
 const LOCK = lockPtr(LockWord.frames)
 const { free: FREE, reserved: RESERVED, dirtyMemory: DIRTY, noMap: NO_MAP } = FrameFlag
-
-/** So many freed single frames are kept unmerged; above it, half of them are merged. */
-const HOT_MAX = 64
 
 export interface BuddyOptions {
   readonly faults?: FaultInjector | undefined
@@ -44,6 +42,7 @@ export class BuddyAllocator implements FrameAllocator {
   readonly #atomics: AtomicWords
   readonly #frames: FrameTable
   readonly #lists: FreeLists
+  readonly #blocks: FreeBlocks
   readonly #faults: FaultInjector | undefined
 
   private constructor(
@@ -58,6 +57,7 @@ export class BuddyAllocator implements FrameAllocator {
     this.#atomics = atomics
     this.#frames = frames
     this.#lists = lists
+    this.#blocks = new FreeBlocks(frames, lists)
     this.#faults = faults
   }
 
@@ -77,7 +77,7 @@ export class BuddyAllocator implements FrameAllocator {
     for (const { start, end } of bump.map.ranges('noMap')) buddy.#markReserved(start, end, RESERVED | NO_MAP)
     for (const { start, end } of left) {
       lists.managedFrames += end - start
-      buddy.#addFree(start, end)
+      buddy.#blocks.add(start, end)
     }
     return buddy
   }
@@ -121,7 +121,7 @@ export class BuddyAllocator implements FrameAllocator {
       pfn < frames.frameCount &&
       frames.refCount(pfn) === 1 &&
       (frames.flags(pfn) & (FREE | RESERVED | ORDER_MASK)) === order
-    if (ok) this.#give(pfn, order)
+    if (ok) this.#blocks.give(pfn, order)
     this.#atomics.unlock(LOCK, LockRank.frames)
     if (!ok) this.#explainRefusal(pfn, order)
   }
@@ -163,7 +163,7 @@ export class BuddyAllocator implements FrameAllocator {
     this.#atomics.lock(LOCK, LockRank.frames)
     this.#markReserved(pfn, end, RESERVED)
     this.#lists.managedFrames -= frames
-    this.#addFree(end, (pfn + (1 << order)) as Pfn)
+    this.#blocks.add(end, (pfn + (1 << order)) as Pfn)
     this.#atomics.unlock(LOCK, LockRank.frames)
     return pfn
   }
@@ -205,78 +205,9 @@ export class BuddyAllocator implements FrameAllocator {
     assert(order >= 0 && order <= ORDER_MAX, 'no block has this order')
     if (this.#faults?.shouldFail()) return NO_FRAME
     this.#atomics.lock(LOCK, LockRank.frames)
-    let pfn = order === 0 ? this.#lists.takeHot() : NO_FRAME
-    if (pfn === NO_FRAME) pfn = this.#takeCold(order)
+    const pfn = this.#blocks.take(order)
     this.#atomics.unlock(LOCK, LockRank.frames)
     return pfn
-  }
-
-  #takeCold(order: number): Pfn {
-    let pfn = this.#split(order)
-    if (pfn === NO_FRAME && this.#lists.hotCount > 0) {
-      this.#mergeHot(0)
-      pfn = this.#split(order)
-    }
-    if (pfn !== NO_FRAME) this.#frames.set(pfn, 1, this.#frames.flags(pfn) | order, 0, 0)
-    return pfn
-  }
-
-  /** Takes the smallest block that is large enough and gives its upper halves back until the size is right. */
-  #split(order: number): Pfn {
-    const lists = this.#lists
-    const candidates = lists.nonEmpty & (-1 << order)
-    if (candidates === 0) return NO_FRAME
-    let have = 31 - Math.clz32(candidates & -candidates)
-    const pfn = lists.head(have)
-    lists.remove(pfn, have)
-    while (have > order) {
-      have--
-      lists.push((pfn + (1 << have)) as Pfn, have)
-    }
-    return pfn
-  }
-
-  #give(pfn: Pfn, order: number): void {
-    if (order === 0) {
-      if (this.#lists.pushHot(pfn) > HOT_MAX) this.#mergeHot(HOT_MAX >>> 1)
-      return
-    }
-    for (let i = 0; i < 1 << order; i++) this.#frames.set((pfn + i) as Pfn, 0, DIRTY, 0, 0)
-    this.#merge(pfn, order)
-  }
-
-  /** Merges the block with its buddy as often as that one is free, and puts the result on its list. */
-  #merge(pfn: Pfn, order: number): void {
-    const lists = this.#lists
-    let block = pfn
-    let size = order
-    while (size < ORDER_MAX) {
-      const buddy = (block ^ (1 << size)) as Pfn
-      if (buddy >= this.#frames.frameCount || !lists.holds(buddy, size)) break
-      lists.remove(buddy, size)
-      block = (block & ~(1 << size)) as Pfn
-      size++
-    }
-    lists.push(block, size)
-  }
-
-  /** Merges hot frames until `keep` are left. */
-  #mergeHot(keep: number): void {
-    const lists = this.#lists
-    while (lists.hotCount > keep) {
-      const pfn = lists.takeHot()
-      this.#frames.set(pfn, 0, DIRTY, 0, 0)
-      this.#merge(pfn, 0)
-    }
-  }
-
-  #addFree(start: Pfn, end: Pfn): void {
-    let pfn = start
-    while (pfn < end) {
-      const order = largestOrder(pfn, end)
-      this.#merge(pfn, order)
-      pfn = (pfn + (1 << order)) as Pfn
-    }
   }
 
   #markReserved(start: Pfn, end: Pfn, flags: number): void {

@@ -2,7 +2,7 @@ import { assert } from '../base/assert.js'
 import { PAGE_SIZE } from '../base/numbers.js'
 import { Region, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { HEADER_BYTES } from './slab.js'
+import { HEADER_BYTES } from './slab-header.js'
 
 declare const cacheBrand: unique symbol
 
@@ -19,23 +19,22 @@ export const CACHE_TABLE_BYTES = CACHES_MAX * DESCRIPTOR_BYTES
 const NAME_BYTES_MAX = 24
 
 /** Fields of a descriptor, as words; see CacheTable. */
-export const CacheField = {
-  size: 6,
-  stride: 7,
-  order: 8,
-  first: 9,
-  shift: 10,
-  capacity: 11,
-  partial: 12,
-  used: 13,
-  slabs: 14,
-  align: 15,
-} as const
-export type CacheField = (typeof CacheField)[keyof typeof CacheField]
+export const enum CacheField {
+  size = 6,
+  stride = 7,
+  order = 8,
+  first = 9,
+  shift = 10,
+  capacity = 11,
+  partial = 12,
+  used = 13,
+  slabs = 14,
+  align = 15,
+}
 
 /**
- * The caches' descriptors, in Region.slabCaches; guarded by the slab lock. All but the last four words but one are
- * written once. 64 bytes each:
+ * The caches' descriptors, in Region.slabCaches; guarded by the slab lock. What changes after a cache was made is
+ * partial, used and slabs. 64 bytes each:
  *
  *     0   24 × u8  name, ASCII, padded with NUL; empty: the descriptor is unused, and all after it
  *     24  u32      size      bytes of an object, as asked for
@@ -62,8 +61,9 @@ export class CacheTable {
     return this.#memory.u32[this.#base + (cache << 4) + field]!
   }
 
-  set(cache: CacheId, field: CacheField, value: number): void {
-    this.#memory.u32[this.#base + (cache << 4) + field] = value
+  /** Index in `memory.u32` of a descriptor's first word, for the hot paths. */
+  word(cache: CacheId): number {
+    return this.#base + (cache << 4)
   }
 
   /** Number of caches made so far. */
@@ -102,13 +102,15 @@ export class CacheTable {
     const start = this.#base * 4 + cache * DESCRIPTOR_BYTES
     for (let i = 0; i < name.length; i++) this.#memory.u8[start + i] = name.charCodeAt(i)
     const geometry = chooseGeometry(size, align)
-    this.set(cache, CacheField.size, size)
-    this.set(cache, CacheField.align, align)
-    this.set(cache, CacheField.stride, geometry.stride)
-    this.set(cache, CacheField.order, geometry.order)
-    this.set(cache, CacheField.first, geometry.first)
-    this.set(cache, CacheField.shift, geometry.shift)
-    this.set(cache, CacheField.capacity, geometry.capacity)
+    const { u32 } = this.#memory
+    const word = this.word(cache)
+    u32[word + CacheField.size] = size
+    u32[word + CacheField.align] = align
+    u32[word + CacheField.stride] = geometry.stride
+    u32[word + CacheField.order] = geometry.order
+    u32[word + CacheField.first] = geometry.first
+    u32[word + CacheField.shift] = geometry.shift
+    u32[word + CacheField.capacity] = geometry.capacity
     return cache
   }
 }

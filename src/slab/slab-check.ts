@@ -7,7 +7,7 @@ import { frameToPtr, NULL, type Pfn, type Ptr, ptrToFrame } from '../base/number
 import { FrameFlag, type FrameTable, ORDER_MASK } from '../frame/frame-table.js'
 import type { Memory } from '../state/memory.js'
 import { CacheField, type CacheId, type CacheTable } from './cache-table.js'
-import { SlabField } from './slab.js'
+import { SlabField } from './slab-header.js'
 
 interface Found {
   slabs: number

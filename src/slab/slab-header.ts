@@ -13,5 +13,13 @@
  * An object's bit is set where it starts, and only while it is given out: so one look finds a double free, a
  * pointer into the middle of an object and a pointer to the header.
  */
-export const SlabField = { cache: 0, recycled: 1, fresh: 2, used: 3, previous: 4, next: 5, map: 6 } as const
+export const enum SlabField {
+  cache = 0,
+  recycled = 1,
+  fresh = 2,
+  used = 3,
+  previous = 4,
+  next = 5,
+  map = 6,
+}
 export const HEADER_BYTES = SlabField.map * 4
