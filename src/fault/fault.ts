@@ -3,11 +3,12 @@ import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { SpaceEnv } from '../space/space-env.js'
+import type { TruncateEnv } from '../space/truncate.js'
 import { Vma } from '../space/vma.js'
 import { Access } from './access.js'
 
 /** What the fault handler works with; MemoryManager is one. */
-export interface FaultEnv extends SpaceEnv {
+export interface FaultEnv extends TruncateEnv {
   /** Recycled, so that a fault allocates nothing. */
   readonly fault: Fault
 }

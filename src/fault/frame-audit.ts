@@ -21,9 +21,11 @@ export function auditFrames(mm: SpaceEnv, spaces: readonly AddressSpace[]): void
     countEntries(mm, space, mapper, named)
     tables += mapper.tableFrames()
   }
-  mm.objects.forEach((object) => mm.objects.forEachPage(object, (_index, pfn) => {
-      named[pfn]!++
-    }))
+  mm.objects.forEach((object) => {
+    mm.objects.forEachPage(object, (_index, pfn) => {
+      named[pfn]! += 1
+    })
+  })
   for (let pfn = 1 as Pfn; pfn < mm.frames.frameCount; pfn++) tables -= auditFrame(mm, pfn, named[pfn]!)
   assert(tables === 0, 'every page-table frame is reached from a root')
 }

@@ -29,6 +29,12 @@ export const OBJECT_PAGES_MAX = 1 << (BITS * LEVELS_MAX)
 
 type Visit = (index: number, pfn: Pfn) => void
 
+interface Range {
+  readonly first: number
+  readonly end: number
+  readonly drop: Visit
+}
+
 export class PageCache {
   readonly #memory: Memory
   readonly #slab: SlabAllocator
@@ -77,12 +83,12 @@ export class PageCache {
     return pfn as Pfn
   }
 
-  /** Takes out every page from `first` on; `drop` is told of each. */
-  removeFrom(handle: Ptr, first: number, drop: Visit): void {
+  /** Takes out the pages `first` to `end` - 1; `drop` is told of each. */
+  removeRange(handle: Ptr, first: number, end: number, drop: Visit): void {
     const { u32 } = this.#memory
     const root = u32[handle >>> 2]!
     if (root === 0) return
-    this.#cut(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, first, drop)
+    this.#cut(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, { first, end, drop })
     this.#dropEmptyRoot(handle)
   }
 
@@ -178,15 +184,16 @@ export class PageCache {
     return pfn
   }
 
-  #cut(node: number, shift: number, base: number, first: number, drop: Visit): void {
+  /** `base` is the index that the node's first slot leads to. */
+  #cut(node: number, shift: number, base: number, range: Range): void {
     const { u32 } = this.#memory
-    const start = first > base ? Math.min(SLOTS, (first - base) >>> shift) : 0
-    for (let i = start; i < SLOTS; i++) {
+    const start = range.first > base ? Math.min(SLOTS, (range.first - base) >>> shift) : 0
+    for (let i = start; i < SLOTS && base + (i << shift) < range.end; i++) {
       const slot = ((node + SLOTS_OFFSET) >>> 2) + i
       const child = u32[slot]!
       if (child === 0) continue
-      if (shift === 0) drop(base + i, child as Pfn)
-      else this.#cut(child, shift - BITS, base + (i << shift), first, drop)
+      if (shift === 0) range.drop(base + i, child as Pfn)
+      else this.#cut(child, shift - BITS, base + (i << shift), range)
       if (shift === 0 || u32[child >>> 2] === 0) this.#emptySlot(node, slot, shift)
     }
   }

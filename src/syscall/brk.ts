@@ -1,6 +1,6 @@
+import { pageOf, pagesFor, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
-import { pageOf, pagesFor, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { setBrk } from '../space/set-brk.js'
 import { VM_LOCKED } from '../space/vm-flags.js'

@@ -3,27 +3,16 @@
  * decoded into a MapRequest with no effect; then, under the lock, a place is chosen, the file's rights are
  * looked at, and space/ maps.
  */
-import {
-  EACCES,
-  EAGAIN,
-  EEXIST,
-  EINVAL,
-  ENODEV,
-  ENOMEM,
-  EOPNOTSUPP,
-  EOVERFLOW,
-  EPERM,
-} from '../base/errno.js'
+import { EACCES, EAGAIN, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { getUnmappedArea } from '../space/get-unmapped-area.js'
-import { mapRegion } from '../space/map-region.js'
+import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
 import { ObjectKind } from '../space/page-object.js'
 import {
   MAP_COUNT_MAX,
-  MAP_MIN_PAGE,
+  VM_ACCESS_FLAGS,
   VM_DONTDUMP,
   VM_EXEC,
   VM_GROWSDOWN,
@@ -98,13 +87,28 @@ function hugeProblem(flags: number): number {
 
 /** do_mmap under the lock, then what MAP_POPULATE and locked memory want. */
 export function mapRequest(mm: FaultEnv, space: AddressSpace, request: MapRequest): number {
+  const object = backingOf(mm, request)
+  if (object < 0) return object
   mm.atomics.lock(space.lock, LockRank.space)
   const populates = wantsPopulate(space, request.flags)
-  const page = mapLocked(mm, space, request)
+  const page = mapLocked(mm, space, request, object as Ptr)
   mm.atomics.unlock(space.lock, LockRank.space)
+  if (object !== NULL) mm.objects.release(object as Ptr)
   if (page < 0) return page
   if (populates) populateQuietly(mm, space, page as Vpn, (page + request.pages) as Vpn)
   return page * PAGE_SIZE
+}
+
+/** The object that is mapped, with a reference; a new one for shared anonymous memory, NULL for private. */
+function backingOf(mm: FaultEnv, { file, flags, pages }: MapRequest): Ptr | number {
+  if (file !== undefined && file.object !== NULL) {
+    mm.objects.retain(file.object)
+    return file.object
+  }
+  const type = flags & mman.MAP_TYPE
+  if (type !== mman.MAP_SHARED && (file === undefined || type !== mman.MAP_SHARED_VALIDATE)) return NULL
+  if (pages === 0 || pages > mm.arch.userEnd) return -ENOMEM
+  return mm.objects.create(ObjectKind.anonymousShared, pages * PAGE_SIZE) || -ENOMEM
 }
 
 function wantsPopulate(space: AddressSpace, flags: number): boolean {
@@ -112,20 +116,39 @@ function wantsPopulate(space: AddressSpace, flags: number): boolean {
   return (flags & (mman.MAP_POPULATE | mman.MAP_NONBLOCK)) === mman.MAP_POPULATE
 }
 
-function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest): number {
+function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, object: Ptr): number {
   const { pages, flags, file } = request
-  if (pages === 0) return -ENOMEM
-  if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
-  let vmFlags = (request.prot & 7) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
-  const start = choosePlace(mm, space, request, vmFlags)
+  if (pages === 0 || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
+  const wanted = (request.prot & VM_ACCESS_FLAGS) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
+  const start = choosePlace(mm, space, request, regionOf(mm, request, object, wanted))
   if (start < 0) return start
-  const problem = lockProblem(space, vmFlags, flags, pages)
-  if (problem !== 0) return problem
-  const kind = file === undefined ? anonymousFlags(request, vmFlags) : fileFlags(request, file, vmFlags)
-  if (kind < 0) return kind
-  vmFlags = kind
-  if ((flags & mman.MAP_NORESERVE) !== 0) vmFlags |= VM_NORESERVE
-  return mapAt(mm, space, request, start as Vpn, vmFlags)
+  const vmFlags = file === undefined ? anonymousFlags(request, wanted) : fileFlags(request, file, wanted)
+  if (vmFlags < 0) return vmFlags
+  const reserve = (flags & mman.MAP_NORESERVE) !== 0 ? VM_NORESERVE : 0
+  return mapAt(mm, space, start as Vpn, regionOf(mm, request, object, vmFlags | reserve))
+}
+
+/** The same request in the words of space/. */
+function regionOf(mm: FaultEnv, request: MapRequest, object: Ptr, flags: number): RegionRequest {
+  const { page, pages, file, offset } = request
+  const fixed = (request.flags & mman.MAP_FIXED) !== 0
+  const noReplace = (request.flags & mman.MAP_FIXED_NOREPLACE) !== 0
+  const pageOffset = file === undefined ? 0 : offset
+  const identity = object === NULL ? 0 : (file?.identity ?? mm.objects.identity(object))
+  return { start: page as Vpn, pages, flags, object, pageOffset, fixed, noReplace, file: identity }
+}
+
+/** Where it goes: what MAP_FIXED says, or a free place, near the hint if that is free (__get_unmapped_area). */
+function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, region: RegionRequest): number {
+  const isFixed = region.fixed || region.noReplace === true
+  if (isFixed && !request.isAligned) {
+    const isOutside = request.page + request.pages >= mm.arch.userEnd
+    return isOutside ? -ENOMEM : -EINVAL
+  }
+  const start = placeMapping(mm, space, region)
+  const mayNotLock = (request.flags & mman.MAP_LOCKED) !== 0 && space.limitLocked === 0
+  if (mayNotLock && (start >= 0 || start === -EAGAIN)) return -EPERM
+  return start
 }
 
 /** calc_vm_flag_bits(). */
@@ -136,27 +159,6 @@ function flagBits(flags: number): number {
   if ((flags & mman.MAP_SYNC) !== 0) bits |= VM_SYNC
   if ((flags & mman.MAP_STACK) !== 0) bits |= VM_NOHUGEPAGE
   return bits
-}
-
-/** Where it goes: what MAP_FIXED says, or a free place, near the hint if that is free (__get_unmapped_area). */
-function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, vmFlags: number): number {
-  const { page, pages, flags, isAligned } = request
-  if (pages > mm.arch.userEnd) return -ENOMEM
-  if ((flags & (mman.MAP_FIXED | mman.MAP_FIXED_NOREPLACE)) === 0) {
-    const hint = page !== 0 && page < MAP_MIN_PAGE ? MAP_MIN_PAGE : page
-    return getUnmappedArea(mm, space, areaWanted(request, hint as Vpn, vmFlags))
-  }
-  if (page + pages > mm.arch.userEnd || (page + pages === mm.arch.userEnd && !isAligned)) return -ENOMEM
-  if (!isAligned) return -EINVAL
-  if ((flags & mman.MAP_FIXED_NOREPLACE) === 0) return page
-  return isFree(mm, space, page as Vpn, pages) ? page : -EEXIST
-}
-
-/** mlock_future_ok() and can_do_mlock(): -EPERM, -EAGAIN beyond RLIMIT_MEMLOCK, or 0. */
-function lockProblem(space: AddressSpace, vmFlags: number, flags: number, pages: number): number {
-  if ((flags & mman.MAP_LOCKED) !== 0 && space.limitLocked === 0) return -EPERM
-  if ((vmFlags & VM_LOCKED) === 0) return 0
-  return (space.lockedPages + pages) * PAGE_SIZE > space.limitLocked ? -EAGAIN : 0
 }
 
 /** VM flags of anonymous memory, or a negative errno. */
@@ -216,19 +218,4 @@ function readableFlags(file: FileBacking, vmFlags: number): number {
   if (!file.mappable) return -ENODEV
   if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
   return file.executable ? vmFlags : vmFlags & ~VM_MAYEXEC
-}
-
-/** Maps at a place that was chosen; shared anonymous memory gets an object of its own. */
-function mapAt(mm: FaultEnv, space: AddressSpace, request: MapRequest, start: Vpn, flags: number): number {
-  const { pages, file } = request
-  const isFile = file !== undefined && file.object !== NULL
-  if (isFile || (flags & VM_SHARED) === 0) {
-    const object = isFile ? file.object : NULL
-    return mapRegion(mm, space, { start, pages, flags, object, ...offsetOf(mm, request, start, object) })
-  }
-  const object = mm.objects.create(ObjectKind.anonymousShared, pages * PAGE_SIZE)
-  if (object === NULL) return -ENOMEM
-  const result = mapRegion(mm, space, { start, pages, flags, object, pageOffset: 0, file: mm.objects.identity(object) })
-  mm.objects.release(object)
-  return result
 }

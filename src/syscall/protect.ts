@@ -3,8 +3,7 @@ import { NULL, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { protectRange } from '../space/protect-range.js'
-import { VM_GROWSDOWN } from '../space/vm-flags.js'
-import { Vma } from '../space/vma.js'
+import { VM_ACCESS_FLAGS } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { PROT_EXEC, PROT_GROWSDOWN, PROT_GROWSUP, PROT_READ, PROT_SEM, PROT_WRITE } from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
@@ -32,15 +31,9 @@ export function sysMprotect(mm: FaultEnv, space: AddressSpace, args: SyscallArgu
 }
 
 function protectLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, prot: number): number {
-  const found = start < mm.arch.userEnd ? mm.vmas.find(space, start) : NULL
-  const vma = new Vma(mm.memory, found)
-  if (found === NULL || vma.start >= end) return -ENOMEM
-  const rights = prot & (PROT_READ | PROT_WRITE | PROT_EXEC)
-  if ((prot & PROT_GROWSDOWN) !== 0) {
-    if ((vma.flags & VM_GROWSDOWN) === 0) return -EINVAL
-    return protectRange(mm, space, vma.start, end, rights)
-  }
-  if (vma.start > start) return -ENOMEM
-  if ((prot & PROT_GROWSUP) !== 0) return -EINVAL
-  return protectRange(mm, space, start, end, rights)
+  if (start >= mm.arch.userEnd) return -ENOMEM
+  const growsDown = (prot & PROT_GROWSDOWN) !== 0
+  const isMapped = mm.vmas.findHolding(space, start) !== NULL
+  if ((prot & PROT_GROWSUP) !== 0) return isMapped ? -EINVAL : -ENOMEM
+  return protectRange(mm, space, start, end, prot & VM_ACCESS_FLAGS, growsDown)
 }

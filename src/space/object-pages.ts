@@ -1,0 +1,154 @@
+import { EIO, ENOMEM, ENXIO } from '../base/errno.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { ObjectRecords, type ObjectsEnv } from './object-records.js'
+import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
+import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
+
+const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
+
+/** Where the pages of `provided` objects come from: one per thread and provider id. */
+export interface PageProvider {
+  /** Fills all 4096 bytes of `target` (zeroes past the end of the file). 0 or a negative errno. */
+  readPage(objectId: number, index: number, target: Uint8Array): number
+  /** Takes a changed page; `source` is what of it lies inside the object. 0 or a negative errno. */
+  writePage?(objectId: number, index: number, source: Uint8Array): number
+}
+
+/** The pages of objects: from the cache, the provider, or zeroed; and out again. */
+export class ObjectPages extends ObjectRecords {
+  /** Providers of this thread, by id. */
+  readonly providers = new Map<number, PageProvider>()
+  protected readonly cache: PageCache
+
+  constructor(env: ObjectsEnv) {
+    super(env)
+    this.cache = new PageCache(env.memory, env.slab)
+  }
+
+  /** The cached frame of a page; NO_FRAME when there is none. */
+  find(object: Ptr, index: number): Pfn {
+    return index < OBJECT_PAGES_MAX ? this.cache.find(this.cacheOf(object), index) : NO_FRAME
+  }
+
+  /**
+   * The frame of a page, read from the provider or zeroed when it was not there. No reference is added for the
+   * caller. -ENXIO past the end of the object, -ENOMEM, or what the provider says (-EIO).
+   */
+  get(object: Ptr, index: number): number {
+    this.lock(object)
+    const result = this.getLocked(object, index)
+    this.unlock(object)
+    return result
+  }
+
+  /** As get, with a reference for the caller (a mapping): a truncation in between cannot free the frame. */
+  getRetained(object: Ptr, index: number): number {
+    this.lock(object)
+    const result = this.getLocked(object, index)
+    if (result > 0) this.env.buddy.retain(result as Pfn)
+    this.unlock(object)
+    return result
+  }
+
+  protected getLocked(object: Ptr, index: number): number {
+    return index * PAGE_SIZE < this.size(object) ? this.getOrAdd(object, index) : -ENXIO
+  }
+
+  /** The same for a page that may lie past the end. */
+  protected getOrAdd(object: Ptr, index: number): number {
+    const found = this.find(object, index)
+    return found !== NO_FRAME ? found : this.#add(object, index)
+  }
+
+  #add(object: Ptr, index: number): number {
+    const { frames, buddy } = this.env
+    const pfn = buddy.allocateZeroed(0)
+    if (pfn === NO_FRAME) return -ENOMEM
+    const problem = this.#fill(object, index, pfn) || this.cache.insert(this.cacheOf(object), index, pfn)
+    if (problem !== 0) {
+      buddy.release(pfn)
+      return problem
+    }
+    frames.set(pfn, 1, FrameFlag.file, object, index)
+    this.countPage(object, 1)
+    return pfn
+  }
+
+  /** Asks the provider, if there is one. */
+  #fill(object: Ptr, index: number, pfn: Pfn): number {
+    if (this.isShmem(object)) return 0
+    const provider = this.providers.get(this.provider(object))
+    if (provider === undefined) return -EIO
+    return provider.readPage(this.identity(object), index, this.bytes(pfn, PAGE_SIZE))
+  }
+
+  protected bytes(pfn: Pfn, length: number): Uint8Array {
+    return this.env.memory.u8.subarray(frameToPtr(pfn), frameToPtr(pfn) + length)
+  }
+
+  /** Every cached page of an object, by rising index. */
+  forEachPage(object: Ptr, visit: (index: number, pfn: Pfn) => void): void {
+    this.cache.forEach(this.cacheOf(object), visit)
+  }
+
+  /**
+   * Takes pages out of the cache. No address space maps them any more: punchHole and truncateObject (truncate.ts) see to
+   * that.
+   */
+  dropRange(object: Ptr, first: number, end: number): void {
+    this.lock(object)
+    this.dropLocked(object, first, end)
+    this.unlock(object)
+  }
+
+  protected dropLocked(object: Ptr, first: number, end: number): void {
+    const { frames, buddy } = this.env
+    if (first >= OBJECT_PAGES_MAX) return
+    this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
+      this.countPage(object, -1)
+      frames.setFlags(pfn, frames.flags(pfn) & ~(FrameFlag.file | FrameFlag.dirtyPage))
+      buddy.release(pfn)
+    })
+  }
+
+  /** Marks a page of a `provided` object as changed, so that writeBack gives it to the provider. */
+  markDirty(pfn: Pfn): void {
+    const { frames } = this.env
+    frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.dirtyPage)
+  }
+
+  /**
+   * Gives changed pages to the provider (msync, fsync, last close). A page stays marked while a writable shared
+   * mapping could change it unseen. 0, or the first negative errno.
+   */
+  writeBack(object: Ptr): number {
+    const provider = this.providers.get(this.provider(object))
+    if (provider === undefined) return 0
+    let problem = 0
+    this.lock(object)
+    const keep = this.#hasWritableMapping(object)
+    this.forEachPage(object, (index, pfn) => {
+      problem = this.#writePage(object, provider, index, pfn, keep) || problem
+    })
+    this.unlock(object)
+    return problem
+  }
+
+  #writePage(object: Ptr, provider: PageProvider, index: number, pfn: Pfn, keep: boolean): number {
+    const { frames } = this.env
+    const length = Math.min(PAGE_SIZE, this.size(object) - index * PAGE_SIZE)
+    const isDirty = (frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
+    if (!isDirty || length <= 0 || provider.writePage === undefined) return 0
+    const result = provider.writePage(this.identity(object), index, this.bytes(pfn, length))
+    if (result === 0 && !keep) frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.dirtyPage)
+    return result
+  }
+
+  #hasWritableMapping(object: Ptr): boolean {
+    for (let at = this.firstMapping(object); at !== 0; at = this.vma.nextMapping) {
+      if ((this.vma.at(at).flags & SHARED_WRITABLE) === SHARED_WRITABLE) return true
+    }
+    return false
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The records of page objects: slab cache "page_object", in one list for the machine.
+ *
+ *     0     u32  lock (LockRank.object)
+ *     4     u32  references: open files, mappings, whoever called retain (atomic)
+ *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
+ *     16    u32  page cache handle: root, levels (page-cache.ts)
+ *     24    u32  pages in the cache
+ *     28    u32  ObjectKind
+ *     32    u32  provider id, 0 = none
+ *     36    u32  identity, 1 and up
+ *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
+ *     44    Ptr  previous object, 48 Ptr next object (LockWord.objects)
+ *
+ * Guarded by the object's lock unless a field says otherwise.
+ */
+import { assert } from '../base/assert.js'
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { BuddyAllocator } from '../frame/buddy-allocator.js'
+import type { FrameTable } from '../frame/frame-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
+import { type AtomicWords, LockRank } from '../state/atomics.js'
+import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import { Vma } from './vma.js'
+
+export const ObjectKind = {
+  /** MAP_SHARED | MAP_ANONYMOUS, or a shared mapping of /dev/zero. */
+  anonymousShared: 1,
+  /** A file whose only home is the page cache. */
+  tmpfs: 2,
+  /** A file whose pages come from a PageProvider, and go back to it. */
+  provided: 3,
+} as const
+export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind]
+
+/** What page objects are made of; MemoryManager is one. */
+export interface ObjectsEnv {
+  readonly memory: Memory
+  readonly atomics: AtomicWords
+  readonly frames: FrameTable
+  readonly buddy: BuddyAllocator
+  readonly slab: SlabAllocator
+}
+
+export const OBJECT_BYTES = 56
+const LIST_LOCK = lockPtr(LockWord.objects)
+
+export class ObjectRecords {
+  protected readonly env: ObjectsEnv
+  protected readonly vma: Vma
+
+  constructor(env: ObjectsEnv) {
+    this.env = env
+    this.vma = new Vma(env.memory, NULL)
+  }
+
+  protected word(object: Ptr, offset: number): number {
+    return this.env.memory.u32[(object + offset) >>> 2]!
+  }
+
+  protected setWord(object: Ptr, offset: number, value: number): void {
+    this.env.memory.u32[(object + offset) >>> 2] = value
+  }
+
+  lock(object: Ptr): void {
+    this.env.atomics.lock(object, LockRank.object)
+  }
+
+  unlock(object: Ptr): void {
+    this.env.atomics.unlock(object, LockRank.object)
+  }
+
+  retain(object: Ptr): void {
+    const before = this.env.atomics.add((object + 4) as Ptr, 1)
+    assert(before > 0, 'a page object without references is retained')
+  }
+
+  references(object: Ptr): number {
+    return this.word(object, 4)
+  }
+
+  /** Size in bytes. */
+  size(object: Ptr): number {
+    return this.env.memory.f64[(object + 8) >>> 3]!
+  }
+
+  /**
+   * Changes the size and nothing else: for growth. Making an object smaller is truncateObject's work (truncate.ts),
+   * because pages must leave the address spaces too.
+   */
+  setSize(object: Ptr, bytes: number): void {
+    this.env.memory.f64[(object + 8) >>> 3] = bytes
+  }
+
+  protected cacheOf(object: Ptr): Ptr {
+    return (object + 16) as Ptr
+  }
+
+  /** Pages in the cache. */
+  pages(object: Ptr): number {
+    return this.word(object, 24)
+  }
+
+  protected countPage(object: Ptr, change: number): void {
+    this.setWord(object, 24, this.pages(object) + change)
+  }
+
+  kind(object: Ptr): ObjectKind {
+    return this.word(object, 28) as ObjectKind
+  }
+
+  /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */
+  isShmem(object: Ptr): boolean {
+    return this.kind(object) !== ObjectKind.provided
+  }
+
+  /** Who provides the pages; 0 = nobody. */
+  provider(object: Ptr): number {
+    return this.word(object, 32)
+  }
+
+  /** A number that names the object for providers, futexes and `maps`; never used twice. */
+  identity(object: Ptr): number {
+    return this.word(object, 36)
+  }
+
+  /** First Vma that maps the object, NULL when none does. Hold the object's lock to walk on. */
+  firstMapping(object: Ptr): Ptr {
+    return this.word(object, 40) as Ptr
+  }
+
+  /** Links a Vma that maps the object, and takes a reference for it. */
+  attachVma(object: Ptr, vma: Ptr): void {
+    this.retain(object)
+    this.lock(object)
+    const first = this.firstMapping(object)
+    this.vma.at(vma).nextMapping = first
+    this.vma.previousMapping = NULL
+    if (first !== NULL) this.vma.at(first).previousMapping = vma
+    this.setWord(object, 40, vma)
+    this.unlock(object)
+  }
+
+  /** Unlinks a Vma; its reference is the caller's to give back. */
+  protected unlinkVma(object: Ptr, vma: Ptr): void {
+    this.lock(object)
+    const { nextMapping, previousMapping } = this.vma.at(vma)
+    if (nextMapping !== NULL) this.vma.at(nextMapping).previousMapping = previousMapping
+    if (previousMapping !== NULL) this.vma.at(previousMapping).nextMapping = nextMapping
+    else this.setWord(object, 40, nextMapping)
+    this.unlock(object)
+  }
+
+  /** Every object of the machine; `visit` may free the one that it is given. */
+  forEach(visit: (object: Ptr) => void): void {
+    let object = this.env.memory.u32[wordIndex(Word.objectList)]! as Ptr
+    while (object !== NULL) {
+      const next = this.word(object, 48) as Ptr
+      visit(object)
+      object = next
+    }
+  }
+
+  /** Fills a new, zeroed record and puts it in the list. */
+  protected enlist(object: Ptr, kind: ObjectKind, bytes: number, provider: number): void {
+    const { u32 } = this.env.memory
+    this.setSize(object, bytes)
+    this.setWord(object, 4, 1)
+    this.setWord(object, 28, kind)
+    this.setWord(object, 32, provider)
+    this.env.atomics.lock(LIST_LOCK, LockRank.objects)
+    this.setWord(object, 36, ++u32[wordIndex(Word.nextObjectId)]!)
+    const first = u32[wordIndex(Word.objectList)]! as Ptr
+    this.setWord(object, 48, first)
+    if (first !== NULL) this.setWord(first, 44, object)
+    u32[wordIndex(Word.objectList)] = object
+    this.env.atomics.unlock(LIST_LOCK, LockRank.objects)
+  }
+
+  protected delist(object: Ptr): void {
+    this.env.atomics.lock(LIST_LOCK, LockRank.objects)
+    const previous = this.word(object, 44) as Ptr
+    const next = this.word(object, 48) as Ptr
+    if (next !== NULL) this.setWord(next, 44, previous)
+    if (previous !== NULL) this.setWord(previous, 48, next)
+    else this.env.memory.u32[wordIndex(Word.objectList)] = next
+    this.env.atomics.unlock(LIST_LOCK, LockRank.objects)
+  }
+
+  /** Asserts the links and that every mapping in the list maps the object; returns how many there are. */
+  protected checkMappings(object: Ptr): number {
+    let mappings = 0
+    let previous = NULL
+    for (let at = this.firstMapping(object); at !== NULL; at = this.vma.nextMapping) {
+      this.vma.at(at)
+      assert(this.vma.object === object, 'a mapping in the list maps the object')
+      assert(this.vma.previousMapping === previous, 'the list of mappings is linked both ways')
+      previous = at
+      mappings++
+    }
+    return mappings
+  }
+}

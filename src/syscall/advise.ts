@@ -1,0 +1,143 @@
+/**
+ * madvise(2) of Linux 6.12. What changes what a program can see is done; advice about reading ahead, swapping and huge
+ * pages is checked as Linux checks it and otherwise only remembered in the flags, where Linux remembers it.
+ */
+import { EACCES, EAGAIN, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { Access } from '../fault/access.js'
+import type { FaultEnv } from '../fault/fault.js'
+import { populateFor } from '../fault/populate.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { modifyFlags } from '../space/modify-flags.js'
+import { punchHole } from '../space/truncate.js'
+import * as vm from '../space/vm-flags.js'
+import type { Vma } from '../space/vma.js'
+import { zapRange } from '../space/zap-range.js'
+import { LockRank } from '../state/atomics.js'
+import * as mman from './mman.js'
+import type { SyscallArguments } from './syscall-arguments.js'
+import { visitMappings } from './visit-mappings.js'
+
+/** What visiting one part of a mapping for one advice needs. */
+interface Advice {
+  readonly mm: FaultEnv
+  readonly space: AddressSpace
+  /** MADV_REMOVE: done after the lock is given back. */
+  readonly holes: Hole[]
+}
+
+interface Hole {
+  readonly object: Ptr
+  readonly first: number
+  readonly pages: number
+}
+
+type Advise = (advice: Advice, vma: Vma, from: Vpn, to: Vpn) => number
+
+const MADV_HWPOISON = 100
+const MADV_SOFT_OFFLINE = 101
+
+/** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT. */
+export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
+  const advice = args.int(2)
+  const advise = ADVICE.get(advice)
+  const access = populateAccess(advice)
+  const poisons = advice === MADV_HWPOISON || advice === MADV_SOFT_OFFLINE
+  if (advise === undefined && access === 0 && !poisons) return -EINVAL
+  const start = args.page(0)
+  const pages = args.pagesUp(1)
+  if (!args.isPageAligned(0) || (pages === 0 && !args.isZero(1)) || start + pages >= 2 ** 52) return -EINVAL
+  if (pages === 0) return 0
+  if (poisons) return -EPERM
+  const end = (start + pages) as Vpn
+  if (access !== 0) return populateFor(mm, space, start as Vpn, end, access as Access)
+  return adviseRange(mm, space, start as Vpn, end, advise!)
+}
+
+/** What MADV_POPULATE_READ and _WRITE access; 0 for other advice. */
+function populateAccess(advice: number): number {
+  if (advice === mman.MADV_POPULATE_READ) return Access.read
+  return advice === mman.MADV_POPULATE_WRITE ? Access.write : 0
+}
+
+function adviseRange(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advise: Advise): number {
+  const advice: Advice = { mm, space, holes: [] }
+  mm.atomics.lock(space.lock, LockRank.space)
+  const result = visitMappings(mm, space, start, end, 'skip', (vma, from, to) =>
+    advise(advice, vma, from, to),
+  )
+  mm.atomics.unlock(space.lock, LockRank.space)
+  for (const { object, first, pages } of advice.holes) {
+    punchHole(mm, object, first, pages)
+    mm.objects.release(object)
+  }
+  return result
+}
+
+/** Advice that is remembered in the flags. A lack of records is -EAGAIN here. */
+function setFlags(clear: number, set: number): Advise {
+  return ({ mm, space }, vma, from, to) => {
+    const flags = (vma.flags & ~clear) | set
+    if (flags >>> 0 === vma.flags) return 0
+    const result = modifyFlags(mm, space, vma, from, to, flags)
+    return result === -ENOMEM ? -EAGAIN : Math.min(result, 0)
+  }
+}
+
+/** As `then`, for mappings without these flags only. */
+function unless(flags: number, then: Advise): Advise {
+  return (advice, vma, from, to) => ((vma.flags & flags) !== 0 ? -EINVAL : then(advice, vma, from, to))
+}
+
+function forPrivateAnonymous(then: Advise): Advise {
+  return (advice, vma, from, to) => (vma.isAnonymous ? then(advice, vma, from, to) : -EINVAL)
+}
+
+const accept: Advise = () => 0
+
+/** The pages are dropped: anonymous memory reads as zeroes again, a file as it is. */
+const dropPages: Advise = ({ mm, space }, vma, from, to) => {
+  const batch = mm.flusher.batch(space.root)
+  zapRange(mm, space, vma, from, to, batch)
+  batch.finish()
+  return 0
+}
+
+/** MADV_REMOVE: a hole in the object itself. */
+const removePages: Advise = ({ mm, holes }, vma, from, to) => {
+  if ((vma.flags & vm.VM_LOCKED) !== 0 || vma.object === NULL) return -EINVAL
+  const shared = vm.VM_SHARED | vm.VM_MAYWRITE
+  if ((vma.flags & shared) !== shared) return -EACCES
+  mm.objects.retain(vma.object)
+  holes.push({ object: vma.object, first: vma.offsetOf(from), pages: to - from })
+  return 0
+}
+
+const { VM_LOCKED, VM_PFNMAP, VM_IO } = vm
+const READ_AHEAD = vm.VM_SEQ_READ | vm.VM_RAND_READ
+const HUGE = vm.VM_HUGEPAGE | vm.VM_NOHUGEPAGE
+
+/** madvise_behavior_valid() and madvise_vma_behavior(). */
+const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
+  [mman.MADV_NORMAL, setFlags(READ_AHEAD, 0)],
+  [mman.MADV_SEQUENTIAL, setFlags(READ_AHEAD, vm.VM_SEQ_READ)],
+  [mman.MADV_RANDOM, setFlags(READ_AHEAD, vm.VM_RAND_READ)],
+  [mman.MADV_WILLNEED, accept],
+  [mman.MADV_DONTNEED, unless(VM_LOCKED | VM_PFNMAP, dropPages)],
+  [mman.MADV_DONTNEED_LOCKED, unless(VM_PFNMAP, dropPages)],
+  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, accept))],
+  [mman.MADV_REMOVE, removePages],
+  [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
+  [mman.MADV_DOFORK, unless(VM_IO, setFlags(vm.VM_DONTCOPY, 0))],
+  [mman.MADV_WIPEONFORK, forPrivateAnonymous(setFlags(0, vm.VM_WIPEONFORK))],
+  [mman.MADV_KEEPONFORK, setFlags(vm.VM_WIPEONFORK, 0)],
+  [mman.MADV_DONTDUMP, setFlags(0, vm.VM_DONTDUMP)],
+  [mman.MADV_DODUMP, unless(vm.VM_SPECIAL, setFlags(vm.VM_DONTDUMP, 0))],
+  [mman.MADV_HUGEPAGE, setFlags(HUGE, vm.VM_HUGEPAGE)],
+  [mman.MADV_NOHUGEPAGE, setFlags(HUGE, vm.VM_NOHUGEPAGE)],
+  [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP, accept)],
+  [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, accept)],
+  [mman.MADV_MERGEABLE, accept],
+  [mman.MADV_UNMERGEABLE, accept],
+  [mman.MADV_COLLAPSE, () => -EINVAL],
+])
