@@ -33,7 +33,10 @@ export function typeU(opcode: number, rd: number, imm: number): number {
 
 export function typeJ(rd: number, offset: number): number {
   const field =
-    (bits(offset, 20, 1) << 19) | (bits(offset, 1, 10) << 9) | (bits(offset, 11, 1) << 8) | bits(offset, 12, 8)
+    (bits(offset, 20, 1) << 19) |
+    (bits(offset, 1, 10) << 9) |
+    (bits(offset, 11, 1) << 8) |
+    bits(offset, 12, 8)
   return typeU(0x6f, rd, field)
 }
 

@@ -160,7 +160,9 @@ function emitNext(a: Assembly, done: number): number[] {
 
 /** Loads all registers and jumps to the address in a0; the sequence itself loads x1, through which it is reached. */
 function emitProlog(a: Assembly, register: number, epilogue: number): void {
-  a.put(lui(T0, STATE)).li(T1, epilogue).put(sd(T1, T0, STATE_EPILOGUE))
+  a.put(lui(T0, STATE))
+    .li(T1, epilogue)
+    .put(sd(T1, T0, STATE_EPILOGUE))
   a.put(addi(register, S0, 0), ld(T0, register, RECORD_FCSR * 8), typeI(0x73, 1, 0, T0, 3))
   for (let i = 0; i < 32; i++) a.put(fld(i, register, (32 + i) * 8))
   a.put(addi(1, A0, 0))
@@ -189,16 +191,25 @@ function emitHash(a: Assembly, next: number): void {
 
 /** sigaltstack and sigaction; the structures are data in the state page. */
 function emitSetUp(a: Assembly, handler: number, next: number): void {
-  a.li(A0, STATE + STATE_SIGALTSTACK).put(addi(A1, 0, 0)).call(132)
+  a.li(A0, STATE + STATE_SIGALTSTACK)
+    .put(addi(A1, 0, 0))
+    .call(132)
   for (const signal of [SIGILL, SIGTRAP, SIGBUS, SIGSEGV]) {
-    a.put(addi(A0, 0, signal)).li(A1, STATE + STATE_SIGACTION).li(T0, handler)
+    a.put(addi(A0, 0, signal))
+      .li(A1, STATE + STATE_SIGACTION)
+      .li(T0, handler)
     a.put(typeS(0x23, 3, A1, T0, 0), addi(A2, 0, 0), addi(A3, 0, 8)).call(134)
   }
   a.jumpTo(next)
 }
 
 /** The whole program: `code` stands right behind the runner, at `codeAddress(runner)`. */
-export function buildSegments(runner: Runner, code: Uint16Array, records: BigUint64Array, pattern: Uint8Array) {
+export function buildSegments(
+  runner: Runner,
+  code: Uint16Array,
+  records: BigUint64Array,
+  pattern: Uint8Array,
+) {
   const text = new Uint8Array(runner.words.length * 4 + code.byteLength)
   text.set(new Uint8Array(Uint32Array.from(runner.words).buffer))
   text.set(new Uint8Array(code.buffer, code.byteOffset, code.byteLength), runner.words.length * 4)
