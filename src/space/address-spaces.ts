@@ -1,0 +1,197 @@
+/**
+ * The address spaces of a machine: made, cloned by fork, counted and given back. The methods take the locks that they need;
+ * call them with no space's lock held.
+ */
+import { assert } from '../base/assert.js'
+import { NO_FRAME, NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import type { CacheId } from '../slab/cache-table.js'
+import { LockRank } from '../state/atomics.js'
+import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
+import { AddressSpace, SPACE_BYTES } from './address-space.js'
+import { checkSpace } from './check-space.js'
+import { copySpace } from './clone-space.js'
+import { mapBaseFor } from './placement.js'
+import type { SpaceEnv } from './space-env.js'
+import { unmapRange } from './unmap-range.js'
+import { NO_LIMIT } from './vm-flags.js'
+
+const LOCK = lockPtr(LockWord.spaces)
+const STACK_LIMIT = 8 * 2 ** 20
+
+export interface SpaceStats {
+  readonly id: number
+  readonly references: number
+  readonly mappings: number
+  /** Pages: all, private writable, executable, stack, locked; resident; page-table frames. */
+  readonly total: number
+  readonly data: number
+  readonly executable: number
+  readonly stack: number
+  readonly locked: number
+  readonly resident: number
+  readonly tables: number
+}
+
+export class AddressSpaces {
+  readonly #mm: SpaceEnv
+  readonly #cache: CacheId
+
+  /** Boots or attaches: the list is in the header, the records in the slab. */
+  constructor(mm: SpaceEnv) {
+    this.#mm = mm
+    this.#cache = mm.slab.createCache('space', SPACE_BYTES, 8)
+  }
+
+  /** A space with no mapping and one reference; NULL without memory. Limits are those of a new Linux system. */
+  create(): Ptr {
+    const ptr = this.#make()
+    if (ptr !== NULL) this.#link(ptr)
+    return ptr
+  }
+
+  /** fork: a copy-on-write copy with one reference; NULL without memory. */
+  clone(parent: Ptr): Ptr {
+    const { atomics, memory } = this.#mm
+    const ptr = this.#make()
+    if (ptr === NULL) return NULL
+    const child = new AddressSpace(memory, ptr)
+    const source = new AddressSpace(memory, parent)
+    atomics.lock(source.lock, LockRank.space)
+    atomics.lock(child.lock, LockRank.childSpace)
+    const result = copySpace(this.#mm, source, child)
+    atomics.unlock(child.lock, LockRank.childSpace)
+    atomics.unlock(source.lock, LockRank.space)
+    this.#link(ptr)
+    if (result === 0) return ptr
+    this.release(ptr)
+    return NULL
+  }
+
+  retain(space: Ptr): void {
+    this.#mm.atomics.add(new AddressSpace(this.#mm.memory, space).refCountPtr, 1)
+  }
+
+  /** Gives one reference back; with the last one everything that the space has goes. */
+  release(space: Ptr): void {
+    const view = new AddressSpace(this.#mm.memory, space)
+    const before = this.#mm.atomics.add(view.refCountPtr, -1)
+    assert(before > 0, 'a space is released once per reference')
+    if (before === 1) this.#destroy(view)
+  }
+
+  references(space: Ptr): number {
+    return this.#mm.atomics.load(new AddressSpace(this.#mm.memory, space).refCountPtr)
+  }
+
+  /** Every space, the newest first. */
+  forEach(visit: (space: AddressSpace) => void): void {
+    const { u32 } = this.#mm.memory
+    for (let ptr = u32[wordIndex(Word.spaceList)]! as Ptr; ptr !== NULL; ) {
+      const space = new AddressSpace(this.#mm.memory, ptr)
+      ptr = space.next
+      visit(space)
+    }
+  }
+
+  /** Asserts the invariants of every space. */
+  check(): void {
+    const { memory, slab } = this.#mm
+    let spaces = 0
+    let previous = NULL
+    this.forEach((space) => {
+      assert(space.previous === previous, 'the list of spaces is linked both ways')
+      checkSpace(this.#mm, space)
+      previous = space.ptr
+      spaces++
+    })
+    assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
+    assert(slab.used(this.#cache) === spaces, 'every space is in the list')
+  }
+
+  stats(): SpaceStats[] {
+    const stats: SpaceStats[] = []
+    this.forEach((space) => {
+      stats.push({
+        id: space.id,
+        references: this.references(space.ptr),
+        mappings: space.vmaCount,
+        total: space.totalPages,
+        data: space.dataPages,
+        executable: space.execPages,
+        stack: space.stackPages,
+        locked: space.lockedPages,
+        resident: space.rssPages,
+        tables: new UserMapper(this.#mm, space.root).tableFrames(),
+      })
+    })
+    return stats
+  }
+
+  dump(): string {
+    const lines = this.stats().map((space) => Object.values(space).join(' '))
+    return ['space references mappings total data executable stack locked resident tables', ...lines].join(
+      '\n',
+    )
+  }
+
+  /** A record with a root, in no list. */
+  #make(): Ptr {
+    const { memory, slab, kernelMapper, arch } = this.#mm
+    const ptr = slab.allocate(this.#cache)
+    if (ptr === NULL) return NULL
+    const root = UserMapper.create(this.#mm, kernelMapper.root)
+    if (root === NO_FRAME) {
+      slab.free(this.#cache, ptr)
+      return NULL
+    }
+    const space = new AddressSpace(memory, ptr)
+    space.root = root
+    memory.u32[space.refCountPtr >>> 2] = 1
+    space.mapBase = mapBaseFor(arch.userEnd, STACK_LIMIT)
+    space.limitAddressSpace = NO_LIMIT
+    space.limitData = NO_LIMIT
+    space.limitStack = STACK_LIMIT
+    space.limitLocked = NO_LIMIT
+    return ptr
+  }
+
+  #destroy(space: AddressSpace): void {
+    const { atomics, arch, flusher, slab, vmas } = this.#mm
+    atomics.lock(space.lock, LockRank.space)
+    const result = unmapRange(this.#mm, space, 0 as Vpn, arch.userEnd)
+    assert(result === 0, 'unmapping everything needs no memory')
+    vmas.releaseSpares(space)
+    const batch = flusher.batch(space.root)
+    new UserMapper(this.#mm, space.root).destroy(batch)
+    batch.finish()
+    atomics.unlock(space.lock, LockRank.space)
+    this.#unlink(space)
+    slab.free(this.#cache, space.ptr)
+  }
+
+  #link(ptr: Ptr): void {
+    const { atomics, memory } = this.#mm
+    const { u32 } = memory
+    const space = new AddressSpace(memory, ptr)
+    atomics.lock(LOCK, LockRank.spaces)
+    space.id = ++u32[wordIndex(Word.nextSpaceId)]!
+    space.next = u32[wordIndex(Word.spaceList)]! as Ptr
+    if (space.next !== NULL) new AddressSpace(memory, space.next).previous = ptr
+    u32[wordIndex(Word.spaceList)] = ptr
+    u32[wordIndex(Word.spaceCount)]!++
+    atomics.unlock(LOCK, LockRank.spaces)
+  }
+
+  #unlink(space: AddressSpace): void {
+    const { atomics, memory } = this.#mm
+    const { u32 } = memory
+    atomics.lock(LOCK, LockRank.spaces)
+    const { next, previous } = space
+    if (next !== NULL) new AddressSpace(memory, next).previous = previous
+    if (previous !== NULL) new AddressSpace(memory, previous).next = next
+    else u32[wordIndex(Word.spaceList)] = next
+    u32[wordIndex(Word.spaceCount)]!--
+    atomics.unlock(LOCK, LockRank.spaces)
+  }
+}

@@ -1,0 +1,72 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
+import { NULL, type Pfn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { countMapping, type PageCounts } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
+import { VM_SHARED, VM_WRITE } from './vm-flags.js'
+import { Special, Vma } from './vma.js'
+
+/** Asserts that tree, counts, mappings and page table of a space agree. */
+export function checkSpace(mm: SpaceEnv, space: AddressSpace): void {
+  mm.vmas.check(space)
+  const counted = new Counts()
+  let below: Vma | undefined
+  for (let ptr = mm.vmas.first(space); ptr !== NULL; ptr = mm.vmas.next(ptr)) {
+    const vma = new Vma(mm.memory, ptr)
+    checkMapping(mm, vma)
+    countMapping(counted, vma.flags, vma.pages)
+    below = vma
+  }
+  assert(below === undefined || below.end <= mm.arch.userEnd, 'mappings are in the user half')
+  assert(counted.totalPages === space.totalPages, 'totalPages counts the pages of all mappings')
+  assert(counted.dataPages === space.dataPages, 'dataPages counts private writable pages')
+  assert(counted.execPages === space.execPages, 'execPages counts executable pages')
+  assert(counted.stackPages === space.stackPages, 'stackPages counts pages of stacks')
+  assert(counted.lockedPages === space.lockedPages, 'lockedPages counts locked pages')
+  checkEntries(mm, space)
+}
+
+/** The fields of a space that countMapping adds to. */
+class Counts implements PageCounts {
+  totalPages = 0
+  dataPages = 0
+  execPages = 0
+  stackPages = 0
+  lockedPages = 0
+  peakPages = 0
+}
+
+function checkMapping(mm: SpaceEnv, vma: Vma): void {
+  assert(vma.pageOffset >= 0, 'page offsets are not negative')
+  assert((vma.anonId === 0) === (vma.anonDepth === 0), 'a family has a chain')
+  assert((vma.flags & VM_SHARED) === 0 || vma.anonId === 0, 'shared memory has no pages of its own')
+  if (vma.object !== NULL) assert(mm.objects.references(vma.object) > 0, 'a mapped object is alive')
+}
+
+/** Every entry belongs to a mapping, and allows no more than that. */
+function checkEntries(mm: SpaceEnv, space: AddressSpace): void {
+  const mapper = new UserMapper(mm, space.root)
+  const vma = new Vma(mm.memory)
+  mapper.check()
+  mapper.walk(mapper.start, mapper.end, (vpn, entry) => {
+    const holding = mm.vmas.findHolding(space, vpn)
+    assert(holding !== NULL, 'a page without a mapping is in the page table')
+    checkEntry(mm, vma.at(holding), mapper.pfn(entry), mapper.flags(entry))
+  })
+}
+
+function checkEntry(mm: SpaceEnv, vma: Vma, pfn: Pfn, flags: number): void {
+  const writable = (flags & EntryFlag.write) !== 0
+  assert(!writable || (vma.flags & VM_WRITE) !== 0, 'an entry is writable only where the mapping is')
+  if ((flags & EntryFlag.special) !== 0) {
+    assert(!writable || vma.special !== Special.none, 'the zero page is never writable')
+    return
+  }
+  const isOwn = (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0
+  assert(!isOwn || vma.anonId !== 0, 'a mapping with pages of its own has a family')
+  const isAlone = mm.frames.refCount(pfn) === 1
+  assert(!writable || !isOwn || isAlone, 'a frame of several owners is writable for none of them')
+}

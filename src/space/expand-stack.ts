@@ -1,0 +1,46 @@
+import { EFAULT, ENOMEM, EPERM } from '../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
+import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { prepareAnonymous } from './anonymous-family.js'
+import { moveStart } from './extent.js'
+import type { SpaceEnv } from './space-env.js'
+import { MAP_MIN_PAGE, STACK_GUARD_PAGES, VM_ACCESS_FLAGS, VM_GROWSDOWN } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+/**
+ * Lets a mapping that grows down reach down to a page (expand_downwards). 0, or -EFAULT (it does not grow), -EPERM (too
+ * low), -ENOMEM (too near to the mapping below, RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, memory). Allocates nothing.
+ */
+export function expandStack(mm: SpaceEnv, space: AddressSpace, stack: Ptr, vpn: Vpn): number {
+  const vma = new Vma(mm.memory, stack)
+  if ((vma.flags & VM_GROWSDOWN) === 0) return -EFAULT
+  if (vpn < MAP_MIN_PAGE) return -EPERM
+  if (isTooNear(mm, stack, vpn)) return -ENOMEM
+  prepareAnonymous(mm, vma)
+  if (vpn >= vma.start) return 0
+  const pages = vma.start - vpn
+  if (pages > vma.pageOffset || !mayGrow(mm, space, vma, pages)) return -ENOMEM
+  moveStart(mm, space, vma, vpn)
+  countMapping(space, vma.flags, pages)
+  return 0
+}
+
+/** The guard gap is kept from everything below that can be accessed, but for another stack. */
+function isTooNear(mm: SpaceEnv, stack: Ptr, vpn: Vpn): boolean {
+  const below = new Vma(mm.memory, mm.vmas.previous(stack))
+  if (below.ptr === NULL) return false
+  if (vpn < below.end) return true
+  const guarded = (below.flags & VM_GROWSDOWN) === 0 && (below.flags & VM_ACCESS_FLAGS) !== 0
+  return guarded && vpn - below.end < STACK_GUARD_PAGES
+}
+
+/** acct_stack_growth. */
+function mayGrow(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): boolean {
+  return (
+    mayExpand(space, vma.flags, pages) &&
+    (vma.pages + pages) * PAGE_SIZE <= space.limitStack &&
+    mayLock(space, vma.flags, pages) &&
+    isEnoughMemory(mm, pages)
+  )
+}

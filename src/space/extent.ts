@@ -1,0 +1,64 @@
+/** The parts of an address range that a mapping is made of, and the steps by which mappings change. None can fail. */
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
+import { Vma } from './vma.js'
+
+/** What decides whether a mapping can be merged with its neighbour. */
+export interface Extent {
+  readonly start: Vpn
+  readonly end: Vpn
+  readonly pageOffset: number
+  readonly flags: number
+  readonly object: Ptr
+  readonly file: number
+  readonly anonId: number
+}
+
+/** Makes `fresh` a mapping of the space. Nodes are reserved; the object gets a reference. */
+export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent: Extent): void {
+  fresh.start = extent.start
+  fresh.end = extent.end
+  fresh.pageOffset = extent.pageOffset
+  fresh.flags = extent.flags
+  fresh.object = extent.object
+  fresh.file = extent.file
+  fresh.anonId = extent.anonId
+  mm.vmas.insert(space, fresh.ptr)
+  if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
+}
+
+/** Takes a mapping away and frees its record. Its pages are somebody else's by now, or gone. */
+export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
+  mm.vmas.remove(space, vma.ptr)
+  if (vma.object !== NULL) mm.objects.detachVma(vma.object, vma.ptr)
+  mm.vmas.freeVma(vma.ptr)
+}
+
+/** Cuts pages off the start of a mapping, or adds some. */
+export function moveStart(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn): void {
+  vma.pageOffset += start - vma.start
+  mm.vmas.setBounds(space, vma.ptr, start, vma.end)
+}
+
+export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): void {
+  mm.vmas.setBounds(space, vma.ptr, vma.start, end)
+}
+
+/** Cuts a mapping in two at a page inside it; `fresh` (one node is reserved) becomes the upper part. */
+export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, fresh: Ptr): void {
+  const upper = new Vma(mm.memory, fresh)
+  const extent: Extent = {
+    start: at,
+    end: vma.end,
+    pageOffset: vma.offsetOf(at),
+    flags: vma.flags,
+    object: vma.object,
+    file: vma.file,
+    anonId: vma.anonId,
+  }
+  upper.anonDepth = vma.anonDepth
+  upper.special = vma.special
+  moveEnd(mm, space, vma, at)
+  insertVma(mm, space, upper, extent)
+}

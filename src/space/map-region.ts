@@ -1,0 +1,124 @@
+/** mmap: find a place, make it free, cover it with a neighbour or a new mapping (do_mmap and mmap_region of Linux). */
+import { EAGAIN, EEXIST, ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { countMapping, isAccountable, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { type Extent, insertVma } from './extent.js'
+import { mergeNew } from './merge.js'
+import { findPlace } from './placement.js'
+import type { SpaceEnv } from './space-env.js'
+import { clearRange, prepareCut } from './unmap-range.js'
+import { MAP_COUNT_MAX, VM_ACCOUNT, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+/** Everything that mmap has decoded and checked. */
+export interface MapRequest {
+  /** Wished first page, 0 = none; the place itself when fixed. */
+  readonly start: Vpn
+  /** 1 and up. */
+  readonly pages: number
+  /** VM_*: access, may-access, shared, … Those of mlockall(MCL_FUTURE) are in it already (space.defaultFlags). */
+  readonly flags: number
+  /** What is shown, or NULL = anonymous. The mapping takes a reference of its own. */
+  readonly object: Ptr
+  /** First page of the object. Of an anonymous mapping: what mmap was given (it only steers alignment). */
+  readonly pageOffset: number
+  /** MAP_FIXED: exactly there, in place of what is there. */
+  readonly fixed: boolean
+  /** MAP_FIXED_NOREPLACE: exactly there, -EEXIST when something is. */
+  readonly noReplace?: boolean
+  /** Identity of the open file, so that only mappings of one open file are merged. */
+  readonly file?: number
+  /** Special: the kernel's own mappings. */
+  readonly special?: number
+}
+
+/** Maps, and returns the first page. -ENOMEM, -EEXIST, -EAGAIN (RLIMIT_MEMLOCK); then nothing has changed. */
+export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
+  const start = placeMapping(mm, space, request)
+  return start < 0 ? start : mapAt(mm, space, start as Vpn, request)
+}
+
+/**
+ * The first half of do_mmap: where the mapping will be. A system call that has more to check (the open file's mode)
+ * does that next, and calls mapAt then.
+ */
+export function placeMapping(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
+  if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
+  const { pages, object, pageOffset, noReplace = false } = request
+  const fixed = request.fixed || noReplace
+  const isAnonymous = object === NULL && !request.special
+  const start = findPlace(mm, space, { start: request.start, pages, fixed, pageOffset, isAnonymous })
+  if (start < 0) return start
+  if (noReplace && isAnyMapped(mm, space, start as Vpn, pages)) return -EEXIST
+  return mayLock(space, request.flags, pages) ? start : -EAGAIN
+}
+
+function isAnyMapped(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
+  const next = mm.vmas.find(space, start)
+  return next !== NULL && new Vma(mm.memory, next).start < start + pages
+}
+
+/** The second half: maps at `start`, in place of what is there. Returns `start`, or -ENOMEM and nothing has changed. */
+export function mapAt(mm: SpaceEnv, space: AddressSpace, start: Vpn, request: MapRequest): Vpn | number {
+  const { pages, object, file = 0 } = request
+  const end = (start + pages) as Vpn
+  if (!mayExpand(space, request.flags, pages - mappedPages(mm, space, start, end))) return -ENOMEM
+  const flags = chargedFlags(mm, request.flags, pages)
+  if (flags < 0) return flags
+  const pageOffset = object === NULL && !request.special ? start : request.pageOffset
+  const extent: Extent = { start, end, pageOffset, flags, object, file, anonId: 0 }
+  const fresh = allocate(mm, space, start, end)
+  if (fresh < 0) return fresh
+  cover(mm, space, extent, fresh as Ptr, request.special ?? 0)
+  countMapping(space, flags, pages)
+  return start
+}
+
+/** The flags that the mapping really gets, or -ENOMEM when there can never be memory for it. */
+function chargedFlags(mm: SpaceEnv, wished: number, pages: number): number {
+  const flags = (wished & VM_SPECIAL) !== 0 ? wished & ~VM_LOCKED_MASK : wished
+  if (!isAccountable(flags)) return flags
+  return isEnoughMemory(mm, pages) ? flags | VM_ACCOUNT : -ENOMEM
+}
+
+/** Pages of the range that are mapped now and will be replaced. */
+function mappedPages(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  let pages = 0
+  const vma = new Vma(mm.memory, mm.vmas.find(space, start))
+  while (vma.ptr !== NULL && vma.start < end) {
+    pages += Math.min(vma.end, end) - Math.max(vma.start, start)
+    vma.at(mm.vmas.next(vma.ptr))
+  }
+  return pages
+}
+
+/** Frees the range, and returns a record for the new mapping with a node for it; or -ENOMEM. The last step that can fail. */
+function allocate(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
+  const cut = prepareCut(mm, space, start, end)
+  if (cut < 0) return cut
+  const fresh = mm.vmas.allocateVma()
+  if (fresh === NULL || !mm.vmas.reserve(space, 2)) {
+    mm.vmas.freeVma(fresh)
+    mm.vmas.freeVma(cut as Ptr)
+    return -ENOMEM
+  }
+  const next = mm.vmas.find(space, start)
+  if (next !== NULL && new Vma(mm.memory, next).start < end) {
+    const batch = mm.flusher.batch(space.root)
+    clearRange(mm, space, start, end, cut as Ptr, batch)
+    batch.finish()
+  }
+  return fresh
+}
+
+/** Lets a neighbour cover the free range, or the record that was allocated. */
+function cover(mm: SpaceEnv, space: AddressSpace, extent: Extent, fresh: Ptr, special: number): void {
+  if (special === 0 && mergeNew(mm, space, extent) !== NULL) {
+    mm.vmas.freeVma(fresh)
+    return
+  }
+  const vma = new Vma(mm.memory, fresh)
+  vma.special = special
+  insertVma(mm, space, vma, extent)
+}

@@ -1,0 +1,60 @@
+/** /proc/PID/maps, byte for byte as fs/proc/task_mmu.c of Linux 6.12 writes it. */
+import { NULL, PAGE_SIZE } from '../base/numbers.js'
+import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
+import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from './vm-flags.js'
+import { Special, Vma } from './vma.js'
+
+/** What a file is called. */
+export interface MappedFile {
+  /** Major and minor number, at least two hexadecimal digits each: "00:01". */
+  readonly device: string
+  readonly inode: number
+  readonly path: string
+}
+
+const NAME_COLUMN = 72
+const NO_FILE: MappedFile = { device: '00:00', inode: 0, path: '' }
+const SPECIAL_NAMES: Readonly<Record<number, string>> = { [Special.vdso]: '[vdso]', [Special.vvar]: '[vvar]' }
+
+/** One line for each mapping. `describe` is asked about those that have an object. */
+export function mapsText(mm: SpaceEnv, space: AddressSpace, describe: (vma: Vma) => MappedFile): string {
+  let text = ''
+  const vma = new Vma(mm.memory, mm.vmas.first(space))
+  while (vma.ptr !== NULL) {
+    text += mapsLine(space, vma, describe)
+    vma.at(mm.vmas.next(vma.ptr))
+  }
+  return text
+}
+
+/** The line of one mapping, with its newline. Without a name it ends in a blank. */
+export function mapsLine(space: AddressSpace, vma: Vma, describe: (vma: Vma) => MappedFile): string {
+  const hasObject = vma.object !== NULL
+  const { device, inode, path } = hasObject ? describe(vma) : NO_FILE
+  const range = `${address(vma.start)}-${address(vma.end)}`
+  const offset = hasObject ? address(vma.pageOffset) : '00000000'
+  const line = `${range} ${permissions(vma.flags)} ${offset} ${device} ${inode} `
+  const name = hasObject ? path.replaceAll('\n', '\\012') : kernelName(space, vma)
+  return name === '' ? `${line}\n` : `${line.padEnd(NAME_COLUMN)} ${name}\n`
+}
+
+function address(page: number): string {
+  return (page * PAGE_SIZE).toString(16).padStart(8, '0')
+}
+
+function permissions(flags: number): string {
+  const read = (flags & VM_READ) !== 0 ? 'r' : '-'
+  const write = (flags & VM_WRITE) !== 0 ? 'w' : '-'
+  const execute = (flags & VM_EXEC) !== 0 ? 'x' : '-'
+  return read + write + execute + ((flags & VM_MAYSHARE) !== 0 ? 's' : 'p')
+}
+
+/** What memory without a file is called: by what it is, or by where it lies. */
+function kernelName(space: AddressSpace, vma: Vma): string {
+  if (vma.special !== Special.none) return SPECIAL_NAMES[vma.special] ?? ''
+  const start = vma.start * PAGE_SIZE
+  const end = vma.end * PAGE_SIZE
+  if (start < space.brk && end > space.brkStart) return '[heap]'
+  return start <= space.stackStart && end >= space.stackStart ? '[stack]' : ''
+}

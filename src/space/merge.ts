@@ -1,0 +1,122 @@
+/**
+ * When two neighbouring mappings become one (mm/vma.c of Linux 6.12): same flags, same open file, offsets that go on,
+ * and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
+ * none yet, while the other way round it is (6.16 changed that).
+ */
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { AddressSpace } from './address-space.js'
+import { adoptFamily } from './anonymous-family.js'
+import { type Extent, moveEnd, moveStart, removeVma } from './extent.js'
+import type { SpaceEnv } from './space-env.js'
+import { VM_SPECIAL } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+function isAlike(vma: Vma, extent: Extent): boolean {
+  return (
+    vma.flags === extent.flags &&
+    vma.object === extent.object &&
+    vma.file === extent.file &&
+    vma.special === 0
+  )
+}
+
+/** is_mergeable_anon_vma, asked of a neighbour. */
+function isFamilyCompatible(neighbour: Vma, anonId: number): boolean {
+  return neighbour.anonId === anonId || (anonId === 0 && neighbour.anonDepth === 1)
+}
+
+export function canMergeLeft(previous: Vma, extent: Extent): boolean {
+  return (
+    previous.ptr !== NULL &&
+    previous.end === extent.start &&
+    isAlike(previous, extent) &&
+    previous.offsetOf(previous.end) === extent.pageOffset &&
+    isFamilyCompatible(previous, extent.anonId)
+  )
+}
+
+/** `joined`: what is to be merged is merged with that mapping on its left as well, or NULL. */
+export function canMergeRight(next: Vma, extent: Extent, joined: Vma | undefined): boolean {
+  return (
+    next.ptr !== NULL &&
+    next.start === extent.end &&
+    isAlike(next, extent) &&
+    next.pageOffset === extent.pageOffset + (extent.end - extent.start) &&
+    isFamilyCompatible(next, extent.anonId) &&
+    (joined === undefined || joined.anonId === 0 || next.anonId === 0 || joined.anonId === next.anonId)
+  )
+}
+
+/**
+ * Covers a range that is free now by enlarging its neighbours (vma_merge_new_range). Returns the mapping that holds it
+ * afterwards, or NULL when neither neighbour fits.
+ */
+export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, leftOnly = false): Ptr {
+  if ((extent.flags & VM_SPECIAL) !== 0) return NULL
+  const previous = new Vma(mm.memory, mm.vmas.findBelow(space, extent.start))
+  const left = canMergeLeft(previous, extent)
+  const next = new Vma(mm.memory, leftOnly ? NULL : mm.vmas.find(space, extent.end))
+  const right = canMergeRight(next, extent, left ? previous : undefined)
+  if (left && right) return absorbNext(mm, space, previous, next)
+  if (left) moveEnd(mm, space, previous, extent.end)
+  else if (right) moveStart(mm, space, next, extent.start)
+  return left ? previous.ptr : right ? next.ptr : NULL
+}
+
+/**
+ * Adds free pages to the end of `vma`, and joins it to the mapping above when they reach that (vma_merge_extend). False
+ * when `vma` may not be merged at all.
+ */
+export function mergeExtension(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent): boolean {
+  if ((extent.flags & VM_SPECIAL) !== 0) return false
+  const next = new Vma(mm.memory, mm.vmas.next(vma.ptr))
+  if (canMergeRight(next, extent, vma)) absorbNext(mm, space, vma, next)
+  else moveEnd(mm, space, vma, extent.end)
+  return true
+}
+
+/** `vma` takes everything up to the end of `next`, which disappears. */
+function absorbNext(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma): Ptr {
+  const { end } = next
+  adoptFamily(vma, next)
+  removeVma(mm, space, next)
+  moveEnd(mm, space, vma, end)
+  return vma.ptr
+}
+
+/**
+ * Joins the part of `vma` that `extent` describes (with its new flags) to the neighbours that it is like
+ * (vma_merge_existing_range). Returns the mapping that holds it afterwards, or NULL when neither neighbour fits.
+ */
+export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent): Ptr {
+  if ((extent.flags & VM_SPECIAL) !== 0) return NULL
+  const atStart = extent.start === vma.start
+  const atEnd = extent.end === vma.end
+  const previous = new Vma(mm.memory, atStart ? mm.vmas.previous(vma.ptr) : NULL)
+  const next = new Vma(mm.memory, atEnd ? mm.vmas.next(vma.ptr) : NULL)
+  const left = canMergeLeft(previous, extent)
+  const right = canMergeRight(next, extent, left ? previous : undefined)
+  if (left && right) {
+    adoptFamily(previous, next.anonId !== 0 ? next : vma)
+    removeVma(mm, space, vma)
+    return absorbNext(mm, space, previous, next)
+  }
+  if (left) return joinLeft(mm, space, previous, vma, extent)
+  return right ? joinRight(mm, space, vma, next, extent) : NULL
+}
+
+function joinLeft(mm: SpaceEnv, space: AddressSpace, previous: Vma, vma: Vma, extent: Extent): Ptr {
+  adoptFamily(previous, vma)
+  if (extent.end === vma.end) removeVma(mm, space, vma)
+  else moveStart(mm, space, vma, extent.end)
+  moveEnd(mm, space, previous, extent.end)
+  return previous.ptr
+}
+
+function joinRight(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma, extent: Extent): Ptr {
+  adoptFamily(next, vma)
+  if (extent.start === vma.start) removeVma(mm, space, vma)
+  else moveEnd(mm, space, vma, extent.start)
+  moveStart(mm, space, next, extent.start)
+  return next.ptr
+}

@@ -1,0 +1,72 @@
+import { ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from './address-space.js'
+import { type Extent, splitVma } from './extent.js'
+import { mergeExisting } from './merge.js'
+import type { SpaceEnv } from './space-env.js'
+import { MAP_COUNT_MAX } from './vm-flags.js'
+import type { Vma } from './vma.js'
+
+/**
+ * Gives a part of one mapping other flags: merges it with a neighbour or cuts the mapping (vma_modify_flags). Accounts
+ * nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or -ENOMEM; at
+ * the limit of mappings the first of two cuts may have been made, as in Linux.
+ */
+export function modifyFlags(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  flags: number,
+): Ptr | number {
+  const { object, file, anonId } = vma
+  const extent: Extent = { start, end, pageOffset: vma.offsetOf(start), flags, object, file, anonId }
+  const merged = mergeExisting(mm, space, vma, extent)
+  if (merged !== NULL) return merged
+  const cuts = (start > vma.start ? 1 : 0) + (end < vma.end ? 1 : 0)
+  const fresh = allocateCuts(mm, space, cuts)
+  if (fresh === undefined) return -ENOMEM
+  const result = cutOut(mm, space, vma, start, end, fresh)
+  if (result > 0) vma.at(result as Ptr).flags = flags
+  for (const unused of fresh) mm.vmas.freeVma(unused)
+  return result
+}
+
+/** Records and nodes for so many cuts, or undefined (and none) without memory. */
+function allocateCuts(mm: SpaceEnv, space: AddressSpace, cuts: number): Ptr[] | undefined {
+  if (cuts > 0 && !mm.vmas.reserve(space, cuts)) return undefined
+  const fresh: Ptr[] = []
+  while (fresh.length < cuts) {
+    const vma = mm.vmas.allocateVma()
+    if (vma === NULL) {
+      for (const given of fresh) mm.vmas.freeVma(given)
+      return undefined
+    }
+    fresh.push(vma)
+  }
+  return fresh
+}
+
+/** Makes the range a mapping of its own. Takes what it needs from `fresh`. */
+function cutOut(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  fresh: Ptr[],
+): Ptr | number {
+  let middle = vma.ptr
+  if (start > vma.start) {
+    if (space.vmaCount >= MAP_COUNT_MAX) return -ENOMEM
+    middle = fresh.pop()!
+    splitVma(mm, space, vma, start, middle)
+    vma.at(middle)
+  }
+  if (end < vma.end) {
+    if (space.vmaCount >= MAP_COUNT_MAX) return -ENOMEM
+    splitVma(mm, space, vma, end, fresh.pop()!)
+  }
+  return middle
+}

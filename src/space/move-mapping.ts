@@ -1,0 +1,96 @@
+import { ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { countMapping, isEnoughMemory } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { type Extent, insertVma } from './extent.js'
+import { mergeNew } from './merge.js'
+import type { RemapRequest } from './remap-range.js'
+import type { SpaceEnv } from './space-env.js'
+import { clearRange, isInside } from './unmap-range.js'
+import { MAP_COUNT_MAX, VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+/**
+ * Moves `oldPages` from the request's start to a free place, where they become `newPages` (move_vma). Returns the place, or
+ * -ENOMEM and nothing has changed.
+ */
+export function moveMapping(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  request: RemapRequest,
+  oldPages: number,
+  target: Vpn,
+): Vpn | number {
+  const { start, newPages, keepOld } = request
+  if (space.vmaCount >= MAP_COUNT_MAX - 3) return -ENOMEM
+  const charged = keepOld ? newPages : newPages - oldPages
+  if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, charged)) return -ENOMEM
+  const fresh = mm.vmas.reserve(space, 2) ? mm.vmas.allocateVma() : NULL
+  const cut = fresh === NULL || keepOld ? NULL : mm.vmas.allocateVma()
+  const isReady = fresh !== NULL && (keepOld || cut !== NULL)
+  if (!isReady || !moveEntries(mm, space, start, target, oldPages)) {
+    mm.vmas.freeVma(fresh)
+    mm.vmas.freeVma(cut)
+    return -ENOMEM
+  }
+  const { flags } = vma
+  copyMapping(mm, space, vma, movedExtent(vma, start, target, newPages), fresh)
+  countMapping(space, flags, newPages)
+  if (keepOld) emptyOld(mm, space, start, oldPages)
+  else dropOld(mm, space, start, (start + oldPages) as Vpn, cut)
+  return target
+}
+
+/** The last step that can fail; it undoes itself. */
+function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn, pages: number): boolean {
+  if (pages === 0) return true
+  const batch = mm.flusher.batch(space.root)
+  const result = new UserMapper(mm, space.root).move(start, target, pages, batch)
+  batch.finish()
+  return result === 0
+}
+
+/** Anonymous memory without a page yet counts from its new place, so that it merges there as new memory does. */
+function movedExtent(vma: Vma, start: Vpn, target: Vpn, pages: number): Extent {
+  const { flags, object, file, anonId } = vma
+  const isUntouched = vma.isAnonymous && anonId === 0
+  const pageOffset = isUntouched ? target : vma.offsetOf(start)
+  return { start: target, end: (target + pages) as Vpn, pageOffset, flags, object, file, anonId }
+}
+
+/** copy_vma. A merge may swallow `vma` itself. */
+function copyMapping(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent, fresh: Ptr): void {
+  const { anonDepth, special } = vma
+  if (special === 0 && mergeNew(mm, space, extent) !== NULL) {
+    mm.vmas.freeVma(fresh)
+    return
+  }
+  const copy = new Vma(mm.memory, fresh)
+  copy.anonDepth = anonDepth
+  copy.special = special
+  insertVma(mm, space, copy, extent)
+}
+
+/** Unmaps where the pages came from. Only now it is known whether that lies inside one mapping, and needs a cut. */
+function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: Ptr): void {
+  const needsCut = start < end && isInside(mm, space, start, end)
+  if (!needsCut) mm.vmas.freeVma(cut)
+  const batch = mm.flusher.batch(space.root)
+  clearRange(mm, space, start, end, needsCut ? cut : NULL, batch)
+  batch.finish()
+}
+
+/** MREMAP_DONTUNMAP: the old mapping is not locked any more, and untouched when all of it has moved. */
+function emptyOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): void {
+  const vma = new Vma(mm.memory, mm.vmas.findHolding(space, start))
+  if ((vma.flags & VM_LOCKED) !== 0) {
+    space.lockedPages -= vma.pages
+    vma.flags &= ~VM_LOCKED_MASK
+  }
+  if (vma.start === start && vma.pages === pages) {
+    vma.anonId = 0
+    vma.anonDepth = 0
+  }
+}

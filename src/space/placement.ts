@@ -1,0 +1,107 @@
+/** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12, top-down layout). */
+import { ENOMEM } from '../base/errno.js'
+import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
+import { HUGE_PAGES, MAP_MIN_PAGE, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
+import { Vma } from './vma.js'
+import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
+
+const MIB = 2 ** 20
+const STACK_GAP_MIN = (128 * MIB) / PAGE_SIZE
+
+/** A wish for a place. */
+export interface PlaceRequest {
+  /** Wished first page; 0 = none. */
+  readonly start: Vpn
+  readonly pages: number
+  /** `start` is an order, not a wish. */
+  readonly fixed: boolean
+  /** Page offset that a 2 MiB alignment is counted from. */
+  readonly pageOffset: number
+  /** Private anonymous: may be aligned to 2 MiB, as Linux does for transparent huge pages. */
+  readonly isAnonymous: boolean
+}
+
+/** The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked against the layout. */
+export function findPlace(mm: SpaceEnv, space: AddressSpace, request: PlaceRequest): Vpn | number {
+  const { pages, fixed } = request
+  const { userEnd } = mm.arch
+  if (pages > userEnd) return -ENOMEM
+  if (fixed) return request.start <= userEnd - pages ? request.start : -ENOMEM
+  if (pages > userEnd - MAP_MIN_PAGE) return -ENOMEM
+  if (request.start > 0) {
+    const wished = Math.max(request.start, MAP_MIN_PAGE) as Vpn
+    if (wished <= userEnd - pages && isFree(mm, space, wished, pages)) return wished
+  } else if (request.isAnonymous && pages % HUGE_PAGES === 0) {
+    const aligned = findAligned(mm, space, pages, request.pageOffset)
+    if (aligned >= 0) return aligned
+  }
+  return findGap(mm, space, pages)
+}
+
+/** First page that a mapping which grows down keeps for itself (vm_start_gap). */
+export function guardedStart(vma: Vma): number {
+  const { start } = vma
+  return (vma.flags & VM_GROWSDOWN) !== 0 ? Math.max(start - STACK_GUARD_PAGES, 0) : start
+}
+
+function isFree(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
+  const next = mm.vmas.find(space, start)
+  return next === NULL || start + pages <= guardedStart(new Vma(mm.memory, next))
+}
+
+/**
+ * A place on a multiple of 2 MiB (counted from the offset), at the top of a gap with 2 MiB to spare; only for what has a
+ * whole multiple in it (__thp_get_unmapped_area).
+ */
+function findAligned(mm: SpaceEnv, space: AddressSpace, pages: number, pageOffset: number): Vpn | number {
+  const skipped = (HUGE_PAGES - (pageOffset % HUGE_PAGES)) % HUGE_PAGES
+  if (pages - skipped < HUGE_PAGES) return -ENOMEM
+  const found = findGap(mm, space, pages + HUGE_PAGES)
+  if (found < 0) return found
+  const shift = (((pageOffset - found) % HUGE_PAGES) + HUGE_PAGES) % HUGE_PAGES
+  return found + (shift === 0 ? HUGE_PAGES : shift)
+}
+
+/** Downwards from the space's base; when there is nothing left, upwards from a third of the address range. */
+function findGap(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn | number {
+  const down = findDown(mm, space, pages)
+  if (down !== NO_GAP) return down
+  const up = findUp(mm, space, pages)
+  return up !== NO_GAP ? up : -ENOMEM
+}
+
+/** A gap below a mapping that grows down is smaller than it looks: try below it again (unmapped_area_topdown). */
+function findDown(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
+  const next = new Vma(mm.memory)
+  let high: number = space.mapBase
+  for (;;) {
+    const found = highestGap(mm.vmas, space, pages, MAP_MIN_PAGE, high)
+    if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
+    if ((next.flags & VM_GROWSDOWN) === 0 || guardedStart(next) >= found + pages) return found
+    high = guardedStart(next)
+  }
+}
+
+/** unmapped_area: the way out when the area below the base is full. */
+function findUp(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
+  const next = new Vma(mm.memory)
+  let low = Math.ceil((mm.arch.userEnd * 2) / 3)
+  for (;;) {
+    const found = lowestGap(mm.vmas, space, pages, low, mm.arch.userEnd)
+    if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
+    if ((next.flags & VM_GROWSDOWN) === 0 || guardedStart(next) >= found + pages) return found
+    low = next.end
+  }
+}
+
+/**
+ * The page below which mappings are placed, for a stack limit in bytes (mmap_base): the stack's room, at least 128 MiB and
+ * at most five sixths of the address range, with its guard gap and what the stack may be moved at random.
+ */
+export function mapBaseFor(userEnd: Vpn, stackLimit: number, randomPages = 0, stackRandomPages = 0): Vpn {
+  const wished = Math.floor(stackLimit / PAGE_SIZE) + STACK_GUARD_PAGES + stackRandomPages
+  const gap = Math.min(Math.max(wished, STACK_GAP_MIN), Math.floor(userEnd / 6) * 5)
+  return (userEnd - Math.ceil(gap) - randomPages) as Vpn
+}

@@ -1,0 +1,124 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import { EACCES, EINVAL, ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { countPages, isAccountable, isEnoughMemory, mayExpand } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { modifyFlags } from './modify-flags.js'
+import type { SpaceEnv } from './space-env.js'
+import {
+  VM_ACCESS_FLAGS,
+  VM_ACCOUNT,
+  VM_EXEC,
+  VM_GROWSDOWN,
+  VM_READ,
+  VM_SHARED,
+  VM_WRITE,
+} from './vm-flags.js'
+import { Vma } from './vma.js'
+
+const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
+
+/**
+ * mprotect. `prot` is VM_READ | VM_WRITE | VM_EXEC; with `growsDown` (PROT_GROWSDOWN) the change begins where the mapping that
+ * holds `start` begins. 0, or -ENOMEM (a hole, limits, no memory), -EACCES (more than the file was opened for), -EINVAL
+ * (growsDown, and the mapping does not). As in Linux, what lies before the obstacle stays changed.
+ */
+export function protectRange(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  prot: number,
+  growsDown = false,
+): number {
+  const vma = new Vma(mm.memory, mm.vmas.find(space, start))
+  if (vma.ptr === NULL) return -ENOMEM
+  if (growsDown) {
+    if (vma.start >= end) return -ENOMEM
+    if ((vma.flags & VM_GROWSDOWN) === 0) return -EINVAL
+    return protectFrom(mm, space, vma.start, end, prot)
+  }
+  return vma.start > start ? -ENOMEM : protectFrom(mm, space, start, end, prot)
+}
+
+/** One mapping after the other, up to the first hole or error. */
+function protectFrom(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, prot: number): number {
+  const vma = new Vma(mm.memory)
+  for (let at = start; at < end; ) {
+    const holding = mm.vmas.findHolding(space, at)
+    if (holding === NULL) return -ENOMEM
+    const stop = Math.min(vma.at(holding).end, end) as Vpn
+    const result = protectMapping(mm, space, vma, at, stop, prot)
+    if (result < 0) return result
+    at = stop
+  }
+  return 0
+}
+
+/** Pages of one mapping (mprotect_fixup). */
+function protectMapping(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  prot: number,
+): number {
+  const old = vma.flags
+  const wished = (old & ~VM_ACCESS_FLAGS) | prot
+  if ((wished & ~(wished >>> 4) & VM_ACCESS_FLAGS) !== 0) return -EACCES
+  if (wished === old) return 0
+  const flags = accountedFlags(mm, space, vma, wished, end - start)
+  if (flags < 0) return flags
+  const changed = modifyFlags(mm, space, vma, start, end, flags)
+  if (changed < 0) return changed
+  changeEntries(mm, space, start, end, flags)
+  countPages(space, old, start - end)
+  countPages(space, flags, end - start)
+  return 0
+}
+
+/** Memory that becomes writable is charged for; what never had a page of its own and is not writable any more, is not. */
+function accountedFlags(mm: SpaceEnv, space: AddressSpace, vma: Vma, flags: number, pages: number): number {
+  if ((flags & VM_WRITE) === 0) {
+    return vma.isAnonymous && vma.anonId === 0 ? flags & ~VM_ACCOUNT : flags
+  }
+  if (!mayExpand(space, flags, pages) && mayExpand(space, vma.flags, pages)) return -ENOMEM
+  if ((vma.flags & (VM_ACCOUNT | VM_WRITE)) !== 0 || !isAccountable(flags)) return flags
+  return isEnoughMemory(mm, pages) ? flags | VM_ACCOUNT : -ENOMEM
+}
+
+/** Gives the entries that are there the access that the flags give, and no more. */
+function changeEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: number): void {
+  const mapper = new UserMapper(mm, space.root)
+  const batch = mm.flusher.batch(space.root)
+  const access = entryAccess(flags)
+  if ((flags & VM_WRITE) === 0) mapper.protectRange(start, end, ACCESS_ENTRY, access, batch)
+  else {
+    mapper.walk(start, end, (vpn, entry) => {
+      const write = mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0
+      mapper.changeFlags(entry, vpn, ACCESS_ENTRY, access | write, batch)
+    })
+  }
+  batch.finish()
+}
+
+/**
+ * Whether a fault would do nothing but allow the store: the frame is the space's alone, or it is shared memory that
+ * was written before (can_change_pte_writable). Other pages wait for the fault.
+ */
+function mayWriteNow(mm: SpaceEnv, mapper: UserMapper, entry: Ptr, flags: number): boolean {
+  const had = mapper.flags(entry)
+  if ((had & EntryFlag.special) !== 0) return false
+  if ((flags & VM_SHARED) !== 0) return (had & EntryFlag.dirty) !== 0
+  const pfn = mapper.pfn(entry)
+  return (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0 && mm.frames.refCount(pfn) === 1
+}
+
+/** Writable implies readable on riscv64; see protection_map of arch/riscv/mm/init.c. */
+function entryAccess(flags: number): number {
+  const readable = (flags & (VM_READ | VM_WRITE)) !== 0 ? EntryFlag.read : 0
+  return readable | ((flags & VM_EXEC) !== 0 ? EntryFlag.execute : 0)
+}

@@ -1,0 +1,154 @@
+/** mremap: shrink, grow in place, or move (mm/mremap.c of Linux 6.12, where one call changes one mapping only). */
+import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
+import { NULL, type Vpn } from '../base/numbers.js'
+import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import type { Extent } from './extent.js'
+import { mergeExtension } from './merge.js'
+import { moveMapping } from './move-mapping.js'
+import { findPlace } from './placement.js'
+import type { SpaceEnv } from './space-env.js'
+import { unmapRange } from './unmap-range.js'
+import { MAP_COUNT_MAX, VM_ACCOUNT, VM_DONTEXPAND, VM_MAYSHARE, VM_PFNMAP, VM_SHARED } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+/** What mremap has decoded: pages, and only combinations of flags that Linux accepts. */
+export interface RemapRequest {
+  readonly start: Vpn
+  /** 0: a second view of shared memory is made. */
+  readonly oldPages: number
+  /** 1 and up. */
+  readonly newPages: number
+  readonly mayMove: boolean
+  /** MREMAP_FIXED: to `target`, in place of what is there. */
+  readonly fixed: boolean
+  /** MREMAP_DONTUNMAP: the old mapping stays, empty. With it the two sizes are equal. */
+  readonly keepOld: boolean
+  /** With `fixed` the place; with `keepOld` alone a wish (0 = none). */
+  readonly target: Vpn
+}
+
+/** Returns the first page of where the mapping is now, or -EFAULT, -EINVAL, -ENOMEM, -EAGAIN. */
+export function remapRange(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn | number {
+  const { start, oldPages, newPages } = request
+  const holding = mm.vmas.findHolding(space, start)
+  if (holding === NULL) return -EFAULT
+  if (request.fixed || request.keepOld) return remapTo(mm, space, request)
+  if (oldPages >= newPages) return shrink(mm, space, start, oldPages, newPages)
+  const vma = new Vma(mm.memory, holding)
+  const refusal = resizeRefusal(space, vma, request, oldPages)
+  if (refusal < 0) return refusal
+  if (start + oldPages === vma.end && isRoomAbove(mm, space, vma, newPages - oldPages)) {
+    const grown = growInPlace(mm, space, vma, newPages - oldPages)
+    return grown < 0 ? grown : start
+  }
+  return request.mayMove ? moveAnywhere(mm, space, vma, request) : -ENOMEM
+}
+
+function shrink(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  oldPages: number,
+  newPages: number,
+): Vpn | number {
+  if (oldPages === newPages) return start
+  const result = unmapTail(mm, space, start, oldPages, newPages)
+  return result < 0 ? result : start
+}
+
+/** do_munmap of what shrinking leaves over: it may reach beyond the mapping, but not beyond the address range. */
+function unmapTail(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  oldPages: number,
+  newPages: number,
+): number {
+  if (start + oldPages > mm.arch.userEnd) return -EINVAL
+  return unmapRange(mm, space, (start + newPages) as Vpn, (start + oldPages) as Vpn)
+}
+
+/** vma_to_resize: why the mapping must not change so, or 0. */
+function resizeRefusal(space: AddressSpace, vma: Vma, request: RemapRequest, oldPages: number): number {
+  const { start, newPages, keepOld } = request
+  const { flags } = vma
+  const growth = newPages - oldPages
+  const isPinned = (flags & (VM_DONTEXPAND | VM_PFNMAP)) !== 0
+  if (oldPages === 0 && (flags & (VM_SHARED | VM_MAYSHARE)) === 0) return -EINVAL
+  if (keepOld && isPinned) return -EINVAL
+  if (oldPages > vma.end - start) return -EFAULT
+  if (growth === 0) return 0
+  if (isPinned) return -EFAULT
+  if (!mayLock(space, flags, growth)) return -EAGAIN
+  return mayExpand(space, flags, growth) ? 0 : -ENOMEM
+}
+
+/** vma_expandable. */
+function isRoomAbove(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): boolean {
+  const end = vma.end + pages
+  if (end > mm.arch.userEnd) return false
+  const next = mm.vmas.find(space, vma.end)
+  return next === NULL || new Vma(mm.memory, next).start >= end
+}
+
+/** Never allocates. The mapping above is joined when it is reached and fits. */
+function growInPlace(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): number {
+  const { flags, object, file, anonId, end } = vma
+  if ((flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, pages)) return -ENOMEM
+  const pageOffset = vma.offsetOf(end)
+  const extent: Extent = { start: end, end: (end + pages) as Vpn, pageOffset, flags, object, file, anonId }
+  if (!mergeExtension(mm, space, vma, extent)) return -ENOMEM
+  countMapping(space, flags, pages)
+  return 0
+}
+
+function moveAnywhere(mm: SpaceEnv, space: AddressSpace, vma: Vma, request: RemapRequest): Vpn | number {
+  const target = placeFor(mm, space, vma, request, 0 as Vpn)
+  return target < 0 ? target : moveMapping(mm, space, vma, request, request.oldPages, target as Vpn)
+}
+
+function placeFor(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  request: RemapRequest,
+  wished: Vpn,
+): Vpn | number {
+  return findPlace(mm, space, {
+    start: wished,
+    pages: request.newPages,
+    fixed: request.fixed,
+    pageOffset: vma.offsetOf(request.start),
+    isAnonymous: vma.isAnonymous,
+  })
+}
+
+/** mremap_to. What is at the target, and a tail that shrinking leaves over, are gone even when the move fails then. */
+function remapTo(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn | number {
+  const { start, newPages, target, fixed, keepOld } = request
+  if (target + newPages > mm.arch.userEnd) return -EINVAL
+  if (start + request.oldPages > target && target + newPages > start) return -EINVAL
+  if (space.vmaCount + 2 >= MAP_COUNT_MAX - 3) return -ENOMEM
+  const cleared = clearForMove(mm, space, request)
+  if (cleared < 0) return cleared
+  const holding = mm.vmas.findHolding(space, start)
+  if (holding === NULL) return -EFAULT
+  const vma = new Vma(mm.memory, holding)
+  const oldPages = Math.min(request.oldPages, newPages)
+  const refusal = resizeRefusal(space, vma, request, oldPages)
+  if (refusal < 0) return refusal
+  if (keepOld && !mayExpand(space, vma.flags, oldPages)) return -ENOMEM
+  const place = placeFor(mm, space, vma, request, target)
+  if (place < 0) return place
+  return moveMapping(mm, space, vma, request, oldPages, fixed ? target : (place as Vpn))
+}
+
+function clearForMove(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): number {
+  const { start, oldPages, newPages, target, fixed } = request
+  if (fixed) {
+    const result = unmapRange(mm, space, target, (target + newPages) as Vpn)
+    if (result < 0) return result
+  }
+  return oldPages > newPages ? unmapTail(mm, space, start, oldPages, newPages) : 0
+}

@@ -1,0 +1,26 @@
+import { ENOMEM } from '../base/errno.js'
+import { NO_FRAME, NULL, type Vpn } from '../base/numbers.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
+import { Vma } from './vma.js'
+
+/**
+ * mincore for one mapping (do_mincore): writes 1 (in memory) or 0 for each page from `start` on, as far as the mapping and
+ * the target go, and returns how many; -ENOMEM when `start` is not mapped. Page-cache pages count though not mapped.
+ */
+export function residency(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Uint8Array): number {
+  const holding = mm.vmas.findHolding(space, start)
+  if (holding === NULL) return -ENOMEM
+  const vma = new Vma(mm.memory, holding)
+  const pages = Math.min(vma.end - start, target.length)
+  for (let i = 0; i < pages; i++) target[i] = isCached(mm, vma, start + i) ? 1 : 0
+  new UserMapper(mm, space.root).walk(start, (start + pages) as Vpn, (vpn) => {
+    target[vpn - start] = 1
+  })
+  return pages
+}
+
+function isCached(mm: SpaceEnv, vma: Vma, vpn: number): boolean {
+  return vma.object !== NULL && mm.objects.find(vma.object, vma.offsetOf(vpn)) !== NO_FRAME
+}

@@ -1,0 +1,62 @@
+import { EAGAIN, ENOMEM } from '../base/errno.js'
+import { NULL, pagesFor, type Vpn } from '../base/numbers.js'
+import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { type Extent, insertVma } from './extent.js'
+import { mergeNew } from './merge.js'
+import { findPlace, guardedStart } from './placement.js'
+import type { SpaceEnv } from './space-env.js'
+import { unmapRange } from './unmap-range.js'
+import { MAP_COUNT_MAX, STACK_GUARD_PAGES, VM_ACCOUNT, VM_DATA_FLAGS } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+/** brk: moves the program break to a byte address and returns where it is afterwards, the old place when it cannot. */
+export function setBrk(mm: SpaceEnv, space: AddressSpace, address: number): number {
+  const old = space.brk
+  if (address < space.brkStart || exceedsDataLimit(space, address)) return old
+  const from = pagesFor(old) as Vpn
+  const to = pagesFor(address) as Vpn
+  const result = to === from ? 0 : to < from ? shrink(mm, space, to, from) : grow(mm, space, from, to)
+  if (result < 0) return old
+  space.brk = address
+  return address
+}
+
+/** check_data_rlimit. */
+function exceedsDataLimit(space: AddressSpace, address: number): boolean {
+  return address - space.brkStart + space.dataSegmentBytes > space.limitData
+}
+
+function shrink(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const first = mm.vmas.find(space, start)
+  if (first === NULL || new Vma(mm.memory, first).start >= end) return -ENOMEM
+  return unmapRange(mm, space, start, end)
+}
+
+/** A page, and the guard gap of a stack, must stay free above the heap. */
+function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const pages = end - start
+  const place = findPlace(mm, space, { start, pages, fixed: true, pageOffset: 0, isAnonymous: true })
+  if (place < 0) return place
+  if (!mayLock(space, space.defaultFlags, pages)) return -EAGAIN
+  const next = new Vma(mm.memory, mm.vmas.find(space, start))
+  if (next.ptr !== NULL && next.start <= end + STACK_GUARD_PAGES && end + 1 > guardedStart(next))
+    return -ENOMEM
+  return mapHeap(mm, space, start, end)
+}
+
+/** do_brk_flags: enlarges the mapping below, but joins none above. */
+function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const flags = VM_DATA_FLAGS | VM_ACCOUNT | space.defaultFlags
+  const pages = end - start
+  if (!mayExpand(space, flags, pages) || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
+  if (!isEnoughMemory(mm, pages)) return -ENOMEM
+  const extent: Extent = { start, end, pageOffset: start, flags, object: NULL, file: 0, anonId: 0 }
+  if (mergeNew(mm, space, extent, true) === NULL) {
+    const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
+    if (fresh === NULL) return -ENOMEM
+    insertVma(mm, space, new Vma(mm.memory, fresh), extent)
+  }
+  countMapping(space, flags, pages)
+  return 0
+}

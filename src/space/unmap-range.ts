@@ -1,0 +1,76 @@
+import { ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { FlushBatch } from '../paging/flush-batch.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { countMapping } from './accounting.js'
+import type { AddressSpace } from './address-space.js'
+import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
+import type { SpaceEnv } from './space-env.js'
+import { MAP_COUNT_MAX } from './vm-flags.js'
+import { Vma } from './vma.js'
+import { zapRange } from './zap-range.js'
+
+/**
+ * Takes everything away that is mapped in a range (do_munmap). Nothing being there is no error. -ENOMEM, and no effect:
+ * a mapping would have to be cut in two and there are no mappings left, or no memory.
+ */
+export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const cut = prepareCut(mm, space, start, end)
+  if (cut < 0) return cut
+  const batch = mm.flusher.batch(space.root)
+  clearRange(mm, space, start, end, cut as Ptr, batch)
+  batch.finish()
+  return 0
+}
+
+/** The record for the upper half of a mapping that reaches beyond both ends of the range; NULL when there is no such one. */
+export function prepareCut(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
+  if (!isInside(mm, space, start, end)) return NULL
+  if (space.vmaCount >= MAP_COUNT_MAX || !mm.vmas.reserve(space, 1)) return -ENOMEM
+  return mm.vmas.allocateVma() || -ENOMEM
+}
+
+/** Whether one mapping reaches beyond both ends of the range. */
+export function isInside(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): boolean {
+  const holding = mm.vmas.findHolding(space, start)
+  if (holding === NULL) return false
+  const vma = new Vma(mm.memory, holding)
+  return vma.start < start && vma.end > end
+}
+
+/** The second half, which cannot fail. `cut` is what prepareCut returned. */
+export function clearRange(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  cut: Ptr,
+  batch: FlushBatch,
+): void {
+  const vma = new Vma(mm.memory)
+  if (cut !== NULL) splitVma(mm, space, vma.at(mm.vmas.find(space, start)), end, cut)
+  for (;;) {
+    vma.at(mm.vmas.find(space, start))
+    if (vma.ptr === NULL || vma.start >= end) break
+    clearMapping(mm, space, vma, start, end, batch)
+  }
+  new UserMapper(mm, space.root).prune(start, end, batch)
+}
+
+/** Takes the part of one mapping that lies in the range away: all of it, its end or its start. */
+function clearMapping(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  batch: FlushBatch,
+): void {
+  const low = Math.max(vma.start, start) as Vpn
+  const high = Math.min(vma.end, end) as Vpn
+  zapRange(mm, space, vma, low, high, batch)
+  countMapping(space, vma.flags, low - high)
+  if (low > vma.start) moveEnd(mm, space, vma, low)
+  else if (high < vma.end) moveStart(mm, space, vma, high)
+  else removeVma(mm, space, vma)
+}

@@ -1,0 +1,179 @@
+/**
+ * A node of the VMA tree: 512 bytes, slab cache "vma_node". The leaves (level 0) hold VMAs, the others nodes; an
+ * entry says where its child begins and ends and the largest gap between two VMAs inside it. A gap between two
+ * entries of a node is in neither child: it is `first[i] - last[i - 1]`, so that moving a VMA's bounds changes nodes
+ * on the way to the root only, and no neighbour.
+ *
+ *     0    u32  count     1 to 16
+ *     4    u32  level     0 = leaf
+ *     8    u32  parent    NULL = root; while the node is spare: the next spare one
+ *     64   f64  first[16]
+ *     192  f64  last[16]  page after the last
+ *     320  f64  gap[16]   pages; 0 in a leaf
+ *     448  u32  child[16]
+ */
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { VMA_LEAF } from './vma.js'
+
+export const NODE_BYTES = 512
+export const NODE_ENTRIES = 16
+export const NODE_LEVEL = 4
+export const NODE_PARENT = 8
+export const NODE_FIRST = 64
+export const NODE_LAST = 192
+export const NODE_GAP = 320
+export const NODE_CHILD = 448
+
+/** Reads and writes nodes; knows one node and its children, not the tree. */
+export class VmaNodes {
+  readonly #u32: Uint32Array
+  readonly #f64: Float64Array
+
+  constructor(memory: Memory) {
+    this.#u32 = memory.u32
+    this.#f64 = memory.f64
+  }
+
+  count(node: Ptr): number {
+    return this.#u32[node >>> 2]!
+  }
+  setCount(node: Ptr, count: number): void {
+    this.#u32[node >>> 2] = count
+  }
+  level(node: Ptr): number {
+    return this.#u32[(node + NODE_LEVEL) >>> 2]!
+  }
+  setLevel(node: Ptr, level: number): void {
+    this.#u32[(node + NODE_LEVEL) >>> 2] = level
+  }
+  parent(node: Ptr): Ptr {
+    return this.#u32[(node + NODE_PARENT) >>> 2]! as Ptr
+  }
+  setParent(node: Ptr, parent: Ptr): void {
+    this.#u32[(node + NODE_PARENT) >>> 2] = parent
+  }
+  first(node: Ptr, slot: number): number {
+    return this.#f64[((node + NODE_FIRST) >>> 3) + slot]!
+  }
+  last(node: Ptr, slot: number): number {
+    return this.#f64[((node + NODE_LAST) >>> 3) + slot]!
+  }
+  gap(node: Ptr, slot: number): number {
+    return this.#f64[((node + NODE_GAP) >>> 3) + slot]!
+  }
+  child(node: Ptr, slot: number): Ptr {
+    return this.#u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
+  }
+
+  /** The node that holds a VMA (level 0) or a node. */
+  holder(level: number, child: Ptr): Ptr {
+    return this.#u32[(child + (level === 0 ? VMA_LEAF : NODE_PARENT)) >>> 2]! as Ptr
+  }
+  #setHolder(level: number, child: Ptr, node: Ptr): void {
+    this.#u32[(child + (level === 0 ? VMA_LEAF : NODE_PARENT)) >>> 2] = node
+  }
+
+  /** Where in the node a child stands. */
+  slotOf(node: Ptr, child: Ptr): number {
+    const base = (node + NODE_CHILD) >>> 2
+    let slot = 0
+    while (this.#u32[base + slot] !== child) slot++
+    return slot
+  }
+
+  /** Pages of the largest gap between two VMAs below the node. */
+  largestGap(node: Ptr): number {
+    const count = this.count(node)
+    let largest = this.gap(node, 0)
+    for (let slot = 1; slot < count; slot++) {
+      const between = this.first(node, slot) - this.last(node, slot - 1)
+      const inside = this.gap(node, slot)
+      largest = Math.max(largest, between, inside)
+    }
+    return largest
+  }
+
+  /** Writes what the entry says about its child, and the child's way back. */
+  setEntry(node: Ptr, slot: number, child: Ptr): void {
+    this.#u32[((node + NODE_CHILD) >>> 2) + slot] = child
+    this.#setHolder(this.level(node), child, node)
+    this.refreshEntry(node, slot)
+  }
+
+  /** Takes the child's bounds and gap over into its entry. Whether that changed anything. */
+  refreshEntry(node: Ptr, slot: number): boolean {
+    const child = this.child(node, slot)
+    if (this.level(node) === 0) {
+      return this.#setSummary(node, slot, this.#f64[child >>> 3]!, this.#f64[(child + 8) >>> 3]!, 0)
+    }
+    const last = this.last(child, this.count(child) - 1)
+    return this.#setSummary(node, slot, this.first(child, 0), last, this.largestGap(child))
+  }
+
+  #setSummary(node: Ptr, slot: number, first: number, last: number, gap: number): boolean {
+    const f64 = this.#f64
+    const firstAt = ((node + NODE_FIRST) >>> 3) + slot
+    const lastAt = ((node + NODE_LAST) >>> 3) + slot
+    const gapAt = ((node + NODE_GAP) >>> 3) + slot
+    if (f64[firstAt] === first && f64[lastAt] === last && f64[gapAt] === gap) return false
+    f64[firstAt] = first
+    f64[lastAt] = last
+    f64[gapAt] = gap
+    return true
+  }
+
+  /** Makes room before `slot`; the node is not full. */
+  open(node: Ptr, slot: number): void {
+    const count = this.count(node)
+    this.#shift(node, slot, count, 1)
+    this.setCount(node, count + 1)
+  }
+
+  /** Takes the entry at `slot` out. */
+  close(node: Ptr, slot: number): void {
+    const count = this.count(node)
+    this.#shift(node, slot + 1, count, -1)
+    this.setCount(node, count - 1)
+  }
+
+  #shift(node: Ptr, from: number, to: number, by: number): void {
+    for (const field of [NODE_FIRST, NODE_LAST, NODE_GAP]) {
+      const base = (node + field) >>> 3
+      this.#f64.copyWithin(base + from + by, base + from, base + to)
+    }
+    const children = (node + NODE_CHILD) >>> 2
+    this.#u32.copyWithin(children + from + by, children + from, children + to)
+  }
+
+  /** Moves the entries from `slot` on to the end of another node of the same level. */
+  moveEntries(from: Ptr, slot: number, to: Ptr): void {
+    const count = this.count(from)
+    let target = this.count(to)
+    this.setCount(to, target + count - slot)
+    for (let i = slot; i < count; i++) this.setEntry(to, target++, this.child(from, i))
+    this.setCount(from, slot)
+  }
+
+  /** The mapping after (1) or before (-1) one in key order; NULL at the end. */
+  neighbour(vma: Ptr, direction: 1 | -1): Ptr {
+    let inner = vma
+    let node = this.holder(0, vma)
+    for (;;) {
+      const slot = this.slotOf(node, inner) + direction
+      if (slot >= 0 && slot < this.count(node)) return this.#nearest(node, slot, direction)
+      inner = node
+      node = this.parent(node)
+      if (node === NULL) return NULL
+    }
+  }
+
+  /** Down from an entry to the mapping nearest to the side that one comes from. */
+  #nearest(node: Ptr, slot: number, direction: 1 | -1): Ptr {
+    let child = this.child(node, slot)
+    for (let level = this.level(node); level > 0; level--) {
+      child = this.child(child, direction === 1 ? 0 : this.count(child) - 1)
+    }
+    return child
+  }
+}

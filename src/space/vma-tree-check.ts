@@ -1,0 +1,56 @@
+import { assert } from '../base/assert.js'
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { Vma } from './vma.js'
+import { NODE_ENTRIES, type VmaNodes } from './vma-node.js'
+
+/** Asserts all invariants of one space's tree; returns the number of mappings in it. */
+export function checkVmaTree(memory: Memory, nodes: VmaNodes, root: Ptr, height: number, space: Ptr): number {
+  assert((root === NULL) === (height === 0), 'a tree without nodes has no height')
+  if (root === NULL) return 0
+  assert(nodes.level(root) === height - 1, 'the root stands at the height of the tree')
+  assert(nodes.parent(root) === NULL, 'the root has no parent')
+  return new Checker(memory, nodes, space).node(root)
+}
+
+class Checker {
+  readonly #nodes: VmaNodes
+  readonly #space: Ptr
+  readonly #vma: Vma
+  #end = Number.NEGATIVE_INFINITY
+
+  constructor(memory: Memory, nodes: VmaNodes, space: Ptr) {
+    this.#nodes = nodes
+    this.#space = space
+    this.#vma = new Vma(memory)
+  }
+
+  /** Checks a node and all below it, in key order; counts the mappings. */
+  node(node: Ptr): number {
+    const nodes = this.#nodes
+    const count = nodes.count(node)
+    assert(count >= 1 && count <= NODE_ENTRIES, 'a node has 1 to 16 entries')
+    let mappings = 0
+    for (let slot = 0; slot < count; slot++) {
+      const child = nodes.child(node, slot)
+      assert(nodes.holder(nodes.level(node), child) === node, 'a child knows the node that holds it')
+      mappings += nodes.level(node) === 0 ? this.#mapping(child) : this.#inner(node, child)
+      assert(!nodes.refreshEntry(node, slot), 'an entry says the bounds and largest gap of its child')
+    }
+    return mappings
+  }
+
+  #inner(node: Ptr, child: Ptr): number {
+    assert(this.#nodes.level(child) === this.#nodes.level(node) - 1, 'levels fall by one')
+    return this.node(child)
+  }
+
+  #mapping(ptr: Ptr): number {
+    const vma = this.#vma.at(ptr)
+    assert(vma.space === this.#space, 'a mapping knows its space')
+    assert(vma.start < vma.end, 'a mapping has pages')
+    assert(vma.start >= this.#end, 'mappings are sorted and do not overlap')
+    this.#end = vma.end
+    return 1
+  }
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from 'vitest'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { Random } from '../base/random.js'
+import { AddressSpace, SPACE_BYTES } from './address-space.js'
+import { bootMachine } from './testing.js'
+import { Vma } from './vma.js'
+import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
+import { VmaTree } from './vma-tree.js'
+
+const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 3000)
+const SEED = Number(process.env.PAGODA_SEED ?? 1)
+
+/** A tree on its own, and the same mappings as sorted pairs. */
+class Pair {
+  readonly env = bootMachine()
+  readonly tree = new VmaTree(this.env.mm.memory, this.env.mm.slab)
+  readonly space: AddressSpace
+  readonly model: { start: number; end: number; ptr: Ptr }[] = []
+
+  constructor() {
+    const cache = this.env.mm.slab.createCache('space', SPACE_BYTES, 8)
+    this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocate(cache))
+  }
+
+  view(ptr: Ptr): Vma {
+    return new Vma(this.env.mm.memory, ptr)
+  }
+
+  insert(start: number, end: number): void {
+    expect(this.tree.reserve(this.space, 1)).toBe(true)
+    const ptr = this.tree.allocateVma()
+    const vma = this.view(ptr)
+    vma.start = start as Vpn
+    vma.end = end as Vpn
+    this.tree.insert(this.space, ptr)
+    this.model.push({ start, end, ptr })
+    this.model.sort((a, b) => a.start - b.start)
+  }
+
+  remove(index: number): void {
+    const { ptr } = this.model.splice(index, 1)[0]!
+    this.tree.remove(this.space, ptr)
+    this.tree.freeVma(ptr)
+  }
+
+  overlaps(start: number, end: number): boolean {
+    return this.model.some((vma) => vma.start < end && start < vma.end)
+  }
+
+  compareWalk(): void {
+    const forwards: Ptr[] = []
+    for (let vma = this.tree.first(this.space); vma !== NULL; vma = this.tree.next(vma)) forwards.push(vma)
+    expect(forwards).toEqual(this.model.map(({ ptr }) => ptr))
+    const backwards: Ptr[] = []
+    for (let vma = this.tree.last(this.space); vma !== NULL; vma = this.tree.previous(vma))
+      backwards.push(vma)
+    expect(backwards.reverse()).toEqual(forwards)
+  }
+
+  /** Free runs of pages in [low, high), lowest first. */
+  gaps(low: number, high: number): { start: number; end: number }[] {
+    const gaps = []
+    let start = low
+    for (const vma of this.model) {
+      gaps.push({ start, end: Math.min(vma.start, high) })
+      start = Math.max(start, vma.end)
+    }
+    gaps.push({ start, end: high })
+    return gaps
+  }
+
+  compareLookups(random: Random, limit: number): void {
+    const vpn = random.below(limit) as Vpn
+    const found = this.model.find(({ end }) => end > vpn)
+    expect(this.tree.find(this.space, vpn)).toBe(found?.ptr ?? NULL)
+    expect(this.tree.findHolding(this.space, vpn)).toBe(found && found.start <= vpn ? found.ptr : NULL)
+    expect(this.tree.findBelow(this.space, vpn)).toBe(
+      this.model.filter(({ start }) => start < vpn).at(-1)?.ptr ?? NULL,
+    )
+    const pages = random.between(1, random.chance(0.5) ? 8 : 200)
+    const low = random.below(limit / 2)
+    const high = random.between(low, limit)
+    const fitting = this.gaps(low, high).filter(({ start, end }) => end - start >= pages)
+    const last = fitting.at(-1)
+    expect(highestGap(this.tree, this.space, pages, low, high)).toBe(last ? last.end - pages : NO_GAP)
+    expect(lowestGap(this.tree, this.space, pages, low, high)).toBe(fitting[0]?.start ?? NO_GAP)
+  }
+}
+
+function step(pair: Pair, random: Random, limit: number, growing: boolean): void {
+  const { model, tree, space } = pair
+  const start = random.below(limit)
+  const end = start + random.between(1, 6)
+  const kind = random.below(10)
+  if (kind < (growing ? 6 : 3) && !pair.overlaps(start, end)) pair.insert(start, end)
+  else if (kind < 8 && model.length > 0) {
+    if (!growing || kind === 7) pair.remove(random.below(model.length))
+  } else if (model.length > 0) {
+    const index = random.below(model.length)
+    const vma = model[index]!
+    const low = model[index - 1]?.end ?? 0
+    const high = model[index + 1]?.start ?? limit
+    vma.start = random.between(low, vma.end - 1)
+    vma.end = random.between(vma.start + 1, high)
+    tree.setBounds(space, vma.ptr, vma.start as Vpn, vma.end as Vpn)
+  }
+}
+
+describe('VmaTree', () => {
+  test(`agrees with a sorted list, random steps (seed ${SEED})`, () => {
+    const random = new Random(SEED)
+    const pair = new Pair()
+    const limit = 20000
+    for (let i = 0; i < STEPS; i++) {
+      step(pair, random, limit, i % 1500 < 1000)
+      pair.tree.check(pair.space)
+      pair.compareLookups(random, limit)
+      if (i % 50 === 0) pair.compareWalk()
+    }
+  })
+
+  test.each(['rising', 'falling', 'inwards'])('fills and empties in %s order', (order) => {
+    const pair = new Pair()
+    const count = 700
+    const position = (i: number): number =>
+      order === 'rising' ? i : order === 'falling' ? count - i : i % 2 === 0 ? i : 2 * count - i
+    for (let i = 0; i < count; i++) pair.insert(position(i) * 10, position(i) * 10 + 5)
+    pair.tree.check(pair.space)
+    pair.compareWalk()
+    expect(pair.tree.height(pair.space)).toBeLessThanOrEqual(4)
+    while (pair.model.length > 0) {
+      pair.remove(order === 'rising' ? 0 : pair.model.length - 1)
+      pair.tree.check(pair.space)
+    }
+    pair.tree.releaseSpares(pair.space)
+    expect(pair.env.mm.slab.stats().find(({ name }) => name === 'vma_node')?.objects).toBe(0)
+    expect(pair.env.mm.slab.stats().find(({ name }) => name === 'vma')?.objects).toBe(0)
+  })
+
+  test('check finds a broken summary', () => {
+    const pair = new Pair()
+    for (let i = 0; i < 100; i++) pair.insert(i * 10, i * 10 + 5)
+    pair.view(pair.model[50]!.ptr).end = 509 as Vpn
+    expect(() => pair.tree.check(pair.space)).toThrow('an entry says the bounds')
+  })
+
+  test('inserts need no memory after reserve', () => {
+    const pair = new Pair()
+    for (let i = 0; i < 300; i++) pair.insert(i * 10, i * 10 + 5)
+    const vmas = Array.from({ length: 40 }, () => pair.tree.allocateVma())
+    expect(pair.tree.reserve(pair.space, 40)).toBe(true)
+    pair.env.faults.failFrom(1)
+    vmas.forEach((ptr, i) => {
+      const vma = pair.view(ptr)
+      vma.start = (1000 + i * 10 + 6) as Vpn
+      vma.end = (1000 + i * 10 + 7) as Vpn
+      pair.tree.insert(pair.space, ptr)
+    })
+    expect(pair.tree.check(pair.space)).toBe(340)
+    expect(pair.tree.reserve(pair.space, 1000)).toBe(false)
+  })
+})

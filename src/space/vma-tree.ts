@@ -1,0 +1,316 @@
+/**
+ * All mappings of an address space, sorted, in a B-tree of slab nodes (vma-node.ts). Looking a page up, finding a
+ * neighbour or a gap and changing a mapping all cost O(log n). The records of the VMAs come from here too.
+ *
+ * Nothing here fails half way: `reserve` sets nodes aside first (in the space's record, where they stay for the next
+ * operation), and `insert` takes only from those.
+ */
+import { assert } from '../base/assert.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { Memory } from '../state/memory.js'
+import {
+  type AddressSpace,
+  SPACE_SPARE_COUNT,
+  SPACE_SPARE_NODES,
+  SPACE_TREE_HEIGHT,
+  SPACE_TREE_ROOT,
+} from './address-space.js'
+import { VMA_BYTES, Vma } from './vma.js'
+import { NODE_BYTES, NODE_CHILD, NODE_ENTRIES, NODE_LAST, NODE_LEVEL, VmaNodes } from './vma-node.js'
+import { checkVmaTree } from './vma-tree-check.js'
+
+/** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
+const ENTRIES_MIN = NODE_ENTRIES / 4
+const ENTRIES_MERGED_MAX = (NODE_ENTRIES * 3) / 4
+
+export class VmaTree {
+  readonly nodes: VmaNodes
+  readonly #memory: Memory
+  readonly #u32: Uint32Array
+  readonly #f64: Float64Array
+  readonly #slab: SlabAllocator
+  readonly #vmaCache: CacheId
+  readonly #nodeCache: CacheId
+  readonly #vma: Vma
+
+  /** Boots or attaches: the state is in the spaces' records and the slab. */
+  constructor(memory: Memory, slab: SlabAllocator) {
+    this.nodes = new VmaNodes(memory)
+    this.#memory = memory
+    this.#u32 = memory.u32
+    this.#f64 = memory.f64
+    this.#slab = slab
+    this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
+    this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
+    this.#vma = new Vma(memory)
+  }
+
+  /** A record of zeroes that is in no tree yet; NULL without memory. */
+  allocateVma(): Ptr {
+    return this.#slab.allocate(this.#vmaCache)
+  }
+
+  /** NULL is allowed. */
+  freeVma(vma: Ptr): void {
+    if (vma !== NULL) this.#slab.free(this.#vmaCache, vma)
+  }
+
+  /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
+  find(space: AddressSpace, vpn: Vpn): Ptr {
+    const u32 = this.#u32
+    const f64 = this.#f64
+    let node = this.root(space)
+    if (node === NULL) return NULL
+    for (;;) {
+      const base = (node + NODE_LAST) >>> 3
+      const count = u32[node >>> 2]!
+      let slot = 0
+      while (slot < count && f64[base + slot]! <= vpn) slot++
+      if (slot === count) return NULL
+      const child = u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
+      if (u32[(node + NODE_LEVEL) >>> 2] === 0) return child
+      node = child
+    }
+  }
+
+  /** The mapping that holds the page; NULL when it is not mapped. */
+  findHolding(space: AddressSpace, vpn: Vpn): Ptr {
+    const vma = this.find(space, vpn)
+    return vma !== NULL && this.#vma.at(vma).start <= vpn ? vma : NULL
+  }
+
+  /** The last mapping that begins below the page; NULL when there is none. */
+  findBelow(space: AddressSpace, vpn: Vpn): Ptr {
+    const above = this.find(space, vpn)
+    if (above === NULL) return this.last(space)
+    return this.#vma.at(above).start < vpn ? above : this.previous(above)
+  }
+
+  first(space: AddressSpace): Ptr {
+    let node = this.root(space)
+    if (node === NULL) return NULL
+    for (let level = this.nodes.level(node); level >= 0; level--) node = this.nodes.child(node, 0)
+    return node
+  }
+
+  last(space: AddressSpace): Ptr {
+    let node = this.root(space)
+    if (node === NULL) return NULL
+    for (let level = this.nodes.level(node); level >= 0; level--) {
+      node = this.nodes.child(node, this.nodes.count(node) - 1)
+    }
+    return node
+  }
+
+  next(vma: Ptr): Ptr {
+    return this.nodes.neighbour(vma, 1)
+  }
+
+  previous(vma: Ptr): Ptr {
+    return this.nodes.neighbour(vma, -1)
+  }
+
+  root(space: AddressSpace): Ptr {
+    return this.#u32[(space.ptr + SPACE_TREE_ROOT) >>> 2]! as Ptr
+  }
+
+  height(space: AddressSpace): number {
+    return this.#u32[(space.ptr + SPACE_TREE_HEIGHT) >>> 2]!
+  }
+
+  /**
+   * Sets aside the nodes that so many inserts can need at most: each splits one node per level, and a new root. False
+   * without memory; what was set aside stays.
+   */
+  reserve(space: AddressSpace, inserts: number): boolean {
+    const wanted = inserts * (this.height(space) + 1)
+    while (this.spareNodes(space) < wanted) {
+      const node = this.#slab.allocate(this.#nodeCache)
+      if (node === NULL) return false
+      this.#pushSpare(space, node)
+    }
+    return true
+  }
+
+  spareNodes(space: AddressSpace): number {
+    return this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!
+  }
+
+  /** Gives the nodes that are set aside back. */
+  releaseSpares(space: AddressSpace): void {
+    while (this.spareNodes(space) > 0) this.#slab.free(this.#nodeCache, this.#takeSpare(space))
+  }
+
+  /** Puts a mapping in, for which `reserve` made room. It overlaps no other. */
+  insert(space: AddressSpace, vma: Ptr): void {
+    space.sequence++
+    space.vmaCount++
+    this.#vma.at(vma).space = space.ptr
+    const root = this.root(space)
+    if (root === NULL) this.#makeRoot(space, 0, vma)
+    else this.#insertEntry(space, ...this.#place(root, this.#vma.start), vma)
+  }
+
+  /** Takes a mapping out. The record stays. */
+  remove(space: AddressSpace, vma: Ptr): void {
+    space.sequence++
+    space.vmaCount--
+    const leaf = this.nodes.holder(0, vma)
+    this.#removeEntry(space, leaf, this.nodes.slotOf(leaf, vma))
+  }
+
+  /** Moves the bounds of a mapping that is in the tree; it must stay between its neighbours. */
+  setBounds(space: AddressSpace, vma: Ptr, start: Vpn, end: Vpn): void {
+    space.sequence++
+    this.#vma.at(vma)
+    this.#vma.start = start
+    this.#vma.end = end
+    const leaf = this.nodes.holder(0, vma)
+    if (this.nodes.refreshEntry(leaf, this.nodes.slotOf(leaf, vma))) this.#refreshUp(leaf)
+  }
+
+  /** Asserts every invariant of the space's tree and returns the number of mappings. */
+  check(space: AddressSpace): number {
+    const count = checkVmaTree(this.#memory, this.nodes, this.root(space), this.height(space), space.ptr)
+    assert(count === space.vmaCount, 'the space counts its mappings')
+    return count
+  }
+
+  /** The leaf and slot where a mapping that begins at `start` belongs. */
+  #place(root: Ptr, start: number): [Ptr, number] {
+    let node = root
+    while (this.nodes.level(node) > 0)
+      node = this.nodes.child(node, Math.max(this.#slotAfter(node, start) - 1, 0))
+    return [node, this.#slotAfter(node, start)]
+  }
+
+  #slotAfter(node: Ptr, start: number): number {
+    const count = this.nodes.count(node)
+    let slot = 0
+    while (slot < count && this.nodes.first(node, slot) <= start) slot++
+    return slot
+  }
+
+  #insertEntry(space: AddressSpace, node: Ptr, slot: number, child: Ptr): void {
+    if (this.nodes.count(node) === NODE_ENTRIES) {
+      const right = this.#split(space, node, slot)
+      const kept = this.nodes.count(node)
+      if (slot > kept) {
+        this.#insertEntry(space, right, slot - kept, child)
+        return
+      }
+    }
+    this.nodes.open(node, slot)
+    this.nodes.setEntry(node, slot, child)
+    this.#refreshUp(node)
+  }
+
+  /**
+   * Moves entries of a full node to a new one on its right: half of them, or all but one when the new entry goes to
+   * an end, because addresses are often handed out in order.
+   */
+  #split(space: AddressSpace, node: Ptr, slot: number): Ptr {
+    const right = this.#takeSpare(space)
+    this.nodes.setLevel(right, this.nodes.level(node))
+    this.nodes.setCount(right, 0)
+    this.nodes.moveEntries(node, keptEntries(slot), right)
+    if (this.nodes.parent(node) === NULL) this.#makeRoot(space, this.nodes.level(node) + 1, node)
+    this.#refreshUp(node)
+    const parent = this.nodes.parent(node)
+    this.#insertEntry(space, parent, this.nodes.slotOf(parent, node) + 1, right)
+    return right
+  }
+
+  #makeRoot(space: AddressSpace, level: number, child: Ptr): void {
+    const root = this.#takeSpare(space)
+    this.nodes.setLevel(root, level)
+    this.nodes.setCount(root, 1)
+    this.nodes.setParent(root, NULL)
+    this.nodes.setEntry(root, 0, child)
+    this.#setRoot(space, root, level + 1)
+  }
+
+  #setRoot(space: AddressSpace, root: Ptr, height: number): void {
+    this.#u32[(space.ptr + SPACE_TREE_ROOT) >>> 2] = root
+    this.#u32[(space.ptr + SPACE_TREE_HEIGHT) >>> 2] = height
+    if (root !== NULL) this.nodes.setParent(root, NULL)
+  }
+
+  /** The node's entries changed: tells the entries above it, as far as they change. */
+  #refreshUp(node: Ptr): void {
+    for (let child = node, parent = this.nodes.parent(node); parent !== NULL; ) {
+      if (!this.nodes.refreshEntry(parent, this.nodes.slotOf(parent, child))) return
+      child = parent
+      parent = this.nodes.parent(parent)
+    }
+  }
+
+  #removeEntry(space: AddressSpace, node: Ptr, slot: number): void {
+    this.nodes.close(node, slot)
+    if (this.nodes.parent(node) === NULL) {
+      this.#shrinkRoot(space, node)
+      return
+    }
+    if (this.nodes.count(node) === 0) {
+      this.#removeNode(space, node)
+      return
+    }
+    this.#refreshUp(node)
+    if (this.nodes.count(node) < ENTRIES_MIN) this.#mergeAway(space, node)
+  }
+
+  #removeNode(space: AddressSpace, node: Ptr): void {
+    const parent = this.nodes.parent(node)
+    const slot = this.nodes.slotOf(parent, node)
+    this.#slab.free(this.#nodeCache, node)
+    this.#removeEntry(space, parent, slot)
+  }
+
+  /** A root without entries is no tree, one with a single node gives its place to that. */
+  #shrinkRoot(space: AddressSpace, root: Ptr): void {
+    let node = root
+    while (node !== NULL && this.nodes.count(node) <= (this.nodes.level(node) > 0 ? 1 : 0)) {
+      const child = this.nodes.level(node) > 0 ? this.nodes.child(node, 0) : NULL
+      this.#setRoot(space, child, this.nodes.level(node))
+      this.#slab.free(this.#nodeCache, node)
+      node = child
+    }
+  }
+
+  /** Joins the node with the neighbour on its left or right, if both fit into one. */
+  #mergeAway(space: AddressSpace, node: Ptr): void {
+    const parent = this.nodes.parent(node)
+    const slot = this.nodes.slotOf(parent, node)
+    const left = slot > 0 ? slot - 1 : 0
+    if (left + 1 >= this.nodes.count(parent)) return
+    const into = this.nodes.child(parent, left)
+    const from = this.nodes.child(parent, left + 1)
+    if (this.nodes.count(into) + this.nodes.count(from) > ENTRIES_MERGED_MAX) return
+    this.nodes.moveEntries(from, 0, into)
+    this.#refreshUp(into)
+    this.#removeNode(space, from)
+  }
+
+  #pushSpare(space: AddressSpace, node: Ptr): void {
+    this.nodes.setParent(node, this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr)
+    this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2] = node
+    this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!++
+  }
+
+  #takeSpare(space: AddressSpace): Ptr {
+    const node = this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr
+    assert(node !== NULL, 'nodes are reserved before an insert')
+    this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2] = this.nodes.parent(node)
+    this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!--
+    this.nodes.setParent(node, NULL)
+    return node
+  }
+}
+
+/** How many entries of a full node stay in it when it is split for a new one at `slot`. */
+function keptEntries(slot: number): number {
+  if (slot === 0) return 1
+  return slot === NODE_ENTRIES ? NODE_ENTRIES - 1 : NODE_ENTRIES / 2
+}
