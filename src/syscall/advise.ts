@@ -7,7 +7,9 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
+import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { adviseRange } from '../space/dont-need.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
@@ -16,10 +18,9 @@ import { zapRange } from '../space/zap-range.js'
 import { LockRank } from '../state/atomics.js'
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
-import { visitMappings } from './visit-mappings.js'
 
 /** What visiting one part of a mapping for one advice needs. */
-interface Advice {
+interface Context {
   readonly mm: FaultEnv
   readonly space: AddressSpace
   /** MADV_REMOVE: done after the lock is given back. */
@@ -32,7 +33,7 @@ interface Hole {
   readonly pages: number
 }
 
-type Advise = (advice: Advice, vma: Vma, from: Vpn, to: Vpn) => number
+type Advise = (context: Context, vma: Vma, from: Vpn, to: Vpn) => number
 
 const MADV_HWPOISON = 100
 const MADV_SOFT_OFFLINE = 101
@@ -51,7 +52,7 @@ export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArgum
   if (poisons) return -EPERM
   const end = (start + pages) as Vpn
   if (access !== 0) return populateFor(mm, space, start as Vpn, end, access as Access)
-  return adviseRange(mm, space, start as Vpn, end, advise!)
+  return adviseAll(mm, space, start as Vpn, end, advise!)
 }
 
 /** What MADV_POPULATE_READ and _WRITE access; 0 for other advice. */
@@ -60,14 +61,14 @@ function populateAccess(advice: number): number {
   return advice === mman.MADV_POPULATE_WRITE ? Access.write : 0
 }
 
-function adviseRange(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advise: Advise): number {
-  const advice: Advice = { mm, space, holes: [] }
+function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advise: Advise): number {
+  const context: Context = { mm, space, holes: [] }
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = visitMappings(mm, space, start, end, 'skip', (vma, from, to) =>
-    advise(advice, vma, from, to),
+  const result = adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) =>
+    advise(context, vma, from, to),
   )
   mm.atomics.unlock(space.lock, LockRank.space)
-  for (const { object, first, pages } of advice.holes) {
+  for (const { object, first, pages } of context.holes) {
     punchHole(mm, object, first, pages)
     mm.objects.release(object)
   }
@@ -86,11 +87,11 @@ function setFlags(clear: number, set: number): Advise {
 
 /** As `then`, for mappings without these flags only. */
 function unless(flags: number, then: Advise): Advise {
-  return (advice, vma, from, to) => ((vma.flags & flags) !== 0 ? -EINVAL : then(advice, vma, from, to))
+  return (context, vma, from, to) => ((vma.flags & flags) !== 0 ? -EINVAL : then(context, vma, from, to))
 }
 
 function forPrivateAnonymous(then: Advise): Advise {
-  return (advice, vma, from, to) => (vma.isAnonymous ? then(advice, vma, from, to) : -EINVAL)
+  return (context, vma, from, to) => (vma.isAnonymous ? then(context, vma, from, to) : -EINVAL)
 }
 
 const accept: Advise = () => 0
@@ -99,6 +100,7 @@ const accept: Advise = () => 0
 const dropPages: Advise = ({ mm, space }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
   zapRange(mm, space, vma, from, to, batch)
+  new UserMapper(mm, space.root).prune(from, to, batch)
   batch.finish()
   return 0
 }

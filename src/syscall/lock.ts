@@ -7,24 +7,23 @@ import { PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populate, populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { modifyFlags } from '../space/modify-flags.js'
-import { VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT, VM_SPECIAL } from '../space/vm-flags.js'
-import type { Vma } from '../space/vma.js'
+import { adviseRange } from '../space/dont-need.js'
+import { lockRange } from '../space/lock-range.js'
+import { VM_LOCKED, VM_LOCKED_MASK, VM_LOCKONFAULT } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT, MLOCK_ONFAULT } from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
-import { visitMappings } from './visit-mappings.js'
 
 /** mlock(addr, len): 0; -EPERM, -ENOMEM (limit, hole, no access), -EAGAIN (no memory to populate), -EINVAL. */
 export function sysMlock(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
-  return lockRange(mm, space, args, VM_LOCKED)
+  return lockAndPopulate(mm, space, args, VM_LOCKED)
 }
 
 /** mlock2(addr, len, flags). */
 export function sysMlock2(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   const flags = args.int(2)
   if ((flags & ~MLOCK_ONFAULT) !== 0) return -EINVAL
-  return lockRange(mm, space, args, flags === 0 ? VM_LOCKED : VM_LOCKED | VM_LOCKONFAULT)
+  return lockAndPopulate(mm, space, args, flags === 0 ? VM_LOCKED : VM_LOCKED | VM_LOCKONFAULT)
 }
 
 /** munlock(addr, len): 0, -ENOMEM at a hole, -EINVAL when the range wraps around. */
@@ -33,7 +32,7 @@ export function sysMunlock(mm: FaultEnv, space: AddressSpace, args: SyscallArgum
   const end = start + pagesTouched(args)
   if (end >= 2 ** 52) return -EINVAL
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = applyFlags(mm, space, start as Vpn, end as Vpn, 0)
+  const result = lockRange(mm, space, start as Vpn, end as Vpn, 0)
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
@@ -68,7 +67,7 @@ function pagesTouched(args: SyscallArguments): number {
   return (args.page(1) + Math.ceil(bytes / PAGE_SIZE)) % 2 ** 52
 }
 
-function lockRange(mm: FaultEnv, space: AddressSpace, args: SyscallArguments, flags: number): number {
+function lockAndPopulate(mm: FaultEnv, space: AddressSpace, args: SyscallArguments, flags: number): number {
   if (space.limitLocked === 0) return -EPERM
   const start = args.page(0)
   const pages = pagesTouched(args)
@@ -86,7 +85,7 @@ function lockLocked(mm: FaultEnv, space: AddressSpace, start: number, pages: num
     if ((space.lockedPages + pages - already) * PAGE_SIZE > space.limitLocked) return -ENOMEM
   }
   if (end >= 2 ** 52) return -EINVAL
-  return applyFlags(mm, space, start as Vpn, end as Vpn, flags)
+  return lockRange(mm, space, start as Vpn, end as Vpn, flags)
 }
 
 /** __mlock_posix_error_return(). */
@@ -98,37 +97,11 @@ function populateProblem(problem: number): number {
 /** Pages of the range that are locked already (count_mm_mlocked_page_nr). */
 function lockedIn(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   let pages = 0
-  visitMappings(mm, space, start, end, 'skip', (vma, from, to) => {
+  adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) => {
     if ((vma.flags & VM_LOCKED) !== 0) pages += to - from
     return 0
   })
   return pages
-}
-
-/** apply_vma_lock_flags(). */
-function applyFlags(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: number): number {
-  return visitMappings(mm, space, start, end, 'stop', (vma, from, to) =>
-    setLockFlags(mm, space, vma, from, to, flags),
-  )
-}
-
-/** mlock_fixup(): the mappings of devices stay as they are. */
-function setLockFlags(
-  mm: FaultEnv,
-  space: AddressSpace,
-  vma: Vma,
-  from: Vpn,
-  to: Vpn,
-  lockFlags: number,
-): number {
-  const before = vma.flags
-  const after = (before & ~VM_LOCKED_MASK) | lockFlags
-  if (before === after || (before & VM_SPECIAL) !== 0) return 0
-  const result = modifyFlags(mm, space, vma, from, to, after)
-  if (result < 0) return result
-  if ((after & VM_LOCKED) === 0) space.lockedPages -= to - from
-  else if ((before & VM_LOCKED) === 0) space.lockedPages += to - from
-  return 0
 }
 
 /** apply_mlockall_flags(): a mapping that cannot be changed for want of memory is left out. */
@@ -137,8 +110,8 @@ function applyToAll(mm: FaultEnv, space: AddressSpace, mcl: number): void {
   space.defaultFlags = (space.defaultFlags & ~VM_LOCKED_MASK) | ((mcl & MCL_FUTURE) !== 0 ? flags : 0)
   if ((mcl & MCL_FUTURE) !== 0 && (mcl & MCL_CURRENT) === 0) return
   const wanted = (mcl & MCL_CURRENT) !== 0 ? flags : 0
-  visitMappings(mm, space, 0 as Vpn, mm.arch.userEnd, 'skip', (vma, from, to) => {
-    setLockFlags(mm, space, vma, from, to, wanted)
+  adviseRange(mm, space, 0 as Vpn, mm.arch.userEnd, (_mm, _space, _vma, from, to) => {
+    lockRange(mm, space, from, to, wanted)
     return 0
   })
 }

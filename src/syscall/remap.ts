@@ -45,11 +45,14 @@ function remapLocked(
   newPages: number,
 ): number {
   const flags = args.low(3)
-  const old = args.page(0)
-  if (old >= mm.arch.userEnd || mm.vmas.findHolding(space, old as Vpn) === NULL) return -EFAULT
-  const moves = (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) !== 0
-  if (moves && !args.isPageAligned(4)) return -EINVAL
-  return remapRange(mm, space, old as Vpn, oldPages, newPages, flags, args.page(4) as Vpn)
+  const start = args.page(0) as Vpn
+  const fixed = (flags & MREMAP_FIXED) !== 0
+  const keepOld = (flags & MREMAP_DONTUNMAP) !== 0
+  if (start >= mm.arch.userEnd || mm.vmas.findHolding(space, start) === NULL) return -EFAULT
+  if ((fixed || keepOld) && !args.isPageAligned(4)) return -EINVAL
+  const mayMove = (flags & MREMAP_MAYMOVE) !== 0
+  const target = args.page(4) as Vpn
+  return remapRange(mm, space, { start, oldPages, newPages, mayMove, fixed, keepOld, target })
 }
 
 function isLocked(mm: FaultEnv, space: AddressSpace, page: Vpn): boolean {
