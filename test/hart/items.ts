@@ -196,7 +196,7 @@ export function atomicOp(c: ItemContext): Item {
   return words(...aligned, loadReserved, ...between, storeConditional)
 }
 
-/** What may happen between LR and SC: nothing, a store to the place, another SC, another LR. */
+/** What may happen between LR and SC: nothing, a store to the place, another SC, a narrower or wider store. */
 function betweenReservation(c: ItemContext, address: number, width: number): number[] {
   switch (c.random.below(5)) {
     case 0:
@@ -204,7 +204,7 @@ function betweenReservation(c: ItemContext, address: number, width: number): num
     case 1:
       return [typeR(0x2f, width, 3 << 2, destination(c), address, source(c))]
     case 2:
-      return [addi(writable(c), address, 8)]
+      return [typeS(0x23, c.random.below(4), address, source(c), c.random.below(8))]
     default:
       return []
   }

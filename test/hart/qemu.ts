@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const DEFAULT_QEMU = join(homedir(), '.cache/riscv64-linux/qemu/usr/bin/qemu-riscv64')
 /** RV64GC and nothing beside it. */
-const CPU = 'rv64i,m=true,a=true,f=true,d=true,c=true,zicsr=true,zifencei=true'
+const CPU = 'rv64i,priv_spec=v1.12.0,m=true,a=true,f=true,d=true,c=true,zicsr=true,zifencei=true'
 
 /** Path of the qemu to use (PAGODA_QEMU, or where the set-up puts it); undefined when there is none. */
 export function findQemu(): string | undefined {

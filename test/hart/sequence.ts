@@ -2,8 +2,8 @@
 import { Random } from '../../src/base/random.js'
 import { randomBits64, sampleOperands } from '../../src/hart/float/float-samples.js'
 import { DOUBLE, SINGLE } from '../../src/hart/float/format.js'
-import { EBREAK, ld, typeI, typeJ, typeS } from './encode.js'
-import { RECORD_FCSR, RECORD_REGISTERS, RECORD_WORDS, SCRATCH, SCRATCH_BYTES } from './image.js'
+import { addi, EBREAK, ld, lui, typeI, typeJ, typeR, typeS } from './encode.js'
+import { RECORD_FCSR, RECORD_REGISTERS, RECORD_WORDS, RUNNER, SCRATCH, SCRATCH_BYTES } from './image.js'
 import type { Item, ItemContext } from './items.js'
 import * as items from './items.js'
 
@@ -75,10 +75,14 @@ function makeBody(context: ItemContext): Item[] {
   const { random } = context
   const profile = random.pick(PROFILES)
   const body = Array.from({ length: random.between(4, 28) }, () => random.pick(profile)(context))
-  if (random.chance(0.15))
-    body.push(random.pick([randomWord, randomHalf, faultingAccess, breakpoint])(context))
+  if (random.chance(0.15)) body.push(random.pick(LAST_ITEMS)(context))
   return body
 }
+
+/** What may end a sequence with a signal. */
+const LAST_ITEMS: readonly MakeItem[] = [
+  ...[randomWord, randomWord, randomHalf, faultingAccess, faultingAtomic, wildJump, deniedCsr, breakpoint],
+]
 
 /** Resolves the jumps: over `skip` items, or to the end of the body. */
 function layOut(body: readonly Item[]): number[] {
@@ -133,8 +137,6 @@ function randomHalf(c: ItemContext): Item {
 function faultingAccess(c: ItemContext): Item {
   const { random } = c
   const register = items.writable(c)
-  const end = random.pick([SCRATCH, SCRATCH + SCRATCH_BYTES])
-  const address = items.words((0x37 | (register << 7) | end) >>> 0)
   const offset = random.between(-12, 8)
   const access = random.pick([
     typeI(0x03, random.below(7), items.destination(c), register, offset),
@@ -142,7 +144,37 @@ function faultingAccess(c: ItemContext): Item {
     typeS(0x23, random.below(4), register, random.below(32), offset),
     typeS(0x27, random.pick([2, 3]), register, random.below(32), offset),
   ])
-  return { halves: [address, items.words(access)].flatMap((item) => ('halves' in item ? item.halves : [])) }
+  return items.words(lui(register, random.pick([SCRATCH, SCRATCH + SCRATCH_BYTES])), access)
+}
+
+/** A misaligned AMO, LR or SC; or one on memory that is not there, or may not be written. */
+function faultingAtomic(c: ItemContext): Item {
+  const { random } = c
+  const register = items.writable(c)
+  const page = random.pick([SCRATCH, SCRATCH, SCRATCH + SCRATCH_BYTES, RUNNER])
+  const funct5 = random.pick([0, 1, 2, 4, 8, 0x0c, 0x10, 0x1c])
+  const rs2 = funct5 === 2 ? 0 : random.below(32)
+  const offset = random.chance(0.5) ? random.between(1, 7) : 8
+  const atomic = typeR(0x2f, random.pick([2, 3]), funct5 << 2, items.destination(c), register, rs2)
+  return items.words(lui(register, page), addi(register, register, offset), atomic)
+}
+
+/** To a page that is not executable, or not there. */
+function wildJump(c: ItemContext): Item {
+  const register = items.writable(c)
+  const page = c.random.pick([SCRATCH, SCRATCH + SCRATCH_BYTES])
+  const link = items.destination(c)
+  return items.words(lui(register, page), typeI(0x67, 0, link, register, c.random.between(-16, 16)))
+}
+
+/** A CSR that user mode does not have, or may not write. Counters are not read: no two machines agree on them. */
+function deniedCsr(c: ItemContext): Item {
+  const { random } = c
+  const csr = random.below(4096)
+  const isCounter = csr >= 0xc00 && csr < 0xc20
+  if (csr >= 1 && csr <= 3) return deniedCsr(c)
+  const funct3 = isCounter ? random.pick([1, 5]) : random.pick([1, 2, 3, 5, 6, 7])
+  return items.words(typeI(0x73, funct3, items.destination(c), random.below(32), csr))
 }
 
 function breakpoint(c: ItemContext): Item {
