@@ -47,9 +47,15 @@ export class Clock {
     }
   }
 
+  /** A moment that a program names, as nanoseconds since 1970 or since the start, on the scale of `now`. */
+  fromClock(nanoseconds: number, sinceEpoch: boolean): number {
+    if (!sinceEpoch) return nanoseconds
+    return nanoseconds - this.#epochSeconds * NANOSECONDS - this.#epochNanoseconds
+  }
+
   /** Nothing can run before that moment: virtual time jumps there. */
   skipTo(deadline: number): void {
     const ahead = deadline - this.now()
-    if (this.mode === 'virtual' && ahead > 0) this.#skipped += ahead
+    if (this.mode === 'virtual' && ahead > 0 && ahead !== Number.POSITIVE_INFINITY) this.#skipped += ahead
   }
 }

@@ -30,6 +30,8 @@ export const SegmentFlag = { execute: 1, write: 2, read: 4 } as const
 export interface ElfSegment {
   readonly address: number
   readonly memoryBytes: number
+  /** p_align; 0 and 1 mean none. */
+  readonly align: number
   readonly fileOffset: number
   /** At most `memoryBytes`; the rest is zero. */
   readonly fileBytes: number
@@ -60,6 +62,7 @@ function segmentAt(view: DataView, at: number): ElfSegment {
     address: u64(view, at + 16),
     fileBytes: u64(view, at + 32),
     memoryBytes: u64(view, at + 40),
+    align: u64(view, at + 48),
   }
 }
 

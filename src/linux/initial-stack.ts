@@ -16,7 +16,7 @@ export interface StackContents {
   readonly arguments: readonly Uint8Array[]
   readonly environment: readonly Uint8Array[]
   readonly random: Uint8Array
-  /** In order, without AT_RANDOM, AT_EXECFN and AT_NULL having values yet: those are filled in here. */
+  /** In order, AT_NULL last; the addresses of AT_RANDOM and AT_EXECFN are filled in here. */
   readonly auxiliary: readonly (readonly [type: number, value: number])[]
 }
 
@@ -24,6 +24,8 @@ export interface InitialStack {
   /** The bytes from `stackPointer` to the top. */
   readonly bytes: Uint8Array
   readonly stackPointer: number
+  /** Lowest address of a string: what is there before the kernel adds its tables. */
+  readonly stringsStart: number
 }
 
 export const AT_NULL = 0
@@ -81,7 +83,7 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
   const environmentAt = executableAt - lengthOf(envp)
   const argumentsAt = environmentAt - lengthOf(argv)
   const randomAt = alignDown(argumentsAt) - RANDOM_BYTES
-  const words = 1 + argv.length + 1 + envp.length + 1 + 2 * (contents.auxiliary.length + 1)
+  const words = 1 + argv.length + 1 + envp.length + 1 + 2 * contents.auxiliary.length
   const stackPointer = alignDown(randomAt - words * 8)
   const writer = new Writer(stackPointer, top)
   writer.string(executableAt, contents.executable)
@@ -93,7 +95,7 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
     at = writer.u64(at, type)
     at = writer.u64(at, type === AT_RANDOM ? randomAt : type === AT_EXECFN ? executableAt : value)
   }
-  return { bytes: writer.bytes, stackPointer }
+  return { bytes: writer.bytes, stackPointer, stringsStart: argumentsAt }
 }
 
 function pointersAndStrings(

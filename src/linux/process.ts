@@ -9,7 +9,8 @@
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
-import type { ElfSymbols } from './elf-symbols.js'
+import { type ElfSource, readElfHeader } from './elf-header.js'
+import { type ElfSymbols, readElfSymbols } from './elf-symbols.js'
 import type { ProcessFiles } from './syscall-context.js'
 
 export const PROCESS_BYTES = 1856
@@ -20,12 +21,16 @@ const STATUS = 12
 /** Signals sent to the process as a whole: a set of 64 bits, then the queue of their records. */
 export const PROCESS_PENDING = 16
 const QUEUE = 24
+const FLAGS = 28
 const TIMER_DEADLINE = 32
 const TIMER_INTERVAL = 40
 export const PROCESS_ACTIONS = 64
 export const ACTION_BYTES = 24
 const LIMITS = 1600
 const LIMIT_COUNT = 16
+
+/** Bits of `flags`: what prctl(2) keeps. */
+export const ProcessFlag = { thpDisabled: 1, noNewPrivileges: 2, notDumpable: 4, exited: 8 } as const
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
@@ -42,8 +47,8 @@ export class Process {
   name = ''
   arguments: readonly string[] = []
   environment: readonly string[] = []
-  /** Functions of the program, for the report of a crash. */
-  symbols: ElfSymbols | undefined
+  /** How far the program was moved from the addresses in its file. */
+  bias = 0
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles) {
     this.#memory = memory
@@ -90,6 +95,18 @@ export class Process {
     this.#setU32(STATUS, value)
   }
 
+  /** ProcessFlag bits. */
+  get flags(): number {
+    return this.#u32(FLAGS)
+  }
+  set flags(value: number) {
+    this.#setU32(FLAGS, value)
+  }
+
+  setFlag(flag: number, on: boolean): void {
+    this.flags = on ? this.flags | flag : this.flags & ~flag
+  }
+
   /** First queued record of a signal for the whole process. */
   get queue(): Ptr {
     return this.#u32(QUEUE) as Ptr
@@ -115,6 +132,12 @@ export class Process {
   /** Byte offset in the buffer of a signal's action. */
   action(signal: number): Ptr {
     return (this.ptr + PROCESS_ACTIONS + (signal - 1) * ACTION_BYTES) as Ptr
+  }
+
+  /** Functions of the program, for the report of a crash. */
+  readSymbols(file: ElfSource): ElfSymbols | undefined {
+    const header = readElfHeader(file)
+    return 'problem' in header ? undefined : readElfSymbols(file, header, this.bias)
   }
 
   softLimit(resource: number): number {

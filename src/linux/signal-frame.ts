@@ -76,7 +76,7 @@ export class SignalFrame {
     u8.set(this.bytes.subarray(X1, X1 + 248), hart + HartField.x + 8)
     u8.set(this.bytes.subarray(F0, F0 + 256), hart + HartField.f)
     u32[(hart + HartField.fcsr) >>> 2] = this.#view.getUint32(FCSR, true) & 0xff
-    u32[(hart + HartField.reservationBytes) >>> 2] = 0
+    u32[(hart + HartField.isReserved) >>> 2] = 0
   }
 
   /** Whether the list of extension contexts is the empty one that we wrote. */

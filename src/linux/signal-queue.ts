@@ -9,7 +9,8 @@
  * When no record can be had the signal is still pending, with less to tell, as in Linux.
  */
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId, SlabAllocator } from '../slab/slab-allocator.js'
+import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { Memory } from '../state/memory.js'
 import { FIRST_REALTIME, Signal } from './signal-numbers.js'
 
@@ -106,13 +107,13 @@ export class SignalQueues {
     return this.#memory.u32[record >>> 2]! as Ptr
   }
 
-  /** The signal to deliver next that is not in the `blocked` set, 0 when there is none. */
-  first(set: Ptr, blocked: Ptr): number {
+  /** The pending signal to deliver next of those in a mask (two halves), 0 when there is none. */
+  first(set: Ptr, maskLow: number, maskHigh: number): number {
     const { u32 } = this.#memory
-    const low = u32[set >>> 2]! & ~u32[blocked >>> 2]!
+    const low = u32[set >>> 2]! & maskLow
     for (const signal of SYNCHRONOUS) if ((low & bitOf(signal)) !== 0) return signal
     if (low !== 0) return 32 - Math.clz32(low & -low)
-    const high = u32[(set >>> 2) + 1]! & ~u32[(blocked >>> 2) + 1]!
+    const high = u32[(set >>> 2) + 1]! & maskHigh
     return high === 0 ? 0 : 64 - Math.clz32(high & -high)
   }
 

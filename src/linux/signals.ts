@@ -149,18 +149,26 @@ export class Signals {
     return action === 'core' || action === 'terminate'
   }
 
-  /** Takes the most urgent signal; its siginfo_t is in the frame then. The thread's own come before the process's. */
+  /** Takes the most urgent signal that is not blocked; its siginfo_t is in the frame then. */
   #takeNext(process: Process, thread: Thread): number {
-    const blocked = set(thread, THREAD_BLOCKED)
     this.#frame.clear()
-    const own = this.queues.first(set(thread, THREAD_PENDING), blocked)
-    if (own !== 0) {
-      this.queues.take(thread, set(thread, THREAD_PENDING), own, this.#frame.info)
-      return own
+    const low = ~this.#word(thread, THREAD_BLOCKED)
+    const high = ~this.#word(thread, THREAD_BLOCKED + 4)
+    return this.takeOf(process, thread, low, high, this.#frame.info)
+  }
+
+  /** Takes a pending signal of a set (two halves): the thread's own come before the process's. 0 when there is none. */
+  takeOf(process: Process, thread: Thread, low: number, high: number, info: Uint8Array): number {
+    const own = set(thread, THREAD_PENDING)
+    const shared = set(process, PROCESS_PENDING)
+    const mine = this.queues.first(own, low, high)
+    if (mine !== 0) {
+      this.queues.take(thread, own, mine, info)
+      return mine
     }
-    const shared = this.queues.first(set(process, PROCESS_PENDING), blocked)
-    this.queues.take(process, set(process, PROCESS_PENDING), shared, this.#frame.info)
-    return shared
+    const signal = this.queues.first(shared, low, high)
+    if (signal !== 0) this.queues.take(process, shared, signal, info)
+    return signal
   }
 
   /** An interrupted call runs again or fails with EINTR. pc still stands at its ecall. */
@@ -212,7 +220,7 @@ export class Signals {
   #jump(hart: Ptr, action: number): void {
     this.#u32[(hart + HartField.pc) >>> 2] = this.#u32[action + HANDLER / 4]! & ~1
     this.#u32[(hart + HartField.pc + 4) >>> 2] = this.#u32[action + HANDLER / 4 + 1]!
-    this.#u32[(hart + HartField.reservationBytes) >>> 2] = 0
+    this.#u32[(hart + HartField.isReserved) >>> 2] = 0
   }
 
   #fillFrame(thread: Thread, hart: Ptr): void {

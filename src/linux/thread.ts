@@ -28,6 +28,8 @@ export const ThreadFlag = {
   resumed: 1,
   /** `savedMask` is to be put back when the next signal was delivered, or none was (sigsuspend, ppoll). */
   restoreMask: 2,
+  /** The event waited for has come (and not just the deadline, or a signal). */
+  woken: 4,
 } as const
 
 const ID = 704
@@ -156,21 +158,31 @@ export class Thread {
     this.#setU32(WAIT_KIND, kind)
     this.#setF64(WAIT_ARGUMENT, argument)
     this.#setF64(WAIT_DEADLINE, deadline)
-    this.flags |= ThreadFlag.resumed
+    this.flags = (this.flags | ThreadFlag.resumed) & ~ThreadFlag.woken
     if (this.hasSignal) return -ERESTARTSYS
     this.state = ThreadState.parked
     return PARKED
   }
 
-  /** Lets a parked thread run its call again. */
+  /** Lets a parked thread run its call again, because its time has come or a signal has. */
   wake(): void {
     if (this.state === ThreadState.parked) this.state = ThreadState.ready
+  }
+
+  /** Lets a parked thread run its call again, because what it waits for has come. */
+  wakeForEvent(): void {
+    this.flags |= ThreadFlag.woken
+    this.wake()
+  }
+
+  get wasWoken(): boolean {
+    return (this.flags & ThreadFlag.woken) !== 0
   }
 
   /** The call is through: the next one starts fresh. */
   endCall(): void {
     this.#setU32(WAIT_KIND, 0)
-    this.flags &= ~ThreadFlag.resumed
+    this.flags &= ~(ThreadFlag.resumed | ThreadFlag.woken)
   }
 
   /** Whether a signal that is not blocked is pending for this thread or its process. */

@@ -21,9 +21,14 @@ export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind]
 /** What a handler returns after `thread.park(…)`: no result yet. */
 export const PARKED = -1000
 
+/** What a handler returns that has set the registers itself (rt_sigreturn, execve): there is no result to store. */
+export const REGISTERS_SET = -1001
+
 /**
  * Codes of Linux's kernel for an interrupted call (include/linux/errno.h). A handler whose wait was cut short by a signal
  * (`thread.interrupted`) returns one of them; the signal code turns it into EINTR or runs the call again.
  */
 export const ERESTARTSYS = 512
+export const ERESTARTNOINTR = 513
 export const ERESTARTNOHAND = 514
+export const ERESTART_RESTARTBLOCK = 516

@@ -1,0 +1,128 @@
+/** System calls that ask who and where: numbers of the process, users, the system's name. Programs run as root. */
+import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
+import { copyFromUserPartial } from '../../fault/user-copy.js'
+import { ProcessFlag } from '../process.js'
+import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { copyOut, StructWriter } from './user-data.js'
+
+const NAME_BYTES = 65
+/** Release that uname(2) tells: what Pagoda behaves like. */
+export const LINUX_RELEASE = '6.12.0'
+
+function uname(c: SyscallContext): number {
+  const fields = ['Linux', '(none)', LINUX_RELEASE, '#1 SMP Pagoda', 'riscv64', '(none)']
+  const out = new StructWriter(NAME_BYTES * fields.length)
+  fields.forEach((field, i) => {
+    out.text(i * NAME_BYTES, field)
+  })
+  return out.copyTo(c, c.args.address(0))
+}
+
+const THREAD_NAME_BYTES = 16
+const PR_SET_NAME = 15
+const PR_GET_NAME = 16
+
+function setName(c: SyscallContext): number {
+  const bytes = new Uint8Array(THREAD_NAME_BYTES - 1)
+  const there = copyFromUserPartial(c.mm, c.space, c.args.address(1), bytes)
+  const end = bytes.subarray(0, there).indexOf(0)
+  if (end < 0 && there < bytes.length) return -EFAULT
+  c.process.name = new TextDecoder().decode(bytes.subarray(0, end < 0 ? there : end))
+  return 0
+}
+
+function getName(c: SyscallContext): number {
+  const out = new StructWriter(THREAD_NAME_BYTES).text(0, c.process.name)
+  return out.copyTo(c, c.args.address(1))
+}
+
+const restIsZero = (c: SyscallContext, from: number) => {
+  for (let i = from; i < 5; i++) if (!c.args.isZero(i)) return false
+  return true
+}
+
+function setFlag(c: SyscallContext, flag: number, on: boolean): number {
+  c.process.setFlag(flag, on)
+  return 0
+}
+
+const hasFlag = (c: SyscallContext, flag: number) => ((c.process.flags & flag) !== 0 ? 1 : 0)
+
+function setDumpable(c: SyscallContext): number {
+  const value = c.args.address(1)
+  return value > 1 ? -EINVAL : setFlag(c, ProcessFlag.notDumpable, value === 0)
+}
+
+function setNoNewPrivileges(c: SyscallContext): number {
+  const isOne = c.args.address(1) === 1
+  return isOne && restIsZero(c, 2) ? setFlag(c, ProcessFlag.noNewPrivileges, true) : -EINVAL
+}
+
+/** By option (include/uapi/linux/prctl.h). */
+const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
+  [1, (c) => (c.args.address(1) > 64 ? -EINVAL : 0)],
+  [2, (c) => copyOut(c, 1, new StructWriter(4))],
+  [3, (c) => 1 - hasFlag(c, ProcessFlag.notDumpable)],
+  [4, setDumpable],
+  [PR_SET_NAME, setName],
+  [PR_GET_NAME, getName],
+  [23, (c) => (c.args.address(1) > 40 ? -EINVAL : 1)],
+  [27, () => 0],
+  [29, () => 0],
+  [30, () => 50_000],
+  [38, setNoNewPrivileges],
+  [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
+  [41, (c) => (restIsZero(c, 2) ? setFlag(c, ProcessFlag.thpDisabled, !c.args.isZero(1)) : -EINVAL)],
+  [42, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.thpDisabled) : -EINVAL)],
+])
+
+function prctl(c: SyscallContext): number {
+  return OPTIONS.get(c.args.int(0))?.(c) ?? -EINVAL
+}
+
+function personality(c: SyscallContext): number {
+  const previous = c.process.personality
+  if (c.args.low(0) !== 0xffff_ffff) c.process.personality = c.args.low(0)
+  return previous
+}
+
+/** 0, or the process asked about when it is there. */
+function group(c: SyscallContext): number {
+  const id = c.args.int(0)
+  return id === 0 || id === c.process.id ? c.process.id : -ESRCH
+}
+
+function threeZeroes(c: SyscallContext): number {
+  for (let i = 0; i < 3; i++) {
+    if (new StructWriter(4).copyTo(c, c.args.address(i)) < 0) return -EFAULT
+  }
+  return 0
+}
+
+/** Root may become anybody; here it stays root, so only that succeeds. */
+const becomeRoot = (c: SyscallContext) => {
+  const wanted = c.args.int(0)
+  return wanted === 0 || wanted === -1 ? 0 : -EPERM
+}
+
+const root = () => 0
+
+export const identityCalls: readonly Syscall[] = [
+  { number: 92, name: 'personality', trace: 'x', handler: personality },
+  { number: 144, name: 'setgid', trace: 'd', handler: becomeRoot },
+  { number: 146, name: 'setuid', trace: 'd', handler: becomeRoot },
+  { number: 148, name: 'getresuid', trace: 'ppp', handler: threeZeroes },
+  { number: 150, name: 'getresgid', trace: 'ppp', handler: threeZeroes },
+  { number: 155, name: 'getpgid', trace: 'd', handler: group },
+  { number: 156, name: 'getsid', trace: 'd', handler: group },
+  { number: 158, name: 'getgroups', trace: 'dp', handler: root },
+  { number: 160, name: 'uname', trace: 'p', handler: uname },
+  { number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl },
+  { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.id },
+  { number: 173, name: 'getppid', trace: '', handler: (c) => c.process.parentId },
+  { number: 174, name: 'getuid', trace: '', handler: root },
+  { number: 175, name: 'geteuid', trace: '', handler: root },
+  { number: 176, name: 'getgid', trace: '', handler: root },
+  { number: 177, name: 'getegid', trace: '', handler: root },
+  { number: 178, name: 'gettid', trace: '', handler: (c) => c.thread.id },
+]

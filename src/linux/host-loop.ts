@@ -1,0 +1,112 @@
+/** Runs a machine within the host's event loop: never blocks it, and waits when all threads wait. */
+import type { HostInput, HostOutput } from './host.js'
+import type { Linux } from './linux.js'
+import type { Scheduler } from './scheduler.js'
+import { ThreadState } from './thread.js'
+import { WaitKind } from './wait.js'
+
+const SLICE_MILLISECONDS = 10
+const NANOSECONDS_PER_MILLISECOND = 1_000_000
+/** Longest single sleep of the host: setTimeout knows no longer ones. */
+const SLEEP_MILLISECONDS_MAX = 1_000_000
+
+/** `stuck`: every thread waits for what can never come. */
+export type LoopEnd = 'ended' | 'stuck'
+
+type Stream = HostInput | HostOutput
+
+/** Lets the host's other tasks run. */
+function yieldToHost(): Promise<void> {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })
+}
+
+export class HostLoop {
+  readonly #linux: Linux
+  readonly #scheduler: Scheduler
+
+  constructor(linux: Linux, scheduler: Scheduler) {
+    this.#linux = linux
+    this.#scheduler = scheduler
+  }
+
+  async run(): Promise<LoopEnd> {
+    for (;;) {
+      this.#linux.passTime()
+      const end = this.#scheduler.runSlice(performance.now() + SLICE_MILLISECONDS)
+      if (end === 'ended') return 'ended'
+      if (end === 'time') await yieldToHost()
+      else if (!this.#skipTime() && !(await this.#waitForHost())) return 'stuck'
+    }
+  }
+
+  runSync(): LoopEnd {
+    for (;;) {
+      this.#linux.passTime()
+      const end = this.#scheduler.runSlice(Number.POSITIVE_INFINITY)
+      if (end === 'ended') return 'ended'
+      if (!this.#skipTime() && !this.#wakeReady(this.#streams())) return 'stuck'
+    }
+  }
+
+  /** Nobody runs and nobody waits for the host: virtual time jumps to the next deadline. */
+  #skipTime(): boolean {
+    const { clock } = this.#linux
+    const deadline = this.#linux.nextDeadline()
+    if (clock.mode !== 'virtual' || deadline === Number.POSITIVE_INFINITY) return false
+    if (this.#streams().length > 0) return false
+    clock.skipTo(deadline)
+    return true
+  }
+
+  /** The streams of the host that threads wait for. */
+  #streams(): Stream[] {
+    let bits = 0
+    for (const thread of this.#linux.threads) {
+      const waits = thread.state === ThreadState.parked && thread.waitKind === WaitKind.file
+      if (waits) bits |= thread.waitArgument
+    }
+    const { stdin, stdout, stderr } = this.#linux.host
+    return [stdin, stdout, stderr].filter((_, i) => (bits & (1 << i)) !== 0)
+  }
+
+  /** Waits for a stream or the next deadline; false when neither can come. */
+  async #waitForHost(): Promise<boolean> {
+    const streams = this.#streams()
+    const deadline = this.#linux.nextDeadline()
+    if (streams.length === 0 && deadline === Number.POSITIVE_INFINITY) return false
+    if (this.#wakeReady(streams)) return true
+    await this.#sleep(streams, deadline)
+    if (!this.#wakeReady(streams)) this.#linux.clock.skipTo(deadline)
+    return true
+  }
+
+  #wakeReady(streams: readonly Stream[]): boolean {
+    const isReady = streams.some((stream) => stream.isReady())
+    if (isReady) this.#linux.wake(WaitKind.file)
+    return isReady
+  }
+
+  async #sleep(streams: readonly Stream[], deadline: number): Promise<void> {
+    const milliseconds = (deadline - this.#linux.clock.now()) / NANOSECONDS_PER_MILLISECOND
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const events: Promise<void>[] = streams.map((stream) => stream.ready())
+    if (milliseconds !== Number.POSITIVE_INFINITY) {
+      const wait = Math.max(0, Math.min(milliseconds, SLEEP_MILLISECONDS_MAX))
+      events.push(
+        new Promise((resolve) => {
+          timer = setTimeout(resolve, wait)
+        }),
+      )
+    }
+    await Promise.race(events)
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,94 @@
+/** From an ecall to its handler and back. */
+import { ENOSYS } from '../base/errno.js'
+import type { Ptr } from '../base/numbers.js'
+import { HartField } from '../hart/hart-state.js'
+import type { MemoryManager } from '../mm.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { SyscallArguments } from '../syscall/syscall-arguments.js'
+import type { Linux } from './linux.js'
+import type { Process } from './process.js'
+import { finishCall } from './signals.js'
+import type { Syscall, SyscallContext } from './syscall-context.js'
+import { syscallName } from './syscall-names.js'
+import type { Thread } from './thread.js'
+import type { Tracer } from './trace.js'
+import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, REGISTERS_SET } from './wait.js'
+
+const A0 = HartField.x + 10 * 8
+const A7 = HartField.x + 17 * 8
+const NUMBER_MAX = 4096
+
+class CurrentCall implements SyscallContext {
+  readonly mm: MemoryManager
+  readonly linux: Linux
+  readonly args: SyscallArguments
+  process!: Process
+  thread!: Thread
+
+  constructor(linux: Linux) {
+    this.linux = linux
+    this.mm = linux.mm
+    this.args = new SyscallArguments(linux.mm.memory)
+  }
+
+  get space(): AddressSpace {
+    return this.process.space
+  }
+}
+
+export class SyscallDispatcher {
+  readonly #linux: Linux
+  readonly #table: ReadonlyMap<number, Syscall>
+  readonly #tracer: Tracer | undefined
+  readonly #call: CurrentCall
+  /** Calls that are not there, by name. */
+  readonly missing = new Map<string, number>()
+  /** Calls made; one that was parked counts once. */
+  count = 0
+
+  constructor(linux: Linux, table: ReadonlyMap<number, Syscall>, tracer: Tracer | undefined) {
+    this.#linux = linux
+    this.#table = table
+    this.#tracer = tracer
+    this.#call = new CurrentCall(linux)
+  }
+
+  /** Does the call whose ecall the hart has stopped at. */
+  dispatch(process: Process, thread: Thread): void {
+    const { hart } = this.#linux
+    const call = this.#call
+    call.process = process
+    call.thread = thread
+    call.args.at((hart.ptr + A0) as Ptr)
+    const entry = this.#find(hart.low(A7), hart.high(A7))
+    if (!thread.isResumed) this.count++
+    this.#tracer?.begin(call, entry, hart.low(A7))
+    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : entry.handler(call)
+    this.#tracer?.end(call, entry, result)
+    this.#finish(thread, result)
+  }
+
+  #find(low: number, high: number): Syscall | undefined {
+    return high === 0 && low < NUMBER_MAX ? this.#table.get(low) : undefined
+  }
+
+  #isMissing(number: number): number {
+    const name = syscallName(number)
+    this.missing.set(name, (this.missing.get(name) ?? 0) + 1)
+    return -ENOSYS
+  }
+
+  #finish(thread: Thread, result: number): void {
+    if (result === PARKED) return
+    if (result === REGISTERS_SET) {
+      if (thread.ptr !== 0) thread.endCall()
+      return
+    }
+    if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) {
+      thread.restart = -result
+      return
+    }
+    thread.endCall()
+    finishCall(this.#linux.mm.memory.u32, this.#linux.hart.ptr, result)
+  }
+}

@@ -1,0 +1,23 @@
+import { futexCalls } from './calls/futex-calls.js'
+import { identityCalls } from './calls/identity-calls.js'
+import { memoryCalls } from './calls/memory-calls.js'
+import { processCalls } from './calls/process-calls.js'
+import { resourceCalls } from './calls/resource-calls.js'
+import { signalCalls } from './calls/signal-calls.js'
+import { timeCalls } from './calls/time-calls.js'
+import type { Syscall } from './syscall-context.js'
+
+const CALLS: readonly (readonly Syscall[])[] = [
+  futexCalls,
+  identityCalls,
+  memoryCalls,
+  processCalls,
+  resourceCalls,
+  signalCalls,
+  timeCalls,
+]
+
+/** All calls there are by number; those of the file system are given. */
+export function makeSyscallTable(fileCalls: readonly Syscall[]): ReadonlyMap<number, Syscall> {
+  return new Map([...CALLS.flat(), ...fileCalls].map((call) => [call.number, call]))
+}

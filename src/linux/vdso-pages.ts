@@ -1,0 +1,75 @@
+/** The pages that the kernel maps into every program: [vvar] and [vdso]. They exist once a machine. */
+import { ENOMEM } from '../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
+import type { MemoryManager } from '../mm.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { mapRegion } from '../space/map-region.js'
+import { ObjectKind } from '../space/page-object.js'
+import { findPlace } from '../space/placement.js'
+import { VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ } from '../space/vm-flags.js'
+import { Special } from '../space/vma.js'
+import { LockRank } from '../state/atomics.js'
+import { buildVdso } from './vdso.js'
+
+const VVAR_PAGES = 2
+const VDSO_PAGES = 1
+const VVAR_FLAGS = VM_READ | VM_MAYREAD | VM_DONTEXPAND
+const VDSO_FLAGS = VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_DONTEXPAND
+
+export class VdsoPages {
+  readonly #vvar: Ptr
+  readonly #vdso: Ptr
+
+  private constructor(vvar: Ptr, vdso: Ptr) {
+    this.#vvar = vvar
+    this.#vdso = vdso
+  }
+
+  /** Makes the pages; undefined when there is no memory for them. */
+  static create(mm: MemoryManager): VdsoPages | undefined {
+    const vvar = mm.objects.create(ObjectKind.anonymousShared, VVAR_PAGES * PAGE_SIZE)
+    const vdso = mm.objects.create(ObjectKind.anonymousShared, VDSO_PAGES * PAGE_SIZE)
+    if (vvar === NULL || vdso === NULL) return undefined
+    return mm.objects.write(vdso, 0, buildVdso()) < 0 ? undefined : new VdsoPages(vvar, vdso)
+  }
+
+  /** Maps both at the highest free place; the address of [vdso], or -ENOMEM. */
+  map(mm: MemoryManager, space: AddressSpace): number {
+    mm.atomics.lock(space.lock, LockRank.space)
+    const page = this.#mapLocked(mm, space)
+    mm.atomics.unlock(space.lock, LockRank.space)
+    return page < 0 ? page : page * PAGE_SIZE
+  }
+
+  #mapLocked(mm: MemoryManager, space: AddressSpace): number {
+    const pages = VVAR_PAGES + VDSO_PAGES
+    const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0, isAnonymous: false }
+    const start = findPlace(mm, space, wish)
+    if (start < 0) return start
+    const vdso = (start + VVAR_PAGES) as Vpn
+    const there = { pageOffset: 0, fixed: true }
+    const first = mapRegion(mm, space, {
+      ...there,
+      start: start as Vpn,
+      pages: VVAR_PAGES,
+      flags: VVAR_FLAGS,
+      object: this.#vvar,
+      special: Special.vvar,
+    })
+    if (first < 0) return -ENOMEM
+    return mapRegion(mm, space, {
+      ...there,
+      start: vdso,
+      pages: VDSO_PAGES,
+      flags: VDSO_FLAGS,
+      object: this.#vdso,
+      special: Special.vdso,
+    })
+  }
+
+  /** Gives the pages back; no program may be left. */
+  release(mm: MemoryManager): void {
+    mm.objects.release(this.#vvar)
+    mm.objects.release(this.#vdso)
+  }
+}
