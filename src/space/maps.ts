@@ -30,7 +30,7 @@ export function mapsText(mm: SpaceEnv, space: AddressSpace, describe: (vma: Vma)
 
 /** The line of one mapping, with its newline. Without a name it ends in a blank. */
 export function mapsLine(space: AddressSpace, vma: Vma, describe: (vma: Vma) => MappedFile): string {
-  const hasObject = vma.object !== NULL
+  const hasObject = vma.object !== NULL && vma.special === Special.none
   const { device, inode, path } = hasObject ? describe(vma) : NO_FILE
   const range = `${address(vma.start)}-${address(vma.end)}`
   const offset = hasObject ? address(vma.pageOffset) : '00000000'
