@@ -1,0 +1,59 @@
+/** What the root file system holds before anything is mounted: the directories that programs expect, /dev, a few files. */
+import { DEVICE_NODES } from './devices.js'
+import { deviceNumber, FileType } from './flags.js'
+import type { Dentry } from './nodes.js'
+import { fromUnicode } from './text.js'
+import type { Vfs } from './vfs.js'
+
+const DIRECTORIES = [
+  'bin',
+  'dev/shm',
+  'etc',
+  'home',
+  'lib',
+  'proc',
+  'root',
+  'tmp',
+  'usr/bin',
+  'usr/lib',
+  'var/tmp',
+]
+/** Where everybody may write. */
+const STICKY = ['dev/shm', 'tmp', 'var/tmp']
+
+const DEVICE_LINKS = [
+  ['fd', '/proc/self/fd'],
+  ['stdin', '/proc/self/fd/0'],
+  ['stdout', '/proc/self/fd/1'],
+  ['stderr', '/proc/self/fd/2'],
+] as const
+
+const FILES = [
+  ['/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'],
+  ['/etc/group', 'root:x:0:\n'],
+  ['/etc/hostname', 'pagoda\n'],
+  ['/etc/hosts', '127.0.0.1\tlocalhost pagoda\n'],
+] as const
+
+/** Fills an empty root. A machine too small for a few names ends with fewer of them. */
+export function buildBootTree(vfs: Vfs): void {
+  for (const path of DIRECTORIES) vfs.makeDirectories(path)
+  for (const path of STICKY) directoryAt(vfs, path).inode.mode = FileType.directory | 0o1777
+  fillDevices(vfs, directoryAt(vfs, 'dev'))
+  for (const [path, text] of FILES) vfs.addFile(path, new TextEncoder().encode(text))
+  vfs.mountProc(directoryAt(vfs, 'proc'))
+}
+
+function fillDevices(vfs: Vfs, dev: Dentry): void {
+  const operations = vfs.operations(dev)
+  for (const [name, major, minor, permissions] of DEVICE_NODES) {
+    const mode = FileType.character | permissions
+    operations.create(dev, name, mode, deviceNumber(major, minor), vfs.now())
+  }
+  for (const [name, target] of DEVICE_LINKS) operations.symlink(dev, name, fromUnicode(target), vfs.now())
+}
+
+/** Directories of tmpfs need no frame, so making one cannot fail. */
+function directoryAt(vfs: Vfs, path: string): Dentry {
+  return vfs.makeDirectories(path) as Dentry
+}

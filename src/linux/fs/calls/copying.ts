@@ -1,0 +1,121 @@
+/** sendfile and copy_file_range: from file to file inside the kernel. */
+import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW } from '../../../base/errno.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { isSeekable, operationsOf } from '../file-operations.js'
+import { Open, TRANSFER_MAX } from '../flags.js'
+import { isReadable, isWritable, type OpenFile } from '../open-file.js'
+import type { Vfs } from '../vfs.js'
+import { fileArgument, int64, put, setInt64, take, waitFor } from './support.js'
+import { finishWrite } from './transfer.js'
+
+const CHUNK = 65536
+
+export function copyingCalls(vfs: Vfs): Syscall[] {
+  return [
+    { number: 71, name: 'sendfile', handler: (c) => sendFile(vfs, c), trace: 'ffpu' },
+    { number: 285, name: 'copy_file_range', handler: (c) => copyRange(vfs, c), trace: 'fpfpux' },
+  ]
+}
+
+/** A position that the caller keeps in its memory, or the file's own. */
+class Position {
+  readonly #c: SyscallContext
+  readonly #address: number
+  readonly #file: OpenFile
+  readonly start: number
+
+  private constructor(c: SyscallContext, address: number, file: OpenFile, start: number) {
+    this.#c = c
+    this.#address = address
+    this.#file = file
+    this.start = start
+  }
+
+  /** -EFAULT, or -EINVAL for a negative one. */
+  static read(c: SyscallContext, argument: number, file: OpenFile): Position | number {
+    if (c.args.isZero(argument)) return new Position(c, 0, file, file.position)
+    const address = c.args.address(argument)
+    const view = take(c, address, 8)
+    if (view === undefined) return -EFAULT
+    const start = int64(view, 0)
+    return start < 0 ? -EINVAL : new Position(c, address, file, start)
+  }
+
+  /** Stores it, moved on. 0 or -EFAULT. */
+  advance(bytes: number): number {
+    if (this.#address === 0) {
+      this.#file.position = this.start + bytes
+      return 0
+    }
+    const view = new DataView(new ArrayBuffer(8))
+    setInt64(view, 0, this.start + bytes)
+    return put(this.#c, this.#address, new Uint8Array(view.buffer))
+  }
+}
+
+function sendFile(vfs: Vfs, c: SyscallContext): number {
+  const source = fileArgument(c, 1)
+  if (typeof source === 'number') return source
+  if (!isReadable(source)) return -EBADF
+  const from = Position.read(c, 2, source)
+  if (typeof from === 'number') return from
+  const target = fileArgument(c, 0)
+  if (typeof target === 'number') return target
+  if (!isWritable(target)) return -EBADF
+  if (source.kind === 'directory' || (target.flags & Open.append) !== 0) return -EINVAL
+  if (!isSeekable(vfs, source)) return -EINVAL
+  const count = Math.min(c.args.address(3), TRANSFER_MAX)
+  const done = copy(vfs, source, from.start, target, target.position, count)
+  if (done === -EAGAIN) return waitFor(vfs, c, target)
+  if (done > 0 && from.advance(done) !== 0) return -EFAULT
+  return finishWrite(vfs, c, target, done, target.position)
+}
+
+function copyRange(vfs: Vfs, c: SyscallContext): number {
+  const source = fileArgument(c, 0)
+  if (typeof source === 'number') return source
+  const target = fileArgument(c, 2)
+  if (typeof target === 'number') return target
+  const from = Position.read(c, 1, source)
+  if (typeof from === 'number') return from
+  const to = Position.read(c, 3, target)
+  if (typeof to === 'number') return to
+  const count = Math.min(c.args.address(4), TRANSFER_MAX)
+  const error = checkRange(c, source, from.start, target, to.start, count)
+  if (error !== 0) return error
+  const done = copy(vfs, source, from.start, target, to.start, count)
+  if (done <= 0) return done
+  return from.advance(done) === 0 && to.advance(done) === 0 ? done : -EFAULT
+}
+
+function checkRange(
+  c: SyscallContext,
+  source: OpenFile,
+  from: number,
+  target: OpenFile,
+  to: number,
+  count: number,
+): number {
+  if (c.args.int(5) !== 0) return -EINVAL
+  if (source.kind === 'directory' || target.kind === 'directory') return -EISDIR
+  if (source.kind !== 'pages' || target.kind !== 'pages') return -EINVAL
+  if (!isReadable(source) || !isWritable(target) || (target.flags & Open.append) !== 0) return -EBADF
+  if (from + count > Number.MAX_SAFE_INTEGER || to + count > Number.MAX_SAFE_INTEGER) return -EOVERFLOW
+  const same = source.dentry.inode === target.dentry.inode
+  return same && from < to + count && to < from + count ? -EINVAL : 0
+}
+
+/** Bytes copied, until the source ends or the target takes less; a negative errno for the first piece. */
+function copy(vfs: Vfs, source: OpenFile, from: number, target: OpenFile, to: number, count: number): number {
+  const staging = new Uint8Array(Math.min(count, CHUNK))
+  let done = 0
+  while (done < count) {
+    const part = staging.subarray(0, Math.min(CHUNK, count - done))
+    const got = operationsOf(source).read(vfs, source, from + done, part)
+    const put = got > 0 ? operationsOf(target).write(vfs, target, to + done, part.subarray(0, got)) : got
+    if (put < 0) return done > 0 ? done : put
+    done += put
+    if (put < part.length) break
+  }
+  return done
+}

@@ -1,0 +1,190 @@
+/** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range, flock. */
+import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { WaitKind } from '../../wait.js'
+import { Flock } from '../file-locks.js'
+import { Seal } from '../file-operations.js'
+import { Fcntl, Memfd, Open, SETTABLE_FLAGS } from '../flags.js'
+import { isWritable, type OpenFile } from '../open-file.js'
+import { checkOpenFlags, openPath } from '../opening.js'
+import type { Vfs } from '../vfs.js'
+import {
+  anyFileArgument,
+  fileArgument,
+  fileLimit,
+  installFile,
+  lowestFree,
+  pathArgument,
+  put,
+  startArgument,
+  stringArgument,
+  take,
+  userOfCall,
+  walkerOf,
+} from './support.js'
+
+const FD_CLOEXEC = 1
+const CLOSE_RANGE_CLOEXEC = 4
+const CLOSE_RANGE_UNSHARE = 2
+const F_UNLCK = 2
+const MEMFD_NAME_MAX = 249
+const ALL_SEALS = Seal.seal | Seal.shrink | Seal.grow | Seal.write | Seal.futureWrite | Seal.exec
+
+export function openingCalls(vfs: Vfs): Syscall[] {
+  return [
+    { number: 23, name: 'dup', handler: duplicate, trace: 'f' },
+    { number: 24, name: 'dup3', handler: duplicateTo, trace: 'ffo' },
+    { number: 25, name: 'fcntl', handler: (c) => control(c), trace: 'fux' },
+    { number: 32, name: 'flock', handler: (c) => lock(vfs, c), trace: 'fx' },
+    { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
+    { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
+    { number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' },
+    { number: 436, name: 'close_range', handler: closeRange, trace: 'uux' },
+  ]
+}
+
+function openAt(vfs: Vfs, c: SyscallContext): number {
+  const flags = c.args.int(2)
+  const error = checkOpenFlags(flags)
+  if (error !== 0) return error
+  const path = pathArgument(c, 1)
+  if (typeof path === 'number') return path
+  const free = lowestFree(c, 0)
+  if (free < 0) return free
+  const start = startArgument(c, 0, path)
+  if (typeof start === 'number') return start
+  const mode = c.args.int(3) & 0o7777 & ~userOfCall(c).umask
+  const file = openPath(vfs, walkerOf(c), { start, path, flags, mode })
+  return typeof file === 'number' ? file : installFile(c, file, (flags & Open.closeOnExec) !== 0)
+}
+
+function createMemfd(vfs: Vfs, c: SyscallContext): number {
+  const flags = c.args.int(1)
+  const known = Memfd.closeOnExec | Memfd.allowSealing | Memfd.noExecSeal | Memfd.executable
+  const both = Memfd.noExecSeal | Memfd.executable
+  if ((flags & ~known) !== 0 || (flags & both) === both) return -EINVAL
+  const name = stringArgument(c, 0, MEMFD_NAME_MAX + 1)
+  if (typeof name === 'number') return name === -EFAULT ? -EFAULT : -EINVAL
+  const noExec = (flags & Memfd.noExecSeal) !== 0
+  const dentry = vfs.createHidden(`/memfd:${name}`, noExec ? 0o666 : 0o777)
+  if (typeof dentry === 'number') return dentry
+  const sealable = noExec || (flags & Memfd.allowSealing) !== 0
+  dentry.inode.seals = (sealable ? 0 : Seal.seal) | (noExec ? Seal.exec : 0)
+  const file = vfs.openFile('pages', dentry, Open.readWrite | Open.largeFile)
+  return installFile(c, file, (flags & Memfd.closeOnExec) !== 0)
+}
+
+function duplicate(c: SyscallContext): number {
+  const file = anyFileArgument(c, 0)
+  if (typeof file === 'number') return file
+  return installAt(c, file, lowestFree(c, 0), false)
+}
+
+function installAt(c: SyscallContext, file: OpenFile, fd: number, closeOnExec: boolean): number {
+  return fd < 0 ? fd : userOfCall(c).files.install(fd, file, closeOnExec)
+}
+
+function duplicateTo(c: SyscallContext): number {
+  const [from, to, flags] = [c.args.int(0), c.args.low(1), c.args.int(2)]
+  if ((flags & ~Open.closeOnExec) !== 0 || from === (to | 0)) return -EINVAL
+  if (to >= fileLimit(c)) return -EBADF
+  const file = anyFileArgument(c, 0)
+  if (typeof file === 'number') return file
+  userOfCall(c).closeNumber(to)
+  return installAt(c, file, to, (flags & Open.closeOnExec) !== 0)
+}
+
+function closeRange(c: SyscallContext): number {
+  const [first, last, flags] = [c.args.low(0), c.args.low(1), c.args.int(2)]
+  if ((flags & ~(CLOSE_RANGE_CLOEXEC | CLOSE_RANGE_UNSHARE)) !== 0 || first > last) return -EINVAL
+  const user = userOfCall(c)
+  for (const fd of user.files.numbers()) {
+    if (fd < first || fd > last) continue
+    if ((flags & CLOSE_RANGE_CLOEXEC) !== 0) user.files.descriptor(fd)!.closeOnExec = true
+    else user.closeNumber(fd)
+  }
+  return 0
+}
+
+function control(c: SyscallContext): number {
+  const file = anyFileArgument(c, 0)
+  if (typeof file === 'number') return file
+  const descriptor = userOfCall(c).files.descriptor(c.args.int(0))!
+  switch (c.args.int(1)) {
+    case Fcntl.duplicate:
+      return duplicateFrom(c, file, false)
+    case Fcntl.duplicateCloseOnExec:
+      return duplicateFrom(c, file, true)
+    case Fcntl.getDescriptorFlags:
+      return descriptor.closeOnExec ? FD_CLOEXEC : 0
+    case Fcntl.setDescriptorFlags:
+      descriptor.closeOnExec = (c.args.int(2) & FD_CLOEXEC) !== 0
+      return 0
+    case Fcntl.getFlags:
+      return file.flags
+    default:
+      return file.kind === 'path' ? -EBADF : controlOpen(c, file)
+  }
+}
+
+/** What O_PATH does not allow. */
+function controlOpen(c: SyscallContext, file: OpenFile): number {
+  switch (c.args.int(1)) {
+    case Fcntl.setFlags:
+      file.flags = (file.flags & ~SETTABLE_FLAGS) | (c.args.int(2) & SETTABLE_FLAGS)
+      return 0
+    case Fcntl.getLock:
+      return getLock(c)
+    case Fcntl.setLock:
+    case Fcntl.setLockWait:
+      return take(c, c.args.address(2), 32) === undefined ? -EFAULT : 0
+    case Fcntl.setOwner:
+    case Fcntl.getOwner:
+      return 0
+    case Fcntl.addSeals:
+      return addSeals(file, c.args.int(2))
+    case Fcntl.getSeals:
+      return isSealable(file) ? file.dentry.inode.seals : -EINVAL
+    default:
+      return -EINVAL
+  }
+}
+
+function duplicateFrom(c: SyscallContext, file: OpenFile, closeOnExec: boolean): number {
+  const lowest = c.args.low(2)
+  if (lowest >= fileLimit(c)) return -EINVAL
+  return installAt(c, file, lowestFree(c, lowest), closeOnExec)
+}
+
+/** No other process can hold a lock: the range is free. */
+function getLock(c: SyscallContext): number {
+  const address = c.args.address(2)
+  const view = take(c, address, 32)
+  if (view === undefined) return -EFAULT
+  view.setInt16(0, F_UNLCK, true)
+  return put(c, address, new Uint8Array(view.buffer))
+}
+
+function isSealable({ kind, dentry }: OpenFile): boolean {
+  return kind === 'pages' && dentry.inode.filesystem.kind === 'tmpfs'
+}
+
+function addSeals(file: OpenFile, seals: number): number {
+  if (!isSealable(file)) return -EINVAL
+  if (!isWritable(file)) return -EPERM
+  if ((seals & ~ALL_SEALS) !== 0) return -EINVAL
+  const { inode } = file.dentry
+  if ((inode.seals & Seal.seal) !== 0) return -EPERM
+  inode.seals |= seals
+  return 0
+}
+
+/** -EAGAIN is EWOULDBLOCK: with LOCK_NB it is the answer, without the thread waits for the holder. */
+function lock(vfs: Vfs, c: SyscallContext): number {
+  const file = fileArgument(c, 0)
+  if (typeof file === 'number') return file
+  const operation = c.args.int(1)
+  const result = vfs.locks.apply(file, operation)
+  if (result !== -EAGAIN || (operation & Flock.nonBlock) !== 0) return result
+  return c.thread.park(WaitKind.file, 0)
+}

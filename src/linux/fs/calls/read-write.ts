@@ -1,0 +1,130 @@
+/** read, write, their positioned and vectored forms, and lseek. */
+import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, EOVERFLOW, ESPIPE } from '../../../base/errno.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { isSeekable, sizeOf } from '../file-operations.js'
+import { FILE_BYTES_MAX, Open, Seek } from '../flags.js'
+import { isReadable, isWritable, type OpenFile } from '../open-file.js'
+import type { Vfs } from '../vfs.js'
+import { fileArgument } from './support.js'
+import { readRanges, singleRange, type UserRange, vectorRanges, writeRanges } from './transfer.js'
+
+type Direction = 'read' | 'write'
+
+/** preadv2: what is understood; the hints about priority and durability need nothing done. */
+const RWF_HINTS = 1 | 2 | 4
+const RWF_APPEND = 16
+
+export function readWriteCalls(vfs: Vfs): Syscall[] {
+  return [
+    { number: 62, name: 'lseek', handler: (c) => seek(vfs, c), trace: 'fdd' },
+    { number: 63, name: 'read', handler: (c) => plain(vfs, c, 'read'), trace: 'fBu' },
+    { number: 64, name: 'write', handler: (c) => plain(vfs, c, 'write'), trace: 'fbu' },
+    { number: 65, name: 'readv', handler: (c) => vector(vfs, c, 'read'), trace: 'fpu' },
+    { number: 66, name: 'writev', handler: (c) => vector(vfs, c, 'write'), trace: 'fpu' },
+    { number: 67, name: 'pread64', handler: (c) => positioned(vfs, c, 'read'), trace: 'fBud' },
+    { number: 68, name: 'pwrite64', handler: (c) => positioned(vfs, c, 'write'), trace: 'fbud' },
+    { number: 69, name: 'preadv', handler: (c) => positionedVector(vfs, c, 'read'), trace: 'fpud' },
+    { number: 70, name: 'pwritev', handler: (c) => positionedVector(vfs, c, 'write'), trace: 'fpud' },
+    { number: 286, name: 'preadv2', handler: (c) => flaggedVector(vfs, c, 'read'), trace: 'fpuddx' },
+    { number: 287, name: 'pwritev2', handler: (c) => flaggedVector(vfs, c, 'write'), trace: 'fpuddx' },
+  ]
+}
+
+/** The file of argument 0, open for that direction. */
+function fileFor(c: SyscallContext, direction: Direction): OpenFile | number {
+  const file = fileArgument(c, 0)
+  if (typeof file === 'number') return file
+  return (direction === 'read' ? isReadable(file) : isWritable(file)) ? file : -EBADF
+}
+
+function move(
+  vfs: Vfs,
+  c: SyscallContext,
+  direction: Direction,
+  file: OpenFile,
+  ranges: UserRange[] | number,
+  position?: number,
+): number {
+  if (typeof ranges === 'number') return ranges
+  const carry = direction === 'read' ? readRanges : writeRanges
+  return carry(vfs, c, file, ranges, position)
+}
+
+function plain(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const file = fileFor(c, direction)
+  if (typeof file === 'number') return file
+  return move(vfs, c, direction, file, singleRange(c, c.args.address(1), c.args.address(2)))
+}
+
+function vector(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const file = fileFor(c, direction)
+  if (typeof file === 'number') return file
+  return move(vfs, c, direction, file, vectorRanges(c, c.args.address(1), c.args.int(2)))
+}
+
+/** For the positioned forms: -EINVAL before -EBADF, and -ESPIPE for what has no positions, whatever it is open for. */
+function positionedFile(vfs: Vfs, c: SyscallContext, direction: Direction): OpenFile | number {
+  if (c.args.signed(3) < 0) return -EINVAL
+  const file = fileArgument(c, 0)
+  if (typeof file === 'number') return file
+  return isSeekable(vfs, file) ? fileFor(c, direction) : -ESPIPE
+}
+
+function positioned(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const file = positionedFile(vfs, c, direction)
+  if (typeof file === 'number') return file
+  const ranges = singleRange(c, c.args.address(1), c.args.address(2))
+  return move(vfs, c, direction, file, ranges, c.args.signed(3))
+}
+
+function positionedVector(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const file = positionedFile(vfs, c, direction)
+  if (typeof file === 'number') return file
+  const ranges = vectorRanges(c, c.args.address(1), c.args.int(2))
+  return move(vfs, c, direction, file, ranges, c.args.signed(3))
+}
+
+/** A position of -1 is the file's own. */
+function flaggedVector(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const flags = c.args.int(5)
+  if ((flags & ~(RWF_HINTS | RWF_APPEND)) !== 0) return -EOPNOTSUPP
+  if ((flags & RWF_APPEND) !== 0) return appendVector(vfs, c, direction)
+  return c.args.signed(3) === -1 ? vector(vfs, c, direction) : positionedVector(vfs, c, direction)
+}
+
+function appendVector(vfs: Vfs, c: SyscallContext, direction: Direction): number {
+  const file = fileFor(c, direction)
+  if (typeof file === 'number') return file
+  if (direction === 'read') return -EOPNOTSUPP
+  const had = file.flags
+  file.flags |= Open.append
+  const result = move(vfs, c, direction, file, vectorRanges(c, c.args.address(1), c.args.int(2)))
+  file.flags = had
+  return result
+}
+
+function seek(vfs: Vfs, c: SyscallContext): number {
+  const file = fileArgument(c, 0)
+  if (typeof file === 'number') return file
+  const whence = c.args.int(2)
+  if (whence < 0 || whence > Seek.hole) return -EINVAL
+  if (!isSeekable(vfs, file)) return -ESPIPE
+  if (file.kind === 'device') return 0
+  const target = seekTarget(vfs, file, c.args.signed(1), whence)
+  if (target < 0) return target
+  file.position = target
+  return target
+}
+
+/** Where a seek leads; -EINVAL before the start or beyond the largest file. A file counts as data from end to end. */
+function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
+  const size = sizeOf(vfs, file.dentry.inode)
+  if (whence === Seek.data || whence === Seek.hole) {
+    if (offset < 0 || offset >= size) return -ENXIO
+    return whence === Seek.data ? offset : size
+  }
+  const base = whence === Seek.set ? 0 : whence === Seek.current ? file.position : size
+  const target = base + offset
+  if (target > 2 ** 63 - 1) return -EOVERFLOW
+  return target < 0 || target > FILE_BYTES_MAX ? -EINVAL : target
+}

@@ -1,0 +1,107 @@
+/** What a file is: fstat, newfstatat, statx, statfs, access and readlink. */
+import { EACCES, EFAULT, EINVAL, ENOENT, EROFS } from '../../../base/errno.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { At, FileType } from '../flags.js'
+import { type Dentry, isDirectory, isSymlink, typeOf } from '../nodes.js'
+import { encodeStat, encodeStatfs, encodeStatx } from '../stat.js'
+import { bytesOf } from '../text.js'
+import type { Vfs } from '../vfs.js'
+import { anyFileArgument, entryArgument, pathArgument, put, stringArgument, userOfCall } from './support.js'
+
+const STATX_RESERVED = 0x8000_0000
+const ACCESS = { execute: 1, write: 2, read: 4 } as const
+
+export function statCalls(vfs: Vfs): Syscall[] {
+  return [
+    { number: 43, name: 'statfs', handler: (c) => statPathFs(vfs, c), trace: 'sp' },
+    { number: 44, name: 'fstatfs', handler: (c) => statFileFs(vfs, c), trace: 'fp' },
+    { number: 48, name: 'faccessat', handler: (c) => access(vfs, c, 0), trace: 'Fsm' },
+    { number: 78, name: 'readlinkat', handler: (c) => readLink(vfs, c), trace: 'FsBu' },
+    { number: 79, name: 'newfstatat', handler: (c) => statAt(vfs, c), trace: 'Fspx' },
+    { number: 80, name: 'fstat', handler: (c) => statFile(vfs, c), trace: 'fp' },
+    { number: 291, name: 'statx', handler: (c) => statExtended(vfs, c), trace: 'Fsxxp' },
+    { number: 439, name: 'faccessat2', handler: (c) => access(vfs, c, c.args.int(3)), trace: 'Fsmx' },
+  ]
+}
+
+/** The entry of a stat call: with AT_EMPTY_PATH the path may be NULL, too. */
+function statEntry(vfs: Vfs, c: SyscallContext, flags: number): Dentry | number {
+  if ((flags & At.emptyPath) !== 0 && c.args.isZero(1)) {
+    if (c.args.int(0) === At.currentDirectory) return userOfCall(c).cwd
+    const file = anyFileArgument(c, 0)
+    return typeof file === 'number' ? file : file.dentry
+  }
+  return entryArgument(vfs, c, 0, flags)
+}
+
+function putStat(vfs: Vfs, c: SyscallContext, dentry: Dentry, address: number): number {
+  const error = vfs.operations(dentry).refresh(dentry)
+  return error < 0 ? error : put(c, address, encodeStat(vfs, dentry.inode))
+}
+
+function statFile(vfs: Vfs, c: SyscallContext): number {
+  const file = anyFileArgument(c, 0)
+  return typeof file === 'number' ? file : putStat(vfs, c, file.dentry, c.args.address(1))
+}
+
+function statAt(vfs: Vfs, c: SyscallContext): number {
+  const flags = c.args.int(3)
+  if ((flags & ~(At.symlinkNoFollow | At.noAutomount | At.emptyPath | At.statxSync)) !== 0) return -EINVAL
+  const dentry = statEntry(vfs, c, flags)
+  return typeof dentry === 'number' ? dentry : putStat(vfs, c, dentry, c.args.address(2))
+}
+
+function statExtended(vfs: Vfs, c: SyscallContext): number {
+  const flags = c.args.int(2)
+  if ((c.args.low(3) & STATX_RESERVED) !== 0) return -EINVAL
+  if ((flags & At.statxSync) === At.statxSync) return -EINVAL
+  if ((flags & ~(At.symlinkNoFollow | At.noAutomount | At.emptyPath | At.statxSync)) !== 0) return -EINVAL
+  const dentry = statEntry(vfs, c, flags)
+  if (typeof dentry === 'number') return dentry
+  const error = vfs.operations(dentry).refresh(dentry)
+  return error < 0 ? error : put(c, c.args.address(4), encodeStatx(vfs, dentry))
+}
+
+function statPathFs(vfs: Vfs, c: SyscallContext): number {
+  const path = pathArgument(c, 0)
+  if (typeof path === 'number') return path
+  const user = userOfCall(c)
+  const dentry = vfs.walk.resolve(user.walker(c.process.id), user.cwd, path, true)
+  return typeof dentry === 'number' ? dentry : putStatfs(vfs, c, dentry)
+}
+
+function statFileFs(vfs: Vfs, c: SyscallContext): number {
+  const file = anyFileArgument(c, 0)
+  return typeof file === 'number' ? file : putStatfs(vfs, c, file.dentry)
+}
+
+function putStatfs(vfs: Vfs, c: SyscallContext, dentry: Dentry): number {
+  return put(c, c.args.address(1), encodeStatfs(vfs.operations(dentry).statistics(dentry.inode.filesystem)))
+}
+
+/** Root may do all but execute a file without an x bit and write to a read-only file system. */
+function access(vfs: Vfs, c: SyscallContext, flags: number): number {
+  const mode = c.args.int(2)
+  if ((mode & ~(ACCESS.read | ACCESS.write | ACCESS.execute)) !== 0) return -EINVAL
+  if ((flags & ~(At.effectiveAccess | At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
+  const dentry = entryArgument(vfs, c, 0, flags)
+  if (typeof dentry === 'number') return dentry
+  const { inode } = dentry
+  const isFile = isDirectory(inode) || isSymlink(inode) || typeOf(inode) === FileType.regular
+  if ((mode & ACCESS.write) !== 0 && isFile && inode.filesystem.readOnly) return -EROFS
+  const executes = (mode & ACCESS.execute) !== 0 && !isDirectory(inode)
+  return executes && (inode.mode & 0o111) === 0 ? -EACCES : 0
+}
+
+/** -EINVAL for what is no link; an empty path reads the link that `dirfd` was opened on (O_PATH). */
+function readLink(vfs: Vfs, c: SyscallContext): number {
+  const size = c.args.int(3)
+  if (size <= 0) return -EINVAL
+  const dentry = entryArgument(vfs, c, 0, At.symlinkNoFollow | At.emptyPath)
+  if (typeof dentry === 'number') return dentry
+  if (!isSymlink(dentry.inode)) return stringArgument(c, 1) === '' ? -ENOENT : -EINVAL
+  const text = vfs.operations(dentry).linkText(dentry, c.process.id)
+  if (typeof text === 'number') return text
+  const bytes = bytesOf(text).subarray(0, size)
+  return put(c, c.args.address(2), bytes) === 0 ? bytes.length : -EFAULT
+}

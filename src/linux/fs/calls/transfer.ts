@@ -1,0 +1,147 @@
+/** Moving bytes between an open file and the program's memory: the engine below read(2), write(2) and their kin. */
+import { EAGAIN, EFAULT, EFBIG, EINVAL, EPIPE } from '../../../base/errno.js'
+import { copyFromUserPartial, copyToUserPartial } from '../../../fault/user-copy.js'
+import { Signal } from '../../signal-numbers.js'
+import type { SyscallContext } from '../../syscall-context.js'
+import { operationsOf, sizeOf } from '../file-operations.js'
+import { IOV_MAX, Open, TRANSFER_MAX } from '../flags.js'
+import type { OpenFile } from '../open-file.js'
+import type { Vfs } from '../vfs.js'
+import { isBuffer, take, uint64, waitFor } from './support.js'
+
+/** Bytes that are moved at once. */
+const CHUNK = 65536
+/** RLIMIT_FSIZE. */
+const LIMIT_FILE_SIZE = 1
+
+/** A piece of the program's memory. */
+export interface UserRange {
+  readonly address: number
+  readonly length: number
+}
+
+/** The one buffer of read and write: -EFAULT when it is not in the user's half. */
+export function singleRange(c: SyscallContext, address: number, length: number): UserRange[] | number {
+  if (!isBuffer(c, address, length)) return -EFAULT
+  return [{ address, length: Math.min(length, TRANSFER_MAX) }]
+}
+
+/** An iovec: -EINVAL for too many or a negative length, -EFAULT. Together at most TRANSFER_MAX. */
+export function vectorRanges(c: SyscallContext, address: number, count: number): UserRange[] | number {
+  if (count < 0 || count > IOV_MAX) return -EINVAL
+  const view = take(c, address, count * 16)
+  if (view === undefined) return -EFAULT
+  const ranges: UserRange[] = []
+  let room = TRANSFER_MAX
+  for (let i = 0; i < count; i++) {
+    const length = uint64(view, i * 16 + 8)
+    if (length >= 2 ** 63) return -EINVAL
+    const base = uint64(view, i * 16)
+    if (!isBuffer(c, base, length)) return -EFAULT
+    ranges.push({ address: base, length: Math.min(length, room) })
+    room -= Math.min(length, room)
+  }
+  return ranges
+}
+
+/** One piece: bytes moved, fewer than asked when `ended`, or a negative errno. */
+interface Piece {
+  count: number
+  ended: boolean
+}
+
+/** Reads into the program from `position` on, or from the file's own position, which then moves on. */
+export function readRanges(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  ranges: readonly UserRange[],
+  position?: number,
+): number {
+  const start = position ?? file.position
+  const staging = stagingFor(ranges)
+  const done = moveAll(ranges, (address, length, moved) => {
+    const part = staging.subarray(0, length)
+    const got = operationsOf(file).read(vfs, file, start + moved, part)
+    if (got <= 0) return { count: got, ended: true }
+    const copied = copyToUserPartial(c.mm, c.space, address, part.subarray(0, got))
+    return { count: copied === 0 ? -EFAULT : copied, ended: copied < length }
+  })
+  if (done === -EAGAIN) return waitFor(vfs, c, file)
+  if (done > 0 && position === undefined) file.position = start + done
+  return done
+}
+
+/** Writes from the program at `position`, or at the file's own position, which then moves on; O_APPEND goes to the end. */
+export function writeRanges(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  ranges: readonly UserRange[],
+  position?: number,
+): number {
+  const append = (file.flags & Open.append) !== 0 && file.kind === 'pages'
+  const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position)
+  const staging = stagingFor(ranges)
+  const done = moveAll(ranges, (address, length, moved) => {
+    const room = roomBelowLimit(vfs, c, file, start + moved, length)
+    if (room < 0) return { count: room, ended: true }
+    const copied = copyFromUserPartial(c.mm, c.space, address, staging.subarray(0, room))
+    if (copied === 0 && room > 0) return { count: -EFAULT, ended: true }
+    const written = operationsOf(file).write(vfs, file, start + moved, staging.subarray(0, copied))
+    return { count: written, ended: written < length }
+  })
+  return finishWrite(vfs, c, file, done, position === undefined ? start : undefined)
+}
+
+/** What a write's result means besides: waiting, SIGPIPE, the file's position (from `start`, if it is to move). */
+export function finishWrite(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  done: number,
+  start: number | undefined,
+): number {
+  if (done === -EAGAIN) return waitFor(vfs, c, file)
+  if (done === -EPIPE) vfs.env.raise(c.process, c.thread, Signal.PIPE)
+  if (done > 0 && start !== undefined) file.position = start + done
+  return done
+}
+
+/** RLIMIT_FSIZE for regular files: how much may be written there; SIGXFSZ and -EFBIG for nothing. */
+function roomBelowLimit(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  position: number,
+  length: number,
+): number {
+  const limit = c.process.softLimit(LIMIT_FILE_SIZE)
+  if (file.kind !== 'pages' || position + length <= limit || length === 0) return length
+  if (position < limit) return limit - position
+  vfs.env.raise(c.process, c.thread, Signal.XFSZ)
+  return -EFBIG
+}
+
+function stagingFor(ranges: readonly UserRange[]): Uint8Array {
+  const longest = ranges.reduce((most, { length }) => Math.max(most, length), 0)
+  return new Uint8Array(Math.min(longest, CHUNK))
+}
+
+/** Range by range and piece by piece until one falls short. What was moved, or the errno of the first piece. */
+function moveAll(
+  ranges: readonly UserRange[],
+  move: (address: number, length: number, moved: number) => Piece,
+): number {
+  let done = 0
+  for (const { address, length } of ranges) {
+    for (let at = 0; at < length; ) {
+      const { count, ended } = move(address + at, Math.min(CHUNK, length - at), done)
+      if (count < 0) return done > 0 ? done : count
+      done += count
+      at += count
+      if (ended) return done
+    }
+  }
+  return done
+}

@@ -1,0 +1,113 @@
+/**
+ * The bytes of files: page objects of the buffer, so that mmap and read see the same pages. This is the one place
+ * where files touch the memory manager's objects.
+ */
+import { EFBIG, ENOSPC } from '../../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../base/numbers.js'
+import type { MemoryManager } from '../../mm.js'
+import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
+import { punchHole, truncateObject } from '../../space/truncate.js'
+import { FILE_BYTES_MAX } from './flags.js'
+
+export class FileContents {
+  readonly #mm: MemoryManager
+  readonly #objects: PageObjects
+
+  constructor(mm: MemoryManager) {
+    this.#mm = mm
+    this.#objects = mm.objects
+  }
+
+  /** An empty file of tmpfs or a memfd: NULL without memory. */
+  create(): Ptr {
+    return this.#objects.create(ObjectKind.tmpfs, 0, 0)
+  }
+
+  /** A file whose pages a provider reads; NULL without memory. */
+  createProvided(bytes: number, provider: number): Ptr {
+    return this.#objects.create(ObjectKind.provided, bytes, provider)
+  }
+
+  /** Says who reads and writes the pages of provided objects. */
+  provide(provider: number, pages: PageProvider): void {
+    this.#objects.providers.set(provider, pages)
+  }
+
+  release(object: Ptr): void {
+    this.#objects.release(object)
+  }
+
+  size(object: Ptr): number {
+    return this.#objects.size(object)
+  }
+
+  /** Truncates or extends with zeroes: 0 or -EFBIG. */
+  resize(object: Ptr, bytes: number): number {
+    if (bytes > FILE_BYTES_MAX) return -EFBIG
+    truncateObject(this.#mm, object, bytes)
+    return 0
+  }
+
+  /** Zeroes a part of the file; whole pages are given back, its size stays. */
+  punch(object: Ptr, offset: number, length: number): number {
+    const end = Math.min(offset + length, this.size(object))
+    const first = pagesFor(offset)
+    const last = Math.floor(end / PAGE_SIZE)
+    if (first < last) punchHole(this.#mm, object, first, last - first)
+    if (first > last) return this.#zero(object, offset, end)
+    return this.#zero(object, offset, first * PAGE_SIZE) || this.#zero(object, last * PAGE_SIZE, end)
+  }
+
+  /** Sees to it that every page of a part of the file is there: 0 or -ENOSPC, then as far as it got. */
+  allocate(object: Ptr, offset: number, length: number): number {
+    const end = pagesFor(offset + length)
+    const first = Math.floor(offset / PAGE_SIZE)
+    if (end - first > this.frames().free + this.pages(object)) return -ENOSPC
+    for (let index = first; index < end; index++) {
+      if (this.#objects.get(object, index) < 0) return -ENOSPC
+    }
+    return 0
+  }
+
+  /** Zeroes what is there of less than a page or two. */
+  #zero(object: Ptr, from: number, to: number): number {
+    if (from >= to) return 0
+    return Math.min(0, this.#objects.write(object, from, new Uint8Array(to - from)))
+  }
+
+  /** Bytes read, fewer at the end of the file; -EIO, -ENOMEM. */
+  read(object: Ptr, offset: number, target: Uint8Array): number {
+    return this.#objects.read(object, offset, target)
+  }
+
+  /** Bytes written, the file growing as needed; what fits before -ENOMEM or -EFBIG. */
+  write(object: Ptr, offset: number, source: Uint8Array): number {
+    if (source.length === 0) return 0
+    if (offset >= FILE_BYTES_MAX) return -EFBIG
+    return this.#objects.write(object, offset, source.subarray(0, FILE_BYTES_MAX - offset))
+  }
+
+  /** Pages that it holds now (st_blocks). */
+  pages(object: Ptr): number {
+    return this.#objects.pages(object)
+  }
+
+  /** Names the object for its provider. */
+  identity(object: Ptr): number {
+    return this.#objects.identity(object)
+  }
+
+  /** Whether any address space maps it. */
+  isMapped(object: Ptr): boolean {
+    return this.#objects.firstMapping(object) !== NULL
+  }
+
+  /** Gives pages that mappings have changed to the provider. */
+  writeBack(object: Ptr): number {
+    return this.#objects.writeBack(object)
+  }
+
+  frames(): { total: number; free: number } {
+    return { total: this.#mm.buddy.totalFrames(), free: this.#mm.buddy.freeFrames() }
+  }
+}

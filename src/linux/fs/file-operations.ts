@@ -1,0 +1,109 @@
+/** Reading, writing and polling an open file, by its kind. What comes next (pipes, sockets, eventfd) is a further kind here. */
+import { assert } from '../../base/assert.js'
+import { EBADF, EFBIG, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
+import { FILE_BYTES_MAX, POLL_ALWAYS } from './flags.js'
+import { type Inode, isRegular } from './nodes.js'
+import type { FileKind, OpenFile } from './open-file.js'
+import type { Vfs } from './vfs.js'
+
+/** Seals of a memfd. */
+export const Seal = { seal: 1, shrink: 2, grow: 4, write: 8, futureWrite: 16, exec: 32 } as const
+
+/**
+ * How one kind of file works. A negative errno is a failure; -EAGAIN: not now, wait for `waitsFor`. Positions are what
+ * the caller read from the file or got as an argument; they are not moved here.
+ */
+export interface FileOperations {
+  read(vfs: Vfs, file: OpenFile, position: number, target: Uint8Array): number
+  write(vfs: Vfs, file: OpenFile, position: number, source: Uint8Array): number
+  /** Poll bits that hold now. */
+  poll(vfs: Vfs, file: OpenFile): number
+  /** FileWait bits for a thread that waits for it. */
+  waitsFor(vfs: Vfs, file: OpenFile): number
+}
+
+const READY = { poll: () => POLL_ALWAYS, waitsFor: () => 0 }
+
+const pages: FileOperations = {
+  ...READY,
+  read(vfs, file, position, target) {
+    const { inode } = file.dentry
+    const count = vfs.contents.read(inode.pages, position, target)
+    if (count > 0 && !inode.filesystem.readOnly) inode.accessed = vfs.now()
+    return count
+  },
+  write(vfs, file, position, source) {
+    const { inode } = file.dentry
+    if (position >= FILE_BYTES_MAX && source.length > 0) return -EFBIG
+    const room = sealedRoom(vfs, inode, position, source.length)
+    if (room < 0) return room
+    const count = vfs.operations(file.dentry).write(inode, position, source.subarray(0, room))
+    if (count > 0) {
+      inode.modified = vfs.now()
+      inode.changed = inode.modified
+    }
+    return count
+  },
+}
+
+/** How much of a write the seals of a memfd let through. */
+function sealedRoom(vfs: Vfs, inode: Inode, position: number, length: number): number {
+  if ((inode.seals & (Seal.write | Seal.futureWrite)) !== 0) return -EPERM
+  if ((inode.seals & Seal.grow) === 0) return length
+  const room = vfs.contents.size(inode.pages) - position
+  return room <= 0 && length > 0 ? -EPERM : Math.min(length, Math.max(0, room))
+}
+
+const device: FileOperations = {
+  read: (vfs, file, _position, target) => vfs.devices.of(file.dentry.inode)?.read(target) ?? -EIO,
+  write: (vfs, file, _position, source) => vfs.devices.of(file.dentry.inode)?.write(source) ?? -EIO,
+  poll: (vfs, file) => vfs.devices.of(file.dentry.inode)?.poll() ?? 0,
+  waitsFor: (vfs, file) => vfs.devices.of(file.dentry.inode)?.waitsFor ?? 0,
+}
+
+/** A text of /proc: made when it is read from the start, so that a reader in pieces sees one state. */
+const text: FileOperations = {
+  ...READY,
+  read(vfs, file, position, target) {
+    if (position === 0 || file.text === null) file.text = vfs.proc.text(file.dentry.inode)
+    const part = file.text.subarray(position, position + target.length)
+    target.set(part)
+    return part.length
+  },
+  write: (vfs, file, _position, source) => vfs.proc.writeText(file.dentry.inode, source),
+}
+
+const pagemap: FileOperations = {
+  ...READY,
+  read: (vfs, file, position, target) => vfs.proc.pagemap(file.dentry.inode, position, target),
+  write: () => -EINVAL,
+}
+
+const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => -EISDIR }
+
+const path: FileOperations = { ...READY, read: () => -EBADF, write: () => -EBADF }
+
+const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
+  pages,
+  device,
+  text,
+  pagemap,
+  directory,
+  path,
+}
+
+export function operationsOf(file: OpenFile): FileOperations {
+  return BY_KIND[file.kind]
+}
+
+/** Whether it has a position: pipes and terminals have none. */
+export function isSeekable(vfs: Vfs, file: OpenFile): boolean {
+  return file.kind !== 'device' || vfs.devices.of(file.dentry.inode)?.seek === 'still'
+}
+
+/** Size in bytes for SEEK_END and truncation checks. */
+export function sizeOf(vfs: Vfs, inode: Inode): number {
+  if (!isRegular(inode) || inode.pages === 0) return inode.size
+  assert(inode.links >= 0, 'an inode has no negative number of names')
+  return vfs.contents.size(inode.pages)
+}

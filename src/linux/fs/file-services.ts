@@ -1,0 +1,149 @@
+/** The files of a machine, as the rest of linux/ and the program that embeds it see them. */
+import { EACCES, EBADF } from '../../base/errno.js'
+import { NULL, type Ptr } from '../../base/numbers.js'
+import type { FileBacking } from '../../syscall/file-backing.js'
+import type { Process } from '../process.js'
+import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
+import { attributeCalls } from './calls/attribute-calls.js'
+import { copyingCalls } from './calls/copying.js'
+import { directoryCalls } from './calls/directory-calls.js'
+import { ioctlCalls } from './calls/ioctl-calls.js'
+import { openingCalls } from './calls/opening-calls.js'
+import { pollCalls } from './calls/poll-calls.js'
+import { readWriteCalls } from './calls/read-write.js'
+import { statCalls } from './calls/stat-calls.js'
+import { pathOf } from './describe.js'
+import { DEVICE_ZERO } from './devices.js'
+import type { FileEnvironment } from './environment.js'
+import { FileUser, userOf } from './file-user.js'
+import { Open } from './flags.js'
+import type { HostDirectory } from './host-directory.js'
+import { isDirectory } from './nodes.js'
+import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
+import { isMappable, openDentry } from './opening.js'
+import { fromUnicode, toUnicode } from './text.js'
+import { Vfs } from './vfs.js'
+
+export interface MountOptions {
+  readonly readOnly?: boolean
+  /** How /proc/mounts calls it. */
+  readonly source?: string
+}
+
+export class Files implements FileServices {
+  readonly vfs: Vfs
+  readonly syscalls: readonly Syscall[]
+
+  constructor(env: FileEnvironment) {
+    this.vfs = new Vfs(env)
+    this.syscalls = fileSyscalls(this.vfs)
+  }
+
+  /**
+   * Mounts a directory of the host at an absolute path of the guest, making directories on the way. 0, or a negative errno
+   * when the host's is no directory or something else than a directory is in the way.
+   */
+  mount(path: string, directory: HostDirectory, options: MountOptions = {}): number {
+    return this.vfs.mount(fromUnicode(path), directory, options)
+  }
+
+  /** Puts a file into the guest's tmpfs, with the directories that it needs: 0 or a negative errno. */
+  addFile(path: string, contents: Uint8Array, permissions = 0o644): number {
+    return this.vfs.addFile(fromUnicode(path), contents, permissions)
+  }
+
+  /** Whether a path names a directory in the guest: for --cwd. */
+  isDirectory(path: string): boolean {
+    const { vfs } = this
+    const dentry = vfs.walk.resolve(vfs.walker(), vfs.root, fromUnicode(path), true)
+    return typeof dentry !== 'number' && isDirectory(dentry.inode)
+  }
+
+  /** A new process. A `cwd` that is no directory is the root. */
+  createFiles(cwd: string): FileUser {
+    const { vfs } = this
+    const found = vfs.walk.resolve(vfs.walker(), vfs.root, fromUnicode(cwd), true)
+    const start = typeof found !== 'number' && isDirectory(found.inode) ? found : vfs.root
+    const user = new FileUser(vfs, new FileTable(), start)
+    this.#openStream(user, 0, 'stdin', Open.readOnly)
+    this.#openStream(user, 1, 'stdout', Open.writeOnly)
+    this.#openStream(user, 2, 'stderr', Open.writeOnly)
+    return user
+  }
+
+  openExecutable(process: Process, path: string): ExecutableFile | number {
+    const { vfs } = this
+    const user = userOf(process)
+    const dentry = vfs.walk.resolve(user.walker(process.id), user.cwd, fromUnicode(path), true)
+    if (typeof dentry === 'number') return dentry
+    const file = (dentry.inode.mode & 0o111) === 0 ? -EACCES : openDentry(vfs, dentry, Open.readOnly)
+    if (typeof file === 'number') return file
+    if (isMappable(file)) return this.#executable(file)
+    vfs.closeFile(file)
+    return -EACCES
+  }
+
+  fileBacking(process: Process, fd: number): FileBacking | number {
+    const file = userOf(process).files.get(fd)
+    if (file === undefined || file.kind === 'path') return -EBADF
+    const { inode } = file.dentry
+    const isZero = file.kind === 'device' && inode.key === '' && inode.rdev === DEVICE_ZERO
+    const object = isMappable(file) ? inode.pages : NULL
+    this.vfs.names.note(object, file.dentry)
+    return {
+      object,
+      identity: file.identity,
+      readable: isReadable(file),
+      writable: isWritable(file),
+      executable: true,
+      mappable: object !== NULL || isZero,
+    }
+  }
+
+  nameOfObject(object: Ptr): MappingName {
+    const name = this.vfs.names.of(object)
+    return { ...name, path: toUnicode(name.path) ?? name.path }
+  }
+
+  /** Writes to the host what mappings of its files have changed: at the end of a run. 0 or the first negative errno. */
+  sync(): number {
+    return this.vfs.hosts.syncAll()
+  }
+
+  check(): void {
+    this.vfs.check()
+  }
+
+  #openStream(user: FileUser, fd: number, key: 'stdin' | 'stdout' | 'stderr', flags: number): void {
+    const file = openDentry(this.vfs, this.vfs.stream(key), flags)
+    if (typeof file !== 'number') user.files.install(fd, file, false)
+  }
+
+  #executable(file: OpenFile): ExecutableFile {
+    const { contents, names, root } = this.vfs
+    const object = file.dentry.inode.pages
+    names.note(object, file.dentry)
+    const path = pathOf(file.dentry, root)
+    return {
+      path: toUnicode(path) ?? path,
+      object,
+      size: contents.size(object),
+      read: (offset, target) => contents.read(object, offset, target),
+      close: () => this.vfs.closeFile(file),
+    }
+  }
+}
+
+/** Every call of this folder, by rising number within each group. */
+export function fileSyscalls(vfs: Vfs): Syscall[] {
+  return [
+    ...readWriteCalls(vfs),
+    ...openingCalls(vfs),
+    ...statCalls(vfs),
+    ...directoryCalls(vfs),
+    ...attributeCalls(vfs),
+    ...copyingCalls(vfs),
+    ...ioctlCalls(vfs),
+    ...pollCalls(vfs),
+  ]
+}

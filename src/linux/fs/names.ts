@@ -1,0 +1,140 @@
+/**
+ * Making, removing and renaming names. The checks and their order are those of Linux' fs/namei.c; what is left when all have
+ * passed is done by the file system.
+ */
+import {
+  EBUSY,
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from '../../base/errno.js'
+import { FileType, Rename } from './flags.js'
+import { type Dentry, isAncestor, isDirectory } from './nodes.js'
+import type { Vfs } from './vfs.js'
+import type { Place, Walker } from './walk.js'
+
+/** Whether something new can be made there: 0, or what filename_create says. `directory`: a trailing slash is fine. */
+function checkFree(vfs: Vfs, walker: Walker, place: Place, directory: boolean): number {
+  if (place.last !== 'name') return -EEXIST
+  const there = vfs.walk.entry(walker, place)
+  if (typeof there !== 'number') return -EEXIST
+  if (there !== -ENOENT) return there
+  if (place.slash && !directory) return -ENOENT
+  if (place.directory.inode.filesystem.readOnly) return -EROFS
+  return place.directory.unlinked ? -ENOENT : 0
+}
+
+/** mknodat and mkdirat: `mode` has the type and the permissions, umask applied. */
+export function make(vfs: Vfs, walker: Walker, place: Place, mode: number, rdev: number): number {
+  const error = checkFree(vfs, walker, place, (mode & FileType.mask) === FileType.directory)
+  if (error !== 0) return error
+  const made = vfs.operations(place.directory).create(place.directory, place.name, mode, rdev, vfs.now())
+  return typeof made === 'number' ? made : 0
+}
+
+export function makeSymlink(vfs: Vfs, walker: Walker, place: Place, target: string): number {
+  if (target === '') return -ENOENT
+  const error = checkFree(vfs, walker, place, false)
+  if (error !== 0) return error
+  const made = vfs.operations(place.directory).symlink(place.directory, place.name, target, vfs.now())
+  return typeof made === 'number' ? made : 0
+}
+
+/** A further name for a file. */
+export function makeLink(vfs: Vfs, walker: Walker, existing: Dentry, place: Place): number {
+  const error = checkFree(vfs, walker, place, false)
+  if (error !== 0) return error
+  const { inode } = existing
+  if (inode.filesystem !== place.directory.inode.filesystem) return -EXDEV
+  if (isDirectory(inode)) return -EPERM
+  if (inode.links === 0 && !existing.name.startsWith('#')) return -ENOENT
+  const made = vfs.operations(place.directory).link(place.directory, place.name, existing, vfs.now())
+  return typeof made === 'number' ? made : 0
+}
+
+/** unlinkat without AT_REMOVEDIR. */
+export function removeFile(vfs: Vfs, walker: Walker, place: Place): number {
+  if (place.last !== 'name') return -EISDIR
+  if (place.directory.inode.filesystem.readOnly) return -EROFS
+  const dentry = vfs.walk.entry(walker, place)
+  if (typeof dentry === 'number') return dentry
+  if (isDirectory(dentry.inode)) return -EISDIR
+  if (place.slash) return -ENOTDIR
+  return vfs.operations(dentry).remove(dentry, vfs.now())
+}
+
+export function removeDirectory(vfs: Vfs, walker: Walker, place: Place): number {
+  if (place.last === 'dotdot') return -ENOTEMPTY
+  if (place.last === 'dot') return -EINVAL
+  if (place.last === 'root') return -EBUSY
+  if (place.directory.inode.filesystem.readOnly) return -EROFS
+  const dentry = vfs.walk.entry(walker, place)
+  if (typeof dentry === 'number') return dentry
+  if (!isDirectory(dentry.inode)) return -ENOTDIR
+  if (dentry.mounted !== null) return -EBUSY
+  return vfs.operations(dentry).remove(dentry, vfs.now())
+}
+
+/** renameat2. */
+export function rename(vfs: Vfs, walker: Walker, from: Place, to: Place, flags: number): number {
+  const error = checkPlaces(from, to, flags)
+  if (error !== 0) return error
+  const dentry = vfs.walk.entry(walker, from)
+  if (typeof dentry === 'number') return dentry
+  const target = vfs.walk.entry(walker, to)
+  if (typeof target === 'number' && target !== -ENOENT) return target
+  const replaced = typeof target === 'number' ? undefined : target
+  const refused = checkRename(dentry, replaced, from, to, flags)
+  if (refused !== 0) return refused
+  if (replaced?.inode === dentry.inode) return 0
+  return carryOut(vfs, dentry, replaced, to, flags)
+}
+
+function checkPlaces(from: Place, to: Place, flags: number): number {
+  if (from.directory.inode.filesystem !== to.directory.inode.filesystem) return -EXDEV
+  if (from.last !== 'name') return -EBUSY
+  if (to.last !== 'name') return (flags & Rename.noReplace) !== 0 ? -EEXIST : -EBUSY
+  return from.directory.inode.filesystem.readOnly ? -EROFS : 0
+}
+
+function checkRename(
+  dentry: Dentry,
+  replaced: Dentry | undefined,
+  from: Place,
+  to: Place,
+  flags: number,
+): number {
+  const exchange = (flags & Rename.exchange) !== 0
+  if ((flags & Rename.noReplace) !== 0 && replaced !== undefined) return -EEXIST
+  if (exchange && replaced === undefined) return -ENOENT
+  const slash = from.slash || (!exchange && to.slash)
+  if (slash && !isDirectory(dentry.inode)) return -ENOTDIR
+  if (exchange && to.slash && !isDirectory(replaced!.inode)) return -ENOTDIR
+  if (isAncestor(dentry, to.directory)) return -EINVAL
+  if (replaced !== undefined && isAncestor(replaced, from.directory)) return exchange ? -EINVAL : -ENOTEMPTY
+  if (to.directory.unlinked) return -ENOENT
+  return replaced === undefined ? busy(dentry) : checkReplaced(dentry, replaced, exchange)
+}
+
+function checkReplaced(dentry: Dentry, replaced: Dentry, exchange: boolean): number {
+  if (replaced.inode === dentry.inode) return 0
+  if (!exchange && isDirectory(dentry.inode) && !isDirectory(replaced.inode)) return -ENOTDIR
+  if (!exchange && !isDirectory(dentry.inode) && isDirectory(replaced.inode)) return -EISDIR
+  return busy(dentry) || busy(replaced)
+}
+
+function busy(dentry: Dentry): number {
+  return dentry.mounted === null ? 0 : -EBUSY
+}
+
+function carryOut(vfs: Vfs, dentry: Dentry, replaced: Dentry | undefined, to: Place, flags: number): number {
+  const operations = vfs.operations(dentry)
+  if ((flags & Rename.exchange) !== 0) return operations.exchange(dentry, replaced!, vfs.now())
+  return operations.rename(dentry, to.directory, to.name, replaced, vfs.now())
+}

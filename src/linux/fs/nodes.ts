@@ -1,0 +1,160 @@
+/**
+ * The name space as plain data: file systems, inodes, and the directory entries that name them. No methods and
+ * no closures here, so that the whole tree can be cloned with structuredClone (a snapshot). What a node does is
+ * looked up by `filesystem.kind` (filesystem.ts).
+ *
+ * Names and paths are *byte strings*: one character, 0 to 255, a byte (text.ts).
+ */
+import { NULL, type Ptr } from '../../base/numbers.js'
+import { FileType } from './flags.js'
+
+export interface Time {
+  readonly seconds: number
+  /** 0 to 999,999,999. */
+  readonly nanoseconds: number
+}
+
+export type FilesystemKind = 'tmpfs' | 'host' | 'proc'
+
+export interface Filesystem {
+  readonly kind: FilesystemKind
+  /** st_dev, as user space sees it. */
+  readonly device: number
+  readonly readOnly: boolean
+  /** First column of /proc/mounts. */
+  readonly source: string
+  /** Where it is mounted, for /proc/mounts. */
+  readonly mountPath: string
+  /** Which host directory or page provider belongs to it; 0 for none. */
+  readonly provider: number
+  nextInode: number
+}
+
+export interface Inode {
+  readonly filesystem: Filesystem
+  readonly number: number
+  /** Type and permission bits. */
+  mode: number
+  uid: number
+  gid: number
+  /** Names of it; 0 once the last is gone. A directory: 2 and one for each directory in it. */
+  links: number
+  /** Bytes; of a regular file with pages, the page object's size is the truth. */
+  size: number
+  /** The contents of a regular file, or NULL while none was needed. The inode holds one reference. */
+  pages: Ptr
+  /** Open file descriptions on it: an unlinked inode lives as long as one is left. */
+  opens: number
+  /** For character devices. */
+  rdev: number
+  /** Of a symbolic link. */
+  target: string
+  accessed: Time
+  modified: Time
+  changed: Time
+  born: Time
+  /** memfd: F_SEAL_*. */
+  seals: number
+  /** The file system's own: the path in a host directory, the kind of a /proc file. */
+  key: string
+  /** /proc: which process. */
+  pid: number
+}
+
+export interface Dentry {
+  name: string
+  /** The root of a file system is its own parent. */
+  parent: Dentry | null
+  readonly inode: Inode
+  /** The name is gone; /proc/self/fd shows "(deleted)". */
+  unlinked: boolean
+  /** Directories: names known so far (tmpfs: all there are). */
+  readonly children: Map<string, Dentry>
+  /** The root of what is mounted here. */
+  mounted: Dentry | null
+  /** Of a mounted root: the entry that it hides. */
+  covers: Dentry | null
+}
+
+export const TIME_ZERO: Time = { seconds: 0, nanoseconds: 0 }
+
+/** A new inode of a file system, with the next number. */
+export function makeInode(filesystem: Filesystem, mode: number, now: Time): Inode {
+  return {
+    filesystem,
+    number: filesystem.nextInode++,
+    mode,
+    uid: 0,
+    gid: 0,
+    links: (mode & FileType.mask) === FileType.directory ? 2 : 1,
+    size: 0,
+    pages: NULL,
+    opens: 0,
+    rdev: 0,
+    target: '',
+    accessed: now,
+    modified: now,
+    changed: now,
+    born: now,
+    seals: 0,
+    key: '',
+    pid: 0,
+  }
+}
+
+export function makeDentry(name: string, parent: Dentry | null, inode: Inode): Dentry {
+  return { name, parent, inode, unlinked: false, children: new Map(), mounted: null, covers: null }
+}
+
+export function typeOf(inode: Inode): number {
+  return inode.mode & FileType.mask
+}
+
+export function isDirectory(inode: Inode): boolean {
+  return typeOf(inode) === FileType.directory
+}
+
+export function isSymlink(inode: Inode): boolean {
+  return typeOf(inode) === FileType.symlink
+}
+
+export function isRegular(inode: Inode): boolean {
+  return typeOf(inode) === FileType.regular
+}
+
+/** The entry's parent as `..` sees it: upwards out of a mounted root. */
+export function parentOf(dentry: Dentry): Dentry {
+  let at = dentry
+  while (at.covers !== null) at = at.covers
+  return at.parent ?? at
+}
+
+/** The topmost root mounted on an entry, or the entry itself. */
+export function topOfMounts(dentry: Dentry): Dentry {
+  let at = dentry
+  while (at.mounted !== null) at = at.mounted
+  return at
+}
+
+/** The absolute path below `root`; `undefined` when the entry is not below it. */
+export function pathFrom(dentry: Dentry, root: Dentry): string | undefined {
+  const names: string[] = []
+  let at = dentry
+  while (at !== root) {
+    while (at.covers !== null && at !== root) at = at.covers
+    if (at === root) break
+    if (at.parent === null || at.parent === at) return undefined
+    names.push(at.name)
+    at = at.parent
+  }
+  return `/${names.reverse().join('/')}`
+}
+
+/** Whether `ancestor` is `dentry` or stands above it in the same file system. */
+export function isAncestor(ancestor: Dentry, dentry: Dentry): boolean {
+  for (let at: Dentry | null = dentry; at !== null; at = at.parent) {
+    if (at === ancestor) return true
+    if (at.parent === at) return false
+  }
+  return false
+}

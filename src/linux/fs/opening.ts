@@ -1,0 +1,129 @@
+/** open(2): checks and their order as fs/open.c and fs/namei.c have them. */
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from '../../base/errno.js'
+import { NULL } from '../../base/numbers.js'
+import { DEVICE_TTY } from './devices.js'
+import { FileType, Open } from './flags.js'
+import { type Dentry, isDirectory, isSymlink, typeOf } from './nodes.js'
+import type { FileKind, OpenFile } from './open-file.js'
+import type { Vfs } from './vfs.js'
+import type { Place, Walker } from './walk.js'
+
+/** What open(2) forgets once the file is open. */
+const NOT_KEPT = Open.create | Open.exclusive | Open.noControllingTerminal | Open.truncate | Open.closeOnExec
+/** All that O_PATH lets stand. */
+const PATH_FLAGS = Open.directory | Open.noFollow | Open.path | Open.closeOnExec
+const TEMPORARY_MASK = Open.temporary | Open.directory | Open.create
+
+export interface OpenRequest {
+  readonly start: Dentry
+  readonly path: string
+  readonly flags: number
+  /** Permissions of a new file, umask applied. */
+  readonly mode: number
+}
+
+/** Flags that contradict each other: 0 or -EINVAL. */
+export function checkOpenFlags(flags: number): number {
+  if ((flags & Open.path) !== 0) return 0
+  if ((flags & Open.temporary) !== 0) {
+    if ((flags & TEMPORARY_MASK) !== (Open.temporary | Open.directory)) return -EINVAL
+    return wantsWrite(flags & ~Open.truncate) ? 0 : -EINVAL
+  }
+  const both = Open.directory | Open.create
+  return (flags & both) === both ? -EINVAL : 0
+}
+
+/** The open file (no file number refers to it yet), or a negative errno. */
+export function openPath(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
+  const flags = (request.flags & Open.path) !== 0 ? request.flags & PATH_FLAGS : request.flags
+  if ((flags & Open.temporary) !== 0) return openTemporary(vfs, walker, request)
+  if ((flags & Open.create) !== 0) return openOrCreate(vfs, walker, request)
+  const follow = (flags & Open.noFollow) === 0
+  const dentry = vfs.walk.resolve(walker, request.start, request.path, follow)
+  return typeof dentry === 'number' ? dentry : openDentry(vfs, dentry, flags)
+}
+
+function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
+  const { start, path, flags } = request
+  const stopAtLink = (flags & (Open.noFollow | Open.exclusive)) !== 0
+  const place = stopAtLink
+    ? vfs.walk.place(walker, start, path)
+    : vfs.walk.placeThroughLinks(walker, start, path)
+  if (typeof place === 'number') return place
+  if (place.last !== 'name' || place.slash) return -EISDIR
+  const found = vfs.walk.at(walker, place)
+  if (found === -ENOENT) return create(vfs, place, request)
+  if (typeof found === 'number') return found
+  if ((flags & Open.exclusive) !== 0) return -EEXIST
+  if (isDirectory(found.inode)) return -EISDIR
+  return openDentry(vfs, found, flags)
+}
+
+function create(vfs: Vfs, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
+  const { directory, name } = place
+  if (directory.inode.filesystem.readOnly) return -EROFS
+  if (directory.unlinked) return -ENOENT
+  const made = vfs.operations(directory).create(directory, name, FileType.regular | mode, 0, vfs.now())
+  return typeof made === 'number' ? made : openDentry(vfs, made, flags & ~Open.truncate)
+}
+
+function openTemporary(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
+  const directory = vfs.walk.resolve(walker, request.start, request.path, true)
+  if (typeof directory === 'number') return directory
+  if (!isDirectory(directory.inode)) return -ENOTDIR
+  if (directory.inode.filesystem.readOnly) return -EROFS
+  const mode = FileType.regular | request.mode
+  const made = vfs.operations(directory).createUnnamed(directory, mode, vfs.now())
+  return typeof made === 'number' ? made : openDentry(vfs, made, request.flags & ~Open.directory)
+}
+
+/** Opens what is there. */
+export function openDentry(vfs: Vfs, dentry: Dentry, flags: number): OpenFile | number {
+  const error = mayOpen(vfs, dentry, flags)
+  if (error !== 0) return error
+  const kind = kindOf(vfs, dentry, flags)
+  if (kind === 'pages') {
+    const pages = vfs.operations(dentry).pages(dentry, wantsWrite(flags))
+    if (pages < 0) return pages
+  }
+  if ((flags & Open.truncate) !== 0 && kind === 'pages') {
+    const result = vfs.truncate(dentry, 0)
+    if (result !== 0) return result
+  }
+  return vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
+}
+
+function mayOpen(vfs: Vfs, dentry: Dentry, flags: number): number {
+  const { inode } = dentry
+  if ((flags & Open.directory) !== 0 && !isDirectory(inode)) return -ENOTDIR
+  if ((flags & Open.path) !== 0) return 0
+  if (isSymlink(inode)) return -ELOOP
+  const isDevice = typeOf(inode) === FileType.character || typeOf(inode) === FileType.fifo
+  if (wantsWrite(flags)) {
+    if (isDirectory(inode)) return -EISDIR
+    if (!isDevice && inode.filesystem.readOnly) return -EROFS
+  }
+  if (isDevice) {
+    if (vfs.devices.of(inode) === undefined) return -ENXIO
+    return inode.rdev === DEVICE_TTY && !vfs.devices.hasTerminal ? -ENXIO : 0
+  }
+  return isDirectory(inode) || typeOf(inode) === FileType.regular ? 0 : -ENXIO
+}
+
+function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
+  if ((flags & Open.path) !== 0) return 'path'
+  if (isDirectory(inode)) return 'directory'
+  if (typeOf(inode) !== FileType.regular) return 'device'
+  if (inode.filesystem.kind !== 'proc') return 'pages'
+  return vfs.proc.isPagemap(inode) ? 'pagemap' : 'text'
+}
+
+/** The access that opening needs to the contents: O_TRUNC needs it too. */
+function wantsWrite(flags: number): boolean {
+  return (flags & Open.accessMode) !== Open.readOnly || (flags & Open.truncate) !== 0
+}
+
+/** Whether a regular file has contents that can be mapped. */
+export function isMappable(file: OpenFile): boolean {
+  return file.kind === 'pages' && file.dentry.inode.pages !== NULL
+}

@@ -1,0 +1,202 @@
+/**
+ * /proc: a tree that is made up as it is looked at. The definitions are in process-files.ts and system-files.ts; here they become
+ * entries. An inode's `key` is its path below the mount without the process number, its `pid` that number (0 = none).
+ */
+import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
+import type { Process } from '../../process.js'
+import type { FileEnvironment } from '../environment.js'
+import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
+import { FilesystemMagic, FileType } from '../flags.js'
+import { type Dentry, type Filesystem, type Inode, makeDentry, makeInode, type Time } from '../nodes.js'
+import { notFound, notPermitted } from '../refusals.js'
+import { bytesOf } from '../text.js'
+import type { Vfs } from '../vfs.js'
+import { readPagemap } from './pagemap.js'
+import type { ProcDirectory, ProcNode } from './proc-node.js'
+import { PROCESS_TREE } from './process-files.js'
+import { SYSTEM_TREE } from './system-files.js'
+
+export class ProcFilesystem implements FilesystemOperations {
+  readonly #env: FileEnvironment
+  readonly #vfs: Vfs
+
+  constructor(env: FileEnvironment, vfs: Vfs) {
+    this.#env = env
+    this.#vfs = vfs
+  }
+
+  makeRoot(filesystem: Filesystem, now: Time): Dentry {
+    const root = makeDentry('', null, makeInode(filesystem, FileType.directory | 0o555, now))
+    root.parent = root
+    return root
+  }
+
+  lookup(directory: Dentry, name: string, pid: number): Dentry | number {
+    const { inode } = directory
+    const process = inode.pid === 0 ? undefined : this.#env.processes.get(inode.pid)
+    if (inode.pid !== 0 && process === undefined) return notFound()
+    if (inode.key === '' && inode.pid === 0) return this.#lookupTop(directory, name, pid)
+    const node = childOf(nodeOf(inode), name, process, this.#vfs)
+    return node === undefined
+      ? notFound()
+      : this.#entry(directory, name, node, inode.pid, join(inode.key, name))
+  }
+
+  list(directory: Dentry): readonly Listed[] | number {
+    const { inode } = directory
+    const process = this.#env.processes.get(inode.pid)
+    const node = nodeOf(inode)
+    if (node?.type !== 'directory') return -ENOENT
+    const names = Object.entries({ ...node.children, ...node.dynamic?.(this.#vfs, process) })
+    const listed = names.map(([name, child]) => ({ name, number: 1, type: typeBits(child) }))
+    if (inode.key !== '' || inode.pid !== 0) return listed
+    const pids = [...this.#env.processes.keys()]
+    return [...listed, ...pids.map((id) => ({ name: `${id}`, number: 1, type: FileType.directory }))]
+  }
+
+  create(): number {
+    return notPermitted()
+  }
+
+  symlink(): number {
+    return notPermitted()
+  }
+
+  link(): number {
+    return notPermitted()
+  }
+
+  createUnnamed(): number {
+    return -EPERM
+  }
+
+  remove(): number {
+    return -EPERM
+  }
+
+  rename(): number {
+    return -EPERM
+  }
+
+  exchange(): number {
+    return -EPERM
+  }
+
+  readLink(dentry: Dentry, pid: number): string | Dentry | number {
+    const node = nodeOf(dentry.inode, this.#vfs, this.#env.processes.get(dentry.inode.pid))
+    if (node?.type !== 'link') return -EINVAL
+    return node.target(this.#vfs, this.#env.processes.get(dentry.inode.pid), pid)
+  }
+
+  linkText(dentry: Dentry, pid: number): string | number {
+    const process = this.#env.processes.get(dentry.inode.pid)
+    const node = nodeOf(dentry.inode, this.#vfs, process)
+    if (node?.type !== 'link') return -EINVAL
+    const text = node.text?.(this.#vfs, process) ?? node.target(this.#vfs, process, pid)
+    return typeof text === 'object' ? -EIO : text
+  }
+
+  refresh(): number {
+    return 0
+  }
+
+  setAttributes(_dentry: Dentry, _change: AttributeChange): number {
+    return -EPERM
+  }
+
+  pages(): number {
+    return -EACCES
+  }
+
+  resize(): number {
+    return 0
+  }
+
+  write(): number {
+    return -EINVAL
+  }
+
+  sync(): number {
+    return -EINVAL
+  }
+
+  forget(): void {}
+
+  statistics(): FilesystemStatistics {
+    return { magic: FilesystemMagic.proc, blocks: 0, blocksFree: 0, files: 0, filesFree: 0 }
+  }
+
+  /** How an entry is opened: as a text, or by a reader of its own. */
+  isPagemap(inode: Inode): boolean {
+    return inode.pid !== 0 && inode.key.endsWith('pagemap')
+  }
+
+  /** The contents of a file at this moment. */
+  text(inode: Inode): Uint8Array {
+    const node = nodeOf(inode)
+    if (node?.type !== 'file') return new Uint8Array(0)
+    return bytesOf(node.text(this.#vfs, this.#env.processes.get(inode.pid), this.#env))
+  }
+
+  writeText(inode: Inode, source: Uint8Array): number {
+    const node = nodeOf(inode)
+    const process = this.#env.processes.get(inode.pid)
+    if (node?.type !== 'file' || node.write === undefined) return -EIO
+    return node.write(source, process)
+  }
+
+  /** Bytes of /proc/PID/pagemap: multiples of 8. */
+  pagemap(inode: Inode, position: number, target: Uint8Array): number {
+    const process = this.#env.processes.get(inode.pid)
+    return process === undefined ? 0 : readPagemap(this.#env.mm, process.space, position, target)
+  }
+
+  #lookupTop(root: Dentry, name: string, pid: number): Dentry | number {
+    const node = SYSTEM_TREE.children[name]
+    if (node !== undefined) return this.#entry(root, name, node, 0, name)
+    const number = /^[1-9][0-9]*$/.test(name) ? Number(name) : 0
+    if (pid < 0 || !this.#env.processes.has(number)) return notFound()
+    return this.#entry(root, name, PROCESS_TREE, number, '')
+  }
+
+  #entry(directory: Dentry, name: string, node: ProcNode, pid: number, key: string): Dentry {
+    const known = directory.children.get(name)
+    if (known !== undefined) return known
+    const inode = makeInode(directory.inode.filesystem, typeBits(node) | node.permissions, this.#vfs.now())
+    inode.pid = pid
+    inode.key = key
+    const dentry = makeDentry(name, directory, inode)
+    directory.children.set(name, dentry)
+    return dentry
+  }
+}
+
+/** The definition of an inode, walked to from its tree's top by its key. */
+function nodeOf(inode: Inode, vfs?: Vfs, process?: Process): ProcNode | undefined {
+  let node: ProcNode | undefined = inode.pid === 0 ? SYSTEM_TREE : PROCESS_TREE
+  for (const name of inode.key.split('/')) {
+    if (name !== '') node = childOf(node, name, process, vfs)
+  }
+  return node
+}
+
+function childOf(
+  node: ProcNode | undefined,
+  name: string,
+  process: Process | undefined,
+  vfs: Vfs | undefined,
+): ProcNode | undefined {
+  if (node?.type !== 'directory') return undefined
+  const directory: ProcDirectory = node
+  if (Object.hasOwn(directory.children, name)) return directory.children[name]
+  return vfs === undefined ? undefined : directory.dynamic?.(vfs, process)[name]
+}
+
+function join(key: string, name: string): string {
+  return key === '' ? name : `${key}/${name}`
+}
+
+function typeBits(node: ProcNode): number {
+  if (node.type === 'directory') return FileType.directory
+  return node.type === 'link' ? FileType.symlink : FileType.regular
+}

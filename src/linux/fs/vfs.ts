@@ -1,0 +1,244 @@
+/** The name space of a machine: its file systems, the root, and what the calls need of both. */
+import { EFBIG, EINVAL, EISDIR, EPERM } from '../../base/errno.js'
+import { buildBootTree } from './boot-tree.js'
+import { FileContents } from './contents.js'
+import { ObjectNames } from './describe.js'
+import { DEVICE_PTS, Devices } from './devices.js'
+import type { FileEnvironment } from './environment.js'
+import { FileLocks } from './file-locks.js'
+import { Seal } from './file-operations.js'
+import type { FilesystemOperations } from './filesystem.js'
+import { deviceNumber, FILE_BYTES_MAX, FileType } from './flags.js'
+import type { HostDirectory } from './host-directory.js'
+import { HostFilesystem } from './host-filesystem.js'
+import {
+  type Dentry,
+  type Filesystem,
+  type FilesystemKind,
+  isDirectory,
+  isRegular,
+  makeDentry,
+  makeInode,
+  type Time,
+} from './nodes.js'
+import { type FileKind, makeOpenFile, type OpenFile } from './open-file.js'
+import { ProcFilesystem } from './proc/proc-filesystem.js'
+import { Tmpfs } from './tmpfs.js'
+import { checkTree } from './tree.js'
+import { type Operations, PathWalk, type Walker } from './walk.js'
+
+/** All that a snapshot of the files must keep besides the buffer. */
+export interface VfsState {
+  readonly root: Dentry
+  readonly filesystems: Filesystem[]
+  /** Memfds, O_TMPFILE and the streams live in a file system that is mounted nowhere. */
+  readonly hidden: Dentry
+  /** Identity of the next open file. */
+  nextOpenFile: number
+}
+
+const FIRST_MINOR = 20
+
+export class Vfs {
+  readonly env: FileEnvironment
+  readonly contents: FileContents
+  readonly devices: Devices
+  readonly proc: ProcFilesystem
+  readonly hosts: HostFilesystem
+  readonly walk: PathWalk
+  readonly names: ObjectNames
+  readonly locks = new FileLocks()
+  readonly state: VfsState
+  readonly #operations: Operations
+
+  constructor(env: FileEnvironment) {
+    this.env = env
+    this.contents = new FileContents(env.mm)
+    this.devices = new Devices(env)
+    this.hosts = new HostFilesystem(this.contents)
+    this.proc = new ProcFilesystem(env, this)
+    const tmpfs = new Tmpfs(this.contents)
+    this.#operations = { tmpfs, host: this.hosts, proc: this.proc }
+    this.walk = new PathWalk(this.#operations)
+    this.names = new ObjectNames(env.mm.objects, () => this.root)
+    this.state = emptyState(this.now())
+    buildBootTree(this)
+  }
+
+  get root(): Dentry {
+    return this.state.root
+  }
+
+  /** What goes into the times of an inode. */
+  now(): Time {
+    return this.env.clock.timeOfDay()
+  }
+
+  operations(of: Dentry): FilesystemOperations {
+    return this.#operations[of.inode.filesystem.kind]
+  }
+
+  /** A walker for the machine itself: from the root, for process `pid`. */
+  walker(pid = 0): Walker {
+    return { root: this.root, cwd: this.root, pid }
+  }
+
+  /**
+   * Mounts a host directory; directories of the path that are missing are made. 0, or a negative errno: -ENOTDIR when
+   * the host's is none or something else is in the way.
+   */
+  mount(
+    path: string,
+    directory: HostDirectory,
+    options: { readOnly?: boolean; source?: string } = {},
+  ): number {
+    const place = this.makeDirectories(path)
+    if (typeof place === 'number') return place
+    const { readOnly = false, source = 'host' } = options
+    const provider = this.hosts.add(directory)
+    const filesystem = this.#filesystem('host', source, path, { readOnly, provider })
+    const root = this.hosts.root(filesystem, this.now())
+    if (typeof root === 'number') return root
+    this.#cover(place, root)
+    return 0
+  }
+
+  /** Mounts /proc on a directory that is there. */
+  mountProc(place: Dentry): void {
+    const filesystem = this.#filesystem('proc', 'proc', '/proc', {})
+    this.#cover(place, this.proc.makeRoot(filesystem, this.now()))
+  }
+
+  /** mkdir -p, for mounts and the boot tree. The directory, or a negative errno. */
+  makeDirectories(path: string): Dentry | number {
+    let at = this.root
+    for (const name of path.split('/').filter((part) => part !== '')) {
+      let next = this.walk.resolve(this.walker(), at, name, true)
+      if (typeof next === 'number') {
+        next = this.operations(at).create(at, name, FileType.directory | 0o755, 0, this.now())
+      }
+      if (typeof next === 'number') return next
+      at = next
+    }
+    return at
+  }
+
+  /** A file in tmpfs with these contents, its directories made: /etc/passwd and the like, and tests. */
+  addFile(path: string, bytes: Uint8Array, permissions = 0o644): number {
+    const cut = path.lastIndexOf('/')
+    const directory = this.makeDirectories(path.slice(0, cut))
+    if (typeof directory === 'number') return directory
+    const mode = FileType.regular | permissions
+    const made = this.operations(directory).create(directory, path.slice(cut + 1), mode, 0, this.now())
+    if (typeof made === 'number') return made
+    return Math.min(0, this.operations(made).write(made.inode, 0, bytes))
+  }
+
+  /** A regular file without a name: memfd_create. */
+  createHidden(name: string, permissions: number): Dentry | number {
+    const { hidden } = this.state
+    const made = this.operations(hidden).createUnnamed(hidden, FileType.regular | permissions, this.now())
+    if (typeof made !== 'number') made.name = name
+    return made
+  }
+
+  /** The entry behind file number 0, 1 or 2: a terminal, or a pipe. */
+  stream(key: 'stdin' | 'stdout' | 'stderr'): Dentry {
+    const terminal = this.env.host[key].terminal === true
+    const { hidden } = this.state
+    const type = terminal ? FileType.character | 0o620 : FileType.fifo | 0o600
+    const inode = makeInode(hidden.inode.filesystem, type, this.now())
+    inode.key = key
+    inode.rdev = terminal ? DEVICE_PTS : 0
+    return makeDentry(terminal ? '/dev/pts/0' : `pipe:[${inode.number}]`, hidden, inode)
+  }
+
+  /** A new open file, to which no number refers yet. */
+  openFile(kind: FileKind, dentry: Dentry, flags: number): OpenFile {
+    dentry.inode.opens++
+    return makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
+  }
+
+  /** No file number stands for it any more. What has no name goes. */
+  closeFile(file: OpenFile): void {
+    const { dentry } = file
+    const { inode } = dentry
+    if (file.lock !== 0) this.locks.release(file)
+    inode.opens--
+    if (inode.opens > 0) return
+    if (inode.links === 0) this.operations(dentry).forget(inode)
+    else this.hosts.closed(inode)
+  }
+
+  /** truncate(2) and O_TRUNC of a regular file that has its page object: 0, -EPERM (seals), -EFBIG, … */
+  truncate(dentry: Dentry, bytes: number): number {
+    const { inode } = dentry
+    if (!isRegular(inode)) return isDirectory(inode) ? -EISDIR : -EINVAL
+    if (bytes > FILE_BYTES_MAX) return -EFBIG
+    const size = this.contents.size(inode.pages)
+    if (bytes < size && (inode.seals & Seal.shrink) !== 0) return -EPERM
+    if (bytes > size && (inode.seals & Seal.grow) !== 0) return -EPERM
+    const result = this.operations(dentry).resize(dentry, bytes)
+    if (result !== 0) return result
+    inode.modified = this.now()
+    inode.changed = inode.modified
+    return 0
+  }
+
+  /** Throws InvariantError on a broken invariant of the names kept in RAM. */
+  check(): void {
+    checkTree(this.root)
+  }
+
+  #filesystem(
+    kind: FilesystemKind,
+    source: string,
+    path: string,
+    options: { readOnly?: boolean; provider?: number },
+  ): Filesystem {
+    const made = makeFilesystem(kind, source, path, this.state.filesystems.length, options)
+    this.state.filesystems.push(made)
+    return made
+  }
+
+  #cover(place: Dentry, root: Dentry): void {
+    place.mounted = root
+    root.covers = place
+  }
+}
+
+/** A root without entries, and the place for files without names. */
+function emptyState(now: Time): VfsState {
+  const visible = makeFilesystem('tmpfs', 'tmpfs', '/', 0)
+  const nameless = makeFilesystem('tmpfs', 'none', '', 1)
+  return {
+    root: makeRoot(visible, FileType.directory | 0o755, now),
+    filesystems: [visible, nameless],
+    hidden: makeRoot(nameless, FileType.directory | 0o700, now),
+    nextOpenFile: 1,
+  }
+}
+
+function makeFilesystem(
+  kind: FilesystemKind,
+  source: string,
+  mountPath: string,
+  index: number,
+  options: { readOnly?: boolean; provider?: number } = {},
+): Filesystem {
+  return {
+    kind,
+    device: deviceNumber(0, FIRST_MINOR + index),
+    readOnly: options.readOnly ?? false,
+    source,
+    mountPath,
+    provider: options.provider ?? 0,
+    nextInode: 1,
+  }
+}
+
+function makeRoot(filesystem: Filesystem, mode: number, now: Time): Dentry {
+  const root = makeDentry('', null, makeInode(filesystem, mode, now))
+  root.parent = root
+  return root
+}

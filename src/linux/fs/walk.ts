@@ -1,0 +1,173 @@
+/**
+ * Path resolution, component by component, as path_resolution(7) has it. Host symbolic links are read as text and
+ * resolved here, inside the guest's name space, and `..` stops at the root: nothing leads out of a mount but its own
+ * mount point.
+ */
+import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../../base/errno.js'
+import type { FilesystemOperations } from './filesystem.js'
+import { NAME_MAX, PATH_MAX, SYMLINKS_MAX } from './flags.js'
+import type { FilesystemKind } from './nodes.js'
+import { type Dentry, isDirectory, isSymlink, parentOf, topOfMounts } from './nodes.js'
+
+/** Who walks, and from where. */
+export interface Walker {
+  readonly root: Dentry
+  readonly cwd: Dentry
+  readonly pid: number
+}
+
+/** What a path's last component is: `..`, `.` and nothing at all can be neither made nor removed. */
+export type LastKind = 'name' | 'dot' | 'dotdot' | 'root'
+
+/** The place that a path names, whether something is there or not. */
+export interface Place {
+  readonly directory: Dentry
+  readonly name: string
+  readonly last: LastKind
+  /** The path ended in a slash: it can only name a directory. */
+  readonly slash: boolean
+  /** Where a link of /proc leads: an entry that need not have a path. */
+  readonly found?: Dentry
+}
+
+export type Operations = Readonly<Record<FilesystemKind, FilesystemOperations>>
+
+export class PathWalk {
+  readonly #operations: Operations
+
+  constructor(operations: Operations) {
+    this.#operations = operations
+  }
+
+  /**
+   * The entry that a path names. `start` is where a relative one begins; `follow`: a final symbolic link stands for its
+   * target. -ENOENT, -ENOTDIR, -ELOOP, -ENAMETOOLONG.
+   */
+  resolve(walker: Walker, start: Dentry, path: string, follow: boolean): Dentry | number {
+    return new Resolution(this.#operations, walker).run(start, path, follow)
+  }
+
+  /** The place of the last component: its directory exists. A final symbolic link is not followed. */
+  place(walker: Walker, start: Dentry, path: string): Place | number {
+    return new Resolution(this.#operations, walker).place(start, path)
+  }
+
+  /** As `place`, but through final symbolic links (open with O_CREAT). */
+  placeThroughLinks(walker: Walker, start: Dentry, path: string): Place | number {
+    return new Resolution(this.#operations, walker).placeThroughLinks(start, path)
+  }
+
+  /** The entry at a place, mounts crossed. */
+  at(walker: Walker, place: Place): Dentry | number {
+    return new Resolution(this.#operations, walker).at(place)
+  }
+
+  /** The entry at a place as its directory has it: what is mounted on it stays out of sight. */
+  entry(walker: Walker, place: Place): Dentry | number {
+    if (place.name.length > NAME_MAX) return -ENAMETOOLONG
+    return this.#operations[place.directory.inode.filesystem.kind].lookup(
+      place.directory,
+      place.name,
+      walker.pid,
+    )
+  }
+}
+
+/** One resolution: it counts the links that it followed. */
+class Resolution {
+  readonly #operations: Operations
+  readonly #walker: Walker
+  #links = 0
+
+  constructor(operations: Operations, walker: Walker) {
+    this.#operations = operations
+    this.#walker = walker
+  }
+
+  run(start: Dentry, path: string, follow: boolean): Dentry | number {
+    const place = this.place(start, path)
+    return typeof place === 'number' ? place : this.#finish(place, follow)
+  }
+
+  place(start: Dentry, path: string): Place | number {
+    if (path === '') return -ENOENT
+    if (path.length >= PATH_MAX) return -ENAMETOOLONG
+    const names = path.split('/').filter((name) => name !== '')
+    let directory = path.startsWith('/') ? this.#walker.root : start
+    for (let i = 0; i < names.length - 1; i++) {
+      const next = this.#step(directory, names[i]!)
+      if (typeof next === 'number') return next
+      directory = next
+    }
+    if (names.length > 0 && !isDirectory(directory.inode)) return -ENOTDIR
+    const name = names[names.length - 1] ?? ''
+    return { directory, name, last: lastKind(name), slash: path.endsWith('/') }
+  }
+
+  placeThroughLinks(start: Dentry, path: string): Place | number {
+    let place = this.place(start, path)
+    while (typeof place !== 'number' && place.last === 'name') {
+      const dentry = this.at(place)
+      if (typeof dentry === 'number') return dentry === -ENOENT ? place : dentry
+      if (!isSymlink(dentry.inode)) return place
+      const target = this.#readLink(dentry)
+      if (typeof target === 'number') return target
+      if (typeof target !== 'string') return { ...place, found: target }
+      place = this.place(place.directory, target)
+    }
+    return place
+  }
+
+  at(place: Place): Dentry | number {
+    const { directory, name, last, found: linked } = place
+    if (linked !== undefined) return linked
+    if (last === 'root' || last === 'dot') return directory
+    if (last === 'dotdot') return this.#up(directory)
+    if (name.length > NAME_MAX) return -ENAMETOOLONG
+    const found = this.#operationsOf(directory).lookup(directory, name, this.#walker.pid)
+    return typeof found === 'number' ? found : topOfMounts(found)
+  }
+
+  /** The last component; a slash after it asks for a directory and so follows a link. */
+  #finish(place: Place, follow: boolean): Dentry | number {
+    const dentry = this.at(place)
+    if (typeof dentry === 'number') return dentry
+    const found = isSymlink(dentry.inode) && (follow || place.slash) ? this.#follow(dentry) : dentry
+    if (typeof found === 'number') return found
+    return place.slash && !isDirectory(found.inode) ? -ENOTDIR : found
+  }
+
+  /** A component on the way: links are followed. */
+  #step(directory: Dentry, name: string): Dentry | number {
+    if (!isDirectory(directory.inode)) return -ENOTDIR
+    const next = this.at({ directory, name, last: lastKind(name), slash: false })
+    if (typeof next === 'number' || !isSymlink(next.inode)) return next
+    return this.#follow(next)
+  }
+
+  #follow(link: Dentry): Dentry | number {
+    const target = this.#readLink(link)
+    if (typeof target !== 'string') return target
+    return this.run(link.parent!, target, true)
+  }
+
+  /** Counts the link; the links of /proc lead to an entry without a path. */
+  #readLink(link: Dentry): string | Dentry | number {
+    if (++this.#links > SYMLINKS_MAX) return -ELOOP
+    return this.#operationsOf(link).readLink(link, this.#walker.pid)
+  }
+
+  #up(directory: Dentry): Dentry {
+    return directory === this.#walker.root ? directory : topOfMounts(parentOf(directory))
+  }
+
+  #operationsOf(dentry: Dentry): FilesystemOperations {
+    return this.#operations[dentry.inode.filesystem.kind]
+  }
+}
+
+function lastKind(name: string): LastKind {
+  if (name === '') return 'root'
+  if (name === '.') return 'dot'
+  return name === '..' ? 'dotdot' : 'name'
+}
