@@ -13,7 +13,7 @@ export class SyscallArguments {
   readonly #u32: Uint32Array
   #base = 0
 
-  constructor(memory: Memory) {
+  constructor(memory: Pick<Memory, 'u32'>) {
     this.#u32 = memory.u32
   }
 
