@@ -5,7 +5,7 @@
  *     256   32 × i64   f0 … f31, raw bits
  *     512   i64        pc
  *     520   i32        fcsr: fflags in bits 0-4, frm in bits 5-7
- *     524   i32        bytes of the reservation (4, 8), 0 = none
+ *     524   i32        1 while there is a reservation (LR to SC)
  *     528   i64        reservation: virtual address
  *     536   i64        reservation: the value that LR saw
  *     ---- 544: up to here is a thread's context: memory.copy saves and restores it
@@ -25,7 +25,7 @@ export const HartField = {
   f: 256,
   pc: 512,
   fcsr: 520,
-  reservationBytes: 524,
+  isReserved: 524,
   reservationAddress: 528,
   reservationValue: 536,
   instret: 544,

@@ -1,6 +1,6 @@
 /**
  * The A extension. A reservation is an address and the value seen there: SC stores when the value is still the
- * same, by compare-exchange when harts run at once (as qemu does; a change back in between goes unseen).
+ * same, by compare-exchange when harts run at once (as qemu does; a change back in between goes unseen). The widths of the two may differ, as in qemu.
  */
 import type { AtomicOp, MemoryOp, NumericOp } from '../../base/wasm/opcodes.js'
 import type { InstructionDefinition } from '../definition.js'
@@ -116,7 +116,7 @@ function loadReserved(width: Width): InstructionDefinition {
       const value = e.temp('i64', width.extend(read))
       e.storeField('i64_store', HartField.reservationAddress, e.rs1)
       e.storeField('i64_store', HartField.reservationValue, value)
-      e.storeField('i32_store', HartField.reservationBytes, i32(width.bytes))
+      e.storeField('i32_store', HartField.isReserved, i32(1))
       e.setRd(value)
     },
   }
@@ -150,14 +150,14 @@ function storeConditional(width: Width): InstructionDefinition {
     emit: (e) => {
       const isReserved = op(
         'i32_and',
-        op('i32_eq', e.loadField('i32_load', HartField.reservationBytes), i32(width.bytes)),
+        e.loadField('i32_load', HartField.isReserved),
         op('i64_eq', e.loadField('i64_load', HartField.reservationAddress), e.rs1),
       )
       const failed = e.temp(
         'i32',
         ifElse('i32', isReserved, (code) => storeIfUnchanged(e, width)(code), i32(1)),
       )
-      e.storeField('i32_store', HartField.reservationBytes, i32(0))
+      e.storeField('i32_store', HartField.isReserved, i32(0))
       e.setRd(op('i64_extend_i32_u', failed))
     },
   }

@@ -3,9 +3,9 @@
  *
  *     assemble(`
  *       loop: addi a0, a0, -1
- *             bnez…                 (no pseudo-instructions but li, mv, nop, j, ret and beqz/bnez as c.…)
  *             bne a0, zero, loop
- *             .word 0x0             # data, .half too
+ *             lw a1, 8(sp)          # operands as GNU as takes them; compressed forms by name (c.addi)
+ *             .word 0x0             # .half too; the only pseudo-instructions are nop, mv, li (12 bits), j, ret
  *     `)
  */
 import type { InstructionDefinition } from '../definition.js'
@@ -89,7 +89,7 @@ function sizeOf(name: string): number {
 }
 
 function numberOf(operand: string): number {
-  const value = Number(operand)
+  const value = operand.startsWith('-') ? -Number(operand.slice(1)) : Number(operand)
   if (operand === '' || Number.isNaN(value)) throw new Error(`not a number or label: ${operand}`)
   return value
 }
