@@ -18,7 +18,9 @@ try {
     define: { PAGODA_VERSION: '"dev"' },
     logLevel: 'warning',
   })
-  const { status, signal } = spawnSync(process.execPath, ['--expose-gc', output, ...args], { stdio: 'inherit' })
+  const { status, signal } = spawnSync(process.execPath, ['--expose-gc', output, ...args], {
+    stdio: 'inherit',
+  })
   process.exitCode = signal ? 1 : status
 } finally {
   rmSync(output, { force: true })

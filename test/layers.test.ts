@@ -7,7 +7,22 @@ import { expect, test } from 'vitest'
 const src = fileURLToPath(new URL('../src', import.meta.url))
 
 /** Lowest layer first. `mm.ts` and `index.ts` are files of src/ itself. */
-const LAYERS = ['base', 'state', 'arch', 'frame', 'slab', 'paging', 'space', 'fault', 'syscall', 'mm.ts', 'index.ts', 'hart', 'linux', 'cli']
+const LAYERS = [
+  'base',
+  'state',
+  'arch',
+  'frame',
+  'slab',
+  'paging',
+  'space',
+  'fault',
+  'syscall',
+  'mm.ts',
+  'index.ts',
+  'hart',
+  'linux',
+  'cli',
+]
 /** The hardware knows of the kernel only the tables and the TLB. */
 const HART_MAY_IMPORT = ['base', 'state', 'arch', 'paging', 'hart']
 
@@ -36,8 +51,10 @@ export function violations(files: readonly { path: string; imports: readonly str
       }
       const to = layerOf(resolve(dirname(path), specifier.replace(/\.js$/, '.ts')))
       if (LAYERS.indexOf(to) < 0) return [`${where} imports ${specifier}: ${to} is no layer`]
-      if (LAYERS.indexOf(to) > LAYERS.indexOf(from)) return [`${where} imports ${specifier}: ${to} stands above ${from}`]
-      if (from === 'hart' && !HART_MAY_IMPORT.includes(to)) return [`${where} imports ${specifier}: hart/ sees only ${HART_MAY_IMPORT}`]
+      if (LAYERS.indexOf(to) > LAYERS.indexOf(from))
+        return [`${where} imports ${specifier}: ${to} stands above ${from}`]
+      if (from === 'hart' && !HART_MAY_IMPORT.includes(to))
+        return [`${where} imports ${specifier}: hart/ sees only ${HART_MAY_IMPORT}`]
       return []
     })
   })

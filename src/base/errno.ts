@@ -107,6 +107,12 @@ export function errnoMessage(errno: number): string {
   return TABLE.get(Math.abs(errno))?.[1] ?? `Unknown error ${Math.abs(errno)}`
 }
 
+/** 12 for `ENOMEM`; undefined for a name that is not in the table. */
+export function errnoByName(name: string): number | undefined {
+  for (const [errno, [known]] of TABLE) if (known === name) return errno
+  return undefined
+}
+
 /** What the public TypeScript API throws in place of a negative errno. */
 export class ErrnoError extends Error {
   override name = 'ErrnoError'

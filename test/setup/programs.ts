@@ -33,7 +33,11 @@ function flags(source: string): string[] {
 function programsOf(source: string): GuestProgram[] {
   const extension = extname(source)
   const name = basename(source, extension)
-  const sourceHash = createHash('sha256').update(readFileSync(source)).update(readFileSync(header)).digest('hex').slice(0, 16)
+  const sourceHash = createHash('sha256')
+    .update(readFileSync(source))
+    .update(readFileSync(header))
+    .digest('hex')
+    .slice(0, 16)
   const libcs: Libc[] = extension === '.c' ? ['glibc', 'musl'] : ['glibc']
   return libcs.map((libc) => ({
     name,
@@ -55,7 +59,8 @@ function compile({ source, libc, path }: GuestProgram): void {
   const output = `${path}.${process.pid}`
   const common = ['-O2', '-w', ...flags(source), '-o', output, source, '-lm']
   if (libc === 'musl') execFileSync(join(root, 'test/riscv64-linux/rv-musl-gcc'), common, { stdio: 'pipe' })
-  else if (source.endsWith('.cc')) execFileSync('riscv64-linux-gnu-g++', ['-static', ...common], { stdio: 'pipe' })
+  else if (source.endsWith('.cc'))
+    execFileSync('riscv64-linux-gnu-g++', ['-static', ...common], { stdio: 'pipe' })
   else execFileSync('riscv64-linux-gnu-gcc', ['-static', ...common], { stdio: 'pipe' })
   renameSync(output, path)
 }

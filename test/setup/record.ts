@@ -3,7 +3,9 @@ import { buildPrograms } from './programs.js'
 import { runOnLinux, writeReference } from './references.js'
 
 const names = process.argv.slice(2)
-const programs = buildPrograms().filter(({ name }) => name !== 'vmaoracle' && (names.length === 0 || names.includes(name)))
+const programs = buildPrograms().filter(
+  ({ name }) => name !== 'vmaoracle' && (names.length === 0 || names.includes(name)),
+)
 for (const [program, reference] of runOnLinux(programs)) {
   writeReference(program, reference)
   console.log(`${program.name}.${program.libc}: status ${reference.status}, ${reference.stdout.length} bytes`)

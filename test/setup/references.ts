@@ -3,7 +3,15 @@
  * test/references: one JSON file a program, tied to the hash of its source.
  */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,9 +63,19 @@ export function runOnLinux(programs: readonly GuestProgram[]): Map<GuestProgram,
   try {
     const rootfs = join(temporary, 'root')
     for (const part of ['t', 'tmp']) mkdirSync(join(rootfs, part), { recursive: true })
-    execFileSync('riscv64-linux-gnu-gcc', ['-O2', '-static', '-o', join(rootfs, 'runner'), join(root, 'test/setup/runner.c')])
+    execFileSync('riscv64-linux-gnu-gcc', [
+      '-O2',
+      '-static',
+      '-o',
+      join(rootfs, 'runner'),
+      join(root, 'test/setup/runner.c'),
+    ])
     for (const program of programs) copyFileSync(program.path, join(rootfs, RUN.guestPath(program)))
-    const options = { encoding: 'latin1', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'] } as const
+    const options = {
+      encoding: 'latin1' as const,
+      maxBuffer: 2 ** 28,
+      stdio: ['ignore' as const, 'pipe' as const, 'inherit' as const],
+    }
     const exec = join(root, 'test/riscv64-linux/rv-exec')
     const kernel = kernelVersion()
     const output = execFileSync(exec, ['-r', rootfs, '/runner', ...programs.map(RUN.guestPath)], options)
@@ -82,8 +100,12 @@ export function runOnLinux(programs: readonly GuestProgram[]): Map<GuestProgram,
 }
 
 function kernelVersion(): string {
-  const image = execFileSync('bash', ['-c', 'ls "${RV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riscv64-linux}"/kernel/boot/vmlinux-*'], {
-    encoding: 'utf8',
-  })
+  const image = execFileSync(
+    'bash',
+    ['-c', 'ls "${RV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riscv64-linux}"/kernel/boot/vmlinux-*'],
+    {
+      encoding: 'utf8',
+    },
+  )
   return image.trim().split('vmlinux-').pop()!
 }

@@ -1,0 +1,88 @@
+/*
+ * One memory operation, COUNT times: mm_bench OPERATION COUNT. Prints CPU nanoseconds per operation as the process
+ * itself sees them. Built for the host and for riscv64, so that native Linux, qemu-riscv64 and Pagoda run the same source.
+ */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#define PAGE 4096UL
+#define FLAGS (MAP_PRIVATE | MAP_ANONYMOUS)
+
+static char *map(size_t pages) { return mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, FLAGS, -1, 0); }
+
+/* First touch of pages that the process never had. */
+static void fault_fresh(long count) {
+  char *p = map(count);
+  for (long i = 0; i < count; i++) p[i * PAGE] = 1;
+}
+
+/* Touch, give back, touch again: the same 256 frames go round. */
+static void fault_recycled(long count) {
+  char *p = map(256);
+  for (long done = 0; done < count; done += 256) {
+    for (int i = 0; i < 256; i++) p[i * PAGE] = 1;
+    madvise(p, 256 * PAGE, MADV_DONTNEED);
+  }
+}
+
+static void map_unmap(long count) {
+  for (long i = 0; i < count; i++) munmap(map(16), 16 * PAGE);
+}
+
+static void map_touch_unmap(long count) {
+  for (long i = 0; i < count; i++) {
+    char *p = map(1);
+    *p = 1;
+    munmap(p, PAGE);
+  }
+}
+
+/* Integer work that no compiler folds: 5 to 7 instructions a turn. */
+static void loop(long count) {
+  uint64_t x = 88172645463325252ULL;
+  for (long i = 0; i < count; i++) x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+  if (x == 0) puts("never");
+}
+
+/* Loads and stores over 64 KiB. */
+static void memory(long count) {
+  static volatile uint32_t table[16384];
+  uint32_t x = 1;
+  for (long i = 0; i < count; i++) table[x & 16383] += x, x = x * 1664525 + 1013904223;
+}
+
+static void malloc_free(long count) {
+  static void *slot[64];
+  for (long i = 0; i < count; i++) free(slot[i & 63]), slot[i & 63] = malloc(64);
+}
+
+static const struct { const char *name; void (*run)(long); } operations[] = {
+  {"fault_fresh", fault_fresh}, {"fault_recycled", fault_recycled}, {"map_unmap", map_unmap}, {"map_touch_unmap", map_touch_unmap},
+  {"loop", loop}, {"memory", memory}, {"malloc_free", malloc_free},
+};
+
+static double cpu(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+int main(int argc, char **argv) {
+  long count = argc > 2 ? atol(argv[2]) : 0;
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+  for (unsigned i = 0; argc > 1 && i < sizeof operations / sizeof *operations; i++) {
+    if (strcmp(argv[1], operations[i].name)) continue;
+    double start = cpu();
+    operations[i].run(count);
+    printf("%.2f\n", count ? (cpu() - start) / count : 0.0);
+    return 0;
+  }
+  fprintf(stderr, "usage: mm_bench OPERATION COUNT\n");
+  return 2;
+}

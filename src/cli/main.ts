@@ -1,0 +1,111 @@
+/** The command `pagoda`. Exit codes: the guest's own; 125 a mistake in the command or ours, 126 not executable, 127 not found. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { InvariantError } from '../base/assert.js'
+import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
+import { type Mount, parseMount } from './mount.js'
+import { run } from './run.js'
+import { parseSize } from './size.js'
+
+function size(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes === undefined) throw new InvalidArgumentError('Give a size like 256M, 64MiB or 1G.')
+  if (bytes % 65536 !== 0 || bytes < 8 * 2 ** 20 || bytes > 2 ** 32) {
+    throw new InvalidArgumentError('It must be a multiple of 64 KiB between 8M and 4G.')
+  }
+  return bytes
+}
+
+function seed(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
+    throw new InvalidArgumentError('Give a whole number from 0 to 4294967295.')
+  }
+  return value
+}
+
+function environment(text: string, before: readonly string[] = []): string[] {
+  if (text.indexOf('=') < 1) throw new InvalidArgumentError('Give NAME=VALUE.')
+  return [...before, text]
+}
+
+function mount(text: string, before: readonly Mount[] = []): Mount[] {
+  const parsed = parseMount(text)
+  if (parsed === undefined) {
+    throw new InvalidArgumentError('Give HOST:GUEST or HOST:GUEST:ro, GUEST an absolute path.')
+  }
+  return [...before, parsed]
+}
+
+const EXAMPLES = `
+Examples:
+  pagoda run ./hello                            a static riscv64 Linux program
+  pagoda run --memory 64M --seed 7 ./prog a b   a small machine; the same seed, the same run
+  pagoda run --mount .:/work:ro --cwd /work ./wc README.md
+  pagoda run --trace --no-report ./prog         system calls as strace prints them
+  pagoda run --json report.json ./prog < input
+
+Exit code: the program's own, 128+N when it died of signal N; 125 when pagoda itself failed, 126 when PROGRAM
+cannot be run, 127 when it is not there.`
+
+function runCommand(): Command {
+  return new Command('run')
+    .description('Run a riscv64 Linux program on a machine of its own and say what it did with its memory.')
+    .argument('<program>', 'a static RISC-V ELF file')
+    .argument('[args...]', 'its arguments')
+    .option('--memory <size>', "the machine's RAM", size, 256 * 2 ** 20)
+    .option('--no-report', 'do not print the memory report on standard error')
+    .option('--json <file>', 'write the report as JSON')
+    .option('--env <K=V>', 'a variable of its environment (repeatable)', environment, [])
+    .option('--mount <host:guest[:ro]>', 'a folder of this machine (repeatable)', mount, [])
+    .option('--cwd <path>', 'its working directory in the guest', '/')
+    .option('--seed <n>', 'for everything random in the machine', seed, 1)
+    .addOption(
+      new Option(
+        '--clock <kind>',
+        'virtual: counted in instructions, every run the same; default on a terminal: real',
+      ).choices(['virtual', 'real']),
+    )
+    .option('--trace', 'print system calls on standard error')
+    .passThroughOptions()
+    .addHelpText('after', EXAMPLES)
+    .action(async (program: string, args: string[], options) => {
+      process.exitCode = await run(program, args, options)
+    })
+}
+
+export function command(): Command {
+  return new Command('pagoda')
+    .description('The memory manager of a Linux kernel, in TypeScript, with a RISC-V machine around it.')
+    .version(PAGODA_VERSION, '-V, --version')
+    .enablePositionalOptions()
+    .showHelpAfterError()
+    .addCommand(runCommand())
+    .addHelpText('after', EXAMPLES)
+}
+
+function inherit(command: Command): Command {
+  command.exitOverride()
+  for (const sub of command.commands) sub.exitOverride().showHelpAfterError()
+  return command
+}
+
+/** Runs the command line and sets the exit code; never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await inherit(command()).parseAsync([...argv])
+    process.stdin.destroy()
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT_OWN_FAILURE
+      return
+    }
+    if (error instanceof Refusal) {
+      console.error(`pagoda: ${error.message}`)
+      process.exitCode = error.exitCode
+      return
+    }
+    const bug = error instanceof InvariantError ? ' (a bug in pagoda: please report it)' : ''
+    console.error(`pagoda: ${error instanceof Error ? error.message : error}${bug}`)
+    process.exitCode = EXIT_OWN_FAILURE
+  }
+}

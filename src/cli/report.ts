@@ -1,0 +1,100 @@
+/** The memory report at the end of a run, for people (on standard error) and for programs (--json). */
+import { styleText } from 'node:util'
+import { PAGE_SIZE } from '../base/numbers.js'
+import type { CrashReport, ExitReport, MemoryReport } from '../linux/report.js'
+import { formatSize } from './size.js'
+
+type Style = (format: Parameters<typeof styleText>[0], text: string) => string
+
+/** Colour only where standard error shows it; NO_COLOR and FORCE_COLOR are honoured. */
+export const style: Style = (format, text) => styleText(format, text, { stream: process.stderr })
+
+const FAULTS: readonly (readonly [keyof MemoryReport['stats']['events'], string])[] = [
+  ['faultZeroPage', 'zero page mapped (first read)'],
+  ['faultAnonymous', 'fresh zeroed frame (first write)'],
+  ['faultCopy', 'copied on write'],
+  ['faultReuse', 'made writable in place (last owner)'],
+  ['faultFile', 'page of a file or shared object'],
+  ['faultMajor', 'of those, read from the host'],
+  ['faultStackGrowth', 'stack grown on the way'],
+  ['faultSpurious', 'spurious'],
+  ['faultSegv', 'ended in SIGSEGV'],
+  ['faultBus', 'ended in SIGBUS'],
+  ['faultOutOfMemory', 'found no memory'],
+]
+
+const number = (value: number) => value.toLocaleString('en-US')
+const heading = (text: string) => style('bold', text)
+
+function faultLines({ stats }: MemoryReport): string[] {
+  return FAULTS.filter(([event]) => stats.events[event] > 0).map(
+    ([event, what]) => `  ${number(stats.events[event]).padStart(9)}  ${what}`,
+  )
+}
+
+function frameLines({ stats, residentPages, mappings }: MemoryReport): string[] {
+  const { frames } = stats
+  const used = frames.total - frames.free
+  const size = (pages: number) => formatSize(pages * PAGE_SIZE)
+  return [
+    `  ${number(used).padStart(9)}  of ${number(frames.total)} frames in use (${size(used)} of ${size(frames.total)})`,
+    `  ${number(residentPages).padStart(9)}  pages resident in ${number(mappings)} mappings`,
+    `  ${number(stats.tableFrames).padStart(9)}  page-table frames, the kernel's too`,
+  ]
+}
+
+function callLines({ instructions, systemCalls, missing }: MemoryReport): string[] {
+  const calls = Object.entries(missing).map(([name, times]) => `${name} (${times})`)
+  return [
+    `  ${number(instructions).padStart(9)}  instructions`,
+    `  ${number(systemCalls).padStart(9)}  system calls`,
+    ...(calls.length > 0 ? [`  not there (ENOSYS): ${calls.join(', ')}`] : []),
+  ]
+}
+
+/** The whole report as text. */
+export function reportText({ memory }: ExitReport): string {
+  return [
+    heading('Address map at exit'),
+    ...memory.maps
+      .trimEnd()
+      .split('\n')
+      .map((line) => `  ${line}`),
+    heading('Page faults'),
+    ...faultLines(memory),
+    heading('Memory'),
+    ...frameLines(memory),
+    heading('Work'),
+    ...callLines(memory),
+    '',
+  ].join('\n')
+}
+
+const hex = (address: number) => `0x${(address < 0 ? address + 2 ** 64 : address).toString(16)}`
+
+function missLines({ below, above }: CrashReport): string[] {
+  return [
+    '  no mapping there',
+    ...(below === undefined ? [] : [`  below it: ${below}`]),
+    ...(above === undefined ? [] : [`  above it: ${above}`]),
+  ]
+}
+
+/** What a program that died of a signal died of. */
+export function crashText(crash: CrashReport): string {
+  const place = crash.symbol === undefined ? hex(crash.pc) : `${hex(crash.pc)} (${crash.symbol})`
+  const lines = [
+    `pagoda: ${style('red', crash.name)} (${crash.message}), signal ${crash.signal}, at pc ${place}`,
+  ]
+  if (crash.outOfMemory) lines.push('  the machine is out of memory: --memory gives it more')
+  if (crash.address !== undefined) {
+    lines.push(`  address ${hex(crash.address)}`)
+    lines.push(...(crash.mapping === undefined ? missLines(crash) : [`  in ${crash.mapping}`]))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** What --json writes. */
+export function reportJson(report: ExitReport): string {
+  return `${JSON.stringify({ pagoda: PAGODA_VERSION, ...report }, null, 2)}\n`
+}

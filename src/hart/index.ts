@@ -1,0 +1,5 @@
+/** `pagoda/hart`: the emulated RV64GC core, for those who write a kernel of their own around it. */
+export { disassemble } from './disassembler.js'
+export { Exit } from './exit.js'
+export { Hart, type HartEnv } from './hart.js'
+export { HartField } from './hart-state.js'

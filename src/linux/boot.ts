@@ -1,0 +1,58 @@
+/** A machine with Linux's world on it, in one call: what the command, the pages and most embedders start from. */
+import { Hart } from '../hart/hart.js'
+import { type MemoryManager, mmInit } from '../mm.js'
+import type { ClockMode } from './clock.js'
+import { Files } from './fs/file-services.js'
+import type { Host } from './host.js'
+import { Linux } from './linux.js'
+
+export interface BootOptions {
+  /** The guest's standard input, output and error. */
+  readonly host: Host
+  /** RAM in bytes: a multiple of 64 KiB, 8 MiB to 4 GiB. Default 256 MiB. */
+  readonly memory?: number
+  /** RAM in a SharedArrayBuffer. Default false: it works the same, on one thread. */
+  readonly shared?: boolean
+  /** For everything random in the machine. Default 1. */
+  readonly seed?: number
+  /** Default virtual: time is counted in instructions, so that every run is the same. */
+  readonly clock?: ClockMode
+  /** Where the program starts. Default `/`. */
+  readonly cwd?: string
+  /** Is given a line, without its newline, for every system call. */
+  readonly trace?: ((line: string) => void) | undefined
+}
+
+export interface BootedLinux {
+  readonly mm: MemoryManager
+  readonly linux: Linux
+  /** The guest's files: add some, mount folders of the host. */
+  readonly files: Files
+}
+
+/**
+ *     const { linux, files } = bootLinux({ host })
+ *     files.addFile('/bin/hello', bytes, 0o755)
+ *     linux.start('/bin/hello', ['hello'], []) ?? (await linux.run())
+ *
+ * Throws an ErrnoError on a bad size and when the host has no memory.
+ */
+export function bootLinux(options: BootOptions): BootedLinux {
+  const { memory = 256 * 2 ** 20, shared = false, seed = 1 } = options
+  const mm = mmInit({ bytes: memory, shared, seed })
+  const hart = Hart.create(mm, 0)
+  let files: Files | undefined
+  const linux = new Linux({
+    mm,
+    hart,
+    host: options.host,
+    files: (env) => {
+      files = new Files(env)
+      return files
+    },
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    trace: options.trace,
+  })
+  return { mm, linux, files: files! }
+}
