@@ -9,19 +9,12 @@ import { encoding, encodingFused, encodingWithRs2, type InstructionDefinition } 
 import type { Emitter } from '../emitter.js'
 import { FORMAT } from '../format.js'
 import { HartField } from '../hart-state.js'
-import { i32, i64, ifElse, op, signExtendWord, type Value } from '../value.js'
+import { i32, i64, ifElse, op, type Value } from '../value.js'
 import { all, boxed, HOST_DOUBLE, HOST_SINGLE, type HostFormat, unboxed } from './bits.js'
 import { promoted } from './exactness.js'
 import { Flag } from './format.js'
 
 const OP_FP = 0x53
-
-export const FLOAT_DEFINITIONS: readonly InstructionDefinition[] = [
-  ...definitionsOf(HOST_SINGLE),
-  ...definitionsOf(HOST_DOUBLE),
-  { name: 'fcvt.s.d', ...encodingWithRs2(OP_FP, -1, 0x20, 1), format: FORMAT.float1Rounded, emit: narrow },
-  { name: 'fcvt.d.s', ...encodingWithRs2(OP_FP, -1, 0x21, 0), format: FORMAT.float1Rounded, emit: widen },
-]
 
 function definitionsOf(host: HostFormat): InstructionDefinition[] {
   return [
@@ -137,7 +130,7 @@ function classification(host: HostFormat): InstructionDefinition {
 
 /** Integer types in the order of the rs2 field; `extend` makes a register the 64-bit integer that is meant. */
 const INTEGERS: readonly { name: 'w' | 'wu' | 'l' | 'lu'; extend: (register: Value) => Value }[] = [
-  { name: 'w', extend: signExtendWord },
+  { name: 'w', extend: (register) => op('i64_extend32_s', register) },
   { name: 'wu', extend: zeroExtended },
   { name: 'l', extend: (register) => register },
   { name: 'lu', extend: (register) => register },
@@ -230,3 +223,10 @@ function precisionOf(host: HostFormat): 0 | 1 {
 function zeroExtended(register: Value): Value {
   return op('i64_and', register, i64(0xffff_ffffn))
 }
+
+export const FLOAT_DEFINITIONS: readonly InstructionDefinition[] = [
+  ...definitionsOf(HOST_SINGLE),
+  ...definitionsOf(HOST_DOUBLE),
+  { name: 'fcvt.s.d', ...encodingWithRs2(OP_FP, -1, 0x20, 1), format: FORMAT.float1Rounded, emit: narrow },
+  { name: 'fcvt.d.s', ...encodingWithRs2(OP_FP, -1, 0x21, 0), format: FORMAT.float1Rounded, emit: widen },
+]
