@@ -48,8 +48,8 @@ function copy(mm: FaultEnv, fault: Fault, from: Pfn): FaultResult {
   return FaultResult.ok
 }
 
-/** Puts a copy of the frame, the space's own, in its place; false without memory. Also for a page not mapped before. */
-export function installCopy(mm: FaultEnv, fault: Fault, from: Pfn): boolean {
+/** Puts a copy of the frame, the space's own, in its place; false without memory. */
+function installCopy(mm: FaultEnv, fault: Fault, from: Pfn): boolean {
   const pfn = mm.buddy.allocate(0)
   if (pfn === NO_FRAME) return false
   mm.memory.copy(frameToPtr(pfn), frameToPtr(from), PAGE_SIZE)

@@ -1,32 +1,54 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
-import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
 import { VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
-import { installCopy } from './copy-on-write.js'
+import { installAnonymous } from './anonymous.js'
 import type { Fault, FaultEnv } from './fault.js'
 import { readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared access. */
 export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
-  const { vma } = fault
-  const index = vma.offsetOf(fault.vpn)
-  const { objects } = mm
-  const isMajor = !objects.isShmem(vma.object) && objects.find(vma.object, index) === NO_FRAME
-  const pfn = objects.getRetained(vma.object, index)
-  if (pfn < 0) return pfn === -ENOMEM ? FaultResult.outOfMemory : FaultResult.bus
-  if (isMajor) countMajor(mm, fault)
-  if (fault.isWrite && (vma.flags & VM_SHARED) === 0) return mapPrivateCopy(mm, fault, pfn as Pfn)
-  mapObjectPage(mm, fault, pfn as Pfn)
+  if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
+  const page = askForPage(mm, fault)
+  if (page < 0) return refusal(page)
+  mapObjectPage(mm, fault, page as Pfn)
   return FaultResult.ok
 }
 
-/** A write to a private mapping takes a copy at once (do_cow_fault). */
-function mapPrivateCopy(mm: FaultEnv, fault: Fault, page: Pfn): FaultResult {
-  const done = installCopy(mm, fault, page)
-  mm.buddy.release(page)
-  return done ? FaultResult.ok : FaultResult.outOfMemory
+/**
+ * A write to a private mapping takes a copy at once (do_cow_fault). The copy's frame comes first: without it the
+ * object need not be asked.
+ */
+function writePrivately(mm: FaultEnv, fault: Fault): FaultResult {
+  const own = mm.buddy.allocate(0)
+  if (own === NO_FRAME) return FaultResult.outOfMemory
+  const page = askForPage(mm, fault)
+  if (page < 0) {
+    mm.buddy.release(own)
+    return refusal(page)
+  }
+  mm.memory.copy(frameToPtr(own), frameToPtr(page as Pfn), PAGE_SIZE)
+  mm.buddy.release(page as Pfn)
+  installAnonymous(mm, fault, own)
+  count(mm.memory, Counter.faultCopy)
+  return FaultResult.ok
+}
+
+/** The page's frame with a reference for us, or a negative errno. Having to ask a provider makes the fault major. */
+function askForPage(mm: FaultEnv, fault: Fault): number {
+  const { vma } = fault
+  const { objects } = mm
+  const index = vma.offsetOf(fault.vpn)
+  const isMajor = !objects.isShmem(vma.object) && objects.find(vma.object, index) === NO_FRAME
+  const page = objects.getRetained(vma.object, index)
+  if (isMajor && page > 0) countMajor(mm, fault)
+  return page
+}
+
+function refusal(errno: number): FaultResult {
+  return errno === -ENOMEM ? FaultResult.outOfMemory : FaultResult.bus
 }
 
 /** Maps the cache's own frame; the entry keeps the reference that the caller took. */
