@@ -45,14 +45,15 @@ function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   return mapHeap(mm, space, start, end)
 }
 
-/** do_brk_flags: enlarges the mapping below, but joins none above. */
+/** do_brk_flags: enlarges the heap's mapping below, but joins none above, nor the program's below the first page of the heap. */
 function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const flags = VM_DATA_FLAGS | VM_ACCOUNT | space.defaultFlags
   const pages = end - start
   if (!mayExpand(space, flags, pages) || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
   if (!isEnoughMemory(mm, pages)) return -ENOMEM
   const extent: Extent = { start, end, pageOffset: start, flags, object: NULL, file: 0, anonId: 0 }
-  if (mergeNew(mm, space, extent, true) === NULL) {
+  const isFirst = start <= pagesFor(space.brkStart)
+  if (isFirst || mergeNew(mm, space, extent, true) === NULL) {
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
     if (fresh === NULL) return -ENOMEM
     insertVma(mm, space, new Vma(mm.memory, fresh), extent)
