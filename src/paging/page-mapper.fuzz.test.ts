@@ -12,7 +12,7 @@ import { PagingMachine } from './testing/paging-machine.js'
 import type { UserMapper } from './user-mapper.js'
 
 const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
-const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 1500)
+const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 400)
 const { read, write, execute, user, accessed, dirty } = EntryFlag
 const FLAGS = [read, read | write, read | execute, execute, read | write | execute, 0].map((f) => f | user)
 
@@ -30,8 +30,8 @@ class Fuzzer {
   readonly #harts: readonly FakeHart[]
   readonly #hot: readonly number[]
 
-  constructor(arch: Riscv64Sv39 | FakeArch, seed: number) {
-    this.machine = new PagingMachine(arch)
+  constructor(arch: Riscv64Sv39 | FakeArch, shared: boolean, seed: number) {
+    this.machine = new PagingMachine(arch, { shared })
     this.mapper = this.machine.newUser()
     this.#random = new Random(seed)
     this.#harts = [0, 1].map((hart) => new FakeHart(this.machine, hart))
@@ -210,9 +210,14 @@ class Fuzzer {
   }
 }
 
-describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
+describe.each([
+  { arch: new Riscv64Sv39(), shared: false },
+  { arch: new Riscv64Sv39(), shared: true },
+  { arch: new FakeArch(), shared: false },
+  { arch: new FakeArch(), shared: true },
+])('$arch.name, shared memory $shared', ({ arch, shared }) => {
   test(`random changes agree with a Map of pages (seed ${SEED})`, () => {
-    const fuzzer = new Fuzzer(arch, SEED)
+    const fuzzer = new Fuzzer(arch, shared, SEED)
     const free = fuzzer.machine.buddy.freeFrames()
     for (let step = 0; step < STEPS; step++) {
       try {

@@ -156,6 +156,7 @@ describe('FlushBatch', () => {
     }
     expect(touch(PAGES_ONE_BY_ONE_MAX)).toBe(true)
     expect(touch(PAGES_ONE_BY_ONE_MAX + 1)).toBe(false)
+    machine.flusher.batch(mapper.root).finish()
     expect(flushes()).toEqual([1, 1])
   })
 

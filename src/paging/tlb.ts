@@ -14,8 +14,9 @@
  *              +24  i32  addend        (low32(address) + addend) >>> 0 is the offset in the buffer
  *              +28       unused
  *
- * The entry of a page is number `vpn & (TLB_ENTRIES - 1)`. 4,096 entries reach 16 MiB; forgetting all of them costs 1.2
- * µs (0.3 µs for 1,024) against 30 to 50 ns for every miss that the smaller one would add. One page costs 2 ns.
+ * The entry of a page is number `vpn & (TLB_ENTRIES - 1)`. 4,096 entries reach 16 MiB, where 1,024 reach 4 MiB, less than
+ * many programs touch between two switches. Forgetting all of them costs 1.2 µs instead of 0.3 µs: some dozens of
+ * walks, which the larger table saves many times over. Forgetting one page costs 2 ns.
  *
  * Guarded by: the hart that owns it. When harts take turns on one thread, another hart edits it directly.
  */
