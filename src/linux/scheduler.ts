@@ -89,14 +89,18 @@ export class Scheduler {
     return this.#linux.processOf(thread)
   }
 
-  /** Delivers what is pending, then runs the thread until it traps, and deals with that. */
+  /** One turn: a call that was parked goes on, or signals are delivered and the thread runs until it traps. */
   #step(thread: Thread): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
     linux.expireTimer(process, thread)
+    if (thread.isResumed && thread.restart === 0) {
+      this.#dispatcher.dispatch(process, thread)
+      return Exit.ecall
+    }
     if (thread.hasSignal || thread.restart !== 0) {
       linux.signals.deliver(process, thread, linux.hart.ptr)
-      if (this.#current !== thread) return Exit.ecall
+      return Exit.ecall
     }
     const exit = linux.hart.run(linux.budget(process, CHUNK))
     if (exit === Exit.ecall) this.#dispatcher.dispatch(process, thread)

@@ -29,7 +29,7 @@ import {
   SignalQueues,
 } from './signal-queue.js'
 import { THREAD_BLOCKED, THREAD_PENDING, THREAD_SAVED_MASK, type Thread, ThreadFlag } from './thread.js'
-import { ERESTARTSYS } from './wait.js'
+import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
 
 export const SS_ONSTACK = 1
 export const SS_DISABLE = 2
@@ -132,7 +132,7 @@ export class Signals {
       const signal = this.#takeNext(process, thread)
       const action = process.action(signal) >>> 2
       if (this.#u32[action + 1] !== 0 || this.#u32[action]! > SIG_IGN) {
-        this.#restartCall(thread, hart, this.#u32[action + 2]!)
+        this.#endCall(thread, hart, this.#u32[action + FLAGS / 4]!)
         if (this.#handle(process, thread, hart, signal)) continue
         this.forceSegv(process, thread, signal)
       } else if (this.#u32[action] === SIG_DFL && this.#endsProcess(signal)) {
@@ -140,7 +140,8 @@ export class Signals {
         return
       }
     }
-    this.#restartCall(thread, hart, SA_RESTART, true)
+    // No handler has run: the call goes on, with its deadline.
+    thread.restart = 0
     this.#restoreMask(thread)
   }
 
@@ -171,15 +172,14 @@ export class Signals {
     return signal
   }
 
-  /** An interrupted call runs again or fails with EINTR. pc still stands at its ecall. */
-  #restartCall(thread: Thread, hart: Ptr, flags: number, unhandled = false): void {
+  /** Before a handler runs: the call that its signal cut short will run again afterwards, or has failed with EINTR. */
+  #endCall(thread: Thread, hart: Ptr, flags: number): void {
     const code = thread.restart
     if (code === 0) return
     thread.restart = 0
-    const again = unhandled || (code === ERESTARTSYS && (flags & SA_RESTART) !== 0)
-    if (again) return
     thread.endCall()
-    finishCall(this.#u32, hart, -EINTR)
+    const again = code === ERESTARTNOINTR || (code === ERESTARTSYS && (flags & SA_RESTART) !== 0)
+    if (!again) finishCall(this.#u32, hart, -EINTR)
   }
 
   #restoreMask(thread: Thread): void {

@@ -2,7 +2,7 @@
 import { EAGAIN, EFAULT, EINVAL, ENOSYS, ETIMEDOUT } from '../../base/errno.js'
 import { loadUser32 } from '../../fault/user-copy.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
+import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
 import { readTime } from './user-data.js'
 
 const FUTEX_WAIT = 0
@@ -32,14 +32,20 @@ function wait(c: SyscallContext, command: number): number {
   if (value < 0) return -EFAULT
   if (value !== c.args.low(2)) return -EAGAIN
   if (c.linux.clock.now() >= deadline) return -ETIMEDOUT
-  return c.thread.park(WaitKind.futex, address, deadline)
+  return park(c, address, deadline)
+}
+
+/** A wait without a timeout runs again after a signal's handler when that has SA_RESTART; one with a timeout never. */
+function park(c: SyscallContext, address: number, deadline: number): number {
+  if (c.thread.park(WaitKind.futex, address, deadline) === PARKED) return PARKED
+  return c.args.isZero(3) ? -ERESTARTSYS : -ERESTART_RESTARTBLOCK
 }
 
 /** Woken: by the word's waker, the deadline, or a signal. */
 function resume(c: SyscallContext, address: number, deadline: number): number {
   if (c.thread.waitKind !== WaitKind.futex || c.thread.wasWoken) return 0
   if (c.linux.clock.now() >= deadline) return -ETIMEDOUT
-  return c.thread.park(WaitKind.futex, address, deadline) === PARKED ? PARKED : -ERESTARTSYS
+  return park(c, address, deadline)
 }
 
 function wake(c: SyscallContext, command: number): number {
