@@ -5,9 +5,11 @@
  *       loop next
  *         leave when nothing is left
  *         word = the instruction; within the page of the last one that is one load
- *         entry = first-level decode table[low 16 bits]
- *         loop dispatch
- *           br_table entry: one block per definition | ILLEGAL | GROUP: entry = second-level table; dispatch again
+ *         entry = first-level decode table[low 16 bits]; if GROUP: second-level table[high 12 bits]
+ *         br_table entry: one block per definition | ILLEGAL
+ *
+ * There is one loop only: V8 checks for interrupts at each loop's head, and a second one around the br_table halved
+ * the speed.
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
@@ -15,7 +17,7 @@ import { WasmModule } from '../base/wasm/module.js'
 import { TlbEntry } from '../paging/tlb.js'
 import type { Memory } from '../state/memory.js'
 import { addCsrFunctions } from './csr.js'
-import { FIRST_LEVEL, GROUP, ILLEGAL, SECOND_LEVEL } from './decode-table.js'
+import { FIRST_LEVEL, GROUP, SECOND_LEVEL } from './decode-table.js'
 import { Cause, Exit } from './exit.js'
 import { FLOAT_HELPERS } from './float/helpers.js'
 import type { HartLayout } from './hart-layout.js'
@@ -189,25 +191,21 @@ class InterpreterFunction {
 
   #dispatch(labels: InterpreterLabels): void {
     const code = this.#code
-    const { entry } = this.#locals
     const emitter = new InterpreterEmitter(code, this.#layout, this.#locals, labels, this.#helpers)
-    const dispatch = code.loop()
-    const otherwise = code.block()
-    const group = code.block()
+    const action = op('i32_and', local(this.#locals.entry), i32(255))
+    op('i32_eq', action, i32(GROUP))(code)
+    code.if()
+    this.#decodeGroup()
+    code.end()
+    const illegal = code.block()
     const blocks = INSTRUCTIONS.map(() => code.block()).reverse()
-    code.get(entry).i32(255).op('i32_and')
-    const table = [...blocks]
-    table[ILLEGAL] = otherwise
-    table[GROUP] = group
-    code.brTable(table, otherwise)
+    action(code)
+    code.brTable(blocks, illegal)
     for (const definition of INSTRUCTIONS) {
       code.end()
       emitter.emit(definition)
     }
-    code.end()
-    this.#decodeGroup()
-    code.br(dispatch).end()
-    code.br(labels.illegal).end().op('unreachable')
+    code.end().br(labels.illegal)
   }
 
   #decodeGroup(): void {
