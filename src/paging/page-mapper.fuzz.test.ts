@@ -12,7 +12,7 @@ import { PagingMachine } from './testing/paging-machine.js'
 import type { UserMapper } from './user-mapper.js'
 
 const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
-const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 400)
+const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 200)
 const { read, write, execute, user, accessed, dirty } = EntryFlag
 const FLAGS = [read, read | write, read | execute, execute, read | write | execute, 0].map((f) => f | user)
 
