@@ -1,5 +1,5 @@
 /** The name space of a machine: its file systems, the root, and what the calls need of both. */
-import { EFBIG, EINVAL, EISDIR, EPERM } from '../../base/errno.js'
+import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
 import { buildBootTree } from './boot-tree.js'
 import { FileContents } from './contents.js'
 import { ObjectNames } from './describe.js'
@@ -96,7 +96,7 @@ export class Vfs {
     if (typeof place === 'number') return place
     const { readOnly = false, source = 'host' } = options
     const provider = this.hosts.add(directory)
-    const filesystem = this.#filesystem('host', source, path, { readOnly, provider })
+    const filesystem = this.#nextFilesystem('host', source, path, { readOnly, provider })
     const root = this.hosts.root(filesystem, this.now())
     if (typeof root === 'number') return root
     this.#cover(place, root)
@@ -105,7 +105,7 @@ export class Vfs {
 
   /** Mounts /proc on a directory that is there. */
   mountProc(place: Dentry): void {
-    const filesystem = this.#filesystem('proc', 'proc', '/proc', {})
+    const filesystem = this.#nextFilesystem('proc', 'proc', '/proc', {})
     this.#cover(place, this.proc.makeRoot(filesystem, this.now()))
   }
 
@@ -113,14 +113,18 @@ export class Vfs {
   makeDirectories(path: string): Dentry | number {
     let at = this.root
     for (const name of path.split('/').filter((part) => part !== '')) {
-      let next = this.walk.resolve(this.walker(), at, name, true)
-      if (typeof next === 'number') {
-        next = this.operations(at).create(at, name, FileType.directory | 0o755, 0, this.now())
-      }
+      const next = this.#directoryIn(at, name)
       if (typeof next === 'number') return next
       at = next
     }
     return at
+  }
+
+  #directoryIn(parent: Dentry, name: string): Dentry | number {
+    const found = this.walk.resolve(this.walker(), parent, name, true)
+    if (typeof found !== 'number') return isDirectory(found.inode) ? found : -ENOTDIR
+    if (found !== -ENOENT) return found
+    return this.operations(parent).create(parent, name, FileType.directory | 0o755, 0, this.now())
   }
 
   /** A file in tmpfs with these contents, its directories made: /etc/passwd and the like, and tests. */
@@ -190,20 +194,19 @@ export class Vfs {
     checkTree(this.root)
   }
 
-  #filesystem(
+  #nextFilesystem(
     kind: FilesystemKind,
     source: string,
     path: string,
     options: { readOnly?: boolean; provider?: number },
   ): Filesystem {
-    const made = makeFilesystem(kind, source, path, this.state.filesystems.length, options)
-    this.state.filesystems.push(made)
-    return made
+    return makeFilesystem(kind, source, path, this.state.filesystems.length, options)
   }
 
   #cover(place: Dentry, root: Dentry): void {
     place.mounted = root
     root.covers = place
+    this.state.filesystems.push(root.inode.filesystem)
   }
 }
 

@@ -1,0 +1,279 @@
+/** For tests: the files of a machine with one process, whose system calls are made directly, without a hart. */
+import { assert } from '../../../base/assert.js'
+import { EAGAIN } from '../../../base/errno.js'
+import { PAGE_SIZE, type Ptr, type Vpn } from '../../../base/numbers.js'
+import { copyFromUser, copyToUser } from '../../../fault/user-copy.js'
+import type { FaultInjector } from '../../../frame/fault-injector.js'
+import type { MemoryManager } from '../../../mm.js'
+import { AddressSpace } from '../../../space/address-space.js'
+import { mapRegion } from '../../../space/map-region.js'
+import { anonymous, bootMachine, locked } from '../../../space/testing.js'
+import { VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
+import { SyscallArguments } from '../../../syscall/syscall-arguments.js'
+import { Clock } from '../../clock.js'
+import type { Host, HostInput, HostOutput } from '../../host.js'
+import type { Process } from '../../process.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import type { Thread } from '../../thread.js'
+import { PARKED } from '../../wait.js'
+import { Files } from '../file-services.js'
+import type { FileUser } from '../file-user.js'
+import { bytesOf, fromUnicode } from '../text.js'
+
+const DATA_PAGE = 0x100
+const DATA_PAGES = 96
+/** Where argument strings are put, and where results are wanted: `OUT`. */
+const STRINGS = DATA_PAGE * PAGE_SIZE
+const STRINGS_MAX = 8 * PAGE_SIZE
+export const OUT = STRINGS + STRINGS_MAX
+export const OUT_BYTES = (DATA_PAGES - 8) * PAGE_SIZE
+/** An address at which nothing is mapped. */
+export const UNMAPPED = 0x7000_0000
+export const AT_FDCWD = -100
+const PID = 42
+
+/** A stream of the host that a test fills: `undefined` = nothing there yet. */
+export class TestInput implements HostInput {
+  readonly chunks: (string | undefined)[] = []
+  terminal = false
+
+  read(target: Uint8Array): number {
+    const chunk = this.chunks.shift()
+    if (chunk === undefined) return this.chunks.length > 0 || this.isPending ? -EAGAIN : 0
+    const bytes = bytesOf(chunk).subarray(0, target.length)
+    target.set(bytes)
+    if (bytes.length < chunk.length) this.chunks.unshift(chunk.slice(bytes.length))
+    return bytes.length
+  }
+
+  /** More will come. */
+  isPending = false
+
+  isReady(): boolean {
+    return this.chunks.length > 0 || !this.isPending
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+export class TestOutput implements HostOutput {
+  text = ''
+  /** What the next write answers instead of taking everything. */
+  answer: number | undefined
+  terminal = false
+
+  write(source: Uint8Array): number {
+    if (this.answer !== undefined && this.answer < 0) return this.answer
+    const taken = source.subarray(0, this.answer ?? source.length)
+    this.text += String.fromCharCode(...taken)
+    return taken.length
+  }
+
+  isReady(): boolean {
+    return this.answer !== -EAGAIN
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+type Argument = number | string | Uint8Array
+
+export class FileMachine {
+  readonly mm: MemoryManager
+  readonly faults: FaultInjector
+  readonly stdin = new TestInput()
+  readonly stdout = new TestOutput()
+  readonly stderr = new TestOutput()
+  readonly files: Files
+  readonly user: FileUser
+  readonly space: AddressSpace
+  /** Signals raised so far. */
+  readonly signals: number[] = []
+  /** Arguments of the park calls so far. */
+  readonly parked: { argument: number; deadline: number }[] = []
+  readonly limits = new Map<number, number>([[7, 1024]])
+  readonly process: Process
+  readonly #table: ReadonlyMap<string, Syscall>
+  readonly #argumentPtr: Ptr
+  #instructions = 1000
+  #strings = STRINGS
+
+  constructor(mebibytes = 8, cwd = '/') {
+    const { mm, faults } = bootMachine(mebibytes)
+    this.mm = mm
+    this.faults = faults
+    const processes = new Map<number, Process>()
+    const host: Host = { stdin: this.stdin, stdout: this.stdout, stderr: this.stderr }
+    const clock = new Clock('virtual', () => this.#instructions++)
+    this.files = new Files({
+      mm,
+      host,
+      clock,
+      processes,
+      randomBytes: (target) => target.fill(0x5a),
+      raise: (_process, _thread, signal) => this.signals.push(signal),
+    })
+    this.space = new AddressSpace(mm.memory, mm.spaces.create())
+    this.#map(DATA_PAGE, DATA_PAGES)
+    this.user = this.files.createFiles(cwd)
+    this.process = this.#makeProcess()
+    processes.set(PID, this.process)
+    this.#argumentPtr = mm.slab.allocate(mm.slab.createCache('test_arguments', 48, 8))
+    this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
+  }
+
+  #map(page: number, pages: number): void {
+    const start = locked(this.mm, this.space, () =>
+      mapRegion(this.mm, this.space, anonymous(page, pages, VM_READ | VM_WRITE)),
+    )
+    assert(start === (page as Vpn), 'the test has memory for its arguments')
+  }
+
+  #makeProcess(): Process {
+    const softLimit = (resource: number) => this.limits.get(resource) ?? Number.POSITIVE_INFINITY
+    const fields = {
+      id: PID,
+      parentId: 1,
+      name: 'program',
+      executable: '/bin/program',
+      arguments: ['program', '--flag'],
+      environment: ['HOME=/root'],
+      space: this.space,
+      files: this.user,
+      softLimit,
+      hardLimit: softLimit,
+    }
+    return fields as unknown as Process
+  }
+
+  /**
+   * Makes a call. Strings are put into the program's memory with a zero behind them, byte arrays as they are, and their
+   * addresses passed.
+   */
+  call(name: string, ...values: Argument[]): number {
+    const call = this.#table.get(name)
+    assert(call !== undefined, 'the call is in the table')
+    this.#strings = STRINGS
+    const { u32 } = this.mm.memory
+    for (let i = 0; i < 6; i++) {
+      const value = this.#place(values[i] ?? 0)
+      u32[(this.#argumentPtr >>> 2) + i * 2] = (value % 2 ** 32) >>> 0
+      u32[(this.#argumentPtr >>> 2) + i * 2 + 1] = Math.floor(value / 2 ** 32) >>> 0
+    }
+    return call.handler(this.#context())
+  }
+
+  #place(value: Argument): number {
+    if (typeof value === 'number') return value
+    const bytes = typeof value === 'string' ? bytesOf(`${fromUnicode(value)}\0`) : value
+    const address = this.#strings
+    assert(address + bytes.length <= OUT, 'the arguments fit')
+    this.poke(address, bytes)
+    this.#strings += Math.ceil(bytes.length / 8) * 8
+    return address
+  }
+
+  #context(): SyscallContext {
+    const { mm, space, process } = this
+    const args = new SyscallArguments(mm.memory).at(this.#argumentPtr)
+    const thread = this.#thread()
+    const linux = { clock: this.files.vfs.env.clock }
+    return { mm, linux, process, thread, space, args } as unknown as SyscallContext
+  }
+
+  #thread(): Thread {
+    const park = (_kind: number, argument: number, deadline = Number.POSITIVE_INFINITY) => {
+      this.parked.push({ argument, deadline })
+      return PARKED
+    }
+    return { isResumed: false, deadline: Number.POSITIVE_INFINITY, park } as unknown as Thread
+  }
+
+  poke(address: number, bytes: Uint8Array): void {
+    assert(copyToUser(this.mm, this.space, address, bytes) === 0, 'the test writes to its own memory')
+  }
+
+  peek(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length)
+    assert(copyFromUser(this.mm, this.space, address, bytes) === 0, 'the test reads its own memory')
+    return bytes
+  }
+
+  view(address: number, length: number): DataView {
+    return new DataView(this.peek(address, length).buffer)
+  }
+
+  open(path: string, flags = 0, mode = 0o644): number {
+    return this.call('openat', AT_FDCWD, path, flags, mode)
+  }
+
+  /** A whole file as text, or a negative errno. */
+  readFile(path: string): string | number {
+    const fd = this.open(path)
+    if (fd < 0) return fd
+    const text = this.readAll(fd)
+    this.call('close', fd)
+    return text
+  }
+
+  /** What is left of an open file. */
+  readAll(fd: number): string | number {
+    let text = ''
+    for (;;) {
+      const count = this.call('read', fd, OUT, OUT_BYTES)
+      if (count < 0) return count
+      if (count === 0) return text
+      text += String.fromCharCode(...this.peek(OUT, count))
+    }
+  }
+
+  /** Makes or replaces a file: 0 or a negative errno. */
+  writeFile(path: string, text: string): number {
+    const fd = this.open(path, 0o1101)
+    if (fd < 0) return fd
+    const count = this.call('write', fd, bytesOf(text), text.length)
+    this.call('close', fd)
+    return Math.min(0, count)
+  }
+
+  /** Names in a directory, without `.` and `..`; a small buffer, so that it takes several calls. */
+  names(path: string): string[] | number {
+    const fd = this.open(path, 0o200000)
+    if (fd < 0) return fd
+    const names: string[] = []
+    for (;;) {
+      const count = this.call('getdents64', fd, OUT, 128)
+      if (count <= 0) {
+        this.call('close', fd)
+        return count < 0 ? count : names.filter((name) => name !== '.' && name !== '..')
+      }
+      const view = this.view(OUT, count)
+      for (let at = 0; at < count; at += view.getUint16(at + 16, true)) {
+        const end = new Uint8Array(view.buffer, at + 19).indexOf(0)
+        names.push(String.fromCharCode(...new Uint8Array(view.buffer, at + 19, end)))
+      }
+    }
+  }
+
+  /** Fields of struct stat, or a negative errno. `flags`: AT_SYMLINK_NOFOLLOW. */
+  stat(path: string, flags = 0): { mode: number; size: number; links: number; inode: number } | number {
+    const result = this.call('newfstatat', AT_FDCWD, path, OUT, flags)
+    if (result < 0) return result
+    const view = this.view(OUT, 128)
+    return {
+      inode: view.getUint32(8, true),
+      mode: view.getUint32(16, true),
+      links: view.getUint32(20, true),
+      size: view.getUint32(48, true) + view.getUint32(52, true) * 2 ** 32,
+    }
+  }
+
+  check(): void {
+    this.files.check()
+    this.mm.check()
+  }
+}
