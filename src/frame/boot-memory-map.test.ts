@@ -49,6 +49,14 @@ describe('BootMemoryMap', () => {
     ['a range starts below RAM', [{ ...usable, start: -0x1000 }], /lies outside RAM/],
     ['a range is not a number', [{ ...usable, start: Number.NaN }], /unaligned/],
     [
+      'frame 0 is reserved but is a hole',
+      [
+        { start: 0x1000, bytes: 0x7ff000, kind: 'usable' },
+        { start: 0, bytes: 0x1000, kind: 'reserved' },
+      ],
+      /0x0-0x1000 is not wholly in usable RAM/,
+    ],
+    [
       'a reserved range lies in a hole',
       [
         { ...usable, bytes: 0x400000 },

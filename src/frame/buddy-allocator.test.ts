@@ -207,6 +207,20 @@ describe('large and odd machines', () => {
     expect(() => machine.buddy.free(1024 as Pfn, 0)).toThrow('no allocated block')
   })
 
+  test('a block at the end of RAM has no buddy beyond it', () => {
+    const { buddy, frames } = bootFrames({ bytes: 8 * MIB + 65536 })
+    const beyond = 2064 as Pfn
+    expect(frames.frameCount).toBe(beyond)
+    frames.setFlags(beyond, FrameFlag.free | 4)
+    const blocks: Pfn[] = []
+    for (let pfn = buddy.allocate(4); pfn !== NO_FRAME; pfn = buddy.allocate(4)) blocks.push(pfn)
+    expect(blocks).toContain(2048)
+    for (const pfn of blocks) buddy.free(pfn, 4)
+    expect(buddy.freeFrames()).toBe(buddy.totalFrames())
+    expect(frames.flags(beyond)).toBe(FrameFlag.free | 4)
+    buddy.check()
+  })
+
   test('dump is a line of /proc/buddyinfo', () => {
     const { buddy } = bootFrames()
     const line = /^Node 0, zone {3}Normal((?: +\d+){19}) \n$/.exec(buddy.dump())

@@ -122,6 +122,17 @@ describe('SlabAllocator', () => {
     slab.check()
   })
 
+  test('a pointer to the header is not looked up in the map', () => {
+    const { slab, memory } = bootSlab()
+    const cache = slab.createCache('page', 4096, 4096)
+    const header = (slab.allocate(cache) - 4096) as Ptr
+    // Where the bit of "object -1" would be if its number were taken as unsigned.
+    const stray = (header >>> 2) + 6 + 0x7fff
+    memory.u32[stray] = 0xffffffff
+    expect(() => slab.free(cache, header)).toThrow('no object starts here')
+    expect(memory.u32[stray]).toBe(0xffffffff)
+  })
+
   test('caches are found by name; a second view sees the same objects', () => {
     const machine = bootSlab({ shared: true })
     const cache = machine.slab.createCache('vma', 100, 16)
