@@ -50,6 +50,14 @@ export class Program {
       : new Program(this.mm, new AddressSpace(this.mm.memory, child), this.faults)
   }
 
+  /** Another process on the same machine, with nothing mapped and the same files. */
+  spawn(): Program {
+    const space = new AddressSpace(this.mm.memory, this.mm.spaces.create())
+    const other = new Program(this.mm, space, this.faults)
+    for (const [fd, file] of this.files) other.files.set(fd, file)
+    return other
+  }
+
   exit(): void {
     this.mm.spaces.release(this.space.ptr)
   }

@@ -4,7 +4,7 @@
  * looked at, and space/ maps.
  */
 import { EACCES, EAGAIN, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
-import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
+import { NULL, PAGE_MASK, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -12,6 +12,7 @@ import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/
 import { ObjectKind } from '../space/page-object.js'
 import {
   MAP_COUNT_MAX,
+  MAP_MIN_PAGE,
   VM_ACCESS_FLAGS,
   VM_DONTDUMP,
   VM_EXEC,
@@ -34,9 +35,9 @@ import type { SyscallArguments } from './syscall-arguments.js'
 
 /** What an mmap asks for, decoded. */
 export interface MapRequest {
-  /** Address asked for, in pages; whether it is a multiple of a page. */
+  /** Address asked for, in pages, and the bytes by which it misses a multiple of a page. */
   readonly page: number
-  readonly isAligned: boolean
+  readonly misaligned: number
   readonly pages: number
   readonly prot: number
   readonly flags: number
@@ -59,9 +60,11 @@ export function sysMmap(
   const file = findFile(flags, args.int(4), resolve)
   if (typeof file === 'number') return file
   if (args.isZero(1)) return -EINVAL
+  if (args.pagesUp(1) === 0) return -ENOMEM
+  if (wrapsAround(args)) return -EOVERFLOW
   return mapRequest(mm, space, {
     page: args.page(0),
-    isAligned: args.isPageAligned(0),
+    misaligned: args.low(0) & PAGE_MASK,
     pages: args.pagesUp(1),
     prot: args.low(2),
     flags,
@@ -69,6 +72,11 @@ export function sysMmap(
     file,
     offset: args.page(5),
   })
+}
+
+/** The offset is signed, so a negative one is a page number near 2^64: the end of the mapping may lie beyond that. */
+function wrapsAround(args: SyscallArguments): boolean {
+  return args.high(5) >>> 31 !== 0 && args.page(5) + args.pagesUp(1) >= 2 ** 52
 }
 
 /** The file that backs the mapping, undefined for anonymous memory. There are no huge pages. */
@@ -107,7 +115,7 @@ function backingOf(mm: FaultEnv, { file, flags, pages }: MapRequest): Ptr | numb
   }
   const type = flags & mman.MAP_TYPE
   if (type !== mman.MAP_SHARED && (file === undefined || type !== mman.MAP_SHARED_VALIDATE)) return NULL
-  if (pages === 0 || pages > mm.arch.userEnd) return -ENOMEM
+  if (pages > mm.arch.userEnd) return -ENOMEM
   return mm.objects.create(ObjectKind.anonymousShared, pages * PAGE_SIZE) || -ENOMEM
 }
 
@@ -118,7 +126,7 @@ function wantsPopulate(space: AddressSpace, flags: number): boolean {
 
 function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, object: Ptr): number {
   const { pages, flags, file } = request
-  if (pages === 0 || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
+  if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
   const wanted = (request.prot & VM_ACCESS_FLAGS) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
   const start = choosePlace(mm, space, request, regionOf(mm, request, object, wanted))
   if (start < 0) return start
@@ -141,10 +149,7 @@ function regionOf(mm: FaultEnv, request: MapRequest, object: Ptr, flags: number)
 /** Where it goes: what MAP_FIXED says, or a free place, near the hint if that is free (__get_unmapped_area). */
 function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, region: RegionRequest): number {
   const isFixed = region.fixed || region.noReplace === true
-  if (isFixed && !request.isAligned) {
-    const isOutside = request.page + request.pages >= mm.arch.userEnd
-    return isOutside ? -ENOMEM : -EINVAL
-  }
+  if (isFixed && request.misaligned !== 0) return misalignedProblem(mm, request)
   const start = placeMapping(mm, space, region)
   const mayNotLock = (request.flags & mman.MAP_LOCKED) !== 0 && space.limitLocked === 0
   if (mayNotLock && (start >= 0 || start === -EAGAIN)) return -EPERM
@@ -159,6 +164,13 @@ function flagBits(flags: number): number {
   if ((flags & mman.MAP_SYNC) !== 0) bits |= VM_SYNC
   if ((flags & mman.MAP_STACK) !== 0) bits |= VM_NOHUGEPAGE
   return bits
+}
+
+/** An order for a place that is no multiple of a page. Linux takes the last 4095 addresses for its own errnos. */
+function misalignedProblem(mm: FaultEnv, { page, pages, misaligned }: MapRequest): number {
+  if (pages > mm.arch.userEnd - MAP_MIN_PAGE) return -ENOMEM
+  if (page === 2 ** 52 - 1) return misaligned - PAGE_SIZE
+  return page + pages >= mm.arch.userEnd ? -ENOMEM : -EINVAL
 }
 
 /** VM flags of anonymous memory, or a negative errno. */
@@ -195,12 +207,14 @@ const LEGACY_FLAGS =
   mman.MAP_STACK |
   mman.MAP_HUGETLB
 
-/** Pages that a file offset may reach: MAX_LFS_FILESIZE, 2^63 - 1 bytes. */
+/** Pages that an offset may reach: MAX_LFS_FILESIZE, 2^63 - 1 bytes; of what is no regular file, 2^64 - 1 bytes. */
 const FILE_PAGES_MAX = 2 ** 51 - 1
+const DEVICE_PAGES_MAX = 2 ** 52 - 1
 
 /** VM flags of a file mapping, or a negative errno. */
 function fileFlags(request: MapRequest, file: FileBacking, vmFlags: number): number {
-  if (request.offset > FILE_PAGES_MAX - request.pages) return -EOVERFLOW
+  const pagesMax = file.mappable ? FILE_PAGES_MAX : DEVICE_PAGES_MAX
+  if (request.offset > pagesMax - request.pages) return -EOVERFLOW
   const type = request.flags & mman.MAP_TYPE
   if (type === mman.MAP_PRIVATE) return readableFlags(file, vmFlags)
   if (type !== mman.MAP_SHARED && type !== mman.MAP_SHARED_VALIDATE) return -EINVAL
