@@ -242,7 +242,7 @@ function roundingField(c: ItemContext): number {
   return c.random.chance(0.6) ? 7 : c.random.below(5)
 }
 
-const FUSED_OPCODES = [0x43, 0x47, 0x4b, 0x4f]
+export const FUSED_OPCODES = [0x43, 0x47, 0x4b, 0x4f]
 
 export function floatOp(c: ItemContext): Item {
   const precision = c.random.below(2)

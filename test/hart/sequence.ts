@@ -3,6 +3,7 @@ import { Random } from '../../src/base/random.js'
 import { randomBits64, sampleOperands } from '../../src/hart/float/float-samples.js'
 import { DOUBLE, SINGLE } from '../../src/hart/float/format.js'
 import { addi, EBREAK, ld, lui, typeI, typeJ, typeR, typeS } from './encode.js'
+import { makeFloatCases } from './float-cases.js'
 import { RECORD_FCSR, RECORD_REGISTERS, RECORD_WORDS, RUNNER, SCRATCH, SCRATCH_BYTES } from './image.js'
 import type { Item, ItemContext } from './items.js'
 import * as items from './items.js'
@@ -62,10 +63,10 @@ export function makeSequence(
     kept: new Set([recordRegister, ...bases]),
   }
   const record = makeRecord(random, bases)
+  const body = random.chance(0.25) ? makeFloatCases(context, record) : makeBody(context)
   record[0] = BigInt(address + RECORD_REGISTERS.indexOf(recordRegister))
   // The runner jumped here through x1: its initial value is loaded by the sequence.
-  const body = [items.words(ld(1, recordRegister, 8)), ...makeBody(context)]
-  const code = layOut(body)
+  const code = layOut([items.words(ld(1, recordRegister, 8)), ...body])
   const end = address + code.length * 2
   code.push(...halvesOf([typeJ(0, epilogues.get(recordRegister)! - end)], 4))
   return { code, record }

@@ -15,7 +15,7 @@ export function sampleFloat(format: FloatFormat, random: Random): bigint {
 function pickParts(format: FloatFormat, random: Random): { exponent: number; fraction: bigint } {
   const fieldMax = 2 * format.exponentMax + 1
   const middle = format.exponentMax
-  switch (random.below(12)) {
+  switch (random.below(13)) {
     case 0:
       return { exponent: random.pick([0, fieldMax]), fraction: 0n }
     case 1:
@@ -29,7 +29,7 @@ function pickParts(format: FloatFormat, random: Random): { exponent: number; fra
     case 5:
       return { exponent: random.between(0, fieldMax), fraction: sampleFraction(format, random) }
     case 6:
-      return { exponent: middle + random.between(28, 66), fraction: sampleFraction(format, random) }
+      return { exponent: middle + integerExponent(random), fraction: sampleFraction(format, random) }
     case 7:
       return { exponent: (middle >> 1) + random.between(-2, 2), fraction: sampleFraction(format, random) }
     case 8:
@@ -39,9 +39,22 @@ function pickParts(format: FloatFormat, random: Random): { exponent: number; fra
         exponent: middle - random.between(0, 2 * format.precision),
         fraction: sampleFraction(format, random),
       }
+    case 10:
+      return { exponent: middle + narrowExponent(format, random), fraction: sampleFraction(format, random) }
     default:
       return { exponent: middle + random.between(-3, 3), fraction: sampleFraction(format, random) }
   }
+}
+
+/** Around the ends of the integer types and of what is exact in a float. */
+function integerExponent(random: Random): number {
+  return random.chance(0.5) ? random.pick([30, 31, 32, 52, 53, 62, 63, 64]) : random.between(20, 66)
+}
+
+/** In a double: around the ends of the normal and of the subnormal singles. */
+function narrowExponent(format: FloatFormat, random: Random): number {
+  if (format !== DOUBLE) return random.between(-30, 30)
+  return random.pick([-151, -150, -149, -128, -127, -126, 127, 128, random.between(-150, -126)])
 }
 
 function smallInteger(format: FloatFormat, random: Random): { exponent: number; fraction: bigint } {
@@ -51,10 +64,10 @@ function smallInteger(format: FloatFormat, random: Random): { exponent: number; 
   return { exponent: format.exponentMax + length - 1, fraction }
 }
 
-function sampleFraction(format: FloatFormat, random: Random): bigint {
+export function sampleFraction(format: FloatFormat, random: Random): bigint {
   const mask = (1n << BigInt(format.precision - 1)) - 1n
   const bits = randomBits64(random) & mask
-  switch (random.below(6)) {
+  switch (random.below(7)) {
     case 0:
       return BigInt(random.below(3))
     case 1:
@@ -65,6 +78,8 @@ function sampleFraction(format: FloatFormat, random: Random): bigint {
       return (bits << BigInt(random.below(format.precision))) & mask
     case 4:
       return (mask << BigInt(random.below(format.precision))) & mask
+    case 5:
+      return mask - (bits >> BigInt(random.below(format.precision)))
     default:
       return bits
   }
