@@ -125,7 +125,7 @@ function wantsPopulate(space: AddressSpace, flags: number): boolean {
 }
 
 function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, object: Ptr): number {
-  const { pages, flags, file } = request
+  const { flags, file } = request
   if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
   const wanted = (request.prot & VM_ACCESS_FLAGS) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
   const start = choosePlace(mm, space, request, regionOf(mm, request, object, wanted))
