@@ -20,6 +20,7 @@ import { Word, wordIndex } from '../state/layout.js'
 import { Clock, type ClockMode } from './clock.js'
 import { type CrashEvent, describeCrash } from './crash.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
+import type { FileEnvironment } from './fs/environment.js'
 import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
 import { setDefaultLimits } from './limits.js'
@@ -38,21 +39,12 @@ import { VDSO_SIGRETURN } from './vdso.js'
 import { VdsoPages } from './vdso-pages.js'
 import { WaitKind as Wait, type WaitKind } from './wait.js'
 
-/** What files/ is given to make the machine's file system. */
-export interface FileSystemEnvironment {
-  readonly mm: MemoryManager
-  readonly host: Host
-  readonly clock: Clock
-  readonly processes: ReadonlyMap<number, Process>
-  randomBytes(target: Uint8Array): void
-}
-
 export interface LinuxOptions {
   readonly mm: MemoryManager
   readonly hart: Hart
   readonly host: Host
   /** Makes the file system: tmpfs, mounts, /dev, /proc. */
-  readonly files: (env: FileSystemEnvironment) => FileServices
+  readonly files: (env: FileEnvironment) => FileServices
   /** Default virtual: an instruction takes a nanosecond, so that every run is the same. */
   readonly clock?: ClockMode
   /** Where the first process starts. Default /. */
@@ -67,7 +59,7 @@ const RANDOM_BYTES = 16
 const NAME_LENGTH = 15
 const TICK_NANOSECONDS = 100
 
-export class Linux implements SignalEnv {
+export class Linux implements SignalEnv, FileEnvironment {
   readonly mm: MemoryManager
   readonly hart: Hart
   readonly host: Host
@@ -310,6 +302,12 @@ export class Linux implements SignalEnv {
     const random = new Random(this.mm.memory.u32[state]!)
     for (let i = 0; i < target.length; i++) target[i] = random.uint32() >>> 24
     this.mm.memory.u32[state] = random.seed
+  }
+
+  /** Sends a signal of the kernel's to the thread that makes a call: SIGPIPE, SIGXFSZ. */
+  raise(process: Process, thread: Thread, signal: number): void {
+    const info = this.signals.info({ signal, code: SignalCode.user, processId: process.id })
+    this.signals.sendToThread(process, thread, signal, info)
   }
 
   /** Lets threads that are parked for an event run again, all of the kind when no argument is given; how many there were. */
