@@ -12,7 +12,7 @@
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { type InstructionDefinition, matches } from './definition.js'
+import { matches } from './definition.js'
 import { immediateOf } from './format.js'
 import { INSTRUCTIONS } from './instructions/index.js'
 
@@ -40,58 +40,67 @@ export function makeDecodeTable(memory: Memory, table: Ptr): void {
 class DecodeTableBuilder {
   readonly #memory: Memory
   readonly #table: Ptr
-  /** Definitions by the low seven bits that they may have: candidates for a word. */
-  readonly #byOpcode: number[][] = Array.from({ length: 128 }, () => [])
+  /** By the low seven bits of a word: definitions that it may be, and the low bits that any of them looks at. */
+  readonly #candidates: number[][] = []
+  readonly #lookedAt: number[] = []
+  /** First-level entries by those bits, and groups by the definitions in them. */
+  readonly #entries = new Map<number, number>()
   readonly #groups = new Map<string, number>()
-  readonly #contents = new Map<string, number>()
 
   constructor(memory: Memory, table: Ptr) {
     this.#memory = memory
     this.#table = table
     for (let opcode = 0; opcode < 128; opcode++) {
-      INSTRUCTIONS.forEach(({ match, mask }, id) => {
-        if (((match ^ opcode) & mask & 127) === 0) this.#byOpcode[opcode]!.push(id)
-      })
+      const ids = [...INSTRUCTIONS.keys()].filter((id) => mayBe(id, opcode, 0x7f))
+      this.#candidates.push(ids)
+      this.#lookedAt.push(ids.reduce((bits, id) => bits | INSTRUCTIONS[id]!.mask, 0x7f) & 0xffff)
     }
   }
 
   entry(low: number): number {
-    const candidates = this.#byOpcode[low & 127]!
-    return isCompressed(low) ? compressedEntry(low, candidates) : this.#wideEntry(low, candidates)
+    const opcode = low & 0x7f
+    if (isCompressed(low)) return compressedEntry(low, this.#candidates[opcode]!)
+    const bits = low & this.#lookedAt[opcode]!
+    let entry = this.#entries.get(bits)
+    if (entry === undefined)
+      this.#entries.set(bits, (entry = this.#wideEntry(bits, this.#candidates[opcode]!)))
+    return entry
   }
 
   #wideEntry(low: number, candidates: readonly number[]): number {
-    const possible = candidates.filter((id) => (highless(INSTRUCTIONS[id]!, low) & 0xffff) === 0)
-    if (possible.length === 0) return ILLEGAL
-    if (possible.length === 1 && INSTRUCTIONS[possible[0]!]!.mask >>> 20 === 0) return possible[0]!
-    const key = possible.join()
-    let group = this.#groups.get(key)
-    if (group === undefined) this.#groups.set(key, (group = this.#group(possible)))
-    return (GROUP | (group << 8)) >>> 0
+    const possible = candidates.filter((id) => mayBe(id, low, 0xffff))
+    const [first] = possible
+    if (first === undefined) return ILLEGAL
+    if (possible.length === 1 && INSTRUCTIONS[first]!.mask >>> 20 === 0) return first
+    return (GROUP | (this.#group(possible) << 8)) >>> 0
   }
 
-  /** The second-level table of some definitions; two that come out equal are one. */
+  /** The number of the second-level table that tells some definitions apart. */
   #group(possible: readonly number[]): number {
-    const table = Array.from({ length: HIGH_BITS }, (_, high) => {
-      const found = possible.find((id) => {
-        const { match, mask } = INSTRUCTIONS[id]!
-        return ((match ^ (high << 20)) & mask) >>> 20 === 0
-      })
-      return found ?? ILLEGAL
-    })
-    const key = table.join()
-    const known = this.#contents.get(key)
+    const key = possible.join()
+    const known = this.#groups.get(key)
     if (known !== undefined) return known
-    const group = this.#contents.size
+    const group = this.#groups.size
     assert(SECOND_LEVEL + (group + 1) * HIGH_BITS <= DECODE_TABLE_BYTES, 'the decode tables fit')
-    this.#memory.u8.set(table, this.#table + SECOND_LEVEL + group * HIGH_BITS)
-    this.#contents.set(key, group)
+    const start = this.#table + SECOND_LEVEL + group * HIGH_BITS
+    const table = this.#memory.u8.subarray(start, start + HIGH_BITS).fill(ILLEGAL)
+    for (const id of possible) fillMatches(table, id)
+    this.#groups.set(key, group)
     return group
   }
 }
 
-function highless({ match, mask }: InstructionDefinition, low: number): number {
-  return (match ^ low) & mask
+/** Writes the number of a definition to all high halves that it may have. */
+function fillMatches(table: Uint8Array, id: number): void {
+  const match = INSTRUCTIONS[id]!.match >>> 20
+  const mask = INSTRUCTIONS[id]!.mask >>> 20
+  for (let high = 0; high < HIGH_BITS; high++) if ((high & mask) === match) table[high] = id
+}
+
+/** Whether a word whose bits are known in `known` may be the definition. */
+function mayBe(id: number, word: number, known: number): boolean {
+  const { match, mask } = INSTRUCTIONS[id]!
+  return ((match ^ word) & mask & known) === 0
 }
 
 function compressedEntry(word: number, candidates: readonly number[]): number {

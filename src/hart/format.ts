@@ -85,7 +85,7 @@ export function immediateOf(word: number, { slices, signed }: Immediate): number
   let value = 0
   let top = 0
   for (const [from, width, to] of slices) {
-    value |= ((word >>> from) & (2 ** width - 1)) << to
+    value |= ((word >>> from) & ((1 << width) - 1)) << to
     top = Math.max(top, to + width)
   }
   return signed ? (value << (32 - top)) >> (32 - top) : value
