@@ -16,6 +16,8 @@ export interface Device {
   /** `stream`: lseek is ESPIPE; `still`: lseek answers 0. */
   readonly seek: 'stream' | 'still'
   readonly terminal: HostOutput | undefined
+  /** What is written is not even looked at. */
+  readonly discards?: boolean
 }
 
 /** Name of a device node in /dev, and its numbers. */
@@ -43,9 +45,9 @@ const ALWAYS = {
   terminal: undefined,
 } as const
 
-const sink: Device = { ...ALWAYS, read: () => 0, write: (source) => source.length }
-const zero: Device = { ...ALWAYS, read: (target) => target.fill(0).length, write: (source) => source.length }
-const full: Device = { ...zero, write: () => -ENOSPC }
+const sink: Device = { ...ALWAYS, read: () => 0, write: (source) => source.length, discards: true }
+const zero: Device = { ...sink, read: (target) => target.fill(0).length }
+const full: Device = { ...zero, write: () => -ENOSPC, discards: false }
 
 export class Devices {
   readonly #byNumber: ReadonlyMap<number, Device>

@@ -1,13 +1,10 @@
 /** Reading, writing and polling an open file, by its kind. What comes next (pipes, sockets, eventfd) is a further kind here. */
 import { assert } from '../../base/assert.js'
 import { EBADF, EFBIG, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
-import { FILE_BYTES_MAX, POLL_ALWAYS } from './flags.js'
+import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import { type Inode, isRegular } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
-
-/** Seals of a memfd. */
-export const Seal = { seal: 1, shrink: 2, grow: 4, write: 8, futureWrite: 16, exec: 32 } as const
 
 /**
  * How one kind of file works. A negative errno is a failure; -EAGAIN: not now, wait for `waitsFor`. Positions are what

@@ -118,6 +118,9 @@ export const Fallocate = {
 /** memfd_create(2). */
 export const Memfd = { closeOnExec: 1, allowSealing: 2, hugePages: 4, noExecSeal: 8, executable: 16 } as const
 
+/** F_ADD_SEALS. Files of tmpfs that are no memfd have `seal` from the start. */
+export const Seal = { seal: 1, shrink: 2, grow: 4, write: 8, futureWrite: 16, exec: 32 } as const
+
 /** utimensat(2): in tv_nsec. */
 export const UTIME_NOW = 0x3fffffff
 export const UTIME_OMIT = 0x3ffffffe

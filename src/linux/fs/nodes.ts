@@ -28,6 +28,8 @@ export interface Filesystem {
   /** Which host directory or page provider belongs to it; 0 for none. */
   readonly provider: number
   nextInode: number
+  /** `order` of the next entry. */
+  nextOrder: number
 }
 
 export interface Inode {
@@ -66,6 +68,8 @@ export interface Dentry {
   /** The root of a file system is its own parent. */
   parent: Dentry | null
   readonly inode: Inode
+  /** Entries are listed from the highest to the lowest: tmpfs of Linux 6.12 has the newest first. */
+  order: number
   /** The name is gone; /proc/self/fd shows "(deleted)". */
   unlinked: boolean
   /** Directories: names known so far (tmpfs: all there are). */
@@ -103,7 +107,8 @@ export function makeInode(filesystem: Filesystem, mode: number, now: Time): Inod
 }
 
 export function makeDentry(name: string, parent: Dentry | null, inode: Inode): Dentry {
-  return { name, parent, inode, unlinked: false, children: new Map(), mounted: null, covers: null }
+  const order = inode.filesystem.nextOrder++
+  return { name, parent, inode, order, unlinked: false, children: new Map(), mounted: null, covers: null }
 }
 
 export function typeOf(inode: Inode): number {

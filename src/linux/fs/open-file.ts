@@ -48,9 +48,12 @@ export function isWritable(file: OpenFile): boolean {
 /** File number → open file; threads share one, fork copies it. `limit` is RLIMIT_NOFILE when it matters. */
 export class FileTable {
   readonly #slots: (Descriptor | undefined)[]
+  /** Highest number that was ever in use. */
+  #highest = 0
 
   constructor(slots: (Descriptor | undefined)[] = []) {
     this.#slots = slots
+    this.#highest = slots.length
   }
 
   /** The open file, or `undefined` (-EBADF). */
@@ -72,6 +75,7 @@ export class FileTable {
   /** Puts a file at a free number. */
   install(fd: number, file: OpenFile, closeOnExec: boolean): number {
     file.references++
+    this.#highest = Math.max(this.#highest, fd)
     this.#slots[fd] = { file, closeOnExec }
     return fd
   }
@@ -83,6 +87,11 @@ export class FileTable {
     this.#slots[fd] = undefined
     while (this.#slots.length > 0 && this.#slots[this.#slots.length - 1] === undefined) this.#slots.pop()
     return file
+  }
+
+  /** Numbers that the kernel's own table would have room for: select looks at no others. */
+  get capacity(): number {
+    return this.#highest < 64 ? 64 : 128 * 2 ** Math.ceil(Math.log2(Math.floor(this.#highest / 128) + 1))
   }
 
   /** The numbers in use, rising. */

@@ -61,8 +61,8 @@ function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile 
 
 function create(vfs: Vfs, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
   const { directory, name } = place
+  if (directory.unlinked || directory.inode.filesystem.kind === 'proc') return -ENOENT
   if (directory.inode.filesystem.readOnly) return -EROFS
-  if (directory.unlinked) return -ENOENT
   const made = vfs.operations(directory).create(directory, name, FileType.regular | mode, 0, vfs.now())
   return typeof made === 'number' ? made : openDentry(vfs, made, flags & ~Open.truncate)
 }

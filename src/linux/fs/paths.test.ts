@@ -132,7 +132,7 @@ describe('making and removing names', () => {
     machine.writeFile('file', '')
     expect(rmdir('file')).toBe(-ENOTDIR)
     expect(rmdir('none')).toBe(-ENOENT)
-    expect(machine.names('/tmp')).toEqual(['d', 'file'])
+    expect(machine.names('/tmp')).toEqual(['file', 'd'])
     machine.check()
   })
 
@@ -161,7 +161,7 @@ describe('making and removing names', () => {
     expect(link('a', 'b')).toBe(-EEXIST)
     expect(link('a', 'c/')).toBe(-ENOENT)
     expect(link('/tmp', 'd')).toBe(-EPERM)
-    expect(link('a', '/proc/x')).toBe(-EXDEV)
+    expect(link('a', '/proc/x')).toBe(-ENOENT)
     machine.writeFile('b', 'two')
     expect(machine.readFile('a')).toBe('two')
     expect(machine.stat('a')).toMatchObject({ links: 2 })

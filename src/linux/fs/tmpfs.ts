@@ -3,7 +3,7 @@ import { ENOMEM, ENOSPC, ENOTEMPTY } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileContents } from './contents.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from './filesystem.js'
-import { FilesystemMagic, FileType } from './flags.js'
+import { FilesystemMagic, FileType, Seal } from './flags.js'
 import {
   type Dentry,
   type Filesystem,
@@ -19,6 +19,7 @@ import { attach, detach, move, swap, touchDirectory } from './tree.js'
 
 /** What tmpfs charges a directory for an entry (BOGO_DIRENT_SIZE). */
 const ENTRY_BYTES = 20
+const EMPTY_BYTES = 2 * ENTRY_BYTES
 
 export class Tmpfs implements FilesystemOperations {
   readonly #contents: FileContents
@@ -31,15 +32,15 @@ export class Tmpfs implements FilesystemOperations {
     return directory.children.get(name) ?? notFound()
   }
 
-  /** In the order of creation, as Linux since 6.6. */
   list(directory: Dentry): readonly Listed[] {
-    return [...directory.children.values()].map(listed)
+    return [...directory.children.values()].sort((a, b) => b.order - a.order).map(listed)
   }
 
   create(directory: Dentry, name: string, mode: number, rdev: number, now: Time): Dentry | number {
     const inode = this.#inode(directory.inode.filesystem, mode, now)
     if (typeof inode === 'number') return inode
     inode.rdev = rdev
+    if (isDirectory(inode)) inode.size = EMPTY_BYTES
     return this.#hang(directory, name, inode, now)
   }
 
@@ -77,7 +78,7 @@ export class Tmpfs implements FilesystemOperations {
       this.#drop(replaced, now)
     }
     const from = dentry.parent!
-    move(dentry, directory, name)
+    move(dentry, directory, name, replaced?.order)
     this.#resized(from, now)
     this.#resized(directory, now)
     dentry.inode.changed = now
@@ -152,6 +153,7 @@ export class Tmpfs implements FilesystemOperations {
     const pages = this.#contents.create()
     if (pages === NULL) return -ENOSPC
     inode.pages = pages
+    inode.seals = Seal.seal
     return inode
   }
 
@@ -170,7 +172,7 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   #resized(directory: Dentry, now: Time): void {
-    directory.inode.size = (directory.children.size + 2) * ENTRY_BYTES
+    directory.inode.size = EMPTY_BYTES + directory.children.size * ENTRY_BYTES
     touchDirectory(directory.inode, now)
   }
 }

@@ -27,8 +27,8 @@ export function detach(dentry: Dentry): void {
   }
 }
 
-/** Renames an entry; the new name is free. */
-export function move(dentry: Dentry, directory: Dentry, name: string): void {
+/** Renames an entry; the new name is free. It is listed as a new one, or in place of the one that it replaced. */
+export function move(dentry: Dentry, directory: Dentry, name: string, order?: number): void {
   const from = dentry.parent
   assert(from !== null, 'a root is not moved')
   from.children.delete(dentry.name)
@@ -39,6 +39,7 @@ export function move(dentry: Dentry, directory: Dentry, name: string): void {
   }
   dentry.parent = directory
   dentry.name = name
+  dentry.order = order ?? dentry.inode.filesystem.nextOrder++
 }
 
 /** Two entries change places. */
@@ -47,8 +48,8 @@ export function swap(one: Dentry, other: Dentry): void {
   assert(parent !== null && other.parent !== null, 'a root is not moved')
   const otherParent = other.parent
   const otherName = other.name
-  hang(one, otherParent, otherName)
   hang(other, parent, name)
+  hang(one, otherParent, otherName)
   const difference = Number(isDirectory(one.inode)) - Number(isDirectory(other.inode))
   parent.inode.links -= difference
   otherParent.inode.links += difference
@@ -58,6 +59,7 @@ function hang(dentry: Dentry, directory: Dentry, name: string): void {
   directory.children.set(name, dentry)
   dentry.parent = directory
   dentry.name = name
+  dentry.order = dentry.inode.filesystem.nextOrder++
 }
 
 /** What a changed directory shows. */

@@ -6,9 +6,8 @@ import { ObjectNames } from './describe.js'
 import { DEVICE_PTS, Devices } from './devices.js'
 import type { FileEnvironment } from './environment.js'
 import { FileLocks } from './file-locks.js'
-import { Seal } from './file-operations.js'
 import type { FilesystemOperations } from './filesystem.js'
-import { deviceNumber, FILE_BYTES_MAX, FileType } from './flags.js'
+import { deviceNumber, FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { HostFilesystem } from './host-filesystem.js'
 import {
@@ -163,6 +162,11 @@ export class Vfs {
     return makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
   }
 
+  /** Whether what is written to a file goes nowhere. */
+  discards(file: OpenFile): boolean {
+    return file.kind === 'device' && this.devices.of(file.dentry.inode)?.discards === true
+  }
+
   /** No file number stands for it any more. What has no name goes. */
   closeFile(file: OpenFile): void {
     const { dentry } = file
@@ -237,6 +241,7 @@ function makeFilesystem(
     mountPath,
     provider: options.provider ?? 0,
     nextInode: 1,
+    nextOrder: 1,
   }
 }
 

@@ -12,9 +12,8 @@ import {
   ESPIPE,
 } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { Seal } from '../file-operations.js'
 import type { AttributeChange } from '../filesystem.js'
-import { At, Fallocate, FILE_BYTES_MAX, UTIME_NOW, UTIME_OMIT } from '../flags.js'
+import { At, Fallocate, FILE_BYTES_MAX, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
 import { type Dentry, isDirectory, isRegular, isSymlink, type Time } from '../nodes.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -137,19 +136,24 @@ function chmodAt(vfs: Vfs, c: SyscallContext, flags: number): number {
   return change(vfs, dentry, { permissions: c.args.int(2) & 0o7777 })
 }
 
-/** -1 leaves an id as it is. */
-function owners(uid: number, gid: number): AttributeChange {
-  return { ...(uid !== NO_ID && { uid }), ...(gid !== NO_ID && { gid }) }
+/** -1 leaves an id as it is. A program loses its set-id bits even so. */
+function changeOwner(vfs: Vfs, dentry: Dentry | number, uid: number, gid: number): number {
+  if (typeof dentry === 'number') return dentry
+  const ids = { ...(uid !== NO_ID && { uid }), ...(gid !== NO_ID && { gid }) }
+  const { mode } = dentry.inode
+  if (isDirectory(dentry.inode) || isSymlink(dentry.inode)) return change(vfs, dentry, ids)
+  const kept = mode & ((mode & 0o010) === 0 ? 0o3777 : 0o1777)
+  return change(vfs, dentry, kept === (mode & 0o7777) ? ids : { ...ids, permissions: kept })
 }
 
 function chownAt(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.int(4)
   if ((flags & ~(At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
-  return change(vfs, entryArgument(vfs, c, 0, flags), owners(c.args.low(2), c.args.low(3)))
+  return changeOwner(vfs, entryArgument(vfs, c, 0, flags), c.args.low(2), c.args.low(3))
 }
 
 function chownFile(vfs: Vfs, c: SyscallContext): number {
-  return change(vfs, entryOf(fileArgument(c, 0)), owners(c.args.low(1), c.args.low(2)))
+  return changeOwner(vfs, entryOf(fileArgument(c, 0)), c.args.low(1), c.args.low(2))
 }
 
 function setTimes(vfs: Vfs, c: SyscallContext): number {

@@ -54,6 +54,7 @@ class Position {
 }
 
 function sendFile(vfs: Vfs, c: SyscallContext): number {
+  if (!c.args.isZero(2) && take(c, c.args.address(2), 8) === undefined) return -EFAULT
   const source = fileArgument(c, 1)
   if (typeof source === 'number') return source
   if (!isReadable(source)) return -EBADF

@@ -3,8 +3,7 @@ import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { WaitKind } from '../../wait.js'
 import { Flock } from '../file-locks.js'
-import { Seal } from '../file-operations.js'
-import { Fcntl, Memfd, Open, SETTABLE_FLAGS } from '../flags.js'
+import { Fcntl, Memfd, Open, SETTABLE_FLAGS, Seal } from '../flags.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
@@ -138,6 +137,8 @@ function controlOpen(c: SyscallContext, file: OpenFile): number {
     case Fcntl.setLock:
     case Fcntl.setLockWait:
       return take(c, c.args.address(2), 32) === undefined ? -EFAULT : 0
+    case Fcntl.getPipeSize:
+      return -EBADF
     case Fcntl.setOwner:
     case Fcntl.getOwner:
       return 0

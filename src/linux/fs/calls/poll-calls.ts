@@ -83,7 +83,7 @@ type Sets = (DataView | undefined)[]
 function select(vfs: Vfs, c: SyscallContext): number {
   const deadline = deadlineArgument(c, 4)
   if (deadline < 0) return deadline
-  const count = Math.min(c.args.int(0), fileLimit(c))
+  const count = Math.min(c.args.int(0), userOfCall(c).files.capacity)
   if (count < 0) return -EINVAL
   const sets = setsArgument(c, count)
   if (sets === undefined) return -EFAULT

@@ -1,8 +1,8 @@
 /** read, write, their positioned and vectored forms, and lseek. */
-import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, EOVERFLOW, ESPIPE } from '../../../base/errno.js'
+import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, ESPIPE } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { isSeekable, sizeOf } from '../file-operations.js'
-import { FILE_BYTES_MAX, Open, Seek } from '../flags.js'
+import { Open, Seek } from '../flags.js'
 import { isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument } from './support.js'
@@ -116,8 +116,9 @@ function seek(vfs: Vfs, c: SyscallContext): number {
   return target
 }
 
-/** Where a seek leads; -EINVAL before the start or beyond the largest file. A file counts as data from end to end. */
+/** Where a seek leads; -EINVAL before the start. Only files with contents have an end. A file counts as data from end to end. */
 function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
+  if (file.kind !== 'pages' && whence > Seek.current) return -EINVAL
   const size = sizeOf(vfs, file.dentry.inode)
   if (whence === Seek.data || whence === Seek.hole) {
     if (offset < 0 || offset >= size) return -ENXIO
@@ -125,6 +126,5 @@ function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): n
   }
   const base = whence === Seek.set ? 0 : whence === Seek.current ? file.position : size
   const target = base + offset
-  if (target > 2 ** 63 - 1) return -EOVERFLOW
-  return target < 0 || target > FILE_BYTES_MAX ? -EINVAL : target
+  return target < 0 || target >= 2 ** 63 ? -EINVAL : target
 }

@@ -1,5 +1,5 @@
 /** Moving bytes between an open file and the program's memory: the engine below read(2), write(2) and their kin. */
-import { EAGAIN, EFAULT, EFBIG, EINVAL, EPIPE } from '../../../base/errno.js'
+import { EAGAIN, EFAULT, EFBIG, EINVAL, EISDIR, EPIPE } from '../../../base/errno.js'
 import { copyFromUserPartial, copyToUserPartial } from '../../../fault/user-copy.js'
 import { Signal } from '../../signal-numbers.js'
 import type { SyscallContext } from '../../syscall-context.js'
@@ -58,6 +58,7 @@ export function readRanges(
   ranges: readonly UserRange[],
   position?: number,
 ): number {
+  if (file.kind === 'directory') return -EISDIR
   const start = position ?? file.position
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
@@ -81,6 +82,7 @@ export function writeRanges(
   position?: number,
 ): number {
   const append = (file.flags & Open.append) !== 0 && file.kind === 'pages'
+  if (vfs.discards(file)) return ranges.reduce((sum, { length }) => sum + length, 0)
   const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position)
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {

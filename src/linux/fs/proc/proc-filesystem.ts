@@ -5,6 +5,7 @@
 import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
 import type { Process } from '../../process.js'
 import type { FileEnvironment } from '../environment.js'
+import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
 import { FilesystemMagic, FileType } from '../flags.js'
 import { type Dentry, type Filesystem, type Inode, makeDentry, makeInode, type Time } from '../nodes.js'
@@ -96,7 +97,10 @@ export class ProcFilesystem implements FilesystemOperations {
     return typeof text === 'object' ? -EIO : text
   }
 
-  refresh(): number {
+  /** /proc/PID/fd says how many entries it has. */
+  refresh({ inode }: Dentry): number {
+    const process = this.#env.processes.get(inode.pid)
+    if (inode.key === 'fd' && process !== undefined) inode.size = userOf(process).files.numbers().length
     return 0
   }
 

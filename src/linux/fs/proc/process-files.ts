@@ -31,8 +31,7 @@ const texts: Record<string, ProcNode> = {
   comm: {
     ...processFile(({ name }) => `${fromUnicode(name)}\n`, 0o644),
     write: (source, process) => {
-      const text = new TextDecoder().decode(source.slice(0, COMM_MAX + 1)).replace(/\n.*/s, '')
-      if (process !== undefined) process.name = text.slice(0, COMM_MAX)
+      if (process !== undefined) process.name = new TextDecoder().decode(source.slice(0, COMM_MAX))
       return source.length
     },
   },

@@ -16,10 +16,11 @@ function kib(pages: number): string {
 
 export function statusText(process: Process, _vfs: Vfs, env: FileEnvironment): string {
   const { id, parentId, name } = process
-  const umask = userOf(process).umask.toString(8).padStart(4, '0')
+  const { files, umask: mask } = userOf(process)
+  const umask = mask.toString(8).padStart(4, '0')
   return (
     `Name:\t${fromUnicode(name)}\nUmask:\t${umask}\nState:\tR (running)\nTgid:\t${id}\nNgid:\t0\nPid:\t${id}\n` +
-    `PPid:\t${parentId}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t64\nGroups:\t \n` +
+    `PPid:\t${parentId}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t${files.capacity}\nGroups:\t \n` +
     `NStgid:\t${id}\nNSpid:\t${id}\nNSpgid:\t${id}\nNSsid:\t${id}\nKthread:\t0\n` +
     `${memoryLines(process)}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\nThreads:\t1\n` +
     `NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n${capabilityLines()}` +
