@@ -3,8 +3,8 @@
  * it, in registers of its own, and the flags read after each.
  */
 import type { Random } from '../../src/base/random.js'
-import { operandsFor } from '../../src/hart/float/float-cases.js'
 import { DOUBLE, SINGLE } from '../../src/hart/float/format.js'
+import { operandsFor } from '../../src/hart/float/testing/float-cases.js'
 import { typeI, typeR, typeR4 } from './encode.js'
 import { FUSED_OPCODES, type Item, type ItemContext, words } from './items.js'
 

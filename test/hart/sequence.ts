@@ -1,7 +1,7 @@
 /** Random sequences of instructions with random registers to start from. */
 import { Random } from '../../src/base/random.js'
-import { randomBits64, sampleOperands } from '../../src/hart/float/float-samples.js'
 import { DOUBLE, SINGLE } from '../../src/hart/float/format.js'
+import { randomBits64, sampleOperands } from '../../src/hart/float/testing/float-samples.js'
 import { addi, EBREAK, ld, lui, typeI, typeJ, typeR, typeS } from './encode.js'
 import { makeFloatCases } from './float-cases.js'
 import { RECORD_FCSR, RECORD_REGISTERS, RECORD_WORDS, RUNNER, SCRATCH, SCRATCH_BYTES } from './image.js'
@@ -82,7 +82,18 @@ function makeBody(context: ItemContext): Item[] {
 
 /** What may end a sequence with a signal. */
 const LAST_ITEMS: readonly MakeItem[] = [
-  ...[randomWord, randomWord, randomHalf, faultingAccess, faultingAtomic, wildJump, deniedCsr, breakpoint],
+  ...[
+    randomWord,
+    randomWord,
+    randomHalf,
+    reservedEncoding,
+    reservedEncoding,
+    faultingAccess,
+    faultingAtomic,
+    wildJump,
+    deniedCsr,
+    breakpoint,
+  ],
 ]
 
 /** Resolves the jumps: over `skip` items, or to the end of the body. */
@@ -117,6 +128,46 @@ function randomWord(c: ItemContext): Item {
     const word = ((c.random.uint32() & ~0x7f) | c.random.pick(list)) >>> 0
     if (!c.kept.has((word >>> 7) & 31)) return items.words(word)
   }
+}
+
+/** Reserved encodings of the opcodes that randomWord leaves out: opcode and the values of funct3 that are not used. */
+const RESERVED_FUNCT3 = [
+  { opcode: 0x03, funct3: [7] },
+  { opcode: 0x07, funct3: [0, 1, 4, 5, 6, 7] },
+  { opcode: 0x23, funct3: [4, 5, 6, 7] },
+  { opcode: 0x27, funct3: [0, 1, 4, 5, 6, 7] },
+  { opcode: 0x2f, funct3: [0, 1, 4, 5, 6, 7] },
+  { opcode: 0x63, funct3: [2, 3] },
+  { opcode: 0x67, funct3: [1, 2, 3, 4, 5, 6, 7] },
+  { opcode: 0x0f, funct3: [2, 3, 4, 5, 6, 7] },
+  { opcode: 0x73, funct3: [4] },
+]
+/** sret, mret, sfence.vma, uret, dret; and c.lwsp, c.ldsp to x0, c.jr of x0. */
+const PRIVILEGED = [0x10200073, 0x30200073, 0x12000073, 0x00200073, 0x7b200073]
+const RESERVED_HALVES = [0x4002, 0x6002, 0x8002, 0x4012, 0x7002]
+
+function reservedEncoding(c: ItemContext): Item {
+  const { random } = c
+  if (random.chance(0.15)) return { halves: [random.pick(RESERVED_HALVES)] }
+  if (random.chance(0.15)) return items.words(random.pick(PRIVILEGED))
+  if (random.chance(0.2)) return items.words(reservedAtomic(random))
+  const { opcode, funct3 } = random.pick(RESERVED_FUNCT3)
+  const rest = random.uint32() & ~0x707f
+  return items.words((rest | (random.pick(funct3) << 12) | opcode) >>> 0)
+}
+
+/** A funct5 that A does not have, or LR with a source. */
+function reservedAtomic(random: Random): number {
+  const funct5 = random.pick([0x05, 0x06, 0x07, 0x09, 0x0b, 0x11, 0x15, 0x19, 0x1d, 0x1f, 0x02])
+  const rs2 = funct5 === 2 ? random.between(1, 31) : random.below(32)
+  return typeR(
+    0x2f,
+    random.pick([2, 3]),
+    (funct5 << 2) | random.below(4),
+    random.below(32),
+    random.below(32),
+    rs2,
+  )
 }
 
 /** Compressed encodings, reserved ones too. Memory accesses, jumps and c.ebreak are left out. */

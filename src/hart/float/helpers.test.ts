@@ -4,11 +4,11 @@ import { Random } from '../../base/random.js'
 import { WasmModule } from '../../base/wasm/module.js'
 import { Memory } from '../../state/memory.js'
 import { HartField } from '../hart-state.js'
-import { operandsFor } from './float-cases.js'
-import { randomBits64 } from './float-samples.js'
 import { DOUBLE, type FloatContext, type Rounding, SINGLE } from './format.js'
 import { FLOAT_HELPERS } from './helpers.js'
 import { SOFT_OPERATIONS } from './soft-float.js'
+import { operandsFor } from './testing/float-cases.js'
+import { randomBits64 } from './testing/float-samples.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 5_000)
 const SEED = Number(process.env.PAGODA_SEED ?? 1)

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../base/random.js'
-import { bitsOfNumber, numberOfBits, sampleFloat, sampleOperands } from './float-samples.js'
 import { DOUBLE, Flag, type FloatContext, type FloatFormat, Rounding, SINGLE } from './format.js'
 import { SOFT_OPERATIONS } from './soft-float.js'
+import { bitsOfNumber, numberOfBits, sampleFloat, sampleOperands } from './testing/float-samples.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 8_000)
 const SEED = Number(process.env.PAGODA_SEED ?? 1)

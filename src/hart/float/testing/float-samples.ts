@@ -1,6 +1,6 @@
 /** Test material: bit patterns that find the edges of floating-point arithmetic. */
-import type { Random } from '../../base/random.js'
-import { DOUBLE, type FloatFormat } from './format.js'
+import type { Random } from '../../../base/random.js'
+import { DOUBLE, type FloatFormat } from '../format.js'
 
 /**
  * Random bits of a format: zeroes, infinities, NaNs of both kinds, subnormals, numbers next to the ends of the range

@@ -1,7 +1,7 @@
 /** Test material: operands made for one operation, so that its rounding, range and flags are at stake. */
-import type { Random } from '../../base/random.js'
+import type { Random } from '../../../base/random.js'
+import { DOUBLE, type FloatFormat, SINGLE } from '../format.js'
 import { bitsOfNumber, numberOfBits, sampleFloat, sampleFraction, sampleOperands } from './float-samples.js'
-import { DOUBLE, type FloatFormat, SINGLE } from './format.js'
 
 export type Operands = [a: bigint, b: bigint, c: bigint]
 type MakeCase = (format: FloatFormat, random: Random) => Operands
