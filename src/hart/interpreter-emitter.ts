@@ -1,42 +1,17 @@
 import { assert } from '../base/assert.js'
-import type { Code, Label, ValueType } from '../base/wasm/code.js'
-import { MEMORY_OP, type MemoryOp } from '../base/wasm/opcodes.js'
+import type { Code, ValueType } from '../base/wasm/code.js'
+import type { MemoryOp } from '../base/wasm/opcodes.js'
 import { TlbEntry } from '../paging/tlb.js'
 import type { InstructionDefinition } from './definition.js'
 import type { Emitter } from './emitter.js'
 import { causeOf, Exit } from './exit.js'
-import type { Immediate, RegisterField } from './format.js'
+import { accessBytes, bits, immediate, resultType } from './field-decoding.js'
+import type { RegisterField } from './format.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
-import { tlbSlot } from './mmu.js'
+import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
+import { tlbSlot } from './mmu-access.js'
 import { i32, i64, local, op, type Value } from './value.js'
-
-/** The interpreter's state, in locals of its function. */
-export interface InterpreterLocals {
-  /** Where the instruction is in the buffer; may stand outside the page after a branch. */
-  readonly pointer: number
-  /** Where the page that is fetched from starts in the buffer. */
-  readonly page: number
-  /** i64: what makes a virtual address of `pointer`. */
-  readonly delta: number
-  readonly word: number
-  /** The instruction's entry in the decode table. */
-  readonly entry: number
-  /** Instructions that may still be executed, and the budget at the start. */
-  readonly left: number
-  readonly budget: number
-}
-
-export interface InterpreterLabels {
-  /** The next instruction. */
-  readonly next: Label
-  /** Leaves; exit, cause and tval are written. */
-  readonly trap: Label
-  readonly illegal: Label
-}
-
-/** A distance no page has: `pointer` this far beyond `page` makes the next fetch look the address up. */
-const ELSEWHERE = 0x10000
 
 /** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
 export class InterpreterEmitter implements Emitter {
@@ -351,37 +326,4 @@ export class InterpreterEmitter implements Emitter {
   #registerBase(field: RegisterField, base: number): number {
     return this.#layout.hart + base + (field.from !== undefined && field.bits === 3 ? 64 : 0)
   }
-}
-
-/** Makes the next fetch look `address` up. */
-export function emitElsewhere(code: Code, { pointer, page, delta }: InterpreterLocals, address: Value): void {
-  code.i32(0).set(page).i32(ELSEWHERE).set(pointer)
-  op('i64_sub', address, i64(ELSEWHERE))(code)
-  code.set(delta)
-}
-
-/** `mask` bits of a local from bit `from`, as bits from `to` on. */
-function bits(word: number, from: number, to: number, mask: number): Value {
-  const shifted =
-    from >= to ? op('i32_shr_u', local(word), i32(from - to)) : op('i32_shl', local(word), i32(to - from))
-  return op('i32_and', shifted, i32(mask << to))
-}
-
-/** An immediate of a 32-bit word. Every signed one has its sign in bit 31. */
-function immediate(word: number, { slices, signed }: Immediate): Value {
-  const parts = slices.map(([from, width, to]) => {
-    if (!signed || from + width < 32) return bits(word, from, to, 2 ** width - 1)
-    if (from === to) return op('i32_and', local(word), i32(-1 << from))
-    return op('i32_shl', op('i32_shr_s', local(word), i32(from)), i32(to))
-  })
-  return parts.reduce((all, part) => op('i32_or', all, part))
-}
-
-function accessBytes(name: MemoryOp): number {
-  const width = /(8|16|32)(_[su])?$/.exec(name)
-  return width ? Number(width[1]) / 8 : 2 ** MEMORY_OP[name][1]
-}
-
-function resultType(name: MemoryOp): ValueType {
-  return name.slice(0, 3) as ValueType
 }

@@ -23,13 +23,10 @@ import { FLOAT_HELPERS } from './float/helpers.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { INSTRUCTIONS } from './instructions/index.js'
-import {
-  emitElsewhere,
-  InterpreterEmitter,
-  type InterpreterLabels,
-  type InterpreterLocals,
-} from './interpreter-emitter.js'
-import { addMmu, MmuAccess, tlbSlot } from './mmu.js'
+import { InterpreterEmitter } from './interpreter-emitter.js'
+import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
+import { addMmu } from './mmu.js'
+import { MmuAccess, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
