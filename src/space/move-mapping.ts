@@ -77,6 +77,7 @@ function copyMapping(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent
 function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: Ptr): void {
   const needsCut = start < end && isInside(mm, space, start, end)
   if (!needsCut) mm.vmas.freeVma(cut)
+  if (start === end) return
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, start, end, needsCut ? cut : NULL, batch)
   batch.finish()

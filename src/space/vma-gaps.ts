@@ -30,12 +30,13 @@ export function highestGap(
 function highestInNode(nodes: VmaNodes, node: Ptr, pages: number, low: number, high: number): Vpn {
   let end = high
   for (let slot = nodes.count(node) - 1; slot >= 0 && end - low >= pages; slot--) {
+    if (nodes.first(node, slot) >= high) continue
     if (end - Math.max(nodes.last(node, slot), low) >= pages) return (end - pages) as Vpn
     if (nodes.gap(node, slot) >= pages) {
       const found = highestInNode(nodes, nodes.child(node, slot), pages, low, end)
       if (found !== NO_GAP) return found
     }
-    end = Math.min(nodes.first(node, slot), high)
+    end = nodes.first(node, slot)
   }
   return NO_GAP
 }
@@ -54,12 +55,13 @@ function lowestInNode(nodes: VmaNodes, node: Ptr, pages: number, low: number, hi
   let start = low
   const count = nodes.count(node)
   for (let slot = 0; slot < count && high - start >= pages; slot++) {
+    if (nodes.last(node, slot) <= low) continue
     if (Math.min(nodes.first(node, slot), high) - start >= pages) return start as Vpn
     if (nodes.gap(node, slot) >= pages) {
       const found = lowestInNode(nodes, nodes.child(node, slot), pages, start, high)
       if (found !== NO_GAP) return found
     }
-    start = Math.max(nodes.last(node, slot), low)
+    start = nodes.last(node, slot)
   }
   return NO_GAP
 }

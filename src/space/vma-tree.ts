@@ -18,7 +18,7 @@ import {
   SPACE_TREE_ROOT,
 } from './address-space.js'
 import { VMA_BYTES, Vma } from './vma.js'
-import { NODE_BYTES, NODE_CHILD, NODE_ENTRIES, NODE_LAST, NODE_LEVEL, VmaNodes } from './vma-node.js'
+import { NODE_BYTES, NODE_CHILD, NODE_ENTRIES, NODE_LAST, VmaNodes } from './vma-node.js'
 import { checkVmaTree } from './vma-tree-check.js'
 
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
@@ -62,17 +62,15 @@ export class VmaTree {
     const u32 = this.#u32
     const f64 = this.#f64
     let node = this.root(space)
-    if (node === NULL) return NULL
-    for (;;) {
+    if (node === NULL || this.nodes.last(node, this.nodes.count(node) - 1) <= vpn) return NULL
+    for (let level = this.height(space); level > 0; level--) {
+      // Some entry ends above the page, so that neither the count is needed (a cache line less) nor a limit.
       const base = (node + NODE_LAST) >>> 3
-      const count = u32[node >>> 2]!
       let slot = 0
-      while (slot < count && f64[base + slot]! <= vpn) slot++
-      if (slot === count) return NULL
-      const child = u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
-      if (u32[(node + NODE_LEVEL) >>> 2] === 0) return child
-      node = child
+      while (f64[base + slot]! <= vpn) slot++
+      node = u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
     }
+    return node
   }
 
   /** The mapping that holds the page; NULL when it is not mapped. */

@@ -1,0 +1,71 @@
+/** What a look-up and a gap search cost in a space of 100 mappings and in one of 65,530, the most that Linux allows. */
+import { NULL, type Vpn } from '../base/numbers.js'
+import { Random } from '../base/random.js'
+import { mmInit } from '../mm.js'
+import { AddressSpace } from './address-space.js'
+import { insertVma } from './extent.js'
+import { VM_MAY_ACCESS } from './vm-flags.js'
+import { Vma } from './vma.js'
+import { highestGap } from './vma-gaps.js'
+
+export interface TreeTimes {
+  readonly mappings: number
+  /** Nanoseconds: a random address, a gap that only one place has, the same with the limits at random. */
+  readonly lookup: number
+  readonly gap: number
+  readonly gapBelow: number
+}
+
+/** Short enough that some runs are not interrupted, on a busy machine too. */
+const ROUNDS = 4096
+const REPEATS = 500
+const SPACING = 4
+
+/** Minimum of several runs, in nanoseconds each. */
+function time(run: (i: number) => void): number {
+  let best = Number.POSITIVE_INFINITY
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    const start = performance.now()
+    for (let i = 0; i < ROUNDS; i++) run(i)
+    best = Math.min(best, performance.now() - start)
+  }
+  return (best * 1e6) / ROUNDS
+}
+
+/** Times in one fresh space. */
+export function timeTree(mappings: number): TreeTimes {
+  const mm = mmInit({ bytes: 64 * 2 ** 20 })
+  const space = new AddressSpace(mm.memory, mm.spaces.create())
+  const vma = new Vma(mm.memory)
+  for (let i = 0; i < mappings; i++) {
+    mm.vmas.reserve(space, 1)
+    const start = (1000 + i * SPACING) as Vpn
+    const end = (start + (i === mappings >> 1 ? 1 : 2)) as Vpn
+    const rest = { pageOffset: start, flags: VM_MAY_ACCESS, object: NULL, file: 0, anonId: 0 }
+    insertVma(mm, space, vma.at(mm.vmas.allocateVma()), { start, end, ...rest })
+  }
+  const top = 1000 + mappings * SPACING
+  const random = new Random(1)
+  const pages = Float64Array.from({ length: 4096 }, () => 1000 + random.below(mappings * SPACING))
+  let sum = 0
+  const lookup = time((i) => {
+    sum += mm.vmas.find(space, pages[i & 4095]! as Vpn)
+  })
+  const gap = time(() => {
+    sum += highestGap(mm.vmas, space, 3, 1000, top - SPACING)
+  })
+  const gapBelow = time((i) => {
+    sum += highestGap(mm.vmas, space, 2, 1000, pages[i & 4095]!)
+  })
+  if (sum === 0) throw new Error('unreachable: keeps the loops from being removed')
+  return { mappings, lookup, gap, gapBelow }
+}
+
+/** The rows of the benchmark: what many mappings cost, as a multiple of what few cost. */
+export function treeRows(): { name: string; few: number; many: number; ratio: number }[] {
+  const few = timeTree(100)
+  const many = timeTree(65_530)
+  return (['lookup', 'gap', 'gapBelow'] as const).map((name) => {
+    return { name, few: few[name], many: many[name], ratio: many[name] / few[name] }
+  })
+}
