@@ -10,7 +10,7 @@ import type { RegisterField } from './format.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
-import { tlbSlot } from './mmu-access.js'
+import { tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { i32, i64, local, op, type Value } from './value.js'
 
 /** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
@@ -145,9 +145,9 @@ export class InterpreterEmitter implements Emitter {
     const virtual = this.temp('i64', address)
     const pointer = this.#tempLocal('i32')
     const slot = this.temp('i32', tlbSlot(virtual))
-    this.#hits(virtual, slot, bytes, TlbEntry.readTag)(code)
+    tlbHits(this.#layout, virtual, slot, bytes, TlbEntry.readTag)(code)
     code.if('i32')
-    this.#located(virtual, slot)(code)
+    tlbPlace(this.#layout, virtual, slot)(code)
     code.else()
     const missed = this.temp('i64', this.call('loadMiss', virtual, i32(bytes)))
     this.#leaveOnFault(missed)
@@ -161,30 +161,13 @@ export class InterpreterEmitter implements Emitter {
     const { code } = this
     const virtual = this.temp('i64', address)
     const slot = this.temp('i32', tlbSlot(virtual))
-    this.#hits(virtual, slot, bytes, TlbEntry.writeTag)(code)
+    tlbHits(this.#layout, virtual, slot, bytes, TlbEntry.writeTag)(code)
     code.if()
-    this.#located(virtual, slot)(code)
+    tlbPlace(this.#layout, virtual, slot)(code)
     value(code)
     code.memory(name, 0, 0).else()
     this.call('storeMiss', virtual, value, i32(bytes))(code)
     code.brIf(this.#labels.trap).end()
-  }
-
-  /** Whether the page of the access's last byte is the one in the slot of its first byte. */
-  #hits(virtual: Value, slot: Value, bytes: number, tag: number): Value {
-    const last = bytes === 1 ? virtual : op('i64_add', virtual, i64(bytes - 1))
-    return op('i64_eq', this.#slotField('i64_load', slot, tag), op('i64_and', last, i64(-4096)))
-  }
-
-  #located(virtual: Value, slot: Value): Value {
-    return op('i32_add', op('i32_wrap_i64', virtual), this.#slotField('i32_load', slot, TlbEntry.addend))
-  }
-
-  #slotField(name: MemoryOp, slot: Value, offset: number): Value {
-    return (code) => {
-      slot(code)
-      code.memory(name, this.#layout.tlbEntries + offset)
-    }
   }
 
   #leaveOnFault(translated: Value): void {

@@ -26,7 +26,7 @@ import { INSTRUCTIONS } from './instructions/index.js'
 import { InterpreterEmitter } from './interpreter-emitter.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { addMmu } from './mmu.js'
-import { MmuAccess, tlbSlot } from './mmu-access.js'
+import { MmuAccess, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
@@ -133,16 +133,13 @@ class InterpreterFunction {
     const code = this.#code
     const { pointer, page, delta } = this.#locals
     const [address, slot, found] = [code.local('i64'), code.local('i32'), code.local('i64')]
-    const tlb = this.#layout.tlbEntries
     this.#address()(code)
     code.set(address)
     tlbSlot(local(address))(code)
     code.set(slot)
-    const tag = loadRaw('i64_load', local(slot), tlb + TlbEntry.executeTag)
-    op('i64_eq', tag, op('i64_and', local(address), i64(-PAGE_SIZE)))(code)
+    tlbHits(this.#layout, local(address), local(slot), 1, TlbEntry.executeTag)(code)
     code.if('i32')
-    const addend = loadRaw('i32_load', local(slot), tlb + TlbEntry.addend)
-    op('i32_add', op('i32_wrap_i64', local(address)), addend)(code)
+    tlbPlace(this.#layout, local(address), local(slot))(code)
     code.else().get(address).i32(MmuAccess.execute).call(this.#helpers.get('walk')!)
     code.tee(found).i64(-1).op('i64_eq').brIf(trap).get(found).op('i32_wrap_i64').end()
     code.tee(pointer).i32(-PAGE_SIZE).op('i32_and').set(page)

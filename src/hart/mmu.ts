@@ -2,7 +2,7 @@
  * The memory-management unit, emitted as functions of the interpreter's module. The fast path, a look at one TLB
  * entry, stands in each load and store; what is here is called when it misses.
  *
- *     walk(address, access) → place in the buffer, or -1   walks the tables as the privileged manual says (4.3.2)
+ *     walk(address, access) → place in the buffer, or -1   walks the tables (page-walk.ts)
  *     translate(address, access)                           the same by way of the TLB
  *     loadMiss, storeMiss, atomicAddress                   what loads, stores and atomics call
  *
@@ -11,11 +11,10 @@
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import type { WasmModule } from '../base/wasm/module.js'
-import { TlbEntry } from '../paging/tlb.js'
 import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
-import { MmuAccess, tlbSlot } from './mmu-access.js'
+import { MmuAccess, tlbPlace, tlbSlot } from './mmu-access.js'
 import { WalkEmitter } from './page-walk.js'
 import { i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
@@ -81,8 +80,7 @@ function emitTranslate(code: Code, layout: HartLayout, walk: number): void {
   const tagPlace = op('i32_add', local(slot), op('i32_shl', access, i32(3)))
   op('i64_eq', loadRaw('i64_load', tagPlace, layout.tlbEntries), op('i64_and', address, PAGE_START))(code)
   code.if()
-  const addend = loadRaw('i32_load', local(slot), layout.tlbEntries + TlbEntry.addend)
-  op('i64_extend_i32_u', op('i32_add', op('i32_wrap_i64', address), addend))(code)
+  op('i64_extend_i32_u', tlbPlace(layout, address, local(slot)))(code)
   code.op('return').end()
   code.get(0).get(1).call(walk)
 }
