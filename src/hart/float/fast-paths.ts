@@ -1,5 +1,5 @@
 /** How each helper avoids the exact path: see helpers.ts for when a result of the host may be taken. */
-import { i32, i64, ifElse, op, type Value } from '../value.js'
+import { i32, i64, ifElse, op, select, type Value } from '../value.js'
 import { all, any, HOST_DOUBLE, HOST_SINGLE, type HostFormat } from './bits.js'
 import {
   isExactDoubleProduct,
@@ -35,6 +35,7 @@ function pathsOf(host: HostFormat): [string, FastPath][] {
     [`wu.${suffix}`, (f) => toInteger(f, host, 0, 2 ** 32 - 1, 'i64_trunc_f64_s')],
     [`l.${suffix}`, (f) => toInteger(f, host, -(2 ** 63), 2 ** 63 - 1024, 'i64_trunc_f64_s')],
     [`lu.${suffix}`, (f) => toInteger(f, host, 0, 2 ** 64 - 2048, 'i64_trunc_f64_u')],
+    [`class.${suffix}`, (f) => classOfOrdinary(f, host)],
     [`${suffix}.l`, (f) => fromInteger(f, host, true)],
     [`${suffix}.lu`, (f) => fromInteger(f, host, false)],
   ]
@@ -127,6 +128,15 @@ function narrow(f: HelperFrame): void {
   const exact = op('f64_eq', promoted(result), x)
   const nearest = all(isNearestEven(f.rounding), inexactIsSet(f.hart), HOST_SINGLE.isPlain(result))
   f.returnIf(any(exact, nearest), HOST_SINGLE.bits(result))
+}
+
+/** fclass of plain numbers and of zeroes; its bits 1 and 6, 3 and 4 are those of the two signs. */
+function classOfOrdinary(f: HelperFrame, host: HostFormat): void {
+  const x = f.temp(host.type, host.number(f.a))
+  const signBit = i64(host === HOST_SINGLE ? 31 : 63)
+  const isNegative = op('i32_wrap_i64', op('i64_and', op('i64_shr_u', f.a, signBit), i64(1)))
+  f.returnIf(host.isPlain(x), select(isNegative, i64(1 << 1), i64(1 << 6)))
+  f.returnIf(isZero(host, x), select(isNegative, i64(1 << 3), i64(1 << 4)))
 }
 
 function isZero(host: HostFormat, x: Value): Value {
