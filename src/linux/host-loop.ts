@@ -10,8 +10,8 @@ const NANOSECONDS_PER_MILLISECOND = 1_000_000
 /** Longest single sleep of the host: setTimeout knows no longer ones. */
 const SLEEP_MILLISECONDS_MAX = 1_000_000
 
-/** `stuck`: every thread waits for what can never come. */
-export type LoopEnd = 'ended' | 'stuck'
+/** `stuck`: every thread waits for what can never come. `limit`: enough instructions were executed. */
+export type LoopEnd = 'ended' | 'stuck' | 'limit'
 
 type Stream = HostInput | HostOutput
 
@@ -31,35 +31,44 @@ function yieldToHost(): Promise<void> {
 export class HostLoop {
   readonly #linux: Linux
   readonly #scheduler: Scheduler
+  #isInterrupted = false
+  #wake: (() => void) | undefined
 
   constructor(linux: Linux, scheduler: Scheduler) {
     this.#linux = linux
     this.#scheduler = scheduler
   }
 
-  async run(): Promise<LoopEnd> {
+  /** `limit`: when the hart's count of instructions reaches it, the run ends. */
+  async run(limit: number): Promise<LoopEnd> {
     for (;;) {
-      this.#linux.passTime()
-      const end = this.#scheduler.runSlice(performance.now() + SLICE_MILLISECONDS)
-      if (end === 'ended') return 'ended'
+      this.#linux.time.passTime()
+      const end = this.#scheduler.runSlice(performance.now() + SLICE_MILLISECONDS, limit)
+      if (end === 'ended' || end === 'limit') return end
       if (end === 'time') await yieldToHost()
       else if (!this.#skipTime() && !(await this.#waitForHost())) return 'stuck'
     }
   }
 
-  runSync(): LoopEnd {
+  runSync(limit: number): LoopEnd {
     for (;;) {
-      this.#linux.passTime()
-      const end = this.#scheduler.runSlice(Number.POSITIVE_INFINITY)
-      if (end === 'ended') return 'ended'
+      this.#linux.time.passTime()
+      const end = this.#scheduler.runSlice(Number.POSITIVE_INFINITY, limit)
+      if (end === 'ended' || end === 'limit') return end
       if (!this.#skipTime() && !this.#wakeReady(this.#streams())) return 'stuck'
     }
+  }
+
+  /** Ends the wait of `run`, if it is in one: something has come that it does not wait for, like a signal. */
+  interrupt(): void {
+    this.#isInterrupted = true
+    this.#wake?.()
   }
 
   /** Nobody runs and nobody waits for the host: virtual time jumps to the next deadline. */
   #skipTime(): boolean {
     const { clock } = this.#linux
-    const deadline = this.#linux.nextDeadline()
+    const deadline = this.#linux.time.nextDeadline()
     if (clock.mode !== 'virtual' || deadline === Number.POSITIVE_INFINITY) return false
     if (this.#streams().length > 0) return false
     clock.skipTo(deadline)
@@ -80,11 +89,12 @@ export class HostLoop {
   /** Waits for a stream or the next deadline; false when neither can come. */
   async #waitForHost(): Promise<boolean> {
     const streams = this.#streams()
-    const deadline = this.#linux.nextDeadline()
+    const deadline = this.#linux.time.nextDeadline()
     if (streams.length === 0 && deadline === Number.POSITIVE_INFINITY) return false
     if (this.#wakeReady(streams)) return true
+    this.#isInterrupted = false
     await this.#sleep(streams, deadline)
-    if (!this.#wakeReady(streams)) this.#linux.clock.skipTo(deadline)
+    if (!this.#wakeReady(streams) && !this.#isInterrupted) this.#linux.clock.skipTo(deadline)
     return true
   }
 
@@ -98,6 +108,11 @@ export class HostLoop {
     const milliseconds = (deadline - this.#linux.clock.now()) / NANOSECONDS_PER_MILLISECOND
     let timer: ReturnType<typeof setTimeout> | undefined
     const events: Promise<void>[] = streams.map((stream) => stream.ready())
+    events.push(
+      new Promise((resolve) => {
+        this.#wake = resolve
+      }),
+    )
     if (milliseconds !== Number.POSITIVE_INFINITY) {
       const wait = Math.max(0, Math.min(milliseconds, SLEEP_MILLISECONDS_MAX))
       events.push(

@@ -5,15 +5,14 @@
  *     const problem = linux.start('/bin/hello', ['hello'], ['HOME=/'])
  *     const report = problem ?? (await linux.run())
  */
-import { errnoMessage } from '../base/errno.js'
+import { ENOMEM, errnoMessage } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
-import { AddressSpace } from '../space/address-space.js'
+import type { AddressSpace } from '../space/address-space.js'
 import { mapsText } from '../space/maps.js'
 import { Special, Vma } from '../space/vma.js'
 import { Word, wordIndex } from '../state/layout.js'
@@ -22,9 +21,9 @@ import { type CrashEvent, describeCrash } from './crash.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
 import type { FileEnvironment } from './fs/environment.js'
 import type { Host } from './host.js'
-import { HostLoop } from './host-loop.js'
-import { setDefaultLimits } from './limits.js'
-import { PROCESS_BYTES, PROCESS_PENDING, Process, STILL_RUNNING } from './process.js'
+import { HostLoop, type LoopEnd } from './host-loop.js'
+import { PROCESS_PENDING, type Process, STILL_RUNNING } from './process.js'
+import { ProcessTable } from './process-table.js'
 import type { CrashReport, ExitReport, MemoryReport } from './report.js'
 import { Scheduler } from './scheduler.js'
 import { Signal, SignalCode } from './signal-numbers.js'
@@ -34,10 +33,11 @@ import { SyscallDispatcher } from './syscall-dispatcher.js'
 import { makeSyscallTable } from './syscall-table.js'
 import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
 import { ThreadList } from './thread-list.js'
+import { Timekeeper } from './timekeeper.js'
 import { Tracer } from './trace.js'
 import { VDSO_SIGRETURN } from './vdso.js'
 import { VdsoPages } from './vdso-pages.js'
-import { WaitKind as Wait, type WaitKind } from './wait.js'
+import { WaitKind } from './wait.js'
 
 export interface LinuxOptions {
   readonly mm: MemoryManager
@@ -53,11 +53,17 @@ export interface LinuxOptions {
   readonly trace?: ((line: string) => void) | undefined
 }
 
-/** Number of the first process, whose parent is number 1, which is not there. */
-const FIRST_PROCESS = 2
+/** How far a run goes at most. */
+export interface RunLimits {
+  /** Instructions from now on; default no limit. */
+  readonly instructions?: number
+}
+
+const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory for a process' }
 const RANDOM_BYTES = 16
 const NAME_LENGTH = 15
-const TICK_NANOSECONDS = 100
+/** What a shell's timeout(1) answers. */
+const UNFINISHED_EXIT_CODE = 124
 
 export class Linux implements SignalEnv, FileEnvironment {
   readonly mm: MemoryManager
@@ -67,9 +73,8 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly files: FileServices
   readonly signals: Signals
   readonly threads: ThreadList
-  readonly #processes = new Map<number, Process>()
-  readonly #byRecord = new Map<Ptr, Process>()
-  readonly #processCache: CacheId
+  readonly time: Timekeeper
+  readonly #processes: ProcessTable
   readonly #dispatcher: SyscallDispatcher
   readonly #scheduler: Scheduler
   readonly #loop: HostLoop
@@ -86,10 +91,11 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.host = host
     this.#cwd = options.cwd ?? '/'
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
+    this.#processes = new ProcessTable(mm)
     this.files = options.files(this)
     this.threads = new ThreadList(mm)
     this.signals = new Signals(this)
-    this.#processCache = mm.slab.createCache('process', PROCESS_BYTES)
+    this.time = new Timekeeper(this, this.#processes)
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
     this.#dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
     this.#scheduler = new Scheduler(this, this.threads, this.#dispatcher)
@@ -98,49 +104,44 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   /** By process number. */
   get processes(): ReadonlyMap<number, Process> {
-    return this.#processes
+    return this.#processes.byId
   }
 
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */
   start(path: string, args: readonly string[], environment: readonly string[]): ExecProblem | undefined {
     this.#pages ??= VdsoPages.create(this.mm)
-    const process = this.#createProcess()
-    const thread = process && this.threads.create(process.id, process.ptr)
-    if (process === undefined || thread === undefined) return { errno: -12, reason: 'not enough memory' }
-    thread.altFlags = SS_DISABLE
-    const problem = this.#load(process, thread, path, args, environment)
+    const process = this.#pages && this.#processes.create(this.files.createFiles(this.#cwd))
+    if (process === undefined) return NO_MEMORY
+    const thread = this.threads.create(process.id, process.ptr)
+    const problem = thread === undefined ? NO_MEMORY : this.#load(process, thread, path, args, environment)
     if (problem !== undefined) this.#remove(process, thread)
     return problem
   }
 
   /** Runs to the end in slices of about 10 ms, letting other things of the host run in between. */
-  async run(): Promise<ExitReport> {
-    const end = await this.#loop.run()
-    return this.#exitReport(end === 'stuck')
+  async run(limits: RunLimits = {}): Promise<ExitReport> {
+    return this.#exitReport(await this.#loop.run(this.#lastInstruction(limits)))
   }
 
   /** Runs to the end at once: for programs that never wait for the host. One that does is `stuck`. */
-  runSync(): ExitReport {
-    return this.#exitReport(this.#loop.runSync() === 'stuck')
+  runSync(limits: RunLimits = {}): ExitReport {
+    return this.#exitReport(this.#loop.runSync(this.#lastInstruction(limits)))
   }
 
-  #createProcess(): Process | undefined {
-    const record = this.mm.slab.allocate(this.#processCache)
-    if (record === NULL || this.#pages === undefined) return undefined
-    const space = new AddressSpace(this.mm.memory, NULL)
-    const process = new Process(this.mm.memory, record, space, this.files.createFiles(this.#cwd))
-    process.id = FIRST_PROCESS
-    process.parentId = 1
-    process.exitStatus = STILL_RUNNING
-    process.timerDeadline = Number.POSITIVE_INFINITY
-    setDefaultLimits(process, this.mm.memory.bytes)
-    this.#processes.set(process.id, process)
-    this.#byRecord.set(record, process)
-    return process
+  #lastInstruction({ instructions = Number.POSITIVE_INFINITY }: RunLimits): number {
+    return this.hart.instructions() + instructions
+  }
+
+  /** Ends every process, as SIGKILL does. */
+  stop(): void {
+    for (const process of [...this.processes.values()]) {
+      const info = this.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
+      this.killed(process, this.threadOf(process), Signal.KILL, info)
+    }
   }
 
   processOf(thread: Thread): Process {
-    return this.#byRecord.get(thread.process)!
+    return this.#processes.of(thread)
   }
 
   /** A thread that can take a signal for its process. */
@@ -221,7 +222,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     const thread = this.threadOf(process)
     if (thread.clearChildTid !== 0) {
       storeUser32(this.mm, process.space, thread.clearChildTid, 0)
-      this.wake(Wait.futex, thread.clearChildTid)
+      this.wake(WaitKind.futex, thread.clearChildTid)
     }
     this.#memoryReport = this.memoryReport(process)
     this.#exitStatus = status
@@ -230,18 +231,16 @@ export class Linux implements SignalEnv, FileEnvironment {
   }
 
   /** Gives back all that a process holds. */
-  #remove(process: Process, thread: Thread): void {
-    this.signals.queues.clear(thread, (thread.ptr + THREAD_PENDING) as Ptr)
+  #remove(process: Process, thread: Thread | undefined): void {
     this.signals.queues.clear(process, (process.ptr + PROCESS_PENDING) as Ptr)
-    thread.state = ThreadState.exited
-    this.#scheduler.forget(thread)
-    this.threads.remove(thread)
-    thread.at(NULL)
-    process.files.close()
-    if (process.space.ptr !== NULL) this.mm.spaces.release(process.space.ptr)
-    this.#processes.delete(process.id)
-    this.#byRecord.delete(process.ptr)
-    this.mm.slab.free(this.#processCache, process.ptr)
+    if (thread !== undefined) {
+      this.signals.queues.clear(thread, (thread.ptr + THREAD_PENDING) as Ptr)
+      thread.state = ThreadState.exited
+      this.#scheduler.forget(thread)
+      this.threads.remove(thread)
+      thread.at(NULL)
+    }
+    this.#processes.remove(process)
   }
 
   /** A signal that nobody handles ends the process. */
@@ -281,12 +280,17 @@ export class Linux implements SignalEnv, FileEnvironment {
     }
   }
 
-  #exitReport(stuck: boolean): ExitReport {
+  #exitReport(end: LoopEnd): ExitReport {
+    const { first } = this.#processes
     const signal = this.#exitStatus & 0x7f
-    const first = [...this.#processes.values()][0]
-    const memory = stuck && first !== undefined ? this.memoryReport(first) : this.#memoryReport!
-    const exitCode = stuck ? 124 : signal !== 0 ? 128 + signal : (this.#exitStatus >> 8) & 0xff
-    return { exitCode, crash: this.#crash, stuck, memory }
+    const code = signal !== 0 ? 128 + signal : (this.#exitStatus >> 8) & 0xff
+    return {
+      exitCode: end === 'ended' ? code : UNFINISHED_EXIT_CODE,
+      crash: this.#crash,
+      stuck: end === 'stuck',
+      limited: end === 'limit',
+      memory: first === undefined ? this.#memoryReport! : this.memoryReport(first),
+    }
   }
 
   /** Address of the trampoline in a process's [vdso]. */
@@ -310,6 +314,16 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.signals.sendToThread(process, thread, signal, info)
   }
 
+  /** Sends a signal from outside, as a terminal does on Ctrl-C, to the first process. Nothing when it has ended. */
+  interrupt(signal: number): void {
+    for (const process of this.processes.values()) {
+      const info = this.signals.info({ signal, code: SignalCode.kernel })
+      this.signals.sendToProcess(process, this.threadOf(process), signal, info)
+      break
+    }
+    this.#loop.interrupt()
+  }
+
   /** Lets threads that are parked for an event run again, all of the kind when no argument is given; how many there were. */
   wake(kind: WaitKind, argument?: number, most = Number.POSITIVE_INFINITY): number {
     return this.threads.wake(kind, argument, most)
@@ -318,41 +332,5 @@ export class Linux implements SignalEnv, FileEnvironment {
   /** Nanoseconds of processor time: an instruction takes one. */
   cpuTime(): number {
     return this.hart.instructions()
-  }
-
-  /** ITIMER_REAL: sends SIGALRM when its time has come. */
-  expireTimer(process: Process, thread: Thread): void {
-    if (process.timerDeadline === Number.POSITIVE_INFINITY) return
-    const now = this.clock.now()
-    if (process.timerDeadline > now) return
-    const { timerInterval: interval } = process
-    const missed = interval === 0 ? 0 : Math.floor((now - process.timerDeadline) / interval) + 1
-    process.timerDeadline =
-      interval === 0 ? Number.POSITIVE_INFINITY : process.timerDeadline + missed * interval
-    const info = this.signals.info({ signal: Signal.ALRM, code: SignalCode.kernel })
-    this.signals.sendToProcess(process, thread, Signal.ALRM, info)
-  }
-
-  /** Instructions to run before a timer or another thread may be due, `most` at most. */
-  budget(process: Process, most: number): number {
-    if (this.clock.mode === 'real') return most
-    const due = Math.min(process.timerDeadline, this.threads.firstDeadline())
-    return due === Number.POSITIVE_INFINITY ? most : Math.max(1, Math.min(most, due - this.clock.now()))
-  }
-
-  /** When something will happen by itself: a sleep ends, a timer fires. Infinity = never. */
-  nextDeadline(): number {
-    let first = this.threads.firstDeadline()
-    for (const process of this.#processes.values()) first = Math.min(first, process.timerDeadline)
-    return first
-  }
-
-  /** Time has passed or was skipped: threads, timers and the `time` register follow. */
-  passTime(): void {
-    const now = this.clock.now()
-    this.threads.wakeOverdue(now)
-    for (const process of this.#processes.values()) this.expireTimer(process, this.threadOf(process))
-    const base = this.clock.mode === 'real' ? now : now - this.hart.instructions()
-    this.hart.setNumber(HartField.timeBase, Math.floor(base / TICK_NANOSECONDS))
   }
 }

@@ -43,6 +43,8 @@ export interface ExitReport {
   readonly crash: CrashReport | undefined
   /** Why the run stopped though the program had not ended: all its threads wait for what cannot come. */
   readonly stuck: boolean
+  /** The run's limit of instructions was reached first. */
+  readonly limited: boolean
   readonly memory: MemoryReport
 }
 

@@ -21,7 +21,7 @@ const TRAPS_PER_LOOK = 64
 const QUANTUM = 2_000_000
 
 /** Why a slice ended. */
-export type SliceEnd = 'time' | 'idle' | 'ended'
+export type SliceEnd = 'time' | 'idle' | 'ended' | 'limit'
 
 export class Scheduler {
   readonly #linux: Linux
@@ -29,6 +29,7 @@ export class Scheduler {
   readonly #dispatcher: SyscallDispatcher
   #current: Thread | undefined
   #quantumEnd = 0
+  #limit = Number.POSITIVE_INFINITY
 
   constructor(linux: Linux, threads: ThreadList, dispatcher: SyscallDispatcher) {
     this.#linux = linux
@@ -36,11 +37,13 @@ export class Scheduler {
     this.#dispatcher = dispatcher
   }
 
-  /** Runs until `until` (of performance.now()), or until no thread can run. */
-  runSlice(until: number): SliceEnd {
+  /** Runs until `until` (of performance.now()), until `limit` instructions have ever been executed, or until no thread can run. */
+  runSlice(until: number, limit: number): SliceEnd {
+    this.#limit = limit
     for (let traps = 0; ; traps++) {
       const thread = this.#choose()
       if (thread === undefined) return this.#threads.first === 0 ? 'ended' : 'idle'
+      if (this.#linux.hart.instructions() >= limit) return 'limit'
       const exit = this.#step(thread)
       const isTimeToLook = exit === Exit.budget || traps % TRAPS_PER_LOOK === 0
       if (isTimeToLook && performance.now() >= until) return 'time'
@@ -93,7 +96,7 @@ export class Scheduler {
   #step(thread: Thread): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
-    linux.expireTimer(process, thread)
+    linux.time.expireTimer(process, thread)
     if (thread.isResumed && thread.restart === 0) {
       this.#dispatcher.dispatch(process, thread)
       return Exit.ecall
@@ -102,10 +105,14 @@ export class Scheduler {
       linux.signals.deliver(process, thread, linux.hart.ptr)
       return Exit.ecall
     }
-    const exit = linux.hart.run(linux.budget(process, CHUNK))
+    const exit = linux.hart.run(linux.time.budget(process, this.#chunk()))
     if (exit === Exit.ecall) this.#dispatcher.dispatch(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit
+  }
+
+  #chunk(): number {
+    return Math.min(CHUNK, this.#limit - this.#linux.hart.instructions())
   }
 
   #trap(process: Process, thread: Thread, exit: Exit): void {

@@ -2,12 +2,11 @@
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { ProcessFlag } from '../process.js'
+import { LINUX_RELEASE } from '../release.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { copyOut, StructWriter } from './user-data.js'
 
 const NAME_BYTES = 65
-/** Release that uname(2) tells: what Pagoda behaves like. */
-export const LINUX_RELEASE = '6.12.0'
 
 function uname(c: SyscallContext): number {
   const fields = ['Linux', '(none)', LINUX_RELEASE, '#1 SMP Pagoda', 'riscv64', '(none)']

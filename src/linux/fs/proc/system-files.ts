@@ -1,10 +1,8 @@
 /** The files of /proc that belong to no process. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
+import { LINUX_RELEASE } from '../../release.js'
 import type { FileEnvironment } from '../environment.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
-
-/** As uname(2) says it. */
-const RELEASE = '6.12.0-pagoda'
 
 function constant(text: string): ProcNode {
   return file(() => text)
@@ -12,7 +10,7 @@ function constant(text: string): ProcNode {
 
 const sysKernel = directory({
   ostype: constant('Linux\n'),
-  osrelease: constant(`${RELEASE}\n`),
+  osrelease: constant(`${LINUX_RELEASE}\n`),
   hostname: constant('pagoda\n'),
   domainname: constant('(none)\n'),
   version: constant('#1 SMP Pagoda\n'),
@@ -47,7 +45,7 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   uptime: file((_vfs, _process, env) => uptime(env)),
   stat: file((_vfs, _process, env) => statistics(env)),
   loadavg: constant('0.00 0.00 0.00 1/1 1\n'),
-  version: constant(`Linux version ${RELEASE} (pagoda@pagoda) #1 SMP Pagoda\n`),
+  version: constant(`Linux version ${LINUX_RELEASE} (pagoda@pagoda) #1 SMP Pagoda\n`),
   filesystems: constant('nodev\tproc\nnodev\ttmpfs\nnodev\t9p\n'),
   cmdline: constant('console=ttyS0\n'),
   devices: constant('Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n'),
