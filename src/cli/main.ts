@@ -4,6 +4,7 @@ import { InvariantError } from '../base/assert.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
 import { run } from './run.js'
+import { say } from './say.js'
 import { parseSize } from './size.js'
 
 function size(text: string): number {
@@ -44,6 +45,7 @@ Examples:
   pagoda run --trace --no-report ./prog         system calls as strace prints them
   pagoda run --json report.json ./prog < input
 
+Ctrl-C and SIGTERM go to the program; Ctrl-\\ ends pagoda itself.
 Exit code: the program's own, 128+N when it died of signal N; 125 when pagoda itself failed, 126 when PROGRAM
 cannot be run, 127 when it is not there.`
 
@@ -52,11 +54,13 @@ function runCommand(): Command {
     .description('Run a riscv64 Linux program on a machine of its own and say what it did with its memory.')
     .argument('<program>', 'a static RISC-V ELF file')
     .argument('[args...]', 'its arguments')
-    .option('--memory <size>', "the machine's RAM", size, 256 * 2 ** 20)
+    .addOption(
+      new Option('--memory <size>', "the machine's RAM").argParser(size).default(256 * 2 ** 20, '256M'),
+    )
     .option('--no-report', 'do not print the memory report on standard error')
     .option('--json <file>', 'write the report as JSON')
-    .option('--env <K=V>', 'a variable of its environment (repeatable)', environment, [])
-    .option('--mount <host:guest[:ro]>', 'a folder of this machine (repeatable)', mount, [])
+    .option('--env <K=V>', 'a variable of its environment (repeatable)', environment)
+    .option('--mount <host:guest[:ro]>', 'a folder of this machine (repeatable)', mount)
     .option('--cwd <path>', 'its working directory in the guest', '/')
     .option('--seed <n>', 'for everything random in the machine', seed, 1)
     .addOption(
@@ -78,34 +82,33 @@ export function command(): Command {
     .description('The memory manager of a Linux kernel, in TypeScript, with a RISC-V machine around it.')
     .version(PAGODA_VERSION, '-V, --version')
     .enablePositionalOptions()
-    .showHelpAfterError()
     .addCommand(runCommand())
     .addHelpText('after', EXAMPLES)
 }
 
-function inherit(command: Command): Command {
-  command.exitOverride()
-  for (const sub of command.commands) sub.exitOverride().showHelpAfterError()
+function configured(command: Command): Command {
+  const output = { writeOut: (text: string) => say(text, 1), writeErr: (text: string) => say(text) }
+  for (const each of [command, ...command.commands]) {
+    each.exitOverride().showHelpAfterError().configureOutput(output)
+  }
   return command
+}
+
+/** Says what went wrong, unless commander has; the exit code. */
+function reportFailure(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_OWN_FAILURE
+  const bug = error instanceof InvariantError ? ' (a bug in pagoda: please report it)' : ''
+  say(`pagoda: ${error instanceof Error ? error.message : error}${bug}\n`)
+  return error instanceof Refusal ? error.exitCode : EXIT_OWN_FAILURE
 }
 
 /** Runs the command line and sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await inherit(command()).parseAsync([...argv])
-    process.stdin.destroy()
+    await configured(command()).parseAsync([...argv])
   } catch (error) {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode === 0 ? 0 : EXIT_OWN_FAILURE
-      return
-    }
-    if (error instanceof Refusal) {
-      console.error(`pagoda: ${error.message}`)
-      process.exitCode = error.exitCode
-      return
-    }
-    const bug = error instanceof InvariantError ? ' (a bug in pagoda: please report it)' : ''
-    console.error(`pagoda: ${error instanceof Error ? error.message : error}${bug}`)
-    process.exitCode = EXIT_OWN_FAILURE
+    process.exitCode = reportFailure(error)
+  } finally {
+    process.stdin.destroy() // or input that nobody reads would keep us
   }
 }

@@ -1,6 +1,6 @@
 /** The command's own standard streams as a guest's. Bytes pass through unchanged; nothing is buffered on the way out. */
 import fs from 'node:fs'
-import type { ReadStream as TerminalInput } from 'node:tty'
+import { isatty } from 'node:tty'
 import { EAGAIN, EIO, errnoByName } from '../base/errno.js'
 import type { Host, HostInput, HostOutput } from '../linux/host.js'
 
@@ -12,7 +12,7 @@ function failure(error: unknown): number {
   return -(errnoByName(code) ?? EIO)
 }
 
-/** A regular file or a device is read when the guest reads: at most what it asks for, from where it stands. */
+/** A regular file, a folder or a device is read when the guest reads: at most what it asks for, from where it stands. */
 class FileInput implements HostInput {
   readonly terminal = false
   readonly #fd: number
@@ -133,9 +133,8 @@ function standardInput(): HostInput {
   } catch {
     return { read: () => 0, isReady: () => true, ready: async () => {} } // closed by whoever started us
   }
-  if (stat.isFile() || (stat.isCharacterDevice() && !(process.stdin as TerminalInput).isTTY))
-    return new FileInput(0)
-  return new StreamInput((process.stdin as TerminalInput).isTTY === true)
+  if (stat.isFIFO() || stat.isSocket()) return new StreamInput(false)
+  return isatty(0) ? new StreamInput(true) : new FileInput(0)
 }
 
 /** Standard input, output and error of this process. */

@@ -5,36 +5,27 @@ import { ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
+import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
+import { Signal } from '../linux/signal-numbers.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
 import { nodeHost } from './node-streams.js'
 import { crashText, reportJson, reportText } from './report.js'
+import { say } from './say.js'
 import { formatSize } from './size.js'
 
 export interface RunOptions {
   readonly memory: number
   readonly report: boolean
   readonly json?: string
-  readonly env: readonly string[]
-  readonly mount: readonly Mount[]
+  readonly env?: readonly string[]
+  readonly mount?: readonly Mount[]
   readonly cwd: string
   readonly seed: number
   readonly clock?: ClockMode
   readonly trace?: boolean
-}
-
-/** Standard error is the guest's too: what we say there goes straight to the descriptor, in the order of events. */
-function say(text: string): void {
-  let rest = Buffer.from(text)
-  while (rest.length > 0) {
-    try {
-      rest = rest.subarray(fs.writeSync(2, rest))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return // nobody reads it any more
-    }
-  }
 }
 
 /** The program's bytes. A refusal says what to do, and has the exit code that a shell gives. */
@@ -99,7 +90,7 @@ function startProgram(
   options: RunOptions,
 ): void {
   const { linux, files, mm } = machine
-  const path = guestPath(program, options.mount)
+  const path = guestPath(program, options.mount ?? [])
   const bytes = readProgram(program)
   const added = files.addFile(path, bytes, 0o755)
   const tooSmall = `the machine has ${formatSize(mm.memory.bytes)}: give it more with --memory`
@@ -107,17 +98,33 @@ function startProgram(
     throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: needs more memory than there is; ${tooSmall}`)
   }
   if (added < 0) throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${errnoMessage(added)}`)
-  mountAll(files, options.mount)
+  mountAll(files, options.mount ?? [])
   if (!files.isDirectory(options.cwd)) {
     throw new Refusal(
       EXIT_OWN_FAILURE,
       `--cwd ${options.cwd}: no such directory in the guest; --mount can put one there`,
     )
   }
-  const problem = linux.start(path, [program, ...args], options.env)
+  const problem = linux.start(path, [program, ...args], options.env ?? [])
   if (problem === undefined) return
   const advice = problem.errno === -ENOMEM ? `; ${tooSmall}` : ''
   throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${problem.reason}${advice}`)
+}
+
+/**
+ * Ctrl-C and kill(1) are the program's: it may handle them, and what it wrote to mounted files is not lost.
+ * What always ends pagoda itself is Ctrl-\ (SIGQUIT).
+ */
+async function runForwarding(linux: Linux): Promise<ExitReport> {
+  const signals = { SIGHUP: Signal.HUP, SIGINT: Signal.INT, SIGTERM: Signal.TERM }
+  const names = Object.keys(signals) as (keyof typeof signals)[]
+  const forward = (name: NodeJS.Signals) => linux.interrupt(signals[name as keyof typeof signals])
+  for (const name of names) process.on(name, forward)
+  try {
+    return await linux.run()
+  } finally {
+    for (const name of names) process.off(name, forward)
+  }
 }
 
 function writeReport(report: ExitReport, options: RunOptions): void {
@@ -145,7 +152,7 @@ export async function run(program: string, args: readonly string[], options: Run
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
   startProgram(machine, program, args, options)
-  const report = await machine.linux.run()
+  const report = await runForwarding(machine.linux)
   const lost = machine.files.sync()
   writeReport(report, options)
   if (lost < 0) {
