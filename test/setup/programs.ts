@@ -1,5 +1,6 @@
 /**
- * The guest programs in test/programs: C and C++ of ours, built static for riscv64 with glibc and (C only) musl.
+ * The guest programs in test/programs: C and C++ of ours, built static for riscv64 with glibc and (C only) musl. Those that
+ * print the same on the real kernel each time have a reference; the others are tools of particular tests.
  * Built once per source: the cache in .cache/programs is keyed by the source's hash.
  */
 import { execFileSync } from 'node:child_process'
@@ -23,6 +24,8 @@ export interface GuestProgram {
   readonly sourceHash: string
   readonly source: string
   readonly path: string
+  /** Whether test/references holds what it prints on the real kernel. */
+  readonly hasReference: boolean
 }
 
 function flags(source: string): string[] {
@@ -30,7 +33,7 @@ function flags(source: string): string[] {
   return line ? line[1]!.split(' ') : []
 }
 
-function programsOf(source: string): GuestProgram[] {
+function programsOf(source: string, hasReference: boolean): GuestProgram[] {
   const extension = extname(source)
   const name = basename(source, extension)
   const sourceHash = createHash('sha256')
@@ -45,14 +48,18 @@ function programsOf(source: string): GuestProgram[] {
     sourceHash,
     source,
     path: join(cache, `${name}.${libc}.${sourceHash}.elf`),
+    hasReference,
   }))
 }
 
 /** All guest programs, whether they are built or not. */
 export function guestPrograms(): GuestProgram[] {
   const files = readdirSync(sources).filter((file) => /\.(c|cc)$/.test(file))
-  const extra = join(root, 'test', 'vma-oracle', 'vmaoracle.c')
-  return [...files.sort().map((file) => join(sources, file)), extra].flatMap(programsOf)
+  const tools = [join(sources, 'tools', 'probe.c'), join(root, 'test', 'vma-oracle', 'vmaoracle.c')]
+  return [
+    ...files.sort().flatMap((file) => programsOf(join(sources, file), true)),
+    ...tools.flatMap((file) => programsOf(file, false)),
+  ]
 }
 
 function compile({ source, libc, path }: GuestProgram): void {

@@ -4,7 +4,7 @@ import { runOnLinux, writeReference } from './references.js'
 
 const names = process.argv.slice(2)
 const programs = buildPrograms().filter(
-  ({ name }) => name !== 'vmaoracle' && (names.length === 0 || names.includes(name)),
+  ({ name, hasReference }) => hasReference && (names.length === 0 || names.includes(name)),
 )
 for (const [program, reference] of runOnLinux(programs)) {
   writeReference(program, reference)
