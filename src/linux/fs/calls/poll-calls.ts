@@ -1,13 +1,16 @@
 /** ppoll and pselect6: which files are ready, or a wait until one is. */
 import { EBADF, EFAULT, EINVAL } from '../../../base/errno.js'
+import { swapMask } from '../../calls/signal-calls.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { ERESTARTNOHAND, ERESTARTSYS, WaitKind } from '../../wait.js'
+import { THREAD_SAVED_MASK, ThreadFlag } from '../../thread.js'
+import { ERESTARTNOHAND, ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
 import { operationsOf } from '../file-operations.js'
 import { Poll } from '../flags.js'
 import type { Vfs } from '../vfs.js'
-import { fileLimit, int64, put, take, userOfCall } from './support.js'
+import { fileLimit, int64, put, take, uint64, userOfCall } from './support.js'
 
 const POLLFD_BYTES = 8
+const SIGNAL_SET_BYTES = 8
 const NANOSECONDS = 1_000_000_000
 const ALWAYS_REPORTED = Poll.error | Poll.hangUp | Poll.invalid
 /** What a select set means in poll bits, in the order of its arguments. */
@@ -42,6 +45,28 @@ function waitUntil(c: SyscallContext, deadline: number, waits: number): number {
   return result === -ERESTARTSYS ? -ERESTARTNOHAND : result
 }
 
+/** A signal mask for the time of the call: `undefined` for none; -EINVAL, -EFAULT. */
+function maskAt(c: SyscallContext, address: number, size: number): DataView | undefined | number {
+  if (address === 0) return undefined
+  if (size !== SIGNAL_SET_BYTES) return -EINVAL
+  return take(c, address, SIGNAL_SET_BYTES) ?? -EFAULT
+}
+
+/** Runs a call under a mask. It stays while the thread waits, and until a handler has run if a signal ended the wait. */
+function underMask(c: SyscallContext, mask: DataView | undefined | number, call: () => number): number {
+  if (typeof mask === 'number') return mask
+  if (mask === undefined) return call()
+  const { thread, linux } = c
+  swapMask(c, mask)
+  const result = call()
+  if (result === PARKED || result === -ERESTARTNOHAND) return result
+  const saved = (thread.ptr + THREAD_SAVED_MASK) >>> 2
+  const { u32 } = c.mm.memory
+  linux.signals.setBlocked(thread, u32[saved]!, u32[saved + 1]!)
+  thread.flags &= ~ThreadFlag.restoreMask
+  return result
+}
+
 /** What of `wanted` holds of a file number; POLLNVAL when nothing is open there. */
 function readiness(vfs: Vfs, c: SyscallContext, fd: number, wanted: number): number {
   const file = userOfCall(c).files.get(fd)
@@ -55,9 +80,14 @@ function waitsFor(vfs: Vfs, c: SyscallContext, fd: number): number {
 }
 
 function poll(vfs: Vfs, c: SyscallContext): number {
-  const count = c.args.low(1)
   const deadline = deadlineArgument(c, 2)
   if (deadline < 0) return deadline
+  const mask = maskAt(c, c.args.address(3), c.args.address(4))
+  return underMask(c, mask, () => pollUntil(vfs, c, deadline))
+}
+
+function pollUntil(vfs: Vfs, c: SyscallContext, deadline: number): number {
+  const count = c.args.low(1)
   if (count > fileLimit(c)) return -EINVAL
   const view = take(c, c.args.address(0), count * POLLFD_BYTES)
   if (view === undefined) return -EFAULT
@@ -80,9 +110,17 @@ function poll(vfs: Vfs, c: SyscallContext): number {
 /** Three sets of bits, one a file number; absent ones are `undefined`. */
 type Sets = (DataView | undefined)[]
 
+/** The mask comes as a record of its own: address and size. */
 function select(vfs: Vfs, c: SyscallContext): number {
+  const record = c.args.isZero(5) ? undefined : take(c, c.args.address(5), 16)
+  if (record === undefined && !c.args.isZero(5)) return -EFAULT
   const deadline = deadlineArgument(c, 4)
   if (deadline < 0) return deadline
+  const mask = record && maskAt(c, uint64(record, 0), uint64(record, 8))
+  return underMask(c, mask, () => selectUntil(vfs, c, deadline))
+}
+
+function selectUntil(vfs: Vfs, c: SyscallContext, deadline: number): number {
   const count = Math.min(c.args.int(0), userOfCall(c).files.capacity)
   if (count < 0) return -EINVAL
   const sets = setsArgument(c, count)

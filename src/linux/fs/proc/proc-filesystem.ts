@@ -13,7 +13,7 @@ import { notFound, notPermitted } from '../refusals.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { readPagemap } from './pagemap.js'
-import type { ProcDirectory, ProcNode } from './proc-node.js'
+import type { ProcNode } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
 import { SYSTEM_TREE } from './system-files.js'
 
@@ -37,7 +37,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const process = inode.pid === 0 ? undefined : this.#env.processes.get(inode.pid)
     if (inode.pid !== 0 && process === undefined) return notFound()
     if (inode.key === '' && inode.pid === 0) return this.#lookupTop(directory, name, pid)
-    const node = childOf(nodeOf(inode), name, process, this.#vfs)
+    const node = childOf(this.#nodeOf(inode), name, process, this.#vfs)
     return node === undefined
       ? notFound()
       : this.#entry(directory, name, node, inode.pid, join(inode.key, name))
@@ -46,7 +46,7 @@ export class ProcFilesystem implements FilesystemOperations {
   list(directory: Dentry): readonly Listed[] | number {
     const { inode } = directory
     const process = this.#env.processes.get(inode.pid)
-    const node = nodeOf(inode)
+    const node = this.#nodeOf(inode)
     if (node?.type !== 'directory') return -ENOENT
     const names = Object.entries({ ...node.children, ...node.dynamic?.(this.#vfs, process) })
     const listed = names.map(([name, child]) => ({ name, number: 1, type: typeBits(child) }))
@@ -84,14 +84,14 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   readLink(dentry: Dentry, pid: number): string | Dentry | number {
-    const node = nodeOf(dentry.inode, this.#vfs, this.#env.processes.get(dentry.inode.pid))
+    const node = this.#nodeOf(dentry.inode)
     if (node?.type !== 'link') return -EINVAL
     return node.target(this.#vfs, this.#env.processes.get(dentry.inode.pid), pid)
   }
 
   linkText(dentry: Dentry, pid: number): string | number {
     const process = this.#env.processes.get(dentry.inode.pid)
-    const node = nodeOf(dentry.inode, this.#vfs, process)
+    const node = this.#nodeOf(dentry.inode)
     if (node?.type !== 'link') return -EINVAL
     const text = node.text?.(this.#vfs, process) ?? node.target(this.#vfs, process, pid)
     return typeof text === 'object' ? -EIO : text
@@ -137,13 +137,13 @@ export class ProcFilesystem implements FilesystemOperations {
 
   /** The contents of a file at this moment. */
   text(inode: Inode): Uint8Array {
-    const node = nodeOf(inode)
+    const node = this.#nodeOf(inode)
     if (node?.type !== 'file') return new Uint8Array(0)
     return bytesOf(node.text(this.#vfs, this.#env.processes.get(inode.pid), this.#env))
   }
 
   writeText(inode: Inode, source: Uint8Array): number {
-    const node = nodeOf(inode)
+    const node = this.#nodeOf(inode)
     const process = this.#env.processes.get(inode.pid)
     if (node?.type !== 'file' || node.write === undefined) return -EIO
     return node.write(source, process)
@@ -155,8 +155,18 @@ export class ProcFilesystem implements FilesystemOperations {
     return process === undefined ? 0 : readPagemap(this.#env.mm, process.space, position, target)
   }
 
+  /** The definition of an inode, walked to from its tree's top by its key. */
+  #nodeOf({ pid, key }: Inode): ProcNode | undefined {
+    const process = this.#env.processes.get(pid)
+    let node: ProcNode | undefined = pid === 0 ? SYSTEM_TREE : PROCESS_TREE
+    for (const name of key.split('/')) {
+      if (name !== '') node = childOf(node, name, process, this.#vfs)
+    }
+    return node
+  }
+
   #lookupTop(root: Dentry, name: string, pid: number): Dentry | number {
-    const node = SYSTEM_TREE.children[name]
+    const node = childOf(SYSTEM_TREE, name, undefined, this.#vfs)
     if (node !== undefined) return this.#entry(root, name, node, 0, name)
     const number = /^[1-9][0-9]*$/.test(name) ? Number(name) : 0
     if (pid < 0 || !this.#env.processes.has(number)) return notFound()
@@ -175,25 +185,17 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 }
 
-/** The definition of an inode, walked to from its tree's top by its key. */
-function nodeOf(inode: Inode, vfs?: Vfs, process?: Process): ProcNode | undefined {
-  let node: ProcNode | undefined = inode.pid === 0 ? SYSTEM_TREE : PROCESS_TREE
-  for (const name of inode.key.split('/')) {
-    if (name !== '') node = childOf(node, name, process, vfs)
-  }
-  return node
-}
-
+/** Names are looked for among the definitions' own: `constructor` is none. */
 function childOf(
   node: ProcNode | undefined,
   name: string,
   process: Process | undefined,
-  vfs: Vfs | undefined,
+  vfs: Vfs,
 ): ProcNode | undefined {
   if (node?.type !== 'directory') return undefined
-  const directory: ProcDirectory = node
-  if (Object.hasOwn(directory.children, name)) return directory.children[name]
-  return vfs === undefined ? undefined : directory.dynamic?.(vfs, process)[name]
+  if (Object.hasOwn(node.children, name)) return node.children[name]
+  const found = node.dynamic?.(vfs, process) ?? {}
+  return Object.hasOwn(found, name) ? found[name] : undefined
 }
 
 function join(key: string, name: string): string {

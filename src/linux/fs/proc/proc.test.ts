@@ -1,0 +1,133 @@
+/** /proc: what is there, what it says, and that it follows the process. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { EINVAL, ENOENT, EPERM } from '../../../base/errno.js'
+import { PAGE_SIZE } from '../../../base/numbers.js'
+import { mapRegion } from '../../../space/map-region.js'
+import { anonymous, locked, peekPage, pokePage } from '../../../space/testing.js'
+import { VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
+import { At, Open } from '../flags.js'
+import { AT_FDCWD, FileMachine, OUT, UNMAPPED } from '../testing/file-machine.js'
+import { MemoryHost } from '../testing/memory-host.js'
+
+let machine: FileMachine
+beforeEach(() => {
+  machine = new FileMachine()
+})
+
+const readlink = (path: string) => {
+  const count = machine.call('readlinkat', AT_FDCWD, path, OUT, 4096)
+  return count < 0 ? count : String.fromCharCode(...machine.peek(OUT, count))
+}
+
+describe('/proc/self', () => {
+  test('is the process that looks', () => {
+    expect(readlink('/proc/self')).toBe('42')
+    expect(readlink('/proc/thread-self')).toBe('42/task/42')
+    expect(machine.readFile('/proc/thread-self/comm')).toBe('program\n')
+    expect(machine.readFile('/proc/42/cmdline')).toBe('program\0--flag\0')
+    expect(machine.readFile('/proc/self/environ')).toBe('HOME=/root\0')
+    expect(readlink('/proc/self/exe')).toBe('/bin/program')
+    expect(readlink('/proc/self/root')).toBe('/')
+    expect(machine.readFile('/proc/43/comm')).toBe(-ENOENT)
+    expect(machine.readFile('/proc/042/comm')).toBe(-ENOENT)
+    expect(machine.names('/proc')).toContain('42')
+    expect(machine.call('unlinkat', AT_FDCWD, '/proc/self', 0)).toBe(-EPERM)
+  })
+
+  test('status, stat and statm agree on the pages in use', () => {
+    const pages = (pattern: RegExp, name: string) =>
+      Number(pattern.exec(machine.readFile(name) as string)![1])
+    machine.space.lockedPages = 3
+    expect(pages(/^VmLck:\t +(\d+) kB$/m, '/proc/self/status')).toBe(12)
+    machine.readFile('/proc/self/statm')
+    const { rssPages, totalPages } = machine.space
+    expect(pages(/^VmRSS:\t +(\d+) kB$/m, '/proc/self/status')).toBe(rssPages * 4)
+    expect(machine.readFile('/proc/self/statm')).toMatch(
+      new RegExp(`^${totalPages} ${rssPages} 0 0 0 \\d+ 0\n$`),
+    )
+    const fields = (machine.readFile('/proc/self/stat') as string).trimEnd().split(' ')
+    expect(fields.length).toBe(52)
+    expect(fields.slice(0, 4)).toEqual(['42', '(program)', 'R', '1'])
+    expect(Number(fields[22])).toBe(totalPages * PAGE_SIZE)
+  })
+
+  test('fd lists what is open, and its links open the file itself', () => {
+    machine.writeFile('/tmp/f', 'contents')
+    const fd = machine.open('/tmp/f', Open.readWrite)
+    expect(machine.names('/proc/self/fd')).toEqual(['0', '1', '2', '3', '4'])
+    expect(readlink(`/proc/self/fd/${fd}`)).toBe('/tmp/f')
+    expect(readlink('/proc/self/fd/1')).toMatch(/^pipe:\[\d+\]$/)
+    machine.call('unlinkat', AT_FDCWD, '/tmp/f', 0)
+    expect(machine.readFile(`/proc/self/fd/${fd}`)).toBe('contents')
+    expect(machine.readFile(`/proc/self/fdinfo/${fd}`)).toMatch(/^pos:\t0\nflags:\t0100002\n/)
+    machine.call('close', fd)
+    expect(machine.stat(`/proc/self/fd/${fd}`, At.symlinkNoFollow)).toBe(-ENOENT)
+  })
+
+  test('a text is one state for a reader in pieces, and new for one that starts again', () => {
+    const fd = machine.open('/proc/self/comm', Open.readWrite)
+    machine.call('read', fd, OUT, 4)
+    machine.process.name = 'changed'
+    expect(machine.readAll(fd)).toBe('ram\n')
+    machine.call('lseek', fd, 0, 0)
+    expect(machine.readAll(fd)).toBe('changed\n')
+    expect(machine.call('write', fd, 'a name longer than fits', 23)).toBe(23)
+    expect(machine.readFile('/proc/self/comm')).toBe('a name longer t\n')
+  })
+})
+
+describe('pagemap', () => {
+  const PAGE = 0x1000
+  const entry = (fd: number, page: number) => {
+    expect(machine.call('pread64', fd, OUT, 8, page * 8)).toBe(8)
+    const view = machine.view(OUT, 8)
+    return { high: view.getUint32(4, true), frame: view.getUint32(0, true) }
+  }
+
+  test('tells pages that are there from those that are not', () => {
+    const { mm, space } = machine
+    locked(mm, space, () => mapRegion(mm, space, anonymous(PAGE, 4, VM_READ | VM_WRITE)))
+    pokePage(mm, space, PAGE as never, 1)
+    peekPage(mm, space, (PAGE + 1) as never)
+    const fd = machine.open('/proc/self/pagemap')
+    expect(entry(fd, PAGE)).toMatchObject({ high: 0x8100_0000 })
+    expect(entry(fd, PAGE).frame).toBeGreaterThan(mm.arch.physBasePfn)
+    expect(entry(fd, PAGE + 1)).toMatchObject({ high: 0x8000_0000 })
+    expect(entry(fd, PAGE + 2)).toEqual({ high: 0, frame: 0 })
+    expect(machine.call('pread64', fd, OUT, 12, 0)).toBe(-EINVAL)
+    expect(machine.call('pread64', fd, OUT, 8, 4)).toBe(-EINVAL)
+    expect(machine.call('pread64', fd, OUT, 80, (mm.arch.userEnd - 1) * 8)).toBe(8)
+    expect(machine.call('pread64', fd, OUT, 8, mm.arch.userEnd * 8)).toBe(0)
+  })
+})
+
+describe('the rest of /proc', () => {
+  test('meminfo counts frames, mounts lists mounts', () => {
+    const total = machine.mm.buddy.totalFrames() * 4
+    expect(machine.readFile('/proc/meminfo')).toMatch(new RegExp(`^MemTotal: +${total} kB\n`))
+    machine.files.mount('/data', new MemoryHost(), { readOnly: true, source: 'folder' })
+    expect(machine.readFile('/proc/mounts')).toBe(
+      'tmpfs / tmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\nfolder /data 9p ro,relatime 0 0\n',
+    )
+  })
+
+  test('every file can be read, and none is made up', () => {
+    const visit = (path: string, depth: number): number => {
+      let files = 0
+      for (const name of machine.names(path) as string[]) {
+        const found = machine.stat(`${path}/${name}`, At.symlinkNoFollow)
+        if (/fd(info)?$/.test(path)) continue
+        if (typeof found === 'number') throw new Error(`${path}/${name} is listed and is not there`)
+        const type = found.mode & 0o170000
+        if (type === 0o040000 && depth < 5) files += visit(`${path}/${name}`, depth + 1)
+        if (type !== 0o100000 || name === 'pagemap') continue
+        expect(typeof machine.readFile(`${path}/${name}`)).toBe('string')
+        files++
+      }
+      return files
+    }
+    expect(visit('/proc', 0)).toBeGreaterThan(40)
+    expect(machine.call('newfstatat', AT_FDCWD, '/proc/constructor', UNMAPPED, 0)).toBe(-ENOENT)
+    expect(machine.call('newfstatat', AT_FDCWD, '/proc/self/toString', UNMAPPED, 0)).toBe(-ENOENT)
+  })
+})
