@@ -3,7 +3,7 @@
  * decoded into a MapRequest with no effect; then, under the lock, a place is chosen, the file's rights are
  * looked at, and space/ maps.
  */
-import { EACCES, EAGAIN, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
+import { EAGAIN, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../base/errno.js'
 import { NULL, PAGE_MASK, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
@@ -14,39 +14,15 @@ import {
   MAP_COUNT_MAX,
   MAP_MIN_PAGE,
   VM_ACCESS_FLAGS,
-  VM_DONTDUMP,
-  VM_EXEC,
-  VM_GROWSDOWN,
   VM_LOCKED,
   VM_MAY_ACCESS,
-  VM_MAYEXEC,
-  VM_MAYSHARE,
-  VM_MAYWRITE,
-  VM_NOHUGEPAGE,
   VM_NORESERVE,
-  VM_SHARED,
-  VM_SYNC,
-  VM_WIPEONFORK,
 } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import type { FileBacking, FileResolver } from './file-backing.js'
+import { anonymousFlags, fileFlags, flagBits, type MapRequest } from './map-flags.js'
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
-
-/** What an mmap asks for, decoded. */
-export interface MapRequest {
-  /** Address asked for, in pages, and the bytes by which it misses a multiple of a page. */
-  readonly page: number
-  readonly misaligned: number
-  readonly pages: number
-  readonly prot: number
-  readonly flags: number
-  /** Flag bits above bit 31 were set. */
-  readonly unknownFlags: boolean
-  readonly file: FileBacking | undefined
-  /** Where in the file, in pages. */
-  readonly offset: number
-}
 
 /** mmap(addr, len, prot, flags, fd, offset): the address, or a negative errno. */
 export function sysMmap(
@@ -156,80 +132,9 @@ function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, reg
   return start
 }
 
-/** calc_vm_flag_bits(). */
-function flagBits(flags: number): number {
-  let bits = 0
-  if ((flags & mman.MAP_GROWSDOWN) !== 0) bits |= VM_GROWSDOWN
-  if ((flags & mman.MAP_LOCKED) !== 0) bits |= VM_LOCKED
-  if ((flags & mman.MAP_SYNC) !== 0) bits |= VM_SYNC
-  if ((flags & mman.MAP_STACK) !== 0) bits |= VM_NOHUGEPAGE
-  return bits
-}
-
 /** An order for a place that is no multiple of a page. Linux takes the last 4095 addresses for its own errnos. */
 function misalignedProblem(mm: FaultEnv, { page, pages, misaligned }: MapRequest): number {
   if (pages > mm.arch.userEnd - MAP_MIN_PAGE) return -ENOMEM
   if (page === 2 ** 52 - 1) return misaligned - PAGE_SIZE
   return page + pages >= mm.arch.userEnd ? -ENOMEM : -EINVAL
-}
-
-/** VM flags of anonymous memory, or a negative errno. */
-function anonymousFlags({ flags }: MapRequest, vmFlags: number): number {
-  const growsDown = (vmFlags & VM_GROWSDOWN) !== 0
-  switch (flags & mman.MAP_TYPE) {
-    case mman.MAP_SHARED:
-      return growsDown ? -EINVAL : vmFlags | VM_SHARED | VM_MAYSHARE
-    case mman.MAP_DROPPABLE:
-      if ((flags & mman.MAP_LOCKED) !== 0 || growsDown) return -EINVAL
-      return vmFlags | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP
-    case mman.MAP_PRIVATE:
-      return vmFlags
-    default:
-      return -EINVAL
-  }
-}
-
-/** The flags that MAP_SHARED knows; MAP_SHARED_VALIDATE refuses others (LEGACY_MAP_MASK). */
-const LEGACY_FLAGS =
-  mman.MAP_SHARED |
-  mman.MAP_PRIVATE |
-  mman.MAP_FIXED |
-  mman.MAP_FIXED_NOREPLACE |
-  mman.MAP_ANONYMOUS |
-  mman.MAP_DENYWRITE |
-  mman.MAP_EXECUTABLE |
-  mman.MAP_UNINITIALIZED |
-  mman.MAP_GROWSDOWN |
-  mman.MAP_LOCKED |
-  mman.MAP_NORESERVE |
-  mman.MAP_POPULATE |
-  mman.MAP_NONBLOCK |
-  mman.MAP_STACK |
-  mman.MAP_HUGETLB
-
-/** Pages that an offset may reach: MAX_LFS_FILESIZE, 2^63 - 1 bytes; of what is no regular file, 2^64 - 1 bytes. */
-const FILE_PAGES_MAX = 2 ** 51 - 1
-const DEVICE_PAGES_MAX = 2 ** 52 - 1
-
-/** VM flags of a file mapping, or a negative errno. */
-function fileFlags(request: MapRequest, file: FileBacking, vmFlags: number): number {
-  const pagesMax = file.mappable ? FILE_PAGES_MAX : DEVICE_PAGES_MAX
-  if (request.offset > pagesMax - request.pages) return -EOVERFLOW
-  const type = request.flags & mman.MAP_TYPE
-  if (type === mman.MAP_PRIVATE) return readableFlags(file, vmFlags)
-  if (type !== mman.MAP_SHARED && type !== mman.MAP_SHARED_VALIDATE) return -EINVAL
-  const unknown = request.unknownFlags || (request.flags & ~LEGACY_FLAGS) !== 0
-  if (type === mman.MAP_SHARED_VALIDATE && unknown) return -EOPNOTSUPP
-  if ((request.prot & mman.PROT_WRITE) !== 0 && !file.writable) return -EACCES
-  const shared = vmFlags | VM_SHARED | VM_MAYSHARE
-  return readableFlags(file, file.writable ? shared : shared & ~(VM_MAYWRITE | VM_SHARED))
-}
-
-/** What shared and private mappings of a file need alike. */
-function readableFlags(file: FileBacking, vmFlags: number): number {
-  if (!file.readable) return -EACCES
-  if (!file.executable && (vmFlags & VM_EXEC) !== 0) return -EPERM
-  if (!file.mappable) return -ENODEV
-  if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
-  return file.executable ? vmFlags : vmFlags & ~VM_MAYEXEC
 }

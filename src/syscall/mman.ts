@@ -28,6 +28,8 @@ export const MAP_FIXED_NOREPLACE = 0x10_0000
 export const MAP_UNINITIALIZED = 0x400_0000
 export const MAP_HUGE_SHIFT = 26
 export const MAP_HUGE_MASK = 0x3f
+export const MAP_HUGE_2MB = 21 << MAP_HUGE_SHIFT
+export const MAP_HUGE_1GB = 30 << MAP_HUGE_SHIFT
 
 export const MREMAP_MAYMOVE = 1
 export const MREMAP_FIXED = 2

@@ -44,7 +44,7 @@ const LENGTHS: readonly bigint[] = [
 ]
 
 /** Advice on the whole address range would meet the program's own mappings, which differ. */
-const ADVISED_LENGTHS = LENGTHS.filter((length) => length < TASK_SIZE || length > 2n ** 60n)
+const ADVISED_LENGTHS = LENGTHS.filter((length) => length < TASK_SIZE || length > 2n ** 63n)
 const SMALL_LENGTHS = LENGTHS.slice(0, 13)
 const PROTS: readonly bigint[] = [
   0n,
