@@ -43,8 +43,8 @@ export class HartMachine {
   readonly #mapper: UserMapper
   readonly #mapped: Vpn[] = []
 
-  constructor(bytes: number) {
-    this.#mm = mmInit({ bytes })
+  constructor(bytes: number, shared: boolean) {
+    this.#mm = mmInit({ bytes, shared })
     const root = UserMapper.create(this.#mm, this.#mm.kernelMapper.root)
     this.#mapper = new UserMapper(this.#mm, root)
     this.#hart = Hart.create(this.#mm, 0)
