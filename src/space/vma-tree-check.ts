@@ -29,7 +29,10 @@ class Checker {
   node(node: Ptr): number {
     const nodes = this.#nodes
     const count = nodes.count(node)
-    assert(count >= 1 && count <= NODE_ENTRIES, 'a node has 1 to 16 entries')
+    assert(count >= 1 && count <= NODE_ENTRIES, 'a node has 1 to 24 entries')
+    for (let slot = count; slot < NODE_ENTRIES; slot++) {
+      assert(nodes.last(node, slot) === Number.POSITIVE_INFINITY, 'unused entries end nowhere')
+    }
     let mappings = 0
     for (let slot = 0; slot < count; slot++) {
       const child = nodes.child(node, slot)

@@ -18,7 +18,7 @@ import {
   SPACE_TREE_ROOT,
 } from './address-space.js'
 import { VMA_BYTES, Vma } from './vma.js'
-import { NODE_BYTES, NODE_CHILD, NODE_ENTRIES, NODE_LAST, VmaNodes } from './vma-node.js'
+import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
 import { checkVmaTree } from './vma-tree-check.js'
 
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
@@ -29,7 +29,6 @@ export class VmaTree {
   readonly nodes: VmaNodes
   readonly #memory: Memory
   readonly #u32: Uint32Array
-  readonly #f64: Float64Array
   readonly #slab: SlabAllocator
   readonly #vmaCache: CacheId
   readonly #nodeCache: CacheId
@@ -40,7 +39,6 @@ export class VmaTree {
     this.nodes = new VmaNodes(memory)
     this.#memory = memory
     this.#u32 = memory.u32
-    this.#f64 = memory.f64
     this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
@@ -59,16 +57,11 @@ export class VmaTree {
 
   /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
   find(space: AddressSpace, vpn: Vpn): Ptr {
-    const u32 = this.#u32
-    const f64 = this.#f64
     let node = this.root(space)
     if (node === NULL || this.nodes.last(node, this.nodes.count(node) - 1) <= vpn) return NULL
     for (let level = this.height(space); level > 0; level--) {
-      // Some entry ends above the page, so that neither the count is needed (a cache line less) nor a limit.
-      const base = (node + NODE_LAST) >>> 3
-      let slot = 0
-      while (f64[base + slot]! <= vpn) slot++
-      node = u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
+      // An entry that ends above the page has a child that does: no level needs a limit.
+      node = this.nodes.child(node, this.nodes.slotAbove(node, vpn))
     }
     return node
   }
@@ -212,7 +205,7 @@ export class VmaTree {
   #split(space: AddressSpace, node: Ptr, slot: number): Ptr {
     const right = this.#takeSpare(space)
     this.nodes.setLevel(right, this.nodes.level(node))
-    this.nodes.setCount(right, 0)
+    this.nodes.cut(right, 0)
     this.nodes.moveEntries(node, keptEntries(slot), right)
     if (this.nodes.parent(node) === NULL) this.#makeRoot(space, this.nodes.level(node) + 1, node)
     this.#refreshUp(node)
@@ -224,7 +217,7 @@ export class VmaTree {
   #makeRoot(space: AddressSpace, level: number, child: Ptr): void {
     const root = this.#takeSpare(space)
     this.nodes.setLevel(root, level)
-    this.nodes.setCount(root, 1)
+    this.nodes.cut(root, 1)
     this.nodes.setParent(root, NULL)
     this.nodes.setEntry(root, 0, child)
     this.#setRoot(space, root, level + 1)
