@@ -8,7 +8,7 @@ import { clearUser, copyToUser } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
-import { findPlace, mapBaseFor } from '../space/placement.js'
+import { findPlace, setLayout } from '../space/placement.js'
 import { VM_EXEC, VM_MAY_ACCESS, VM_READ, VM_STACK_FLAGS, VM_WRITE } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
@@ -19,6 +19,8 @@ import type { Process } from './process.js'
 import type { ExecutableFile } from './syscall-context.js'
 import type { VdsoPages } from './vdso-pages.js'
 
+/** personality(2): mappings from low addresses upwards. */
+const ADDR_COMPAT_LAYOUT = 0x0200000
 const STACK_EXTRA_PAGES = 32
 const STACK_TOP = 0x40_0000_0000
 /** Most that arguments and environment may take, whatever the stack's limit is: 3/4 of 8 MiB. */
@@ -113,7 +115,8 @@ function fillSpace(
   program: ElfProgram,
   execution: Execution,
 ): LoadedProgram | ExecProblem {
-  space.mapBase = mapBaseFor(mm.arch.userEnd, process.softLimit(Limit.stack))
+  const isCompatible = (process.personality & ADDR_COMPAT_LAYOUT) !== 0
+  setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
   const bias = placeProgram(mm, space, program)
   if (bias < 0) return NO_MEMORY
   for (const segment of program.segments) {

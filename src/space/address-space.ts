@@ -158,12 +158,19 @@ export class AddressSpace {
     this.#setF64(80, bytes)
   }
 
-  /** Mappings are placed below it, downwards. */
+  /** Mappings are placed below it, downwards; with `mapsUpwards` from it, upwards. */
   get mapBase(): Vpn {
     return this.#f64(88) as Vpn
   }
   set mapBase(page: Vpn) {
     this.#setF64(88, page)
+  }
+  /** The legacy layout: ADDR_COMPAT_LAYOUT, or an unlimited stack. */
+  get mapsUpwards(): boolean {
+    return this.#u32(204) !== 0
+  }
+  set mapsUpwards(upwards: boolean) {
+    this.#setU32(204, upwards ? 1 : 0)
   }
   /** Where the stack pointer was at the program's start, a byte address: names [stack]. */
   get stackStart(): number {

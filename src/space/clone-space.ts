@@ -36,6 +36,7 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.brk = parent.brk
   child.dataSegmentBytes = parent.dataSegmentBytes
   child.mapBase = parent.mapBase
+  child.mapsUpwards = parent.mapsUpwards
   child.stackStart = parent.stackStart
   child.limitAddressSpace = parent.limitAddressSpace
   child.limitData = parent.limitData

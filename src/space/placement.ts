@@ -1,4 +1,4 @@
-/** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12, top-down layout). */
+/** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12). */
 import { ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
@@ -61,12 +61,12 @@ function findAligned(mm: SpaceEnv, space: AddressSpace, pages: number, pageOffse
   const found = findGap(mm, space, pages + HUGE_PAGES)
   if (found < 0) return found
   const shift = (((pageOffset - found) % HUGE_PAGES) + HUGE_PAGES) % HUGE_PAGES
-  return found + (shift === 0 ? HUGE_PAGES : shift)
+  return found + (shift === 0 && !space.mapsUpwards ? HUGE_PAGES : shift)
 }
 
-/** Downwards from the space's base; when there is nothing left, upwards from a third of the address range. */
+/** Downwards from the space's base, and when there is nothing left upwards; in the legacy layout only upwards. */
 function findGap(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn | number {
-  const down = findDown(mm, space, pages)
+  const down = space.mapsUpwards ? NO_GAP : findDown(mm, space, pages)
   if (down !== NO_GAP) return down
   const up = findUp(mm, space, pages)
   return up !== NO_GAP ? up : -ENOMEM
@@ -84,10 +84,15 @@ function findDown(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
   }
 }
 
-/** unmapped_area: the way out when the area below the base is full. */
+/** TASK_UNMAPPED_BASE: where the legacy layout begins. */
+function lowestPlace(userEnd: Vpn): number {
+  return Math.ceil((userEnd * 2) / 3)
+}
+
+/** unmapped_area: upwards, the way of the legacy layout and the way out when the area below the base is full. */
 function findUp(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
   const next = new Vma(mm.memory)
-  let low = Math.ceil((mm.arch.userEnd * 2) / 3)
+  let low: number = space.mapsUpwards ? space.mapBase : lowestPlace(mm.arch.userEnd)
   for (;;) {
     const found = lowestGap(mm.vmas, space, pages, low, mm.arch.userEnd)
     if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
@@ -104,4 +109,10 @@ export function mapBaseFor(userEnd: Vpn, stackLimit: number, randomPages = 0, st
   const wished = Math.floor(stackLimit / PAGE_SIZE) + STACK_GUARD_PAGES + stackRandomPages
   const gap = Math.min(Math.max(wished, STACK_GAP_MIN), Math.floor(userEnd / 6) * 5)
   return (userEnd - Math.ceil(gap) - randomPages) as Vpn
+}
+
+/** Chooses between the two layouts (arch_pick_mmap_layout): `stackLimit` in bytes, `compatible`: ADDR_COMPAT_LAYOUT. */
+export function setLayout(space: AddressSpace, userEnd: Vpn, stackLimit: number, compatible: boolean): void {
+  space.mapsUpwards = compatible || stackLimit === Number.POSITIVE_INFINITY
+  space.mapBase = space.mapsUpwards ? (lowestPlace(userEnd) as Vpn) : mapBaseFor(userEnd, stackLimit)
 }

@@ -1,0 +1,86 @@
+/**
+ * Scripts for vmaoracle.c, made by gen.mjs from a seed, and what the real kernel answered to them (test/references/vma).
+ * For now without `fork`.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const folder = join(here, '..', 'references', 'vma')
+
+export type Policy = 'fixed' | 'top' | 'bottom'
+
+export interface Script {
+  readonly seed: number
+  readonly ops: number
+  readonly policy: Policy
+}
+
+/** The recorded ones. Where the kernel chooses addresses (top, bottom) they are scripts that let it. */
+export const SCRIPTS: readonly Script[] = [
+  { seed: 1, ops: 1500, policy: 'fixed' },
+  { seed: 2, ops: 1500, policy: 'top' },
+  { seed: 3, ops: 1500, policy: 'bottom' },
+]
+
+export function scriptText({ seed, ops, policy }: Script): string {
+  const free = policy === 'fixed' ? [] : ['--free']
+  const args = [join(here, 'gen.mjs'), '--ops', `${ops}`, '--seed', `${seed}`, ...free]
+  const text = execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 })
+  return text.replace(/^(fork|exit)\n/gm, '')
+}
+
+export const scriptHash = (script: Script) =>
+  createHash('sha256').update(scriptText(script)).digest('hex').slice(0, 16)
+
+export interface Log {
+  readonly kernel: string
+  readonly scriptHash: string
+  /** Without the first line, which names the kernel. */
+  readonly lines: readonly string[]
+}
+
+/** What vmaoracle printed, as a log. */
+export function parseLog(script: Script, output: string): Log {
+  const [head, ...lines] = output.trimEnd().split('\n')
+  const kernel = /Linux (\S+)/.exec(head ?? '')?.[1] ?? 'unknown'
+  return { kernel, scriptHash: scriptHash(script), lines }
+}
+
+const logPath = ({ seed, policy }: Script) => join(folder, `${policy}-${seed}.txt`)
+
+export function readLog(script: Script): Log | undefined {
+  const path = logPath(script)
+  if (!existsSync(path)) return undefined
+  const [head, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n')
+  const [, kernel, hash] = /^# Linux (\S+), script (\S+)/.exec(head!)!
+  return { kernel: kernel!, scriptHash: hash!, lines }
+}
+
+export function writeLog(script: Script, { kernel, scriptHash, lines }: Log): void {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(logPath(script), `# Linux ${kernel}, script ${scriptHash}\n${lines.join('\n')}\n`)
+}
+
+export interface Difference {
+  /** The operation of the script. */
+  readonly operation: string
+  readonly linux: string
+  readonly ours: string
+}
+
+/** Lines on which two logs of one script differ. */
+export function compareLogs(script: Script, linux: Log, ours: Log): Difference[] {
+  const operations = scriptText(script)
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  const count = Math.max(linux.lines.length, ours.lines.length)
+  return Array.from({ length: count }, (_, i) => ({
+    operation: operations[i] ?? '',
+    linux: linux.lines[i] ?? '',
+    ours: ours.lines[i] ?? '',
+  })).filter((line) => line.linux !== line.ours)
+}
