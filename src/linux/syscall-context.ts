@@ -32,7 +32,7 @@ export type SyscallHandler = (c: SyscallContext) => number
 
 /**
  * How --trace prints an argument: d signed, u unsigned, x hexadecimal, p pointer (NULL), s string, b buffer whose length is the next
- * argument (B: whose length is the result), f file number, F path's directory file number (AT_FDCWD), o open flags, m mode in octal,
+ * argument (B: whose length is the result), v vector of such buffers, f file number, F path's directory file number (AT_FDCWD), o open flags, m mode in octal,
  * P protection, M mapping flags, A advice, S signal.
  */
 export type TraceFormat = string

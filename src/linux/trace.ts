@@ -1,6 +1,6 @@
 /** Prints system calls as strace(1) does. */
 import { errnoMessage, errnoName } from '../base/errno.js'
-import { copyFromUserPartial } from '../fault/user-copy.js'
+import { copyFromUser, readUserString } from '../fault/user-copy.js'
 import { signalName } from './signal-numbers.js'
 import type { Syscall, SyscallContext } from './syscall-context.js'
 import { syscallName } from './syscall-names.js'
@@ -8,6 +8,8 @@ import { ADVICE_NAMES, flagNames, MAP_NAMES, OPEN_NAMES, PROT_NAMES, REMAP_NAMES
 import { PARKED, REGISTERS_SET } from './wait.js'
 
 const STRING_BYTES_SHOWN = 32
+const STRING_BYTES_MAX = 4096
+const VECTOR_LENGTH_SHOWN = 16
 const AT_FDCWD = -100
 const ERRNO_MAX = 4095
 
@@ -43,20 +45,32 @@ const hex64 = (c: SyscallContext, i: number) => {
 
 const pointer = (c: SyscallContext, i: number) => (c.args.isZero(i) ? 'NULL' : hex64(c, i))
 
-/** Bytes of the program; the address when they cannot be read. */
-function buffer(c: SyscallContext, i: number, length: number): string {
-  if (c.args.isZero(i)) return 'NULL'
+/** Bytes of the program as a string; the address when they cannot be read. */
+function bytesAt(c: SyscallContext, address: number, length: number): string {
+  if (address === 0) return 'NULL'
   const bytes = new Uint8Array(Math.max(0, Math.min(length, STRING_BYTES_SHOWN)))
-  const there = copyFromUserPartial(c.mm, c.space, c.args.address(i), bytes)
-  return there < bytes.length ? hex64(c, i) : quoted(bytes, length > STRING_BYTES_SHOWN)
+  if (copyFromUser(c.mm, c.space, address, bytes) < 0) return `0x${address.toString(16)}`
+  return quoted(bytes, length > STRING_BYTES_SHOWN)
 }
+
+const buffer = (c: SyscallContext, i: number, length: number) => bytesAt(c, c.args.address(i), length)
 
 function string(c: SyscallContext, i: number): string {
   if (c.args.isZero(i)) return 'NULL'
-  const bytes = new Uint8Array(4096)
-  const there = copyFromUserPartial(c.mm, c.space, c.args.address(i), bytes)
-  const end = bytes.subarray(0, there).indexOf(0)
-  return end < 0 ? hex64(c, i) : quoted(bytes.subarray(0, end), false)
+  const text = readUserString(c.mm, c.space, c.args.address(i), STRING_BYTES_MAX)
+  return typeof text === 'number' ? hex64(c, i) : quoted(new TextEncoder().encode(text), false)
+}
+
+/** An array of struct iovec whose bytes the call takes; the next argument is its length. */
+function vector(c: SyscallContext, i: number): string {
+  const count = Math.max(0, Math.min(c.args.int(i + 1), VECTOR_LENGTH_SHOWN))
+  const words = new BigUint64Array(count * 2)
+  if (copyFromUser(c.mm, c.space, c.args.address(i), new Uint8Array(words.buffer)) < 0) return pointer(c, i)
+  const parts = Array.from({ length: count }, (_, part) => {
+    const [base, length] = [Number(words[part * 2]), Number(words[part * 2 + 1])]
+    return `{iov_base=${bytesAt(c, base, length)}, iov_len=${length}}`
+  })
+  return `[${parts.join(', ')}${c.args.int(i + 1) > count ? ', ...' : ''}]`
 }
 
 type Format = (c: SyscallContext, i: number, result: number) => string
@@ -69,6 +83,7 @@ const FORMATS: Readonly<Record<string, Format>> = {
   s: string,
   b: (c, i) => buffer(c, i, c.args.address(i + 1)),
   B: (c, i, result) => (result < 0 ? hex64(c, i) : buffer(c, i, result)),
+  v: vector,
   f: (c, i) => String(c.args.int(i)),
   F: (c, i) => (c.args.int(i) === AT_FDCWD ? 'AT_FDCWD' : String(c.args.int(i))),
   o: (c, i) => flagNames(OPEN_NAMES, c.args.low(i)),

@@ -71,13 +71,14 @@ static void said(int signal) {
 /* A handler that mends nothing: the same store faults for ever. */
 static int faults(void) {
   signal(SIGSEGV, nothing);
+  write_all(1, "ready\n", 6);
   *(volatile int *)0xdead000 = 1;
   return 0;
 }
 
 static int spin(const char *how) {
   if (strcmp(how, "catch") == 0) signal(SIGINT, said), signal(SIGTERM, said);
-  write_all(1, "spinning\n", 9);
+  write_all(1, "ready\n", 6);
   for (volatile long i = 0;; i++) {}
 }
 
@@ -131,6 +132,7 @@ int main(int argc, char **argv, char **envp) {
   if (IS("random")) return print_random();
   if (IS("write")) return write_file(argument);
   if (IS("read")) return read_file(argument);
-  if (IS("sleep")) return sleep(atoi(argument));
+  if (IS("sleep")) return write_all(1, "ready\n", 6), sleep(atoi(argument));
+  if (IS("wait")) return write_all(1, "ready\n", 6), copy(0, 1);
   return 0;
 }

@@ -20,13 +20,13 @@ export function readWriteCalls(vfs: Vfs): Syscall[] {
     { number: 63, name: 'read', handler: (c) => plain(vfs, c, 'read'), trace: 'fBu' },
     { number: 64, name: 'write', handler: (c) => plain(vfs, c, 'write'), trace: 'fbu' },
     { number: 65, name: 'readv', handler: (c) => vector(vfs, c, 'read'), trace: 'fpu' },
-    { number: 66, name: 'writev', handler: (c) => vector(vfs, c, 'write'), trace: 'fpu' },
+    { number: 66, name: 'writev', handler: (c) => vector(vfs, c, 'write'), trace: 'fvu' },
     { number: 67, name: 'pread64', handler: (c) => positioned(vfs, c, 'read'), trace: 'fBud' },
     { number: 68, name: 'pwrite64', handler: (c) => positioned(vfs, c, 'write'), trace: 'fbud' },
     { number: 69, name: 'preadv', handler: (c) => positionedVector(vfs, c, 'read'), trace: 'fpud' },
-    { number: 70, name: 'pwritev', handler: (c) => positionedVector(vfs, c, 'write'), trace: 'fpud' },
+    { number: 70, name: 'pwritev', handler: (c) => positionedVector(vfs, c, 'write'), trace: 'fvud' },
     { number: 286, name: 'preadv2', handler: (c) => flaggedVector(vfs, c, 'read'), trace: 'fpuddx' },
-    { number: 287, name: 'pwritev2', handler: (c) => flaggedVector(vfs, c, 'write'), trace: 'fpuddx' },
+    { number: 287, name: 'pwritev2', handler: (c) => flaggedVector(vfs, c, 'write'), trace: 'fvuddx' },
   ]
 }
 
