@@ -110,6 +110,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */
   start(path: string, args: readonly string[], environment: readonly string[]): ExecProblem | undefined {
     this.#pages ??= VdsoPages.create(this.mm)
+    this.#crash = undefined
     const process = this.#pages && this.#processes.create(this.files.createFiles(this.#cwd))
     if (process === undefined) return NO_MEMORY
     const thread = this.threads.create(process.id, process.ptr)

@@ -3,12 +3,13 @@ import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { AddressSpace } from '../space/address-space.js'
+import { Word, wordIndex } from '../state/layout.js'
 import { setDefaultLimits } from './limits.js'
 import { PROCESS_BYTES, Process, STILL_RUNNING } from './process.js'
 import type { ProcessFiles } from './syscall-context.js'
 import type { Thread } from './thread.js'
 
-/** Number of the first process, whose parent is number 1, which is not there. */
+/** Number of the first process. The parent of those that nobody forked is number 1, which is not there. */
 const FIRST_PROCESS = 2
 
 export class ProcessTable {
@@ -28,7 +29,7 @@ export class ProcessTable {
     if (record === NULL) return undefined
     const space = new AddressSpace(this.#mm.memory, NULL)
     const process = new Process(this.#mm.memory, record, space, files)
-    process.id = FIRST_PROCESS
+    process.id = FIRST_PROCESS + this.#mm.memory.u32[wordIndex(Word.nextThreadId)]!++
     process.parentId = FIRST_PROCESS - 1
     process.exitStatus = STILL_RUNNING
     process.timerDeadline = Number.POSITIVE_INFINITY

@@ -18,8 +18,11 @@ export const SIGINFO_BYTES = 128
 const RECORD_BYTES = 8 + SIGINFO_BYTES
 const INFO = 8
 
-/** Delivered before all others: they belong to the instruction that has just failed. */
-const SYNCHRONOUS = [Signal.SEGV, Signal.BUS, Signal.ILL, Signal.TRAP, Signal.FPE, Signal.SYS]
+/** A set of those that are delivered before all others: they belong to the instruction that has just failed. */
+const SYNCHRONOUS = [Signal.SEGV, Signal.BUS, Signal.ILL, Signal.TRAP, Signal.FPE, Signal.SYS].reduce(
+  (bits, signal) => bits | (1 << (signal - 1)),
+  0,
+)
 
 /** Something with a set of pending signals and a queue: a thread or a process. */
 export interface SignalTarget {
@@ -110,8 +113,8 @@ export class SignalQueues {
   /** The pending signal to deliver next of those in a mask (two halves), 0 when there is none. */
   first(set: Ptr, maskLow: number, maskHigh: number): number {
     const { u32 } = this.#memory
-    const low = u32[set >>> 2]! & maskLow
-    for (const signal of SYNCHRONOUS) if ((low & bitOf(signal)) !== 0) return signal
+    const pending = u32[set >>> 2]! & maskLow
+    const low = (pending & SYNCHRONOUS) !== 0 ? pending & SYNCHRONOUS : pending
     if (low !== 0) return 32 - Math.clz32(low & -low)
     const high = u32[(set >>> 2) + 1]! & maskHigh
     return high === 0 ? 0 : 64 - Math.clz32(high & -high)

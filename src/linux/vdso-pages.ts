@@ -29,8 +29,10 @@ export class VdsoPages {
   static create(mm: MemoryManager): VdsoPages | undefined {
     const vvar = mm.objects.create(ObjectKind.anonymousShared, VVAR_PAGES * PAGE_SIZE)
     const vdso = mm.objects.create(ObjectKind.anonymousShared, VDSO_PAGES * PAGE_SIZE)
-    if (vvar === NULL || vdso === NULL) return undefined
-    return mm.objects.write(vdso, 0, buildVdso()) < 0 ? undefined : new VdsoPages(vvar, vdso)
+    const isThere = vvar !== NULL && vdso !== NULL && mm.objects.write(vdso, 0, buildVdso()) > 0
+    if (isThere) return new VdsoPages(vvar, vdso)
+    for (const object of [vvar, vdso]) if (object !== NULL) mm.objects.release(object)
+    return undefined
   }
 
   /** Maps both at the highest free place; the address of [vdso], or -ENOMEM. */
@@ -65,11 +67,5 @@ export class VdsoPages {
       object: this.#vdso,
       special: Special.vdso,
     })
-  }
-
-  /** Gives the pages back; no program may be left. */
-  release(mm: MemoryManager): void {
-    mm.objects.release(this.#vvar)
-    mm.objects.release(this.#vdso)
   }
 }
