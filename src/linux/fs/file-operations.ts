@@ -1,5 +1,4 @@
 /** Reading, writing and polling an open file, by its kind. What comes next (pipes, sockets, eventfd) is a further kind here. */
-import { assert } from '../../base/assert.js'
 import { EBADF, EFBIG, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
 import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import { type Inode, isRegular } from './nodes.js'
@@ -101,6 +100,5 @@ export function isSeekable(vfs: Vfs, file: OpenFile): boolean {
 /** Size in bytes for SEEK_END and truncation checks. */
 export function sizeOf(vfs: Vfs, inode: Inode): number {
   if (!isRegular(inode) || inode.pages === 0) return inode.size
-  assert(inode.links >= 0, 'an inode has no negative number of names')
   return vfs.contents.size(inode.pages)
 }

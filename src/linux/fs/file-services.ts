@@ -18,6 +18,7 @@ import type { FileEnvironment } from './environment.js'
 import { FileUser, userOf } from './file-user.js'
 import { Open } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
+import { dumpTree, type FileStats, fileStats } from './inspect.js'
 import { isDirectory } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
@@ -110,8 +111,19 @@ export class Files implements FileServices {
     return this.vfs.hosts.syncAll()
   }
 
+  /** Throws InvariantError on a broken invariant of the names kept in RAM. */
   check(): void {
     this.vfs.check()
+  }
+
+  /** What the files kept in RAM come to. */
+  stats(): FileStats {
+    return fileStats(this.vfs)
+  }
+
+  /** The tree of names kept in RAM, one a line. */
+  dump(): string {
+    return dumpTree(this.vfs)
   }
 
   #openStream(user: FileUser, fd: number, key: 'stdin' | 'stdout' | 'stderr', flags: number): void {

@@ -113,6 +113,21 @@ describe('a path', () => {
   })
 })
 
+test('the files say what they hold', () => {
+  const before = machine.files.stats()
+  mkdir('d')
+  machine.writeFile('d/file', 'hello')
+  link('d/file', 'd/again')
+  machine.open('d/file')
+  const { entries, inodes, opens, bytes } = machine.files.stats()
+  expect(
+    [entries, inodes, opens].map((count, i) => count - [before.entries, before.inodes, before.opens][i]!),
+  ).toEqual([3, 2, 1])
+  expect(bytes - before.bytes).toBe(5 + 40 + 2 * 20 + 20)
+  expect(machine.files.dump()).toContain('\n  d 040755 2 80\n    file 100644 2 5\n    again 100644 2 5\n')
+  expect(machine.files.dump()).toContain('\nproc 040755 2 40 (proc mounted)\n')
+})
+
 describe('making and removing names', () => {
   test('mkdir, rmdir', () => {
     expect(mkdir('d/')).toBe(0)
@@ -339,6 +354,8 @@ describe('a mount', () => {
     expect(symlink('/etc/hostname', '/mnt/data/name')).toBe(0)
     expect(machine.readFile('/mnt/data/name')).toBe('pagoda\n')
     expect(rename('/mnt/data/g', '/tmp/g')).toBe(-EXDEV)
+    expect(machine.call('truncate', '/mnt/data/g', 1)).toBe(0)
+    expect(host.text('g')).toBe('b')
     expect(rmdir('/mnt/data')).toBe(-EBUSY)
     expect(machine.names('/mnt/data')).toEqual(['file', 'sub', 'g', 'name'])
   })

@@ -1,5 +1,5 @@
 /** The file system in RAM: names are the nodes themselves, contents are page objects of the buffer. */
-import { ENOMEM, ENOSPC, ENOTEMPTY } from '../../base/errno.js'
+import { ENOENT, ENOMEM, ENOSPC, ENOTEMPTY } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileContents } from './contents.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from './filesystem.js'
@@ -14,7 +14,6 @@ import {
   type Time,
   typeOf,
 } from './nodes.js'
-import { notFound } from './refusals.js'
 import { attach, detach, move, swap, touchDirectory } from './tree.js'
 
 /** What tmpfs charges a directory for an entry (BOGO_DIRENT_SIZE). */
@@ -29,7 +28,7 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   lookup(directory: Dentry, name: string): Dentry | number {
-    return directory.children.get(name) ?? notFound()
+    return directory.children.get(name) ?? -ENOENT
   }
 
   list(directory: Dentry): readonly Listed[] {

@@ -13,9 +13,10 @@ import {
 } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import type { AttributeChange } from '../filesystem.js'
-import { At, Fallocate, FILE_BYTES_MAX, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
+import { At, Fallocate, FILE_BYTES_MAX, Open, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
 import { type Dentry, isDirectory, isRegular, isSymlink, type Time } from '../nodes.js'
 import { isWritable, type OpenFile } from '../open-file.js'
+import { openDentry } from '../opening.js'
 import type { Vfs } from '../vfs.js'
 import {
   anyFileArgument,
@@ -63,8 +64,11 @@ function truncate(vfs: Vfs, c: SyscallContext): number {
   if (isDirectory(dentry.inode)) return -EISDIR
   if (!isRegular(dentry.inode)) return -EINVAL
   if (dentry.inode.filesystem.readOnly) return -EROFS
-  const pages = vfs.operations(dentry).pages(dentry, true)
-  return pages < 0 ? pages : vfs.truncate(dentry, bytes)
+  const file = openDentry(vfs, dentry, Open.writeOnly)
+  if (typeof file === 'number') return file
+  const result = vfs.truncate(dentry, bytes)
+  vfs.closeFile(file)
+  return result
 }
 
 function truncateFile(vfs: Vfs, c: SyscallContext): number {

@@ -9,7 +9,6 @@ import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
 import { FilesystemMagic, FileType } from '../flags.js'
 import { type Dentry, type Filesystem, type Inode, makeDentry, makeInode, type Time } from '../nodes.js'
-import { notFound, notPermitted } from '../refusals.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { readPagemap } from './pagemap.js'
@@ -35,12 +34,10 @@ export class ProcFilesystem implements FilesystemOperations {
   lookup(directory: Dentry, name: string, pid: number): Dentry | number {
     const { inode } = directory
     const process = inode.pid === 0 ? undefined : this.#env.processes.get(inode.pid)
-    if (inode.pid !== 0 && process === undefined) return notFound()
+    if (inode.pid !== 0 && process === undefined) return -ENOENT
     if (inode.key === '' && inode.pid === 0) return this.#lookupTop(directory, name, pid)
     const node = childOf(this.#nodeOf(inode), name, process, this.#vfs)
-    return node === undefined
-      ? notFound()
-      : this.#entry(directory, name, node, inode.pid, join(inode.key, name))
+    return node === undefined ? -ENOENT : this.#entry(directory, name, node, inode.pid, join(inode.key, name))
   }
 
   list(directory: Dentry): readonly Listed[] | number {
@@ -56,15 +53,15 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   create(): number {
-    return notPermitted()
+    return -EPERM
   }
 
   symlink(): number {
-    return notPermitted()
+    return -EPERM
   }
 
   link(): number {
-    return notPermitted()
+    return -EPERM
   }
 
   createUnnamed(): number {
@@ -169,7 +166,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const node = childOf(SYSTEM_TREE, name, undefined, this.#vfs)
     if (node !== undefined) return this.#entry(root, name, node, 0, name)
     const number = /^[1-9][0-9]*$/.test(name) ? Number(name) : 0
-    if (pid < 0 || !this.#env.processes.has(number)) return notFound()
+    if (pid < 0 || !this.#env.processes.has(number)) return -ENOENT
     return this.#entry(root, name, PROCESS_TREE, number, '')
   }
 
