@@ -1,0 +1,75 @@
+/**
+ * Folders with Debian's programs for riscv64, unpacked with all they depend on. Each is fetched once into the oracles'
+ * cache; its name there has the hash of what was asked for.
+ */
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { oracleCache } from '../setup/oracles.js'
+
+const tool = fileURLToPath(new URL('../riscv64-linux/debian-riscv64', import.meta.url))
+
+/** Not needed to run anything; the real kernel's initramfs is the smaller for it. */
+const DOCUMENTATION = ['usr/share/doc', 'usr/share/man', 'usr/share/info', 'usr/share/locale']
+
+interface Contents {
+  /** Debian packages; what they depend on comes along. */
+  readonly packages: readonly string[]
+  /** Deleted again: patterns of the shell, from the root. */
+  readonly without?: readonly string[]
+}
+
+const contents = {
+  busybox: { packages: ['busybox-static'] },
+  tools: { packages: ['busybox-static', 'dash', 'sqlite3', 'lua5.4', 'perl'] },
+  python: { packages: ['dash', 'python3', 'libpython3.13-testsuite'] },
+  redis: { packages: ['busybox-static', 'redis-server', 'redis-tools'] },
+  malloc: { packages: ['libstdc++6', 'libjemalloc2', 'libmimalloc3', 'libtcmalloc-minimal4t64'] },
+  stress: {
+    packages: ['busybox-static', 'stress-ng'],
+    // The drivers behind libEGL, which nothing here opens: 200 MB.
+    without: ['libLLVM*', 'libgallium*', 'libz3*'].map((name) => `usr/lib/riscv64-linux-gnu/${name}`),
+  },
+} satisfies Record<string, Contents>
+
+export type RootName = keyof typeof contents
+export const rootNames = Object.keys(contents) as RootName[]
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
+function folderOf(name: RootName): string {
+  return join(oracleCache, 'software', `${name}-${sha256(JSON.stringify(contents[name]))}`)
+}
+
+/** Where a root is; undefined when it has not been fetched. */
+export function findRoot(name: RootName): string | undefined {
+  return existsSync(folderOf(name)) ? folderOf(name) : undefined
+}
+
+export function missingRoots(): RootName[] {
+  return rootNames.filter((name) => findRoot(name) === undefined)
+}
+
+/** Of the packages that a fetched root has, with their versions: Debian's updates change it. */
+export function packagesHash(name: RootName): string {
+  return sha256(readFileSync(join(folderOf(name), 'var/lib/debian-riscv64.list'), 'utf8'))
+}
+
+/** Fetches a root unless it is there; it appears whole or not at all. */
+export function fetchRoot(name: RootName): void {
+  const folder = folderOf(name)
+  if (existsSync(folder)) return
+  const { packages, without = [] }: Contents = contents[name]
+  const unfinished = `${folder}.${process.pid}`
+  mkdirSync(unfinished, { recursive: true })
+  try {
+    execFileSync(tool, ['get', unfinished, ...packages], { stdio: ['ignore', 'ignore', 'inherit'] })
+    const patterns = [...DOCUMENTATION, ...without].join(' ')
+    execFileSync('bash', ['-c', `rm -rf ${patterns}`], { cwd: unfinished })
+    renameSync(unfinished, folder)
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true })
+  }
+}
