@@ -16,6 +16,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { mapsText } from '../space/maps.js'
 import { Special, Vma } from '../space/vma.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { resetStack } from './alternate-stack.js'
 import { Clock, type ClockMode } from './clock.js'
 import { type CrashEvent, describeCrash } from './crash.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
@@ -27,7 +28,7 @@ import { ProcessTable } from './process-table.js'
 import type { CrashReport, ExitReport, MemoryReport } from './report.js'
 import { Scheduler } from './scheduler.js'
 import { Signal, SignalCode } from './signal-numbers.js'
-import { type SignalEnv, Signals, SS_DISABLE } from './signals.js'
+import { type SignalEnv, Signals } from './signals.js'
 import type { FileServices } from './syscall-context.js'
 import { SyscallDispatcher } from './syscall-dispatcher.js'
 import { makeSyscallTable } from './syscall-table.js'
@@ -196,9 +197,8 @@ export class Linux implements SignalEnv, FileEnvironment {
       process.files.closeOnExec()
     }
     this.signals.resetActions(process)
-    thread.altFlags = SS_DISABLE
-    thread.altBase = 0
-    thread.altSize = 0
+    process.forgetProgram()
+    resetStack(thread)
     thread.clearChildTid = 0
   }
 

@@ -24,13 +24,16 @@ const QUEUE = 24
 const FLAGS = 28
 const TIMER_DEADLINE = 32
 const TIMER_INTERVAL = 40
+const DEATH_SIGNAL = 48
 export const PROCESS_ACTIONS = 64
 export const ACTION_BYTES = 24
 const LIMITS = 1600
 const LIMIT_COUNT = 16
 
-/** Bits of `flags`: what prctl(2) keeps. */
-export const ProcessFlag = { thpDisabled: 1, noNewPrivileges: 2, notDumpable: 4, exited: 8 } as const
+/** Bits of `flags`: what prctl(2) keeps. Those of membarrier(2)'s registrations stand from bit 8 on. */
+export const ProcessFlag = { thpDisabled: 1, noNewPrivileges: 2, notDumpable: 4 } as const
+const MEMBARRIER_SHIFT = 8
+const KEPT_AT_EXEC = ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
@@ -105,6 +108,28 @@ export class Process {
 
   setFlag(flag: number, on: boolean): void {
     this.flags = on ? this.flags | flag : this.flags & ~flag
+  }
+
+  /** Commands that membarrier(2) has registered, a bit each as it numbers them. */
+  get barriers(): number {
+    return this.flags >>> MEMBARRIER_SHIFT
+  }
+
+  registerBarrier(command: number): void {
+    this.flags |= command << MEMBARRIER_SHIFT
+  }
+
+  /** execve(2): what belongs to the program that is gone. */
+  forgetProgram(): void {
+    this.flags &= KEPT_AT_EXEC
+  }
+
+  /** PR_SET_PDEATHSIG. */
+  get deathSignal(): number {
+    return this.#u32(DEATH_SIGNAL)
+  }
+  set deathSignal(value: number) {
+    this.#setU32(DEATH_SIGNAL, value)
   }
 
   /** First queued record of a signal for the whole process. */

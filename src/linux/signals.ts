@@ -7,7 +7,9 @@ import type { Ptr } from '../base/numbers.js'
 import { copyFromUser, copyToUser } from '../fault/user-copy.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
+import { isOnStack, resetStack, SS_AUTODISARM, setStack, stackFlags } from './alternate-stack.js'
 import { PROCESS_PENDING, type Process } from './process.js'
+import { finishCall, setX, stackPointer } from './registers.js'
 import { FRAME_CONTEXT, FRAME_INFO, SIGNAL_FRAME_BYTES, SignalFrame } from './signal-frame.js'
 import {
   defaultAction,
@@ -30,10 +32,6 @@ import {
 } from './signal-queue.js'
 import { THREAD_BLOCKED, THREAD_PENDING, THREAD_SAVED_MASK, type Thread, ThreadFlag } from './thread.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
-
-export const SS_ONSTACK = 1
-export const SS_DISABLE = 2
-export const SS_AUTODISARM = 0x8000_0000
 
 /** Fields of a signal's action. */
 const HANDLER = 0
@@ -295,69 +293,4 @@ export class Signals {
       if (ignored) this.#u32[action] = SIG_IGN
     }
   }
-}
-
-/** The result of a call goes to a0, and the thread goes on after the ecall. */
-export function finishCall(u32: Uint32Array, hart: Ptr, result: number): void {
-  setX(u32, hart, 10, result)
-  const pc = (hart + HartField.pc) >>> 2
-  const low = u32[pc]! + 4
-  u32[pc] = low
-  if (low > 0xffff_ffff) u32[pc + 1]!++
-}
-
-/** Writes a register; exact for |value| < 2^53. */
-export function setX(u32: Uint32Array, hart: Ptr, register: number, value: number): void {
-  const at = (hart + HartField.x + register * 8) >>> 2
-  u32[at] = value >>> 0
-  u32[at + 1] = Math.floor(value / 0x1_0000_0000) >>> 0
-}
-
-/** sp as an unsigned number. */
-export function stackPointer(u32: Uint32Array, hart: Ptr): number {
-  const at = (hart + HartField.x + 16) >>> 2
-  return u32[at + 1]! * 0x1_0000_0000 + u32[at]!
-}
-
-/** Whether sp lies on the alternate stack. One that disarms itself never counts. */
-export function isOnStack(thread: Thread, sp: number): boolean {
-  if ((thread.altFlags & SS_AUTODISARM) !== 0) return false
-  return sp > thread.altBase && sp - thread.altBase <= thread.altSize
-}
-
-/** ss_flags as sigaltstack(2) reports them. */
-export function stackFlags(thread: Thread, sp: number): number {
-  if (thread.altSize === 0) return SS_DISABLE
-  return isOnStack(thread, sp) ? SS_ONSTACK : 0
-}
-
-function resetStack(thread: Thread): void {
-  thread.altBase = 0
-  thread.altSize = 0
-  thread.altFlags = SS_DISABLE
-}
-
-const MINSIGSTKSZ = 2048
-
-/** do_sigaltstack: 0, 'busy' (EPERM), 'mode' (EINVAL) or 'small' (ENOMEM). */
-export function setStack(
-  thread: Thread,
-  base: number,
-  flags: number,
-  size: number,
-  sp: number,
-): 0 | 'busy' | 'mode' | 'small' {
-  if (isOnStack(thread, sp)) return 'busy'
-  const mode = (flags & ~SS_AUTODISARM) >>> 0
-  if (mode !== 0 && mode !== SS_DISABLE && mode !== SS_ONSTACK) return 'mode'
-  if (mode === SS_DISABLE) {
-    resetStack(thread)
-    thread.altFlags = flags
-    return 0
-  }
-  if (size < MINSIGSTKSZ) return 'small'
-  thread.altBase = base
-  thread.altSize = size
-  thread.altFlags = flags
-  return 0
 }

@@ -1,5 +1,6 @@
 import { futexCalls } from './calls/futex-calls.js'
 import { identityCalls } from './calls/identity-calls.js'
+import { machineCalls } from './calls/machine-calls.js'
 import { memoryCalls } from './calls/memory-calls.js'
 import { processCalls } from './calls/process-calls.js'
 import { resourceCalls } from './calls/resource-calls.js'
@@ -10,6 +11,7 @@ import type { Syscall } from './syscall-context.js'
 const CALLS: readonly (readonly Syscall[])[] = [
   futexCalls,
   identityCalls,
+  machineCalls,
   memoryCalls,
   processCalls,
   resourceCalls,

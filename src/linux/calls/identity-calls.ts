@@ -3,8 +3,9 @@ import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE } from '../release.js'
+import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { copyOut, StructWriter } from './user-data.js'
+import { StructWriter } from './user-data.js'
 
 const NAME_BYTES = 65
 
@@ -57,10 +58,16 @@ function setNoNewPrivileges(c: SyscallContext): number {
   return isOne && restIsZero(c, 2) ? setFlag(c, ProcessFlag.noNewPrivileges, true) : -EINVAL
 }
 
+function setDeathSignal(c: SyscallContext): number {
+  if (c.args.address(1) > SIGNAL_MAX) return -EINVAL
+  c.process.deathSignal = c.args.low(1)
+  return 0
+}
+
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
-  [1, (c) => (c.args.address(1) > 64 ? -EINVAL : 0)],
-  [2, (c) => copyOut(c, 1, new StructWriter(4))],
+  [1, setDeathSignal],
+  [2, (c) => new StructWriter(4).u32(0, c.process.deathSignal).copyTo(c, c.args.address(1))],
   [3, (c) => 1 - hasFlag(c, ProcessFlag.notDumpable)],
   [4, setDumpable],
   [PR_SET_NAME, setName],
@@ -98,19 +105,23 @@ function threeZeroes(c: SyscallContext): number {
   return 0
 }
 
-/** Root may become anybody; here it stays root, so only that succeeds. */
-const becomeRoot = (c: SyscallContext) => {
-  const wanted = c.args.int(0)
-  return wanted === 0 || wanted === -1 ? 0 : -EPERM
+/** Root may become anybody; here it stays root, so only that succeeds. `ids` arguments name users or groups. */
+const becomeRoot = (ids: number) => (c: SyscallContext) => {
+  for (let i = 0; i < ids; i++) if (c.args.int(i) !== 0 && c.args.int(i) !== -1) return -EPERM
+  return 0
 }
 
 const root = () => 0
 
 export const identityCalls: readonly Syscall[] = [
   { number: 92, name: 'personality', trace: 'x', handler: personality },
-  { number: 144, name: 'setgid', trace: 'd', handler: becomeRoot },
-  { number: 146, name: 'setuid', trace: 'd', handler: becomeRoot },
+  { number: 143, name: 'setregid', trace: 'dd', handler: becomeRoot(2) },
+  { number: 144, name: 'setgid', trace: 'd', handler: becomeRoot(1) },
+  { number: 145, name: 'setreuid', trace: 'dd', handler: becomeRoot(2) },
+  { number: 146, name: 'setuid', trace: 'd', handler: becomeRoot(1) },
+  { number: 147, name: 'setresuid', trace: 'ddd', handler: becomeRoot(3) },
   { number: 148, name: 'getresuid', trace: 'ppp', handler: threeZeroes },
+  { number: 149, name: 'setresgid', trace: 'ddd', handler: becomeRoot(3) },
   { number: 150, name: 'getresgid', trace: 'ppp', handler: threeZeroes },
   { number: 155, name: 'getpgid', trace: 'd', handler: group },
   { number: 156, name: 'getsid', trace: 'd', handler: group },

@@ -3,7 +3,6 @@ import { E2BIG, ECHILD, EFAULT, EINVAL } from '../../base/errno.js'
 import { loadUser64, readUserString } from '../../fault/user-copy.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { REGISTERS_SET } from '../wait.js'
-import { StructWriter } from './user-data.js'
 
 const PATH_BYTES_MAX = 4096
 /** MAX_ARG_STRLEN: one argument. */
@@ -54,40 +53,12 @@ function setRobustList(c: SyscallContext): number {
   return 0
 }
 
-const GRND_FLAGS = 7
-const GRND_RANDOM = 2
-const GRND_INSECURE = 4
-const RANDOM_CHUNK = 4096
+/** WNOHANG, WUNTRACED, WCONTINUED, __WNOTHREAD, __WALL, __WCLONE. */
+const WAIT_OPTIONS = 0xe000_000b
 
-function getrandom(c: SyscallContext): number {
-  const flags = c.args.low(2)
-  const both = GRND_RANDOM | GRND_INSECURE
-  if ((flags & ~GRND_FLAGS) !== 0 || (flags & both) === both) return -EINVAL
-  const length = Math.min(c.args.address(1), 2 ** 31 - 4096)
-  for (let done = 0; done < length; ) {
-    const chunk = new StructWriter(Math.min(RANDOM_CHUNK, length - done))
-    c.linux.randomBytes(chunk.bytes)
-    if (chunk.copyTo(c, c.args.address(0) + done) < 0) return done === 0 ? -EFAULT : done
-    done += chunk.bytes.length
-  }
-  return length
-}
-
-/** membarrier(2): what the one hart of today can promise is all of it. */
-const MEMBARRIER_QUERY = 0
-const MEMBARRIER_KNOWN = 0x1ff
-
-function membarrier(c: SyscallContext): number {
-  const command = c.args.int(0)
-  if (c.args.low(1) !== 0) return -EINVAL
-  if (command === MEMBARRIER_QUERY) return MEMBARRIER_KNOWN
-  const isOneKnown = (command & MEMBARRIER_KNOWN) === command && (command & (command - 1)) === 0
-  return isOneKnown ? 0 : -EINVAL
-}
-
-/** The hart fetches every instruction from memory, so there is nothing to flush; the flags' only bit says for which threads. */
-function flushInstructions(c: SyscallContext): number {
-  return c.args.address(2) > 1 ? -EINVAL : 0
+/** There are no children. */
+function wait4(c: SyscallContext): number {
+  return (c.args.low(2) & ~WAIT_OPTIONS) !== 0 ? -EINVAL : -ECHILD
 }
 
 export const processCalls: readonly Syscall[] = [
@@ -96,8 +67,5 @@ export const processCalls: readonly Syscall[] = [
   { number: 96, name: 'set_tid_address', trace: 'p', handler: setTidAddress },
   { number: 99, name: 'set_robust_list', trace: 'pu', handler: setRobustList },
   { number: 221, name: 'execve', trace: 'spp', handler: execve },
-  { number: 259, name: 'riscv_flush_icache', trace: 'ppx', handler: flushInstructions },
-  { number: 260, name: 'wait4', trace: 'dpdp', handler: () => -ECHILD },
-  { number: 278, name: 'getrandom', trace: 'Bux', handler: getrandom },
-  { number: 283, name: 'membarrier', trace: 'ddd', handler: membarrier },
+  { number: 260, name: 'wait4', trace: 'dpdp', handler: wait4 },
 ]

@@ -104,13 +104,43 @@ function getcpu(c: SyscallContext): number {
   return copyOut(c, 1, new StructWriter(4))
 }
 
-const yieldProcessor = () => 0
+/** The thread that a sched_ call names: 0 or -errno. */
+function checkThread(c: SyscallContext): number {
+  if (c.args.int(0) < 0) return -EINVAL
+  return isUs(c, 0) ? 0 : -ESRCH
+}
+
+function schedGetparam(c: SyscallContext): number {
+  if (c.args.isZero(1)) return -EINVAL
+  const problem = checkThread(c)
+  return problem !== 0 ? problem : new StructWriter(4).copyTo(c, c.args.address(1))
+}
+
+/** Policies: SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5, DEADLINE 6, EXT 7. Only the two of real time have priorities. */
+function schedPriority(c: SyscallContext, ofRealTime: number): number {
+  const policy = c.args.int(0)
+  if (policy === 1 || policy === 2) return ofRealTime
+  return [0, 3, 5, 6, 7].includes(policy) ? 0 : -EINVAL
+}
+
+const PRIORITY_USER = 2
+
+/** Nice is 0, which the kernel tells as 20. */
+function getpriority(c: SyscallContext): number {
+  const which = c.args.int(0)
+  if (which < 0 || which > PRIORITY_USER) return -EINVAL
+  return isUs(c, 1) ? 20 : -ESRCH
+}
 
 export const resourceCalls: readonly Syscall[] = [
-  { number: 120, name: 'sched_getscheduler', trace: 'd', handler: (c) => (isUs(c, 0) ? 0 : -ESRCH) },
+  { number: 120, name: 'sched_getscheduler', trace: 'd', handler: checkThread },
+  { number: 121, name: 'sched_getparam', trace: 'dp', handler: schedGetparam },
   { number: 122, name: 'sched_setaffinity', trace: 'dup', handler: schedSetaffinity },
   { number: 123, name: 'sched_getaffinity', trace: 'dup', handler: schedGetaffinity },
-  { number: 124, name: 'sched_yield', trace: '', handler: yieldProcessor },
+  { number: 124, name: 'sched_yield', trace: '', handler: () => 0 },
+  { number: 125, name: 'sched_get_priority_max', trace: 'd', handler: (c) => schedPriority(c, 99) },
+  { number: 126, name: 'sched_get_priority_min', trace: 'd', handler: (c) => schedPriority(c, 1) },
+  { number: 141, name: 'getpriority', trace: 'dd', handler: getpriority },
   { number: 163, name: 'getrlimit', trace: 'dp', handler: getrlimit },
   {
     number: 164,

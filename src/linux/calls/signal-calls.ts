@@ -1,7 +1,9 @@
 /** System calls about signals: sigaction(2), sigprocmask(2), kill(2), sigaltstack(2) and their kin. */
-import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from '../../base/errno.js'
+import { EAGAIN, EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { copyFromUser, copyToUser } from '../../fault/user-copy.js'
+import { SS_AUTODISARM, setStack, stackFlags } from '../alternate-stack.js'
 import { ACTION_BYTES, PROCESS_PENDING, type Process } from '../process.js'
+import { stackPointer } from '../registers.js'
 import { decodeStack, encodeStack } from '../signal-frame.js'
 import {
   SA_EXPOSE_TAGBITS,
@@ -17,7 +19,6 @@ import {
   SignalCode,
 } from '../signal-numbers.js'
 import { SIGINFO_BYTES } from '../signal-queue.js'
-import { SS_AUTODISARM, setStack, stackFlags, stackPointer } from '../signals.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { THREAD_BLOCKED, THREAD_PENDING, THREAD_SAVED_MASK, ThreadFlag } from '../thread.js'
 import { ERESTARTNOHAND, PARKED, REGISTERS_SET, WaitKind } from '../wait.js'
@@ -225,7 +226,7 @@ function sigaltstack(c: SyscallContext): number {
   if (wanted !== undefined) {
     const { base, flags, size } = decodeStack(wanted, 0)
     const problem = setStack(thread, base, flags, size, sp)
-    if (problem !== 0) return problem === 'busy' ? -EPERM : problem === 'mode' ? -EINVAL : -ENOMEM
+    if (problem !== 0) return problem
   }
   return c.args.isZero(1) ? 0 : copyToUser(c.mm, c.space, c.args.address(1), previous)
 }

@@ -1,5 +1,5 @@
 /** System calls about time: clocks, sleeping, the interval timer. */
-import { EFAULT, EINVAL, ENOSYS } from '../../base/errno.js'
+import { EFAULT, EINVAL, ENOSYS, EOPNOTSUPP } from '../../base/errno.js'
 import { finishSleep, type Remaining, sleepUntil } from '../sleep.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { copyOut, readStruct, readTime, StructWriter, timeAt } from './user-data.js'
@@ -62,7 +62,8 @@ function nanosleep(c: SyscallContext): number {
 
 function clockNanosleep(c: SyscallContext): number {
   const clock = c.args.int(0)
-  if (!isClock(clock) || clock === CLOCK_THREAD_CPUTIME) return -EINVAL
+  if (!isClock(clock)) return -EINVAL
+  if (clock === CLOCK_THREAD_CPUTIME) return -EOPNOTSUPP
   const time = readTime(c, c.args.address(2))
   if (time < 0) return time
   if ((c.args.low(1) & TIMER_ABSTIME) === 0) {
