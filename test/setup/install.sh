@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests compare Pagoda with: a cross compiler, QEMU, a riscv64 kernel, musl and Chromium.
+# Installs what the tests compare Pagoda with: a cross compiler, QEMU, a riscv64 kernel, musl, Chromium and Debian's programs
+# for riscv64.
 # Debian 12 or newer; as root or with sudo. The fetched parts go to ${RV_CACHE:-~/.cache/riscv64-linux}.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,3 +13,4 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 "$here/../riscv64-linux/rv-setup" kernel qemu musl
+cd "$here/../.." && node scripts/run-ts.mjs test/software/fetch.ts
