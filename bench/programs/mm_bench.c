@@ -1,6 +1,7 @@
 /*
- * One memory operation, COUNT times: mm_bench OPERATION COUNT. Prints CPU nanoseconds per operation as the process
- * itself sees them. Built for the host and for riscv64, so that native Linux, qemu-riscv64 and Pagoda run the same source.
+ * One memory operation, COUNT times a round: mm_bench OPERATION COUNT [ROUNDS]. After each round, prints CPU nanoseconds
+ * per operation as the process itself sees them. Built for the host and for riscv64, so that native Linux, qemu-riscv64
+ * and Pagoda run the same source.
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -35,6 +36,12 @@ static void map_unmap(long count) {
   for (long i = 0; i < count; i++) munmap(map(16), 16 * PAGE);
 }
 
+/* 1,000 mappings that do not merge: every other page of a region may be written. */
+static void make_mappings(void) {
+  char *p = mmap(NULL, 1000 * PAGE, PROT_NONE, FLAGS, -1, 0);
+  for (long i = 1; i < 1000; i += 2) mprotect(p + i * PAGE, PAGE, PROT_READ | PROT_WRITE);
+}
+
 static void map_touch_unmap(long count) {
   for (long i = 0; i < count; i++) {
     char *p = map(1);
@@ -62,9 +69,17 @@ static void malloc_free(long count) {
   for (long i = 0; i < count; i++) free(slot[i & 63]), slot[i & 63] = malloc(64);
 }
 
-static const struct { const char *name; void (*run)(long); } operations[] = {
-  {"fault_fresh", fault_fresh}, {"fault_recycled", fault_recycled}, {"map_unmap", map_unmap}, {"map_touch_unmap", map_touch_unmap},
-  {"loop", loop}, {"memory", memory}, {"malloc_free", malloc_free},
+static void nothing(void) {}
+
+static const struct { const char *name; void (*prepare)(void); void (*run)(long); } operations[] = {
+  {"fault_fresh", nothing, fault_fresh},
+  {"fault_recycled", nothing, fault_recycled},
+  {"map_unmap", nothing, map_unmap},
+  {"map_unmap_1000", make_mappings, map_unmap},
+  {"map_touch_unmap", nothing, map_touch_unmap},
+  {"loop", nothing, loop},
+  {"memory", nothing, memory},
+  {"malloc_free", nothing, malloc_free},
 };
 
 static double cpu(void) {
@@ -75,14 +90,19 @@ static double cpu(void) {
 
 int main(int argc, char **argv) {
   long count = argc > 2 ? atol(argv[2]) : 0;
+  int rounds = argc > 3 ? atoi(argv[3]) : 1;
   prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-  for (unsigned i = 0; argc > 1 && i < sizeof operations / sizeof *operations; i++) {
+  for (unsigned i = 0; count > 0 && i < sizeof operations / sizeof *operations; i++) {
     if (strcmp(argv[1], operations[i].name)) continue;
-    double start = cpu();
-    operations[i].run(count);
-    printf("%.2f\n", count ? (cpu() - start) / count : 0.0);
+    operations[i].prepare();
+    while (rounds-- > 0) {
+      double start = cpu();
+      operations[i].run(count);
+      printf("%.2f\n", (cpu() - start) / count);
+      fflush(stdout);
+    }
     return 0;
   }
-  fprintf(stderr, "usage: mm_bench OPERATION COUNT\n");
+  fprintf(stderr, "usage: mm_bench OPERATION COUNT [ROUNDS]\n");
   return 2;
 }

@@ -9,7 +9,8 @@ import { delimiter, join } from 'node:path'
 export const oracleCache =
   process.env.RV_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'riscv64-linux')
 
-function onPath(command: string): string | undefined {
+/** An executable of PATH. */
+export function findCommand(command: string): string | undefined {
   return (process.env.PATH ?? '')
     .split(delimiter)
     .map((folder) => join(folder, command))
@@ -30,21 +31,21 @@ function fetched(...path: string[]): string | undefined {
 
 const finders = {
   /** The C cross compiler (glibc). */
-  gcc: () => onPath('riscv64-linux-gnu-gcc'),
+  gcc: () => findCommand('riscv64-linux-gnu-gcc'),
   /** The C++ cross compiler. */
-  gxx: () => onPath('riscv64-linux-gnu-g++'),
+  gxx: () => findCommand('riscv64-linux-gnu-g++'),
   /** musl's headers and library for the cross compiler. */
   musl: () => fetched('musl', '.done'),
   /** qemu user mode 10: the reference for instructions. */
   qemuUser: () => process.env.PAGODA_QEMU ?? fetched('qemu', 'usr', 'bin', 'qemu-riscv64'),
   /** qemu system mode, which runs the real kernel. */
-  qemuSystem: () => onPath('qemu-system-riscv64'),
+  qemuSystem: () => findCommand('qemu-system-riscv64'),
   /** Debian's riscv64 kernel image. */
   kernel: () => {
     const boot = fetched('kernel', 'boot')
     return boot && readdirSync(boot).some((name) => name.startsWith('vmlinux-')) ? boot : undefined
   },
-  chromium: () => onPath('chromium'),
+  chromium: () => findCommand('chromium'),
 }
 export type Oracle = keyof typeof finders
 

@@ -1,0 +1,75 @@
+import type { Vpn } from '../src/base/numbers.js'
+import { Access, FaultResult } from '../src/fault/access.js'
+import { handleFault } from '../src/fault/handle-fault.js'
+import { type MemoryManager, mmInit } from '../src/mm.js'
+import { AddressSpace } from '../src/space/address-space.js'
+import { sysMadvise } from '../src/syscall/advise.js'
+import { sysMmap } from '../src/syscall/map.js'
+import { MADV_DONTNEED, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../src/syscall/mman.js'
+import { sysMprotect } from '../src/syscall/protect.js'
+import { SyscallArguments } from '../src/syscall/syscall-arguments.js'
+import { sysMunmap } from '../src/syscall/unmap.js'
+
+const READ_WRITE = PROT_READ | PROT_WRITE
+const PAGE = 4096
+const noFiles = () => -1
+
+/** An address space without a processor: what a trap handler calls, called directly. All but the trap is in it. */
+export class BareSpace {
+  readonly mm: MemoryManager
+  readonly #space: AddressSpace
+  readonly #words = new Uint32Array(12)
+  readonly #arguments = new SyscallArguments({ u32: this.#words })
+
+  constructor(megabytes: number) {
+    this.mm = mmInit({ bytes: megabytes * 2 ** 20 })
+    this.#space = new AddressSpace(this.mm.memory, this.mm.spaces.create())
+  }
+
+  /** mmap of private anonymous memory; returns its first page. */
+  map(pages: number, protection = READ_WRITE): Vpn {
+    this.#pass(0, pages * PAGE, protection)
+    this.#words[6] = MAP_PRIVATE | MAP_ANONYMOUS
+    this.#words[8] = -1
+    return (expectSuccess(sysMmap(this.mm, this.#space, this.#arguments, noFiles)) / PAGE) as Vpn
+  }
+
+  unmap(page: Vpn, pages: number): void {
+    this.#pass(page, pages * PAGE, 0)
+    expectSuccess(sysMunmap(this.mm, this.#space, this.#arguments))
+  }
+
+  makeWritable(page: Vpn): void {
+    this.#pass(page, PAGE, READ_WRITE)
+    expectSuccess(sysMprotect(this.mm, this.#space, this.#arguments))
+  }
+
+  /** madvise(MADV_DONTNEED). */
+  discard(page: Vpn, pages: number): void {
+    this.#pass(page, pages * PAGE, MADV_DONTNEED)
+    expectSuccess(sysMadvise(this.mm, this.#space, this.#arguments))
+  }
+
+  /** What a store to the page leads to; the store itself is not made. */
+  touch(page: Vpn): void {
+    const result = handleFault(this.mm, this.#space, page, Access.write)
+    if (result !== FaultResult.ok) throw new Error('a page fault was not resolved')
+  }
+
+  touchAll(first: Vpn, pages: number): void {
+    for (let i = 0; i < pages; i++) this.touch((first + i) as Vpn)
+  }
+
+  #pass(page: number, length: number, third: number): void {
+    const words = this.#words
+    words[0] = (page << 12) >>> 0
+    words[1] = Math.floor(page / 2 ** 20)
+    words[2] = length
+    words[4] = third
+  }
+}
+
+function expectSuccess(result: number): number {
+  if (result < 0) throw new Error(`a call failed with errno ${-result}`)
+  return result
+}

@@ -1,0 +1,149 @@
+/** Page faults and mappings (untouched: 16 pages, touched: one): each called from TypeScript, and as a guest program's own through trap and system call. */
+import type { Vpn } from '../src/base/numbers.js'
+import { BareSpace } from './bare-space.js'
+import type { Benchmark, Goal } from './benchmark.js'
+import { CallTimer } from './call-timer.js'
+import type { MmBench } from './mm-bench.js'
+
+/** One operation that mm_bench.c knows too. */
+interface Operation {
+  readonly group: string
+  readonly name: string
+  /** Its name in mm_bench.c. */
+  readonly operation: string
+  readonly goal: Goal
+  /** Operations a round: from TypeScript, in the guest, beside it. */
+  readonly calls: number
+  readonly guest: number
+  readonly peers: number
+  readonly prepare: () => (count: number) => void
+}
+
+/** Pages that go round in fault_recycled of mm_bench.c, and pages of its untouched mappings. */
+const RECYCLED_PAGES = 256
+const UNTOUCHED_PAGES = 16
+
+/** Frames that were used are not known to be zero any more, so no round gives any back. */
+function faultFresh(): (count: number) => void {
+  const space = new BareSpace(1024)
+  return (count) => space.touchAll(space.map(count), count)
+}
+
+function faultRecycled(): (count: number) => void {
+  const space = new BareSpace(16)
+  const first = space.map(RECYCLED_PAGES)
+  return (count) => {
+    for (let done = 0; done < count; done += RECYCLED_PAGES) {
+      space.touchAll(first, RECYCLED_PAGES)
+      space.discard(first, RECYCLED_PAGES)
+    }
+  }
+}
+
+function mapUnmap(mappings: number): (count: number) => void {
+  const space = new BareSpace(16)
+  if (mappings > 0) makeMappings(space, mappings)
+  return (count) => {
+    for (let i = 0; i < count; i++) space.unmap(space.map(UNTOUCHED_PAGES), UNTOUCHED_PAGES)
+  }
+}
+
+/** As make_mappings of mm_bench.c: every other page of a region is writable, so that nothing merges. */
+function makeMappings(space: BareSpace, mappings: number): void {
+  const first = space.map(mappings, 0)
+  for (let i = 1; i < mappings; i += 2) space.makeWritable((first + i) as Vpn)
+}
+
+function mapTouchUnmap(): (count: number) => void {
+  const space = new BareSpace(16)
+  return (count) => {
+    for (let i = 0; i < count; i++) {
+      const page = space.map(1)
+      space.touch(page)
+      space.unmap(page, 1)
+    }
+  }
+}
+
+const operations: readonly Operation[] = [
+  {
+    group: 'page fault',
+    name: 'fresh frame, known to be zero',
+    operation: 'fault_fresh',
+    goal: { ofNative: 0.5 },
+    calls: 8192,
+    guest: 8192,
+    peers: 8192,
+    prepare: faultFresh,
+  },
+  {
+    group: 'page fault',
+    name: 'recycled frame, and its madvise',
+    operation: 'fault_recycled',
+    goal: { ofNative: 0.2 },
+    calls: 65_536,
+    guest: 16_384,
+    peers: 8192,
+    prepare: faultRecycled,
+  },
+  {
+    group: 'mapping',
+    name: 'mmap + munmap',
+    operation: 'map_unmap',
+    goal: { ofNative: 0.25 },
+    calls: 16_384,
+    guest: 8192,
+    peers: 4096,
+    prepare: () => mapUnmap(0),
+  },
+  {
+    group: 'mapping',
+    name: 'mmap + munmap, 1,000 VMAs',
+    operation: 'map_unmap_1000',
+    goal: { ofNative: 0.25 },
+    calls: 16_384,
+    guest: 8192,
+    peers: 4096,
+    prepare: () => mapUnmap(1000),
+  },
+  {
+    group: 'mapping',
+    name: 'mmap + touch + munmap',
+    operation: 'map_touch_unmap',
+    goal: { ofNative: 0.2 },
+    calls: 16_384,
+    guest: 8192,
+    peers: 4096,
+    prepare: mapTouchUnmap,
+  },
+]
+
+/** Every operation twice: `no trap`, and `with trap`, whose goal is that of all storms of a guest. */
+export function memoryBenchmarks(bench: MmBench): Benchmark[] {
+  return operations.flatMap((of) =>
+    bench.hasGuest ? [noTrap(of, bench), withTrap(of, bench)] : [noTrap(of, bench)],
+  )
+}
+
+function noTrap(
+  { group, name, operation, goal, calls, peers, prepare }: Operation,
+  bench: MmBench,
+): Benchmark {
+  return {
+    group,
+    name: `${name}, no trap`,
+    unit: 'ns',
+    goal,
+    sides: () => ({ ours: new CallTimer(calls, prepare), peers: bench.peers(operation, peers) }),
+  }
+}
+
+function withTrap({ group, name, operation, guest, peers }: Operation, bench: MmBench): Benchmark {
+  return {
+    group,
+    name: `${name}, with trap`,
+    unit: 'ns',
+    goal: { ofNative: 0.6 },
+    sides: () => ({ ours: bench.guest(operation, guest), peers: bench.peers(operation, peers) }),
+  }
+}
