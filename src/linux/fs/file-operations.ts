@@ -1,6 +1,11 @@
-/** Reading, writing and polling an open file, by its kind. What comes next (pipes, sockets, eventfd) is a further kind here. */
+/** Reading, writing and polling an open file, by its kind. */
 import { EBADF, EFBIG, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
 import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
+import type { ChannelOperations } from './ipc/channel.js'
+import { epollFile } from './ipc/epoll.js'
+import { eventFile } from './ipc/event-counter.js'
+import { pipeFile } from './ipc/pipe-file.js'
+import { socketFile } from './ipc/socket-file.js'
 import { type Inode, isRegular } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -14,8 +19,10 @@ export interface FileOperations {
   write(vfs: Vfs, file: OpenFile, position: number, source: Uint8Array): number
   /** Poll bits that hold now. */
   poll(vfs: Vfs, file: OpenFile): number
-  /** FileWait bits for a thread that waits for it. */
+  /** FileWait bits, and those of its event source, for a thread that waits for it. */
   waitsFor(vfs: Vfs, file: OpenFile): number
+  /** Of what has no position: moves bytes straight from and to the program. */
+  readonly channel?: ChannelOperations
 }
 
 const READY = { poll: () => POLL_ALWAYS, waitsFor: () => 0 }
@@ -86,6 +93,10 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   pagemap,
   directory,
   path,
+  pipe: pipeFile,
+  socket: socketFile,
+  epoll: epollFile,
+  eventfd: eventFile,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {
@@ -94,6 +105,7 @@ export function operationsOf(file: OpenFile): FileOperations {
 
 /** Whether it has a position: pipes and terminals have none. */
 export function isSeekable(vfs: Vfs, file: OpenFile): boolean {
+  if (operationsOf(file).channel !== undefined) return false
   return file.kind !== 'device' || vfs.devices.of(file.dentry.inode)?.seek === 'still'
 }
 

@@ -7,8 +7,10 @@ import type { ExecutableFile, FileServices, MappingName, Syscall } from '../sysc
 import { attributeCalls } from './calls/attribute-calls.js'
 import { copyingCalls } from './calls/copying.js'
 import { directoryCalls } from './calls/directory-calls.js'
+import { epollCalls } from './calls/epoll-calls.js'
 import { ioctlCalls } from './calls/ioctl-calls.js'
 import { openingCalls } from './calls/opening-calls.js'
+import { pipeCalls } from './calls/pipe-calls.js'
 import { pollCalls } from './calls/poll-calls.js'
 import { readWriteCalls } from './calls/read-write.js'
 import { statCalls } from './calls/stat-calls.js'
@@ -157,5 +159,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...copyingCalls(vfs),
     ...ioctlCalls(vfs),
     ...pollCalls(vfs),
+    ...pipeCalls(vfs),
+    ...epollCalls(vfs),
   ]
 }

@@ -2,10 +2,22 @@
 import { EBADF, EMFILE } from '../../base/errno.js'
 import type { Listed } from './filesystem.js'
 import { Open } from './flags.js'
+import type { Watcher } from './ipc/epoll.js'
+import type { FileObject } from './ipc/file-object.js'
 import type { Dentry } from './nodes.js'
 
-/** What reads and writes it (file-operations.ts). Pipes and sockets will be further kinds. */
-export type FileKind = 'pages' | 'directory' | 'device' | 'text' | 'pagemap' | 'path'
+/** What reads and writes it (file-operations.ts). */
+export type FileKind =
+  | 'pages'
+  | 'directory'
+  | 'device'
+  | 'text'
+  | 'pagemap'
+  | 'path'
+  | 'pipe'
+  | 'socket'
+  | 'epoll'
+  | 'eventfd'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {
@@ -24,6 +36,10 @@ export interface OpenFile {
   text: Uint8Array | null
   /** flock(2): LOCK_SH 1, LOCK_EX 2, none 0. */
   lock: number
+  /** What a file of the kernel's own is (fs/ipc/): a pipe, a socket, …; `kind` says which. */
+  object: FileObject | null
+  /** The epolls that watch it. */
+  watchers: Watcher[]
 }
 
 export interface Descriptor {
@@ -32,7 +48,8 @@ export interface Descriptor {
 }
 
 export function makeOpenFile(identity: number, kind: FileKind, dentry: Dentry, flags: number): OpenFile {
-  return { identity, kind, dentry, flags, position: 0, references: 0, listing: null, text: null, lock: 0 }
+  const none = { listing: null, text: null, lock: 0, object: null, watchers: [] }
+  return { identity, kind, dentry, flags, position: 0, references: 0, ...none }
 }
 
 export function isReadable(file: OpenFile): boolean {
@@ -48,6 +65,8 @@ export function isWritable(file: OpenFile): boolean {
 /** File number → open file; threads share one, fork copies it. `limit` is RLIMIT_NOFILE when it matters. */
 export class FileTable {
   readonly #slots: (Descriptor | undefined)[]
+  /** Processes that use it: more than one after CLONE_FILES. */
+  users = 0
   /** Highest number that was ever in use. */
   #highest = 0
 

@@ -3,7 +3,8 @@ import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from '..
 import { NULL } from '../../base/numbers.js'
 import { DEVICE_TTY } from './devices.js'
 import { FileType, Open } from './flags.js'
-import { type Dentry, isDirectory, isSymlink, typeOf } from './nodes.js'
+import { attachPipe, mayOpenFifo } from './ipc/pipe-file.js'
+import { type Dentry, type Inode, isDirectory, isSymlink, typeOf } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
@@ -90,7 +91,9 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number): OpenFile | 
     const result = vfs.truncate(dentry, 0)
     if (result !== 0) return result
   }
-  return vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
+  const file = vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
+  if (kind === 'pipe') attachPipe(vfs, file)
+  return file
 }
 
 function mayOpen(vfs: Vfs, dentry: Dentry, flags: number): number {
@@ -98,6 +101,7 @@ function mayOpen(vfs: Vfs, dentry: Dentry, flags: number): number {
   if ((flags & Open.directory) !== 0 && !isDirectory(inode)) return -ENOTDIR
   if ((flags & Open.path) !== 0) return 0
   if (isSymlink(inode)) return -ELOOP
+  if (isFifo(inode)) return mayOpenFifo(inode, flags)
   const isDevice = typeOf(inode) === FileType.character || typeOf(inode) === FileType.fifo
   if (wantsWrite(flags)) {
     if (isDirectory(inode)) return -EISDIR
@@ -113,9 +117,15 @@ function mayOpen(vfs: Vfs, dentry: Dentry, flags: number): number {
 function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
   if ((flags & Open.path) !== 0) return 'path'
   if (isDirectory(inode)) return 'directory'
+  if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
   if (inode.filesystem.kind !== 'proc') return 'pages'
   return vfs.proc.isPagemap(inode) ? 'pagemap' : 'text'
+}
+
+/** A pipe of the machine's own, and not one of the host's. */
+function isFifo(inode: Inode): boolean {
+  return typeOf(inode) === FileType.fifo && inode.key === ''
 }
 
 /** The access that opening needs to the contents: O_TRUNC needs it too. */

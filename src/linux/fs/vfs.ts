@@ -6,10 +6,14 @@ import { ObjectNames } from './describe.js'
 import { DEVICE_PTS, Devices } from './devices.js'
 import type { FileEnvironment } from './environment.js'
 import { FileLocks } from './file-locks.js'
+import { operationsOf } from './file-operations.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { deviceNumber, FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { HostFilesystem } from './host-filesystem.js'
+import { forgetFile } from './ipc/epoll.js'
+import { Events } from './ipc/event-source.js'
+import { Pipes } from './ipc/pipe.js'
 import {
   type Dentry,
   type Filesystem,
@@ -34,6 +38,8 @@ export interface VfsState {
   readonly hidden: Dentry
   /** Identity of the next open file. */
   nextOpenFile: number
+  /** How many event sources there have been. */
+  nextEventSource: number
 }
 
 const FIRST_MINOR = 20
@@ -47,6 +53,8 @@ export class Vfs {
   readonly walk: PathWalk
   readonly names: ObjectNames
   readonly locks = new FileLocks()
+  readonly events: Events
+  readonly pipes: Pipes
   readonly state: VfsState
   readonly #operations: Operations
 
@@ -61,6 +69,8 @@ export class Vfs {
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.state = emptyState(this.now())
+    this.events = new Events(env, this.state)
+    this.pipes = new Pipes(env.mm, this.events)
     buildBootTree(this)
   }
 
@@ -172,6 +182,8 @@ export class Vfs {
     const { dentry } = file
     const { inode } = dentry
     if (file.lock !== 0) this.locks.release(file)
+    forgetFile(file)
+    operationsOf(file).channel?.close(this, file)
     inode.opens--
     if (inode.opens > 0) return
     if (inode.links === 0) this.operations(dentry).forget(inode)
@@ -223,6 +235,7 @@ function emptyState(now: Time): VfsState {
     filesystems: [visible, nameless],
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
     nextOpenFile: 1,
+    nextEventSource: 0,
   }
 }
 

@@ -2,7 +2,7 @@
 import { EFAULT, ENOTTY } from '../../../base/errno.js'
 import type { HostOutput } from '../../host.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { sizeOf } from '../file-operations.js'
+import { operationsOf, sizeOf } from '../file-operations.js'
 import { Ioctl, Open } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -44,9 +44,10 @@ function setNonBlocking(c: SyscallContext, file: OpenFile): number {
 }
 
 function bytesReadable(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
-  if (file.kind !== 'pages') return -ENOTTY
-  const left = Math.max(0, sizeOf(vfs, file.dentry.inode) - file.position)
-  return put(c, c.args.address(2), new Uint8Array(Uint32Array.of(left).buffer))
+  const { channel } = operationsOf(file)
+  if (file.kind !== 'pages' && channel?.bytesReadable === undefined) return -ENOTTY
+  const left = channel?.bytesReadable?.(vfs, file) ?? sizeOf(vfs, file.dentry.inode) - file.position
+  return put(c, c.args.address(2), new Uint8Array(Int32Array.of(left).buffer))
 }
 
 function terminalIoctl(vfs: Vfs, c: SyscallContext, file: OpenFile, request: number): number {

@@ -1,12 +1,16 @@
 /** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range, flock. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { WaitKind } from '../../wait.js'
 import { Flock } from '../file-locks.js'
 import { Fcntl, Memfd, Open, SETTABLE_FLAGS, Seal } from '../flags.js'
+import { objectOf } from '../ipc/file-object.js'
+import type { PipeEnd } from '../ipc/pipe-file.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
+import { goOnOpening, isOpening, openFifo } from './pipe-calls.js'
 import {
   anyFileArgument,
   fileArgument,
@@ -33,7 +37,7 @@ export function openingCalls(vfs: Vfs): Syscall[] {
   return [
     { number: 23, name: 'dup', handler: duplicate, trace: 'f' },
     { number: 24, name: 'dup3', handler: duplicateTo, trace: 'ffo' },
-    { number: 25, name: 'fcntl', handler: (c) => control(c), trace: 'fux' },
+    { number: 25, name: 'fcntl', handler: (c) => control(vfs, c), trace: 'fux' },
     { number: 32, name: 'flock', handler: (c) => lock(vfs, c), trace: 'fx' },
     { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
     { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
@@ -44,6 +48,8 @@ export function openingCalls(vfs: Vfs): Syscall[] {
 
 function openAt(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.int(2)
+  const closeOnExec = (flags & Open.closeOnExec) !== 0
+  if (isOpening(c)) return goOnOpening(vfs, c, closeOnExec)
   const error = checkOpenFlags(flags)
   if (error !== 0) return error
   const path = pathArgument(c, 1)
@@ -54,7 +60,8 @@ function openAt(vfs: Vfs, c: SyscallContext): number {
   if (typeof start === 'number') return start
   const mode = c.args.int(3) & 0o7777 & ~userOfCall(c).umask
   const file = openPath(vfs, walkerOf(c), { start, path, flags, mode })
-  return typeof file === 'number' ? file : installFile(c, file, (flags & Open.closeOnExec) !== 0)
+  if (typeof file === 'number') return file
+  return file.kind === 'pipe' ? openFifo(vfs, c, file, closeOnExec) : installFile(c, file, closeOnExec)
 }
 
 function createMemfd(vfs: Vfs, c: SyscallContext): number {
@@ -105,7 +112,7 @@ function closeRange(c: SyscallContext): number {
   return 0
 }
 
-function control(c: SyscallContext): number {
+function control(vfs: Vfs, c: SyscallContext): number {
   const file = anyFileArgument(c, 0)
   if (typeof file === 'number') return file
   const descriptor = userOfCall(c).files.descriptor(c.args.int(0))!
@@ -122,12 +129,12 @@ function control(c: SyscallContext): number {
     case Fcntl.getFlags:
       return file.flags
     default:
-      return file.kind === 'path' ? -EBADF : controlOpen(c, file)
+      return file.kind === 'path' ? -EBADF : controlOpen(vfs, c, file)
   }
 }
 
 /** What O_PATH does not allow. */
-function controlOpen(c: SyscallContext, file: OpenFile): number {
+function controlOpen(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
   switch (c.args.int(1)) {
     case Fcntl.setFlags:
       file.flags = (file.flags & ~SETTABLE_FLAGS) | (c.args.int(2) & SETTABLE_FLAGS)
@@ -138,7 +145,8 @@ function controlOpen(c: SyscallContext, file: OpenFile): number {
     case Fcntl.setLockWait:
       return take(c, c.args.address(2), 32) === undefined ? -EFAULT : 0
     case Fcntl.getPipeSize:
-      return -EBADF
+    case Fcntl.setPipeSize:
+      return pipeSize(vfs, c, file)
     case Fcntl.setOwner:
     case Fcntl.getOwner:
       return 0
@@ -149,6 +157,14 @@ function controlOpen(c: SyscallContext, file: OpenFile): number {
     default:
       return -EINVAL
   }
+}
+
+/** F_GETPIPE_SZ and F_SETPIPE_SZ, in bytes. */
+function pipeSize(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
+  if (file.kind !== 'pipe') return -EBADF
+  const { pipe } = objectOf<PipeEnd>(file)
+  const sets = c.args.int(1) === Fcntl.setPipeSize
+  return sets ? vfs.pipes.resize(pipe, c.args.low(2)) : pipe.capacity * PAGE_SIZE
 }
 
 function duplicateFrom(c: SyscallContext, file: OpenFile, closeOnExec: boolean): number {

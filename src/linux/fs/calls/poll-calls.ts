@@ -1,17 +1,13 @@
 /** ppoll and pselect6: which files are ready, or a wait until one is. */
 import { EBADF, EFAULT, EINVAL } from '../../../base/errno.js'
-import { swapMask } from '../../calls/signal-calls.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { THREAD_SAVED_MASK, ThreadFlag } from '../../thread.js'
-import { ERESTARTNOHAND, ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
 import { operationsOf } from '../file-operations.js'
 import { Poll } from '../flags.js'
 import type { Vfs } from '../vfs.js'
-import { fileLimit, int64, put, take, uint64, userOfCall } from './support.js'
+import { fileLimit, put, take, uint64, userOfCall } from './support.js'
+import { deadlineArgument, maskAt, underMask, waitUntil } from './waiting.js'
 
 const POLLFD_BYTES = 8
-const SIGNAL_SET_BYTES = 8
-const NANOSECONDS = 1_000_000_000
 const ALWAYS_REPORTED = Poll.error | Poll.hangUp | Poll.invalid
 /** What a select set means in poll bits, in the order of its arguments. */
 const SELECT_BITS = [
@@ -25,46 +21,6 @@ export function pollCalls(vfs: Vfs): Syscall[] {
     { number: 72, name: 'pselect6', handler: (c) => select(vfs, c), trace: 'dppppp' },
     { number: 73, name: 'ppoll', handler: (c) => poll(vfs, c), trace: 'pupp' },
   ]
-}
-
-/** When the wait ends: Infinity without a timeout; -EFAULT, -EINVAL. */
-function deadlineArgument(c: SyscallContext, i: number): number {
-  if (c.args.isZero(i)) return Number.POSITIVE_INFINITY
-  const view = take(c, c.args.address(i), 16)
-  if (view === undefined) return -EFAULT
-  const [seconds, nanoseconds] = [int64(view, 0), int64(view, 8)]
-  if (seconds < 0 || nanoseconds < 0 || nanoseconds >= NANOSECONDS) return -EINVAL
-  if (c.thread.isResumed) return c.thread.deadline
-  return c.linux.clock.now() + seconds * NANOSECONDS + nanoseconds
-}
-
-/** Nothing is ready: 0 when the time is over, else the thread waits for the streams of `waits` (FileWait bits). */
-function waitUntil(c: SyscallContext, deadline: number, waits: number): number {
-  if (c.linux.clock.now() >= deadline) return 0
-  const result = c.thread.park(WaitKind.file, waits, deadline)
-  return result === -ERESTARTSYS ? -ERESTARTNOHAND : result
-}
-
-/** A signal mask for the time of the call: `undefined` for none; -EINVAL, -EFAULT. */
-function maskAt(c: SyscallContext, address: number, size: number): DataView | undefined | number {
-  if (address === 0) return undefined
-  if (size !== SIGNAL_SET_BYTES) return -EINVAL
-  return take(c, address, SIGNAL_SET_BYTES) ?? -EFAULT
-}
-
-/** Runs a call under a mask. It stays while the thread waits, and until a handler has run if a signal ended the wait. */
-function underMask(c: SyscallContext, mask: DataView | undefined | number, call: () => number): number {
-  if (typeof mask === 'number') return mask
-  if (mask === undefined) return call()
-  const { thread, linux } = c
-  swapMask(c, mask)
-  const result = call()
-  if (result === PARKED || result === -ERESTARTNOHAND) return result
-  const saved = (thread.ptr + THREAD_SAVED_MASK) >>> 2
-  const { u32 } = c.mm.memory
-  linux.signals.setBlocked(thread, u32[saved]!, u32[saved + 1]!)
-  thread.flags &= ~ThreadFlag.restoreMask
-  return result
 }
 
 /** What of `wanted` holds of a file number; POLLNVAL when nothing is open there. */

@@ -7,6 +7,7 @@ import { operationsOf, sizeOf } from '../file-operations.js'
 import { IOV_MAX, Open, TRANSFER_MAX } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { receiveRanges, sendRanges } from './streaming.js'
 import { isBuffer, take, uint64, waitFor } from './support.js'
 
 /** Bytes that are moved at once. */
@@ -59,6 +60,8 @@ export function readRanges(
   position?: number,
 ): number {
   if (file.kind === 'directory') return -EISDIR
+  const { channel } = operationsOf(file)
+  if (channel !== undefined) return receiveRanges(vfs, c, file, channel, ranges)
   const start = position ?? file.position
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
@@ -81,6 +84,8 @@ export function writeRanges(
   ranges: readonly UserRange[],
   position?: number,
 ): number {
+  const { channel } = operationsOf(file)
+  if (channel !== undefined) return sendRanges(vfs, c, file, channel, ranges)
   const append = (file.flags & Open.append) !== 0 && file.kind === 'pages'
   if (vfs.discards(file)) return ranges.reduce((sum, { length }) => sum + length, 0)
   const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position)

@@ -95,6 +95,8 @@ export class FileMachine {
   readonly signals: number[] = []
   /** Arguments of the park calls so far. */
   readonly parked: { argument: number; deadline: number }[] = []
+  /** Masks of the files that woke waiting threads. */
+  readonly woken: number[] = []
   readonly limits = new Map<number, number>([[7, 1024]])
   readonly process: Process
   readonly #table: ReadonlyMap<string, Syscall>
@@ -116,6 +118,7 @@ export class FileMachine {
       processes,
       randomBytes: (target) => target.fill(0x5a),
       raise: (_process, _thread, signal) => this.signals.push(signal),
+      wakeFiles: (mask) => this.woken.push(mask),
     })
     this.space = new AddressSpace(mm.memory, mm.spaces.create())
     this.#map(DATA_PAGE, DATA_PAGES)

@@ -1,0 +1,79 @@
+/** Reading and writing what has no position, with waits in between: pipes, sockets, eventfd. */
+import { EAGAIN, EPIPE } from '../../../base/errno.js'
+import { Signal } from '../../signal-numbers.js'
+import type { SyscallContext } from '../../syscall-context.js'
+import { PARKED, WaitKind } from '../../wait.js'
+import { operationsOf } from '../file-operations.js'
+import { Open } from '../flags.js'
+import type { ByteSink, ByteSource } from '../ipc/byte-flow.js'
+import type { ChannelOperations } from '../ipc/channel.js'
+import type { OpenFile } from '../open-file.js'
+import type { Vfs } from '../vfs.js'
+import type { UserRange } from './transfer.js'
+import { UserBytes } from './user-bytes.js'
+
+export interface StreamOptions {
+  /** Never waits: O_NONBLOCK, MSG_DONTWAIT. */
+  readonly isNonBlocking: boolean
+  /** No SIGPIPE: MSG_NOSIGNAL. */
+  readonly isQuiet?: boolean
+}
+
+export function isNonBlocking(file: OpenFile): boolean {
+  return (file.flags & Open.nonBlock) !== 0
+}
+
+/** The thread waits for a file; what the call has done so far is kept, and is its result if a signal ends the wait. */
+export function parkFor(vfs: Vfs, c: SyscallContext, file: OpenFile, done: number): number {
+  c.thread.progress = done
+  const result = c.thread.park(WaitKind.file, operationsOf(file).waitsFor(vfs, file))
+  return result === PARKED || done === 0 ? result : done
+}
+
+export function receiveRanges(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  { receive }: ChannelOperations,
+  ranges: readonly UserRange[],
+): number {
+  const sink: ByteSink = new UserBytes(c, ranges)
+  const done = receive(vfs, file, sink)
+  if (done !== -EAGAIN || isNonBlocking(file)) return done
+  return parkFor(vfs, c, file, 0)
+}
+
+export function sendRanges(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  { send }: ChannelOperations,
+  ranges: readonly UserRange[],
+): number {
+  const source = new UserBytes(c, ranges).skip(c.thread.progress)
+  const options = { isNonBlocking: isNonBlocking(file) }
+  return sendAll(vfs, c, file, source, options, (goesOn) => send(vfs, file, source, goesOn))
+}
+
+/**
+ * Sends until the source is empty, waiting when there is no room. What was sent before a wait is `thread.progress`.
+ * Bytes in all, or the errno of the first piece; SIGPIPE when nobody reads any more.
+ */
+export function sendAll(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  source: ByteSource,
+  options: StreamOptions,
+  send: (goesOn: boolean) => number,
+): number {
+  let done = c.thread.progress
+  for (;;) {
+    const sent = send(done > 0)
+    if (sent === -EPIPE && options.isQuiet !== true) vfs.env.raise(c.process, c.thread, Signal.PIPE)
+    if (sent === -EAGAIN && !options.isNonBlocking) return parkFor(vfs, c, file, done)
+    if (sent < 0) return done > 0 ? done : sent
+    done += sent
+    if (source.left === 0 || sent === 0) return done
+  }
+}

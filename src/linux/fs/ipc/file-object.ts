@@ -1,0 +1,13 @@
+/** What an open file of the kernel's own is, besides an open file: plain data. */
+import type { OpenFile } from '../open-file.js'
+import type { Epoll } from './epoll.js'
+import type { EventCounter } from './event-counter.js'
+import type { PipeEnd } from './pipe-file.js'
+import type { UnixSocket } from './unix-socket.js'
+
+export type FileObject = PipeEnd | UnixSocket | Epoll | EventCounter
+
+/** The object of a file whose kind says that it is a `T`. */
+export function objectOf<T extends FileObject>(file: OpenFile): T {
+  return file.object as T
+}

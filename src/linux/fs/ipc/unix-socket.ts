@@ -1,0 +1,5 @@
+import type { EventSource } from './event-source.js'
+
+export interface UnixSocket {
+  readonly events: EventSource
+}
