@@ -36,7 +36,10 @@ export interface AtomicsOptions {
 
 export class AtomicWords {
   readonly #memory: Memory
+  readonly #i32: Int32Array
   readonly #shared: boolean
+  /** Nothing but the word itself: one thread, and nobody who checks or watches. */
+  readonly #isPlain: boolean
   readonly #owner: number
   readonly #debug: boolean
   readonly #onStep: AtomicsOptions['onStep']
@@ -51,6 +54,8 @@ export class AtomicWords {
     this.#debug = options.debug ?? false
     this.#onStep = options.onStep
     this.#onSpin = options.onSpin
+    this.#i32 = memory.i32
+    this.#isPlain = !this.#shared && !this.#debug && this.#onStep === undefined
   }
 
   load(ptr: Ptr): number {
@@ -77,6 +82,15 @@ export class AtomicWords {
 
   /** Spins until the lock is ours. Not recursive. */
   lock(ptr: Ptr, rank: LockRank): void {
+    if (!this.#isPlain) {
+      this.#lockWatched(ptr, rank)
+      return
+    }
+    assert(this.#i32[ptr >>> 2] === 0, 'the lock is held already')
+    this.#i32[ptr >>> 2] = this.#owner
+  }
+
+  #lockWatched(ptr: Ptr, rank: LockRank): void {
     this.#onStep?.('lock', ptr)
     if (this.#debug) {
       const top = this.#held[this.#held.length - 1]
@@ -93,6 +107,15 @@ export class AtomicWords {
   }
 
   unlock(ptr: Ptr, rank: LockRank): void {
+    if (!this.#isPlain) {
+      this.#unlockWatched(ptr, rank)
+      return
+    }
+    assert(this.#i32[ptr >>> 2] === this.#owner, 'the lock is not ours')
+    this.#i32[ptr >>> 2] = 0
+  }
+
+  #unlockWatched(ptr: Ptr, rank: LockRank): void {
     this.#onStep?.('unlock', ptr)
     if (this.#debug) assert(this.#held.pop() === rank, 'locks are released in falling rank')
     const { i32 } = this.#memory
