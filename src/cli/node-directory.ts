@@ -75,6 +75,7 @@ export class NodeDirectory implements HostDirectory {
    */
   #at(path: string): string {
     const full = path === '' ? this.#root : join(this.#root, path)
+    if (path.split('/').includes('..')) throw Object.assign(new Error('a path upwards'), { code: 'EACCES' })
     const parent = path === '' ? full : dirname(full)
     if (fs.realpathSync.native(parent) !== parent) {
       throw Object.assign(new Error('a folder on the way is a link'), { code: 'ELOOP', errno: ELOOP })
