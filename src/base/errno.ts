@@ -41,11 +41,24 @@ export const ENOTEMPTY = 39
 export const ELOOP = 40
 export const ENODATA = 61
 export const EOVERFLOW = 75
+export const ELIBBAD = 80
 export const EILSEQ = 84
 export const ENOTSOCK = 88
+export const EMSGSIZE = 90
+export const EPROTOTYPE = 91
+export const ENOPROTOOPT = 92
+export const EPROTONOSUPPORT = 93
+export const ESOCKTNOSUPPORT = 94
 export const EOPNOTSUPP = 95
 export const EAFNOSUPPORT = 97
+export const EADDRINUSE = 98
+export const ECONNRESET = 104
+export const ENOBUFS = 105
+export const EISCONN = 106
+export const ENOTCONN = 107
+export const ETOOMANYREFS = 109
 export const ETIMEDOUT = 110
+export const ECONNREFUSED = 111
 
 const TABLE: ReadonlyMap<number, readonly [name: string, message: string]> = new Map([
   [EPERM, ['EPERM', 'Operation not permitted']],
@@ -90,11 +103,24 @@ const TABLE: ReadonlyMap<number, readonly [name: string, message: string]> = new
   [ELOOP, ['ELOOP', 'Too many levels of symbolic links']],
   [ENODATA, ['ENODATA', 'No data available']],
   [EOVERFLOW, ['EOVERFLOW', 'Value too large for defined data type']],
+  [ELIBBAD, ['ELIBBAD', 'Accessing a corrupted shared library']],
   [EILSEQ, ['EILSEQ', 'Invalid or incomplete multibyte or wide character']],
   [ENOTSOCK, ['ENOTSOCK', 'Socket operation on non-socket']],
+  [EMSGSIZE, ['EMSGSIZE', 'Message too long']],
+  [EPROTOTYPE, ['EPROTOTYPE', 'Protocol wrong type for socket']],
+  [ENOPROTOOPT, ['ENOPROTOOPT', 'Protocol not available']],
+  [EPROTONOSUPPORT, ['EPROTONOSUPPORT', 'Protocol not supported']],
+  [ESOCKTNOSUPPORT, ['ESOCKTNOSUPPORT', 'Socket type not supported']],
   [EOPNOTSUPP, ['EOPNOTSUPP', 'Operation not supported']],
   [EAFNOSUPPORT, ['EAFNOSUPPORT', 'Address family not supported by protocol']],
+  [EADDRINUSE, ['EADDRINUSE', 'Address already in use']],
+  [ECONNRESET, ['ECONNRESET', 'Connection reset by peer']],
+  [ENOBUFS, ['ENOBUFS', 'No buffer space available']],
+  [EISCONN, ['EISCONN', 'Transport endpoint is already connected']],
+  [ENOTCONN, ['ENOTCONN', 'Transport endpoint is not connected']],
+  [ETOOMANYREFS, ['ETOOMANYREFS', 'Too many references: cannot splice']],
   [ETIMEDOUT, ['ETIMEDOUT', 'Connection timed out']],
+  [ECONNREFUSED, ['ECONNREFUSED', 'Connection refused']],
 ])
 
 /** `ENOMEM` for 12 (or -12). */
