@@ -26,6 +26,8 @@ export const ENVIRONMENT = [
   'PYTHONDONTWRITEBYTECODE=1',
 ] as const
 export const DIRECTORY = '/tmp'
+/** RAM of both machines, in bytes. */
+export const MEMORY = 2 ** 30
 
 const BUSYBOX = '/usr/bin/busybox'
 

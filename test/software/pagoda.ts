@@ -4,13 +4,10 @@ import { join } from 'node:path'
 import { bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
 import type { ExitReport } from '../../src/linux/report.js'
-import { DIRECTORY, ENVIRONMENT, type SoftwareCase } from './cases.js'
+import { DIRECTORY, ENVIRONMENT, MEMORY, type SoftwareCase } from './cases.js'
 import { filesOf } from './files.js'
 import type { Outcome } from './references.js'
 import { findRoot } from './roots.js'
-
-/** RAM of both machines. */
-export const MEMORY = 2 ** 30
 
 export interface SoftwareRun extends Outcome {
   readonly report: ExitReport
