@@ -1,9 +1,19 @@
 /** How a run ends: the guest's exit code, a signal, the end of memory, somebody's Ctrl-C. */
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type CommandResult, probe, resultOf, runPagoda, runProbe, startPagoda } from '../setup/command.js'
+import {
+  type CommandResult,
+  pagoda,
+  probe,
+  resultOf,
+  runPagoda,
+  runProbe,
+  startPagoda,
+} from '../setup/command.js'
+import { findCommand } from '../setup/oracles.js'
 import { guestProgram } from '../setup/programs.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pagoda-endings-'))
@@ -104,5 +114,26 @@ describe.skipIf(probe === undefined)('a guest that would not end', () => {
 
   test.concurrent('sleeps: Ctrl-C ends it', async () => {
     expect(await interrupt('SIGINT', 'sleep', '1000')).toMatchObject({ status: 130, signal: null })
+  })
+})
+
+const script = findCommand('script')
+
+describe.skipIf(probe === undefined || script === undefined)('on a terminal', () => {
+  test.concurrent('Ctrl-C typed ends a guest that waits for a line, and the terminal is as it was', async () => {
+    const command = `${process.execPath} ${pagoda} run --no-report ${probe} wait; echo status $?; stty -a`
+    const child = spawn(script!, ['-qec', command, '/dev/null'], { env: { ...process.env, NO_COLOR: '1' } })
+    const typed = ['a line\n', '\x03']
+    let shown = ''
+    child.stdout.on('data', (chunk) => {
+      shown += chunk
+      // Type on when the guest is ready, then when its answer to the line is there beside the echo.
+      const isAnswered = shown.split('a line').length > 2
+      if (shown.includes('ready') && (typed.length > 1 || isAnswered)) child.stdin.write(typed.shift() ?? '')
+    })
+    await new Promise((resolve) => child.on('close', resolve))
+    expect(shown).toContain('pagoda: SIGINT (Interrupt), signal 2')
+    expect(shown).toContain('status 130')
+    for (const mode of ['isig', 'icanon', 'echo']) expect(shown).toMatch(new RegExp(`(^| )${mode} `, 'm'))
   })
 })

@@ -3,7 +3,8 @@ import { type ChildProcessWithoutNullStreams, type SpawnOptions, spawn } from 'n
 import { fileURLToPath } from 'node:url'
 import { guestProgram } from './programs.js'
 
-const pagoda = fileURLToPath(new URL('../../bin/pagoda.js', import.meta.url))
+/** The command's script. */
+export const pagoda = fileURLToPath(new URL('../../bin/pagoda.js', import.meta.url))
 
 /** The guest that does what its arguments say (test/programs/tools/probe.c); undefined when there is no compiler. */
 export const probe = guestProgram('probe', 'musl') ?? guestProgram('probe', 'glibc')
