@@ -1,6 +1,6 @@
 /** Runs a case in Pagoda, in this process. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { NodeDirectory } from '../../src/cli/node-directory.js'
 import { bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
 import type { ExitReport } from '../../src/linux/report.js'
@@ -24,8 +24,8 @@ export async function runInPagoda(test: SoftwareCase, trace?: (line: string) => 
     stdout: callbackOutput((chunk) => out.push(chunk)),
     stderr: callbackOutput((chunk) => err.push(chunk)),
   }
-  const { linux, files, mm } = bootLinux({ host, memory: MEMORY, cwd: DIRECTORY, trace })
-  files.addFile('/usr/bin/busybox', readFileSync(join(findRoot(test.root)!, 'usr/bin/busybox')), 0o755)
+  const root = [new NodeDirectory(findRoot(test.root)!, true)]
+  const { linux, files, mm } = bootLinux({ host, memory: MEMORY, cwd: DIRECTORY, root, trace })
   for (const [guest, path] of filesOf(test)) files.addFile(guest, readFileSync(path), 0o755)
   const problem = linux.start(test.argv[0]!, test.argv, [...ENVIRONMENT, ...(test.env ?? [])])
   if (problem) throw new Error(`${test.name}: ${problem.reason}`)
