@@ -182,12 +182,20 @@ export class PageMapper extends PageTable {
   /** Gives back the tables on the way to these pages that hold nothing; never the root. */
   prune(start: Vpn, end: Vpn, batch: FlushBatch): void {
     const { frames } = this.env
+    if (this.#isOneUsedTable(start, end)) return
     this.eachTable(start, end, (table, slot, level) => {
       if (frames.index(table) !== 0 || this.isFixed(level)) return
       this.#publish(slot, 0, 0)
       this.#countEntry(slot, -1)
       batch.freeTable(table)
     })
+  }
+
+  /** The usual case of `prune`: one table leads to all of the range, and holds other pages. */
+  #isOneUsedTable(start: Vpn, end: Vpn): boolean {
+    const entry = this.leaf(start)
+    if (entry === NULL || this.env.frames.index(ptrToFrame(entry)) === 0) return false
+    return end <= this.nextAt(start, 1)
   }
 
   /** Throws an InvariantError unless tables, counts and entries are sound. Looks at every entry. */

@@ -33,10 +33,12 @@ const LINE = 8
 
 /** Reads and writes nodes; knows one node and its children, not the tree. */
 export class VmaNodes {
+  readonly #memory: Memory
   readonly #u32: Uint32Array
   readonly #f64: Float64Array
 
   constructor(memory: Memory) {
+    this.#memory = memory
     this.#u32 = memory.u32
     this.#f64 = memory.f64
   }
@@ -132,14 +134,14 @@ export class VmaNodes {
   /** Makes room before `slot`; the node is not full. */
   open(node: Ptr, slot: number): void {
     const count = this.count(node)
-    for (let i = count; i > slot; i--) this.#copyEntry(node, i - 1, i)
+    if (slot < count) this.#shift(node, slot, slot + 1, count - slot)
     this.setCount(node, count + 1)
   }
 
   /** Takes the entry at `slot` out. */
   close(node: Ptr, slot: number): void {
     const count = this.count(node) - 1
-    for (let i = slot; i < count; i++) this.#copyEntry(node, i + 1, i)
+    if (slot < count) this.#shift(node, slot + 1, slot, count - slot)
     this.cut(node, count)
   }
 
@@ -160,7 +162,16 @@ export class VmaNodes {
     return at - base
   }
 
-  /** One by one: copyWithin is slow on shared memory. */
+  /** Moves `count` entries within the node. (copyWithin is slow on shared memory, one by one at both.) */
+  #shift(node: Ptr, from: number, to: number, count: number): void {
+    const { copy } = this.#memory
+    const bytes = count * 8
+    copy((node + NODE_FIRST + to * 8) as Ptr, (node + NODE_FIRST + from * 8) as Ptr, bytes)
+    copy((node + NODE_LAST + to * 8) as Ptr, (node + NODE_LAST + from * 8) as Ptr, bytes)
+    copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
+    copy((node + NODE_CHILD + to * 4) as Ptr, (node + NODE_CHILD + from * 4) as Ptr, count * 4)
+  }
+
   #copyEntry(node: Ptr, from: number, to: number): void {
     const f64 = this.#f64
     const first = (node + NODE_FIRST) >>> 3

@@ -66,7 +66,8 @@ export class SyscallArguments {
 
   /** PAGE_ALIGN(value) in pages, exact; as in 64 bits, the last page's worth of values wraps around to 0. */
   pagesUp(i: number): number {
-    return (this.page(i) + (this.isPageAligned(i) ? 0 : 1)) % PAGES_WRAP
+    const pages = this.page(i) + (this.isPageAligned(i) ? 0 : 1)
+    return pages === PAGES_WRAP ? 0 : pages
   }
 
   /** Whether the upper half is clear, as a set of flags that fits 32 bits has it. */
