@@ -1,14 +1,12 @@
 /**
- * What a program needs besides memory, put together: a machine with a process, its threads, files, signals and time.
+ * What a program needs besides memory, put together: a machine with processes, their threads, files, signals and time.
  *
  *     const linux = new Linux({ mm, hart, host, files })
  *     const problem = linux.start('/bin/hello', ['hello'], ['HOME=/'])
  *     const report = problem ?? (await linux.run())
  */
-import { ENOMEM, errnoMessage } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import { storeUser32 } from '../fault/user-copy.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
@@ -16,29 +14,33 @@ import type { AddressSpace } from '../space/address-space.js'
 import { mapsText } from '../space/maps.js'
 import { Special, Vma } from '../space/vma.js'
 import { Word, wordIndex } from '../state/layout.js'
-import { resetStack } from './alternate-stack.js'
 import { Clock, type ClockMode } from './clock.js'
-import { type CrashEvent, describeCrash } from './crash.js'
-import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
+import type { ExecProblem } from './exec.js'
+import { Forking } from './forking.js'
 import type { FileEnvironment } from './fs/environment.js'
+import { Futexes } from './futexes.js'
 import type { Host } from './host.js'
-import { HostLoop, type LoopEnd } from './host-loop.js'
-import { PROCESS_PENDING, type Process, STILL_RUNNING } from './process.js'
+import { HostLoop } from './host-loop.js'
+import { setDefaultLimits } from './limits.js'
+import { PROCESS_USAGE, type Process } from './process.js'
+import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
-import type { CrashReport, ExitReport, MemoryReport } from './report.js'
+import { NO_MEMORY, Programs } from './programs.js'
+import type { ExitReport } from './report.js'
+import { Reporter } from './reporter.js'
 import { Scheduler } from './scheduler.js'
 import { Signal, SignalCode } from './signal-numbers.js'
 import { type SignalEnv, Signals } from './signals.js'
 import type { FileServices } from './syscall-context.js'
 import { SyscallDispatcher } from './syscall-dispatcher.js'
 import { makeSyscallTable } from './syscall-table.js'
-import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
+import type { Thread } from './thread.js'
 import { ThreadList } from './thread-list.js'
 import { Timekeeper } from './timekeeper.js'
 import { Tracer } from './trace.js'
-import { VDSO_SIGRETURN } from './vdso.js'
-import { VdsoPages } from './vdso-pages.js'
-import { WaitKind } from './wait.js'
+import { readUsage, sumOfUsage, type Usage } from './usage.js'
+import { VDSO_SIGRETURN } from './vdso-code.js'
+import type { WaitKind } from './wait.js'
 
 export interface LinuxOptions {
   readonly mm: MemoryManager
@@ -60,11 +62,8 @@ export interface RunLimits {
   readonly instructions?: number
 }
 
-const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory for a process' }
-const RANDOM_BYTES = 16
-const NAME_LENGTH = 15
-/** What a shell's timeout(1) answers. */
-const UNFINISHED_EXIT_CODE = 124
+/** Number of the group and the session that the first process is born into: those of number 1. */
+const FIRST_GROUP = 1
 
 export class Linux implements SignalEnv, FileEnvironment {
   readonly mm: MemoryManager
@@ -74,16 +73,16 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly files: FileServices
   readonly signals: Signals
   readonly threads: ThreadList
+  readonly processTable: ProcessTable
+  readonly futexes: Futexes
   readonly time: Timekeeper
-  readonly #processes: ProcessTable
-  readonly #dispatcher: SyscallDispatcher
-  readonly #scheduler: Scheduler
+  readonly scheduler: Scheduler
+  readonly programs: Programs
+  readonly forking: Forking
+  readonly ends: ProcessEnd
+  readonly reporter: Reporter
   readonly #loop: HostLoop
   readonly #cwd: string
-  #pages: VdsoPages | undefined
-  #crash: CrashReport | undefined
-  #exitStatus = STILL_RUNNING
-  #memoryReport: MemoryReport | undefined
 
   constructor(options: LinuxOptions) {
     const { mm, hart, host } = options
@@ -92,42 +91,74 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.host = host
     this.#cwd = options.cwd ?? '/'
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
-    this.#processes = new ProcessTable(mm)
-    this.files = options.files(this)
     this.threads = new ThreadList(mm)
+    this.processTable = new ProcessTable(mm, this.threads)
+    this.files = options.files(this)
     this.signals = new Signals(this)
-    this.time = new Timekeeper(this, this.#processes)
+    this.futexes = new Futexes(mm, this.threads, this.processTable)
+    this.time = new Timekeeper(this, this.processTable)
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
-    this.#dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
-    this.#scheduler = new Scheduler(this, this.threads, this.#dispatcher)
-    this.#loop = new HostLoop(this, this.#scheduler)
+    const dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
+    this.scheduler = new Scheduler(this, dispatcher)
+    this.programs = new Programs(this)
+    this.forking = new Forking(this)
+    this.ends = new ProcessEnd(this)
+    this.reporter = new Reporter(this, dispatcher)
+    this.#loop = new HostLoop(this, this.scheduler)
   }
 
-  /** By process number. */
+  /** By process number: living ones and zombies. */
   get processes(): ReadonlyMap<number, Process> {
-    return this.#processes.byId
+    return this.processTable.byId
   }
 
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */
   start(path: string, args: readonly string[], environment: readonly string[]): ExecProblem | undefined {
-    this.#pages ??= VdsoPages.create(this.mm)
-    this.#crash = undefined
-    const process = this.#pages && this.#processes.create(this.files.createFiles(this.#cwd))
-    if (process === undefined) return NO_MEMORY
-    const thread = this.threads.create(process.id, process.ptr)
-    const problem = thread === undefined ? NO_MEMORY : this.#load(process, thread, path, args, environment)
-    if (problem !== undefined) this.#remove(process, thread)
+    const thread = this.#makeFirst()
+    if (thread === undefined) return NO_MEMORY
+    const process = this.processOf(thread)
+    const problem = this.programs.load(process, thread, { path, arguments: args, environment })
+    if (problem === undefined) {
+      this.reporter.begin(process)
+      thread.start()
+      return undefined
+    }
+    this.threads.remove(thread)
+    process.files.close()
+    this.ends.forget(process)
     return problem
+  }
+
+  /** A process with one thread, of default limits and actions and without memory; undefined when there is none for it. */
+  #makeFirst(): Thread | undefined {
+    const { actions } = this.processTable
+    const id = this.processTable.takeId()
+    const handlers = actions.create()
+    if (handlers === 0 || id < 0) return undefined
+    const files = this.files.createFiles(this.#cwd)
+    const process = this.processTable.create(id, files, handlers, undefined)
+    const thread = process && this.threads.create(id, process.ptr)
+    if (process !== undefined && thread !== undefined) {
+      process.threadCount = 1
+      process.groupId = FIRST_GROUP
+      process.sessionId = FIRST_GROUP
+      setDefaultLimits(process, this.mm.memory.bytes)
+      return thread
+    }
+    files.close()
+    if (process === undefined) actions.release(handlers)
+    else this.processTable.remove(process)
+    return undefined
   }
 
   /** Runs to the end in slices of about 10 ms, letting other things of the host run in between. */
   async run(limits: RunLimits = {}): Promise<ExitReport> {
-    return this.#exitReport(await this.#loop.run(this.#lastInstruction(limits)))
+    return this.reporter.exitReport(await this.#loop.run(this.#lastInstruction(limits)))
   }
 
   /** Runs to the end at once: for programs that never wait for the host. One that does is `stuck`. */
   runSync(limits: RunLimits = {}): ExitReport {
-    return this.#exitReport(this.#loop.runSync(this.#lastInstruction(limits)))
+    return this.reporter.exitReport(this.#loop.runSync(this.#lastInstruction(limits)))
   }
 
   #lastInstruction({ instructions = Number.POSITIVE_INFINITY }: RunLimits): number {
@@ -137,80 +168,33 @@ export class Linux implements SignalEnv, FileEnvironment {
   /** Ends every process, as SIGKILL does. */
   stop(): void {
     for (const process of [...this.processes.values()]) {
-      const info = this.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
-      this.killed(process, this.threadOf(process), Signal.KILL, info)
+      if (this.processes.get(process.id) === process) this.#kill(process)
     }
+  }
+
+  #kill(process: Process, outOfMemory = false): void {
+    if (process.isZombie) return
+    const info = this.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
+    this.killed(process, this.threadOf(process), Signal.KILL, info, outOfMemory)
+  }
+
+  /** The machine has no frame left: the process with the most memory is killed; of several the youngest. */
+  endLargest(): void {
+    let largest: Process | undefined
+    for (const process of this.processes.values()) {
+      if (process.isZombie) continue
+      if (largest === undefined || process.space.rssPages >= largest.space.rssPages) largest = process
+    }
+    if (largest !== undefined) this.#kill(largest, true)
   }
 
   processOf(thread: Thread): Process {
-    return this.#processes.of(thread)
+    return this.processTable.of(thread)
   }
 
-  /** A thread that can take a signal for its process. */
+  /** The oldest thread of a process that lives. */
   threadOf(process: Process): Thread {
     return this.threads.of(process.ptr)!
-  }
-
-  /** execve(2): 0, or a negative errno and nothing has changed. */
-  execute(
-    process: Process,
-    thread: Thread,
-    path: string,
-    args: readonly string[],
-    environment: readonly string[],
-  ): number {
-    return this.#load(process, thread, path, args.length === 0 ? [''] : args, environment)?.errno ?? 0
-  }
-
-  #load(
-    process: Process,
-    thread: Thread,
-    path: string,
-    args: readonly string[],
-    environment: readonly string[],
-  ): ExecProblem | undefined {
-    const file = this.files.openExecutable(process, path)
-    if (typeof file === 'number') return { errno: file, reason: errnoMessage(file) }
-    const random = new Uint8Array(RANDOM_BYTES)
-    this.randomBytes(random)
-    const execution = { path, arguments: args, environment, random }
-    const loaded = loadProgram(this.mm, this.#pages!, process, file, execution)
-    file.close()
-    if (isExecProblem(loaded)) return loaded
-    process.executable = file.path
-    process.name = file.path.split('/').pop()!.slice(0, NAME_LENGTH)
-    process.arguments = args
-    process.environment = environment
-    this.#replaceProgram(process, thread, loaded)
-    return undefined
-  }
-
-  /** The point of no return: the old program is gone. */
-  #replaceProgram(process: Process, thread: Thread, loaded: LoadedProgram): void {
-    const old = process.space.ptr
-    process.space = loaded.space
-    process.bias = loaded.bias
-    this.#resetRegisters(this.#scheduler.contextOf(thread), loaded)
-    if (old !== NULL) {
-      this.activate(loaded.space)
-      this.mm.spaces.release(old)
-      process.files.closeOnExec()
-    }
-    this.signals.resetActions(process)
-    process.forgetProgram()
-    resetStack(thread)
-    thread.clearChildTid = 0
-  }
-
-  #resetRegisters(context: Ptr, loaded: LoadedProgram): void {
-    const { memory } = this.mm
-    memory.fill(context, 0, HartField.reservationValue + 8)
-    const put = (field: number, value: number) => {
-      memory.u32[(context + field) >>> 2] = value >>> 0
-      memory.u32[((context + field) >>> 2) + 1] = Math.floor(value / 0x1_0000_0000)
-    }
-    put(HartField.pc, loaded.entry)
-    put(HartField.x + 2 * 8, loaded.stackPointer)
   }
 
   /** The hart translates by this space's tables from now on. */
@@ -218,80 +202,20 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.hart.setRoot(space.root)
   }
 
-  /** exit_group(2). The status is as wait4(2) gives it. */
-  exit(process: Process, status: number): void {
-    const thread = this.threadOf(process)
-    if (thread.clearChildTid !== 0) {
-      storeUser32(this.mm, process.space, thread.clearChildTid, 0)
-      this.wake(WaitKind.futex, thread.clearChildTid)
-    }
-    this.#memoryReport = this.memoryReport(process)
-    this.#exitStatus = status
-    process.exitStatus = status
-    this.#remove(process, thread)
-  }
-
-  /** Gives back all that a process holds. */
-  #remove(process: Process, thread: Thread | undefined): void {
-    this.signals.queues.clear(process, (process.ptr + PROCESS_PENDING) as Ptr)
-    if (thread !== undefined) {
-      this.signals.queues.clear(thread, (thread.ptr + THREAD_PENDING) as Ptr)
-      thread.state = ThreadState.exited
-      this.#scheduler.forget(thread)
-      this.threads.remove(thread)
-      thread.at(NULL)
-    }
-    this.#processes.remove(process)
-  }
-
   /** A signal that nobody handles ends the process. */
   killed(process: Process, thread: Thread, signal: number, info: Uint8Array, outOfMemory = false): void {
-    const event: CrashEvent = { signal, info, outOfMemory, pc: this.#pcOf(thread) }
-    this.#crash = describeCrash(event, this.mapsOf(process), this.#symbolAt(process, event.pc))
-    this.exit(process, signal)
+    this.reporter.noteCrash(process, { signal, info, outOfMemory, pc: this.#pcOf(thread) })
+    this.ends.endGroup(process, signal)
   }
 
   #pcOf(thread: Thread): number {
-    const at = (this.#scheduler.contextOf(thread) + HartField.pc) >>> 2
+    const at = (this.scheduler.contextOf(thread) + HartField.pc) >>> 2
     return this.mm.memory.u32[at + 1]! * 0x1_0000_0000 + this.mm.memory.u32[at]!
-  }
-
-  #symbolAt(process: Process, pc: number): string | undefined {
-    const file = this.files.openExecutable(process, process.executable)
-    if (typeof file === 'number') return undefined
-    const symbols = process.readSymbols(file)
-    file.close()
-    return symbols?.describe(pc)
   }
 
   /** /proc/PID/maps. */
   mapsOf(process: Process): string {
     return mapsText(this.mm, process.space, ({ object }) => this.files.nameOfObject(object))
-  }
-
-  memoryReport(process: Process): MemoryReport {
-    return {
-      maps: this.mapsOf(process),
-      stats: this.mm.stats(),
-      instructions: this.hart.instructions(),
-      systemCalls: this.#dispatcher.count,
-      missing: Object.fromEntries(this.#dispatcher.missing),
-      residentPages: process.space.rssPages,
-      mappings: process.space.vmaCount,
-    }
-  }
-
-  #exitReport(end: LoopEnd): ExitReport {
-    const { first } = this.#processes
-    const signal = this.#exitStatus & 0x7f
-    const code = signal !== 0 ? 128 + signal : (this.#exitStatus >> 8) & 0xff
-    return {
-      exitCode: end === 'ended' ? code : UNFINISHED_EXIT_CODE,
-      crash: this.#crash,
-      stuck: end === 'stuck',
-      limited: end === 'limit',
-      memory: first === undefined ? this.#memoryReport! : this.memoryReport(first),
-    }
   }
 
   /** Address of the trampoline in a process's [vdso]. */
@@ -330,8 +254,29 @@ export class Linux implements SignalEnv, FileEnvironment {
     return this.threads.wake(kind, argument, most)
   }
 
-  /** Nanoseconds of processor time: an instruction takes one. */
+  /** Lets threads run again that wait for one of a set of files. */
+  wakeFiles(mask: number): void {
+    this.threads.wakeFiles(mask)
+  }
+
+  /** Nanoseconds of processor time of the whole machine: an instruction takes one. */
   cpuTime(): number {
     return this.hart.instructions()
+  }
+
+  /** What a living process has used so far, without its children. */
+  usageOf(process: Process): Usage {
+    let time = 0
+    for (const thread of this.threads.ofProcess(process.ptr)) time += this.scheduler.timeOf(thread)
+    const { minorFaults, majorFaults, rssPages } = process.space
+    const now = { time, minorFaults, majorFaults, residentPages: rssPages }
+    return sumOfUsage(now, readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr))
+  }
+
+  /** Asserts that processes, threads and futexes are sound; the memory manager has its own check. */
+  check(): void {
+    this.threads.check()
+    this.processTable.check()
+    this.futexes.check()
   }
 }

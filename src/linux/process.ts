@@ -1,19 +1,20 @@
 /**
- * A process: a record in the slab cache "process" for what the kernel decides with, and plain data for what only the
- * thread that started the machine needs (paths, arguments, open files).
+ * A process (Linux: a thread group): a record in the slab cache "process" for what the kernel decides with, and plain data for
+ * what only the thread that started the machine needs (paths, arguments, open files).
  *
- *     0     numbers and lists
- *     64    64 signal actions of 24 bytes, as struct sigaction has them: handler, flags, mask
- *     1600  16 resource limits of two f64: soft, hard (bytes or a count; Infinity = none)
+ *     0     numbers, lists, times
+ *     224   free for what signals and timers need
+ *     256   16 resource limits of two f64: soft, hard (bytes or a count; Infinity = none)
  */
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
 import { type ElfSource, readElfHeader } from './elf-header.js'
 import { type ElfSymbols, readElfSymbols } from './elf-symbols.js'
+import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 
-export const PROCESS_BYTES = 1856
+export const PROCESS_BYTES = 512
 const ID = 0
 const PARENT = 4
 const PERSONALITY = 8
@@ -24,16 +25,52 @@ const QUEUE = 24
 const FLAGS = 28
 const TIMER_DEADLINE = 32
 const TIMER_INTERVAL = 40
-const DEATH_SIGNAL = 48
-export const PROCESS_ACTIONS = 64
-export const ACTION_BYTES = 24
-const LIMITS = 1600
+const ACTIONS = 48
+const EXIT_SIGNAL = 52
+const GROUP = 56
+const SESSION = 60
+/** Heads of lists: its children; its threads. */
+export const PROCESS_CHILDREN = 64
+export const PROCESS_THREADS = 72
+/** Links among the children of its parent. */
+export const SIBLING_LINK = 80
+const THREAD_COUNT = 88
+const STOP_SIGNAL = 92
+const START_TIME = 96
+/** Usage: its own threads' that have ended, then its children's that were waited for (usage.ts). */
+export const PROCESS_USAGE = 104
+export const CHILDREN_USAGE = 136
+const LIMITS = 256
 const LIMIT_COUNT = 16
+/** Of the parent of those that have none: number 1, which is not there. */
+const INIT = 1
 
-/** Bits of `flags`: what prctl(2) keeps. Those of membarrier(2)'s registrations stand from bit 8 on. */
-export const ProcessFlag = { thpDisabled: 1, noNewPrivileges: 2, notDumpable: 4 } as const
-const MEMBARRIER_SHIFT = 8
-const KEPT_AT_EXEC = ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges
+/**
+ * Bits of `flags`: what prctl(2) keeps, then where the process stands in job control and in its end. Those of membarrier(2)'s
+ * registrations stand from bit 16 on.
+ */
+export const ProcessFlag = {
+  thpDisabled: 1,
+  noNewPrivileges: 2,
+  notDumpable: 4,
+  /** PR_SET_CHILD_SUBREAPER: orphans below it become its children. */
+  subreaper: 8,
+  /** It has ended; its parent has not asked yet how. */
+  zombie: 16,
+  /** All of its threads end, with the status that stands here. */
+  exiting: 32,
+  /** Its parent's thread waits until it ends or becomes another program. */
+  vforked: 64,
+  /** It has called execve(2): its parent cannot move it to another group any more. */
+  executed: 128,
+  /** Job control: stopped. `stopSignal` says of what while nobody has been told. */
+  stopped: 256,
+  /** Job control: it goes on, and nobody has been told. */
+  continued: 512,
+} as const
+const MEMBARRIER_SHIFT = 16
+const KEPT_AT_EXEC =
+  ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
@@ -41,12 +78,14 @@ export const STILL_RUNNING = -1
 export class Process {
   readonly ptr: Ptr
   readonly #memory: Memory
-  /** The view of its address space; execve gives it another. */
+  /** The view of its address space; execve gives it another. Its `ptr` is NULL when it has ended. */
   space: AddressSpace
   files: ProcessFiles
+  /** NULL: its parent is the machine's, number 1. */
+  parent: Process | undefined
   /** Absolute path of the program: /proc/PID/exe. */
   executable = ''
-  /** First 15 characters of its last part: PR_GET_NAME, /proc/PID/comm. */
+  /** First 15 characters of its last part: /proc/PID/comm. The first thread's name is the same. */
   name = ''
   arguments: readonly string[] = []
   environment: readonly string[] = []
@@ -68,6 +107,14 @@ export class Process {
     this.#memory.u32[(this.ptr + offset) >>> 2] = value
   }
 
+  #f64(offset: number): number {
+    return this.#memory.f64[(this.ptr + offset) >>> 3]!
+  }
+
+  #setF64(offset: number, value: number): void {
+    this.#memory.f64[(this.ptr + offset) >>> 3] = value
+  }
+
   /** getpid(2). */
   get id(): number {
     return this.#u32(ID)
@@ -76,11 +123,33 @@ export class Process {
     this.#setU32(ID, value)
   }
 
+  /** getppid(2). */
   get parentId(): number {
-    return this.#u32(PARENT)
+    return this.parent?.id ?? INIT
   }
-  set parentId(value: number) {
+
+  /** The parent's record, NULL for number 1. Set by ProcessTable. */
+  get parentPtr(): Ptr {
+    return this.#u32(PARENT) as Ptr
+  }
+  set parentPtr(value: Ptr) {
     this.#setU32(PARENT, value)
+  }
+
+  /** getpgid(2). */
+  get groupId(): number {
+    return this.#u32(GROUP)
+  }
+  set groupId(value: number) {
+    this.#setU32(GROUP, value)
+  }
+
+  /** getsid(2). */
+  get sessionId(): number {
+    return this.#u32(SESSION)
+  }
+  set sessionId(value: number) {
+    this.#setU32(SESSION, value)
   }
 
   get personality(): number {
@@ -98,6 +167,30 @@ export class Process {
     this.#setU32(STATUS, value)
   }
 
+  /** What its parent is sent when it ends: SIGCHLD as a rule, 0 = nothing. */
+  get exitSignal(): number {
+    return this.#u32(EXIT_SIGNAL)
+  }
+  set exitSignal(value: number) {
+    this.#setU32(EXIT_SIGNAL, value)
+  }
+
+  /** Job control: the signal that stopped it, as long as wait4(2) has not told; 0 = none. */
+  get stopSignal(): number {
+    return this.#u32(STOP_SIGNAL)
+  }
+  set stopSignal(value: number) {
+    this.#setU32(STOP_SIGNAL, value)
+  }
+
+  /** Threads that have not ended. */
+  get threadCount(): number {
+    return this.#u32(THREAD_COUNT)
+  }
+  set threadCount(value: number) {
+    this.#setU32(THREAD_COUNT, value)
+  }
+
   /** ProcessFlag bits. */
   get flags(): number {
     return this.#u32(FLAGS)
@@ -108,6 +201,14 @@ export class Process {
 
   setFlag(flag: number, on: boolean): void {
     this.flags = on ? this.flags | flag : this.flags & ~flag
+  }
+
+  hasFlag(flag: number): boolean {
+    return (this.flags & flag) !== 0
+  }
+
+  get isZombie(): boolean {
+    return this.hasFlag(ProcessFlag.zombie)
   }
 
   /** Commands that membarrier(2) has registered, a bit each as it numbers them. */
@@ -121,15 +222,7 @@ export class Process {
 
   /** execve(2): what belongs to the program that is gone. */
   forgetProgram(): void {
-    this.flags &= KEPT_AT_EXEC
-  }
-
-  /** PR_SET_PDEATHSIG. */
-  get deathSignal(): number {
-    return this.#u32(DEATH_SIGNAL)
-  }
-  set deathSignal(value: number) {
-    this.#setU32(DEATH_SIGNAL, value)
+    this.flags = (this.flags & KEPT_AT_EXEC) | ProcessFlag.executed
   }
 
   /** First queued record of a signal for the whole process. */
@@ -140,23 +233,39 @@ export class Process {
     this.#setU32(QUEUE, value)
   }
 
+  /** When it was made, in nanoseconds of the monotonic clock. */
+  get startTime(): number {
+    return this.#f64(START_TIME)
+  }
+  set startTime(value: number) {
+    this.#setF64(START_TIME, value)
+  }
+
   /** ITIMER_REAL: when it fires (ns of the monotonic clock, Infinity = off), and then every so many nanoseconds. */
   get timerDeadline(): number {
-    return this.#memory.f64[(this.ptr + TIMER_DEADLINE) >>> 3]!
+    return this.#f64(TIMER_DEADLINE)
   }
   set timerDeadline(value: number) {
-    this.#memory.f64[(this.ptr + TIMER_DEADLINE) >>> 3] = value
+    this.#setF64(TIMER_DEADLINE, value)
   }
   get timerInterval(): number {
-    return this.#memory.f64[(this.ptr + TIMER_INTERVAL) >>> 3]!
+    return this.#f64(TIMER_INTERVAL)
   }
   set timerInterval(value: number) {
-    this.#memory.f64[(this.ptr + TIMER_INTERVAL) >>> 3] = value
+    this.#setF64(TIMER_INTERVAL, value)
+  }
+
+  /** Record of its signals' actions (signal-actions.ts), which CLONE_SIGHAND shares; NULL when it has ended. */
+  get actions(): Ptr {
+    return this.#u32(ACTIONS) as Ptr
+  }
+  set actions(value: Ptr) {
+    this.#setU32(ACTIONS, value)
   }
 
   /** Byte offset in the buffer of a signal's action. */
   action(signal: number): Ptr {
-    return (this.ptr + PROCESS_ACTIONS + (signal - 1) * ACTION_BYTES) as Ptr
+    return (this.actions + FIRST_ACTION + (signal - 1) * ACTION_BYTES) as Ptr
   }
 
   /** Functions of the program, for the report of a crash. */
@@ -166,16 +275,16 @@ export class Process {
   }
 
   softLimit(resource: number): number {
-    return this.#memory.f64[(this.ptr + LIMITS + resource * 16) >>> 3]!
+    return this.#f64(LIMITS + resource * 16)
   }
 
   hardLimit(resource: number): number {
-    return this.#memory.f64[(this.ptr + LIMITS + resource * 16 + 8) >>> 3]!
+    return this.#f64(LIMITS + resource * 16 + 8)
   }
 
   setLimit(resource: number, soft: number, hard: number): void {
-    this.#memory.f64[(this.ptr + LIMITS + resource * 16) >>> 3] = soft
-    this.#memory.f64[(this.ptr + LIMITS + resource * 16 + 8) >>> 3] = hard
+    this.#setF64(LIMITS + resource * 16, soft)
+    this.#setF64(LIMITS + resource * 16 + 8, hard)
   }
 
   static readonly limitCount = LIMIT_COUNT

@@ -7,10 +7,8 @@ import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
-import { Signal, SignalCode } from './signal-numbers.js'
 import type { SyscallDispatcher } from './syscall-dispatcher.js'
 import { type Thread, ThreadState } from './thread.js'
-import type { ThreadList } from './thread-list.js'
 import { handleTrap } from './traps.js'
 
 /** Instructions between looks at the host's clock: about a millisecond. */
@@ -25,15 +23,14 @@ export type SliceEnd = 'time' | 'idle' | 'ended' | 'limit'
 
 export class Scheduler {
   readonly #linux: Linux
-  readonly #threads: ThreadList
   readonly #dispatcher: SyscallDispatcher
   #current: Thread | undefined
-  #quantumEnd = 0
+  /** Count of the hart's instructions when the current thread got it. */
+  #since = 0
   #limit = Number.POSITIVE_INFINITY
 
-  constructor(linux: Linux, threads: ThreadList, dispatcher: SyscallDispatcher) {
+  constructor(linux: Linux, dispatcher: SyscallDispatcher) {
     this.#linux = linux
-    this.#threads = threads
     this.#dispatcher = dispatcher
   }
 
@@ -41,8 +38,9 @@ export class Scheduler {
   runSlice(until: number, limit: number): SliceEnd {
     this.#limit = limit
     for (let traps = 0; ; traps++) {
+      this.#linux.time.passDue()
       const thread = this.#choose()
-      if (thread === undefined) return this.#threads.first === 0 ? 'ended' : 'idle'
+      if (thread === undefined) return this.#linux.threads.isEmpty ? 'ended' : 'idle'
       if (this.#linux.hart.instructions() >= limit) return 'limit'
       const exit = this.#step(thread)
       const isTimeToLook = exit === Exit.budget || traps % TRAPS_PER_LOOK === 0
@@ -50,16 +48,24 @@ export class Scheduler {
     }
   }
 
-  /** The thread to run, with its registers on the hart. */
+  /** The thread to run, with its registers on the hart: the one that has it, until its slice is over, then the next. */
   #choose(): Thread | undefined {
-    const current = this.#current
     const now = this.#linux.hart.instructions()
-    const mayGoOn = current?.state === ThreadState.ready && now < this.#quantumEnd
-    if (mayGoOn) return current
-    this.#quantumEnd = now + QUANTUM
-    const next = this.#threads.nextReady(current)
-    if (next !== undefined && next !== current) this.#switchTo(next)
+    const current = this.#current
+    if (current?.state === ThreadState.ready) {
+      if (now < current.sliceEnd) return current
+      current.yield()
+    }
+    const next = this.#linux.threads.nextReady()
+    if (next === undefined) return undefined
+    next.sliceEnd = now + QUANTUM
+    if (next !== current) this.#switchTo(next)
     return next
+  }
+
+  /** The thread that makes the call lets the others run first. */
+  yield(): void {
+    if (this.#current !== undefined) this.#current.sliceEnd = 0
   }
 
   #switchTo(thread: Thread): void {
@@ -67,13 +73,26 @@ export class Scheduler {
     const { mm, hart } = this.#linux
     mm.memory.copy(hart.ptr, thread.ptr, HART_CONTEXT_BYTES)
     this.#current = thread
+    this.#since = hart.instructions()
     mm.memory.u32[wordIndex(Word.currentThread)] = thread.ptr
     this.#linux.activate(this.#processOf(thread).space)
   }
 
   #saveCurrent(): void {
     const { mm, hart } = this.#linux
-    if (this.#current !== undefined) mm.memory.copy(this.#current.ptr, hart.ptr, HART_CONTEXT_BYTES)
+    if (this.#current === undefined) return
+    mm.memory.copy(this.#current.ptr, hart.ptr, HART_CONTEXT_BYTES)
+    this.#current.cpuTime = this.timeOf(this.#current)
+  }
+
+  /** Nanoseconds that a thread has had the hart: an instruction takes one. */
+  timeOf(thread: Thread): number {
+    return thread.cpuTime + (this.#current === thread ? this.#linux.hart.instructions() - this.#since : 0)
+  }
+
+  /** Whether a thread has the hart: no longer when it has ended. */
+  isCurrent(thread: Thread): boolean {
+    return this.#current === thread
   }
 
   /** The thread is gone: nothing of it is saved. */
@@ -96,7 +115,6 @@ export class Scheduler {
   #step(thread: Thread): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
-    linux.time.expireTimer(process, thread)
     if (thread.isResumed && thread.restart === 0) {
       this.#dispatcher.dispatch(process, thread)
       return Exit.ecall
@@ -123,7 +141,6 @@ export class Scheduler {
       linux.signals.force(process, thread, outcome)
       return
     }
-    const info = linux.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
-    linux.killed(process, thread, Signal.KILL, info, true)
+    linux.endLargest()
   }
 }

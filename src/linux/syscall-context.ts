@@ -60,9 +60,13 @@ export interface ExecutableFile {
 
 /** What fs/ keeps for one process: open files, working directory, umask. */
 export interface ProcessFiles {
+  /** For clone(2): what the new process gets, with the table of open files or the directories shared (CLONE_FILES, CLONE_FS). */
+  fork(sharesFiles: boolean, sharesSurroundings: boolean): ProcessFiles
+  /** Whether another process has the same table of open files. */
+  readonly sharesFiles: boolean
   /** At execve: closes what is marked close-on-exec. */
   closeOnExec(): void
-  /** At exit: closes everything. */
+  /** At exit: closes everything, unless another process has the same table. */
   close(): void
 }
 

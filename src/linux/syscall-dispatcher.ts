@@ -81,7 +81,7 @@ export class SyscallDispatcher {
   #finish(thread: Thread, result: number): void {
     if (result === PARKED) return
     if (result === REGISTERS_SET) {
-      if (thread.ptr !== 0) thread.endCall()
+      if (this.#linux.scheduler.isCurrent(thread)) thread.endCall()
       return
     }
     if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK) {

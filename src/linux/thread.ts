@@ -3,15 +3,23 @@
  *
  *     0     saved registers, as the hart keeps them (HART_CONTEXT_BYTES)
  *     704   the fields below
+ *     816   links { next, previous }: run queue, sleepers, all threads, threads of the process, waiters of a futex
+ *     936   free for what signals need
+ *     1016  how far a call has come that was parked
+ *
+ * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, or has exited.
+ * The methods that change this keep the queues right; nothing else writes the state.
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { PROCESS_PENDING } from './process.js'
+import { Signal } from './signal-numbers.js'
+import { RUN_LINK, SLEEP_LINK, ThreadQueues, WAIT_DEADLINE } from './thread-queues.js'
 import { ERESTARTSYS, PARKED, type WaitKind } from './wait.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
-export const THREAD_BYTES = 896
+export const THREAD_BYTES = 1024
 
 export const ThreadState = {
   /** Runs, or may run. */
@@ -19,6 +27,8 @@ export const ThreadState = {
   /** Waits as its wait fields say. */
   parked: 2,
   exited: 3,
+  /** Job control has stopped it; SIGCONT lets it go on. */
+  stopped: 4,
 } as const
 export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState]
 
@@ -30,17 +40,19 @@ export const ThreadFlag = {
   restoreMask: 2,
   /** The event waited for has come (and not just the deadline, or a signal). */
   woken: 4,
+  /** Parked so that only the event or the end of the process wakes it (vfork). */
+  killable: 8,
+  /** In the queue of a futex. */
+  onFutex: 16,
 } as const
 
 const ID = 704
 const STATE = 708
 const FLAGS = 712
-const NEXT = 716
 const PROCESS = 720
 const RESTART = 724
 const WAIT_KIND = 728
 const WAIT_ARGUMENT = 736
-const WAIT_DEADLINE = 744
 export const THREAD_BLOCKED = 752
 export const THREAD_PENDING = 760
 export const THREAD_SAVED_MASK = 768
@@ -49,20 +61,34 @@ const ALT_FLAGS = 780
 const ALT_BASE = 784
 const ALT_SIZE = 792
 const CLEAR_CHILD_TID = 800
+const ROBUST_LIST = 808
 
-/** A view; `at` moves it to another record. */
+export { RUN_LINK, SLEEP_LINK }
+export const ALL_LINK = 832
+export const MATE_LINK = 840
+export const FUTEX_LINK = 848
+/** What it waits for: three words and two of f64 (futex-table.ts). */
+export const FUTEX_KEY = 856
+const CPU_TIME = 888
+const SLICE_END = 896
+const NAME = 904
+const NAME_BYTES = 16
+const DEATH_SIGNAL = 920
+const POLICY = 924
+const PRIORITY = 928
+const NICE = 932
+const PROGRESS = 1016
+
+/** A view; one a thread, made by ThreadList. */
 export class Thread {
   readonly #memory: Memory
-  ptr: Ptr
+  readonly #queues: ThreadQueues
+  readonly ptr: Ptr
 
-  constructor(memory: Memory, ptr: Ptr = NULL) {
+  constructor(memory: Memory, ptr: Ptr = NULL, queues = new ThreadQueues(memory)) {
     this.#memory = memory
+    this.#queues = queues
     this.ptr = ptr
-  }
-
-  at(ptr: Ptr): this {
-    this.ptr = ptr
-    return this
   }
 
   #u32(offset: number): number {
@@ -92,8 +118,19 @@ export class Thread {
   get state(): ThreadState {
     return this.#u32(STATE) as ThreadState
   }
-  set state(value: ThreadState) {
-    this.#setU32(STATE, value)
+
+  /** Leaves what its state keeps it in, and enters what the new one does. */
+  #become(state: ThreadState): void {
+    const before = this.state
+    if (before === ThreadState.ready) this.#queues.leave(this.ptr)
+    if (before === ThreadState.parked && this.#hasDeadline) this.#queues.endSleep(this.ptr)
+    this.#setU32(STATE, state)
+    if (state === ThreadState.ready) this.#queues.enter(this.ptr)
+    if (state === ThreadState.parked && this.#hasDeadline) this.#queues.sleep(this.ptr)
+  }
+
+  get #hasDeadline(): boolean {
+    return this.#f64(WAIT_DEADLINE) !== Number.POSITIVE_INFINITY
   }
 
   get flags(): number {
@@ -103,12 +140,8 @@ export class Thread {
     this.#setU32(FLAGS, value)
   }
 
-  /** Next record in the list of all threads, NULL at the end. */
-  get next(): Ptr {
-    return this.#u32(NEXT) as Ptr
-  }
-  set next(value: Ptr) {
-    this.#setU32(NEXT, value)
+  hasFlag(flag: number): boolean {
+    return (this.flags & flag) !== 0
   }
 
   /** Record of the process that it belongs to. */
@@ -155,18 +188,36 @@ export class Thread {
    * waits to be delivered.
    */
   park(kind: WaitKind, argument: number, deadline = Number.POSITIVE_INFINITY): number {
+    this.#setWait(kind, argument, deadline)
+    if (this.hasSignal) return -ERESTARTSYS
+    this.#become(ThreadState.parked)
+    return PARKED
+  }
+
+  /** Waits for an event that no signal cuts short, but for one that ends the process. */
+  parkKillable(kind: WaitKind, argument: number): number {
+    this.#setWait(kind, argument, Number.POSITIVE_INFINITY)
+    if (this.isKilled) return -ERESTARTSYS
+    this.flags |= ThreadFlag.killable
+    this.#become(ThreadState.parked)
+    return PARKED
+  }
+
+  #setWait(kind: WaitKind, argument: number, deadline: number): void {
     this.#setU32(WAIT_KIND, kind)
     this.#setF64(WAIT_ARGUMENT, argument)
     this.#setF64(WAIT_DEADLINE, deadline)
-    this.flags = (this.flags | ThreadFlag.resumed) & ~ThreadFlag.woken
-    if (this.hasSignal) return -ERESTARTSYS
-    this.state = ThreadState.parked
-    return PARKED
+    this.flags = (this.flags | ThreadFlag.resumed) & ~(ThreadFlag.woken | ThreadFlag.killable)
+  }
+
+  /** A new thread may run. */
+  start(): void {
+    this.#become(ThreadState.ready)
   }
 
   /** Lets a parked thread run its call again, because its time has come or a signal has. */
   wake(): void {
-    if (this.state === ThreadState.parked) this.state = ThreadState.ready
+    if (this.state === ThreadState.parked) this.#become(ThreadState.ready)
   }
 
   /** Lets a parked thread run its call again, because what it waits for has come. */
@@ -175,14 +226,47 @@ export class Thread {
     this.wake()
   }
 
+  /** A signal was sent: a parked thread that may notice it runs its call again. */
+  wakeForSignal(): void {
+    if (this.hasFlag(ThreadFlag.killable) ? this.isKilled : this.hasSignal) this.wake()
+  }
+
   get wasWoken(): boolean {
     return (this.flags & ThreadFlag.woken) !== 0
   }
 
+  /** The others that can run come first (sched_yield, the end of a time slice). */
+  yield(): void {
+    if (this.state === ThreadState.ready) this.#become(ThreadState.ready)
+  }
+
+  /** Job control: it does not run until `continue`. */
+  stop(): void {
+    if (this.state !== ThreadState.exited) this.#become(ThreadState.stopped)
+  }
+
+  continue(): void {
+    if (this.state === ThreadState.stopped) this.#become(ThreadState.ready)
+  }
+
+  /** It has ended, and is in no queue. */
+  exit(): void {
+    this.#become(ThreadState.exited)
+  }
+
   /** The call is through: the next one starts fresh. */
   endCall(): void {
+    this.progress = 0
     this.#setU32(WAIT_KIND, 0)
-    this.flags &= ~(ThreadFlag.resumed | ThreadFlag.woken)
+    this.flags &= ~(ThreadFlag.resumed | ThreadFlag.woken | ThreadFlag.killable)
+  }
+
+  /** How much of the call was done before it parked (bytes, for files): the next run of it goes on from there. */
+  get progress(): number {
+    return this.#f64(PROGRESS)
+  }
+  set progress(value: number) {
+    this.#setF64(PROGRESS, value)
   }
 
   /** Whether a signal that is not blocked is pending for this thread or its process. */
@@ -193,6 +277,12 @@ export class Thread {
     const blocked = (this.ptr + THREAD_BLOCKED) >>> 2
     if (((u32[mine]! | u32[shared]!) & ~u32[blocked]!) !== 0) return true
     return ((u32[mine + 1]! | u32[shared + 1]!) & ~u32[blocked + 1]!) !== 0
+  }
+
+  /** Whether SIGKILL is pending. */
+  get isKilled(): boolean {
+    const pending = this.#u32(THREAD_PENDING) | this.#memory.u32[(this.process + PROCESS_PENDING) >>> 2]!
+    return (pending & (1 << (Signal.KILL - 1))) !== 0
   }
 
   /** First queued signal record, oldest first. */
@@ -229,5 +319,73 @@ export class Thread {
   }
   set clearChildTid(value: number) {
     this.#setF64(CLEAR_CHILD_TID, value)
+  }
+
+  /** Address of the struct robust_list_head, 0 = none. */
+  get robustList(): number {
+    return this.#f64(ROBUST_LIST)
+  }
+  set robustList(value: number) {
+    this.#setF64(ROBUST_LIST, value)
+  }
+
+  /** Nanoseconds on the hart before the slice that runs now: ask Linux.threadTime for all. */
+  get cpuTime(): number {
+    return this.#f64(CPU_TIME)
+  }
+  set cpuTime(value: number) {
+    this.#setF64(CPU_TIME, value)
+  }
+
+  /** When its turn on the hart is over, in instructions of the hart. */
+  get sliceEnd(): number {
+    return this.#f64(SLICE_END)
+  }
+  set sliceEnd(value: number) {
+    this.#setF64(SLICE_END, value)
+  }
+
+  /** PR_SET_NAME, /proc/PID/task/TID/comm: 15 bytes. */
+  get name(): Uint8Array {
+    const start = this.ptr + NAME
+    const bytes = this.#memory.u8.slice(start, start + NAME_BYTES)
+    return bytes.subarray(0, bytes.indexOf(0))
+  }
+  set name(value: Uint8Array) {
+    const start = this.ptr + NAME
+    this.#memory.u8.fill(0, start, start + NAME_BYTES)
+    this.#memory.u8.set(value.subarray(0, NAME_BYTES - 1), start)
+  }
+
+  /** PR_SET_PDEATHSIG: sent to it when its parent ends, 0 = none. */
+  get deathSignal(): number {
+    return this.#u32(DEATH_SIGNAL)
+  }
+  set deathSignal(value: number) {
+    this.#setU32(DEATH_SIGNAL, value)
+  }
+
+  /** sched_setscheduler(2): SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5; SCHED_RESET_ON_FORK is bit 30. */
+  get policy(): number {
+    return this.#u32(POLICY)
+  }
+  set policy(value: number) {
+    this.#setU32(POLICY, value)
+  }
+
+  /** Of the real-time policies, 1 to 99. All threads take turns all the same. */
+  get priority(): number {
+    return this.#u32(PRIORITY)
+  }
+  set priority(value: number) {
+    this.#setU32(PRIORITY, value)
+  }
+
+  /** -20 to 19. */
+  get nice(): number {
+    return this.#u32(NICE) | 0
+  }
+  set nice(value: number) {
+    this.#setU32(NICE, value)
   }
 }

@@ -2,16 +2,13 @@
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
-import type { Clock } from './clock.js'
+import { type Clock, TICK_NANOSECONDS } from './clock.js'
 import type { Process } from './process.js'
 import type { ProcessTable } from './process-table.js'
 import { Signal, SignalCode } from './signal-numbers.js'
 import type { Signals } from './signals.js'
 import type { Thread } from './thread.js'
 import type { ThreadList } from './thread-list.js'
-
-/** Of the `time` register: 10 MHz, as on QEMU's virt board. */
-const TICK_NANOSECONDS = 100
 
 export interface TimeEnv {
   readonly mm: MemoryManager
@@ -59,14 +56,18 @@ export class Timekeeper {
     return first
   }
 
+  /** While threads take turns: does what is due by now. */
+  passDue(): void {
+    if (this.#env.clock.now() >= this.nextDeadline()) this.passTime()
+  }
+
   /** Time has passed or was skipped: threads, timers and the `time` register follow. */
   passTime(): void {
     const { clock, hart, threads } = this.#env
     const now = clock.now()
     threads.wakeOverdue(now)
     for (const thread of threads) this.expireTimer(this.#processes.of(thread), thread)
-    const base = clock.mode === 'real' ? now : now - hart.instructions()
-    hart.setNumber(HartField.timeBase, Math.floor(base / TICK_NANOSECONDS))
+    hart.setNumber(HartField.timeBase, clock.registerBase())
   }
 }
 

@@ -7,14 +7,16 @@ export const WaitKind = {
   none: 0,
   /** Only the deadline or a signal ends it: nanosleep, pause. */
   time: 1,
-  /** Host input or output, pipes, poll: anything of the file system. The argument is free for fs/ to use. */
+  /** Host input or output, pipes, poll: anything of the file system. The argument is a set of files: fs/ipc/event-source.ts. */
   file: 2,
-  /** A futex word; the argument is its address. */
+  /** A futex word; which one is in the thread's futex fields (futex-table.ts). */
   futex: 3,
   /** A signal of the set in `sigwait`: rt_sigtimedwait, sigsuspend. */
   signal: 4,
-  /** A child that ends: wait4. The argument is the process number waited for, -1 = any. */
+  /** A child that ends, stops or goes on: wait4, waitid. */
   child: 5,
+  /** A child made by vfork that ends or becomes another program; the argument is its number. No signal ends the wait. */
+  vfork: 6,
 } as const
 export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind]
 

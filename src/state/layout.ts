@@ -60,12 +60,17 @@ export const Word = {
   nextObjectId: 6,
   nextThreadId: 7,
   objectList: 8,
-  threadList: 9,
-  runQueueHead: 10,
-  runQueueTail: 11,
   randomState: 12,
   hartCount: 13,
   currentThread: 14,
+  /** Heads of lists of threads, first and last: all, those that can run, those that wait until a moment (the first to wake first). */
+  threads: 16,
+  runQueue: 18,
+  sleepers: 20,
+  /** Threads that wait for a lock with priority inheritance. */
+  lockWaiters: 22,
+  /** 128 lists of threads that wait for futexes, two words each. */
+  futexBuckets: 256,
 } as const
 export type Word = (typeof Word)[keyof typeof Word]
 

@@ -1,5 +1,5 @@
 /** System calls that ask who and where: numbers of the process, users, the system's name. Programs run as root. */
-import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
+import { EFAULT, EINVAL, EPERM } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE } from '../release.js'
@@ -27,12 +27,14 @@ function setName(c: SyscallContext): number {
   const there = copyFromUserPartial(c.mm, c.space, c.args.address(1), bytes)
   const end = bytes.subarray(0, there).indexOf(0)
   if (end < 0 && there < bytes.length) return -EFAULT
-  c.process.name = new TextDecoder().decode(bytes.subarray(0, end < 0 ? there : end))
+  c.thread.name = bytes.subarray(0, end < 0 ? there : end)
+  if (c.thread.id === c.process.id) c.process.name = new TextDecoder().decode(c.thread.name)
   return 0
 }
 
 function getName(c: SyscallContext): number {
-  const out = new StructWriter(THREAD_NAME_BYTES).text(0, c.process.name)
+  const out = new StructWriter(THREAD_NAME_BYTES)
+  out.bytes.set(c.thread.name)
   return out.copyTo(c, c.args.address(1))
 }
 
@@ -60,14 +62,14 @@ function setNoNewPrivileges(c: SyscallContext): number {
 
 function setDeathSignal(c: SyscallContext): number {
   if (c.args.address(1) > SIGNAL_MAX) return -EINVAL
-  c.process.deathSignal = c.args.low(1)
+  c.thread.deathSignal = c.args.low(1)
   return 0
 }
 
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [1, setDeathSignal],
-  [2, (c) => new StructWriter(4).u32(0, c.process.deathSignal).copyTo(c, c.args.address(1))],
+  [2, (c) => new StructWriter(4).u32(0, c.thread.deathSignal).copyTo(c, c.args.address(1))],
   [3, (c) => 1 - hasFlag(c, ProcessFlag.notDumpable)],
   [4, setDumpable],
   [PR_SET_NAME, setName],
@@ -76,6 +78,8 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [27, () => 0],
   [29, () => 0],
   [30, () => 50_000],
+  [36, (c) => setFlag(c, ProcessFlag.subreaper, !c.args.isZero(1))],
+  [37, (c) => new StructWriter(4).u32(0, hasFlag(c, ProcessFlag.subreaper)).copyTo(c, c.args.address(1))],
   [38, setNoNewPrivileges],
   [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
   [41, (c) => (restIsZero(c, 2) ? setFlag(c, ProcessFlag.thpDisabled, !c.args.isZero(1)) : -EINVAL)],
@@ -90,12 +94,6 @@ function personality(c: SyscallContext): number {
   const previous = c.process.personality
   if (c.args.low(0) !== 0xffff_ffff) c.process.personality = c.args.low(0)
   return previous
-}
-
-/** 0, or the process asked about when it is there. */
-function group(c: SyscallContext): number {
-  const id = c.args.int(0)
-  return id === 0 || id === c.process.id ? c.process.id : -ESRCH
 }
 
 function threeZeroes(c: SyscallContext): number {
@@ -123,8 +121,6 @@ export const identityCalls: readonly Syscall[] = [
   { number: 148, name: 'getresuid', trace: 'ppp', handler: threeZeroes },
   { number: 149, name: 'setresgid', trace: 'ddd', handler: becomeRoot(3) },
   { number: 150, name: 'getresgid', trace: 'ppp', handler: threeZeroes },
-  { number: 155, name: 'getpgid', trace: 'd', handler: group },
-  { number: 156, name: 'getsid', trace: 'd', handler: group },
   { number: 158, name: 'getgroups', trace: 'dp', handler: root },
   { number: 160, name: 'uname', trace: 'p', handler: uname },
   { number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl },

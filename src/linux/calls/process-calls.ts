@@ -1,8 +1,10 @@
-/** System calls that begin and end programs, and what little of threads a program with one of them needs. */
-import { E2BIG, ECHILD, EFAULT, EINVAL } from '../../base/errno.js'
+/** System calls that begin and end programs: execve(2), exit(2), and what a thread tells the kernel about its end. */
+import { E2BIG, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import { loadUser64, readUserString } from '../../fault/user-copy.js'
+import { Signal } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { REGISTERS_SET } from '../wait.js'
+import { StructWriter } from './user-data.js'
 
 const PATH_BYTES_MAX = 4096
 /** MAX_ARG_STRLEN: one argument. */
@@ -12,7 +14,12 @@ const ARGUMENTS_MAX = 1 << 20
 const ROBUST_HEAD_BYTES = 24
 
 function exit(c: SyscallContext): number {
-  c.linux.exit(c.process, (c.args.low(0) & 0xff) << 8)
+  c.linux.ends.endThread(c.process, c.thread, (c.args.low(0) & 0xff) << 8)
+  return REGISTERS_SET
+}
+
+function exitGroup(c: SyscallContext): number {
+  c.linux.ends.endGroup(c.process, (c.args.low(0) & 0xff) << 8)
   return REGISTERS_SET
 }
 
@@ -39,8 +46,11 @@ function execve(c: SyscallContext): number {
   if (typeof argv === 'number') return argv
   const envp = readStrings(c, c.args.address(2))
   if (typeof envp === 'number') return envp
-  const result = c.linux.execute(c.process, c.thread, path, argv, envp)
-  return result < 0 ? result : REGISTERS_SET
+  const request = { path, arguments: argv.length === 0 ? [''] : argv, environment: envp }
+  const problem = c.linux.programs.load(c.process, c.thread, request)
+  if (problem?.fatal !== true) return problem?.errno ?? REGISTERS_SET
+  c.linux.ends.endGroup(c.process, Signal.SEGV)
+  return REGISTERS_SET
 }
 
 function setTidAddress(c: SyscallContext): number {
@@ -50,22 +60,23 @@ function setTidAddress(c: SyscallContext): number {
 
 function setRobustList(c: SyscallContext): number {
   if (c.args.address(1) !== ROBUST_HEAD_BYTES) return -EINVAL
+  c.thread.robustList = c.args.address(0)
   return 0
 }
 
-/** WNOHANG, WUNTRACED, WCONTINUED, __WNOTHREAD, __WALL, __WCLONE. */
-const WAIT_OPTIONS = 0xe000_000b
-
-/** There are no children. */
-function wait4(c: SyscallContext): number {
-  return (c.args.low(2) & ~WAIT_OPTIONS) !== 0 ? -EINVAL : -ECHILD
+function getRobustList(c: SyscallContext): number {
+  const id = c.args.int(0)
+  const thread = id === 0 ? c.thread : c.linux.threads.byId(id)
+  if (thread === undefined) return -ESRCH
+  if (new StructWriter(8).u64(0, ROBUST_HEAD_BYTES).copyTo(c, c.args.address(2)) < 0) return -EFAULT
+  return new StructWriter(8).u64(0, thread.robustList).copyTo(c, c.args.address(1))
 }
 
 export const processCalls: readonly Syscall[] = [
   { number: 93, name: 'exit', trace: 'd', handler: exit },
-  { number: 94, name: 'exit_group', trace: 'd', handler: exit },
+  { number: 94, name: 'exit_group', trace: 'd', handler: exitGroup },
   { number: 96, name: 'set_tid_address', trace: 'p', handler: setTidAddress },
   { number: 99, name: 'set_robust_list', trace: 'pu', handler: setRobustList },
+  { number: 100, name: 'get_robust_list', trace: 'dpp', handler: getRobustList },
   { number: 221, name: 'execve', trace: 'spp', handler: execve },
-  { number: 260, name: 'wait4', trace: 'dpdp', handler: wait4 },
 ]

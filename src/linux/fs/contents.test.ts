@@ -453,7 +453,7 @@ describe('file numbers', () => {
 
   test('a fork shares the open files and not the table', () => {
     const fd = machine.open('/etc/hostname')
-    const child = machine.user.copy()
+    const child = machine.user.fork(false, false)
     machine.call('lseek', fd, 4, 0)
     expect(child.files.get(fd)).toBe(machine.user.files.get(fd))
     expect(child.closeNumber(fd)).toBe(0)

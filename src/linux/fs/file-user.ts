@@ -1,5 +1,6 @@
 /** What files keep for one process: its open files, directories and umask. Plain data but for the tables' methods. */
 import { assert } from '../../base/assert.js'
+import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
 import type { Dentry } from './nodes.js'
@@ -7,26 +8,62 @@ import type { FileTable, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
 import type { Walker } from './walk.js'
 
+/** Directories and umask, which processes made with CLONE_FS share. */
+interface Surroundings {
+  root: Dentry
+  cwd: Dentry
+  umask: number
+}
+
+const UMASK = 0o022
+
+/** The open of a FIFO goes on when it has had more partners than `partners`. */
+export interface OpeningFifo {
+  readonly file: OpenFile
+  readonly partners: number
+}
+
 export class FileUser implements ProcessFiles {
   readonly #vfs: Vfs
   readonly files: FileTable
-  root: Dentry
-  cwd: Dentry
-  umask = 0o022
+  readonly #surroundings: Surroundings
 
-  constructor(vfs: Vfs, files: FileTable, cwd: Dentry) {
+  constructor(vfs: Vfs, files: FileTable, cwd: Dentry, surroundings?: Surroundings) {
     this.#vfs = vfs
     this.files = files
-    this.root = vfs.root
-    this.cwd = cwd
+    this.#surroundings = surroundings ?? { root: vfs.root, cwd, umask: UMASK }
+    files.users++
   }
 
-  /** For fork: the same open files, its own table, directories and umask. */
-  copy(): FileUser {
-    const copy = new FileUser(this.#vfs, this.files.copy(), this.cwd)
-    copy.root = this.root
-    copy.umask = this.umask
-    return copy
+  get root(): Dentry {
+    return this.#surroundings.root
+  }
+  set root(directory: Dentry) {
+    this.#surroundings.root = directory
+  }
+
+  get cwd(): Dentry {
+    return this.#surroundings.cwd
+  }
+  set cwd(directory: Dentry) {
+    this.#surroundings.cwd = directory
+  }
+
+  get umask(): number {
+    return this.#surroundings.umask
+  }
+  set umask(bits: number) {
+    this.#surroundings.umask = bits
+  }
+
+  fork(sharesFiles: boolean, sharesSurroundings: boolean): FileUser {
+    const files = sharesFiles ? this.files : this.files.copy()
+    const surroundings = sharesSurroundings ? this.#surroundings : { ...this.#surroundings }
+    return new FileUser(this.#vfs, files, this.cwd, surroundings)
+  }
+
+  get sharesFiles(): boolean {
+    return this.files.users > 1
   }
 
   walker(pid: number): Walker {
@@ -41,6 +78,9 @@ export class FileUser implements ProcessFiles {
     return 0
   }
 
+  /** Opens of FIFOs that wait for the other end, by thread record. */
+  readonly opening = new Map<Ptr, OpeningFifo>()
+
   /** One file number fewer stands for an open file. */
   drop(file: OpenFile): void {
     assert(file.references > 0, 'an open file is dropped once per file number')
@@ -53,6 +93,9 @@ export class FileUser implements ProcessFiles {
   }
 
   close(): void {
+    if (--this.files.users > 0) return
+    for (const { file } of this.opening.values()) this.drop(file)
+    this.opening.clear()
     for (const fd of this.files.numbers()) this.closeNumber(fd)
     this.#vfs.hosts.syncAll()
   }

@@ -1,0 +1,153 @@
+/** clone(2) and clone3(2): decoded here, done in forking.ts. */
+import { E2BIG, EFAULT, EINVAL } from '../../base/errno.js'
+import { PAGE_SIZE } from '../../base/numbers.js'
+import { copyFromUser, isUserRange } from '../../fault/user-copy.js'
+import { type CloneRequest, CloneFlag as Flag } from '../forking.js'
+import { ID_END } from '../process-table.js'
+import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { ERESTARTNOINTR, WaitKind } from '../wait.js'
+import { readStruct, u64 } from './user-data.js'
+
+const EXIT_SIGNAL_MASK = 0xff
+const NAMESPACES =
+  Flag.newMounts | Flag.newCgroup | Flag.newUts | Flag.newIpc | Flag.newUser | Flag.newPid | Flag.newNet
+/** In the upper half of clone3's flags. */
+const CLEAR_HANDLERS = 1
+const INTO_CGROUP = 2
+const SIGNAL_MAX = 64
+
+const has = (flags: number, flag: number) => (flags & flag) !== 0
+
+/** What cannot be asked for together, and what this kernel has not (it is one without namespaces): 0 or -EINVAL. */
+function checkFlags(flags: number): number {
+  if (has(flags, NAMESPACES) || has(flags, Flag.newTime & ~EXIT_SIGNAL_MASK)) return -EINVAL
+  if (has(flags, Flag.thread) && !has(flags, Flag.signalActions)) return -EINVAL
+  if (has(flags, Flag.signalActions) && !has(flags, Flag.memory)) return -EINVAL
+  return has(flags, Flag.pidFile) ? -EINVAL : 0
+}
+
+function start(c: SyscallContext, request: CloneRequest): number {
+  const problem = checkFlags(request.flags)
+  if (problem < 0) return problem
+  if (has(request.flags, Flag.parent) && c.process.parent === undefined) return -EINVAL
+  return c.linux.forking.clone(c.process, c.thread, request)
+}
+
+/** The second run of a vfork: the child has let go of the memory, or this process is being killed. */
+function finishVfork(c: SyscallContext): number {
+  return c.thread.wasWoken ? c.thread.waitArgument : -ERESTARTNOINTR
+}
+
+const isVforkDone = (c: SyscallContext) => c.thread.isResumed && c.thread.waitKind === WaitKind.vfork
+
+/** flags, stack, parent_tid, tls, child_tid: the order of riscv64 (CONFIG_CLONE_BACKWARDS). */
+function clone(c: SyscallContext): number {
+  if (isVforkDone(c)) return finishVfork(c)
+  const flags = c.args.low(0)
+  return start(c, {
+    flags: (flags & ~EXIT_SIGNAL_MASK) >>> 0,
+    clearsHandlers: false,
+    exitSignal: flags & EXIT_SIGNAL_MASK,
+    stackPointer: c.args.address(1),
+    tlsLow: c.args.low(3),
+    tlsHigh: c.args.high(3),
+    parentTid: c.args.address(2),
+    childTid: c.args.address(4),
+    id: 0,
+  })
+}
+
+/** struct clone_args, as far as Linux 6.12 knows it; its first version had eight fields. */
+const CLONE_ARGS_BYTES = 88
+const CLONE_ARGS_BYTES_MIN = 64
+
+/** The fields that are there, with zeroes for the others; -EINVAL, -E2BIG, -EFAULT. */
+function readArguments(c: SyscallContext): DataView | number {
+  const size = c.args.address(1)
+  if (size > PAGE_SIZE) return -E2BIG
+  if (size < CLONE_ARGS_BYTES_MIN) return -EINVAL
+  const bytes = new Uint8Array(Math.max(size, CLONE_ARGS_BYTES))
+  if (copyFromUser(c.mm, c.space, c.args.address(0), bytes.subarray(0, size)) < 0) return -EFAULT
+  if (bytes.subarray(CLONE_ARGS_BYTES).some((byte) => byte !== 0)) return -E2BIG
+  return new DataView(bytes.buffer)
+}
+
+function clone3(c: SyscallContext): number {
+  if (isVforkDone(c)) return finishVfork(c)
+  const view = readArguments(c)
+  if (typeof view === 'number') return view
+  const id = chosenId(c, view)
+  if (id < 0) return id
+  const problem = checkArguments(c, view)
+  if (problem < 0) return problem
+  const [stack, size] = [u64(view, 40), u64(view, 48)]
+  return start(c, {
+    flags: view.getUint32(0, true),
+    clearsHandlers: has(view.getUint32(4, true), CLEAR_HANDLERS),
+    exitSignal: view.getUint32(32, true),
+    stackPointer: stack + size,
+    tlsLow: view.getUint32(56, true),
+    tlsHigh: view.getUint32(60, true),
+    parentTid: u64(view, 24),
+    childTid: u64(view, 16),
+    id,
+  })
+}
+
+/** clone3_args_valid: 0 or -EINVAL. */
+function checkArguments(c: SyscallContext, view: DataView): number {
+  const [low, high] = [view.getUint32(0, true), view.getUint32(4, true)]
+  const exitSignal = u64(view, 32)
+  if ((high & ~(CLEAR_HANDLERS | INTO_CGROUP)) !== 0 || has(high, INTO_CGROUP)) return -EINVAL
+  if (has(low, Flag.detached) || has(low, EXIT_SIGNAL_MASK)) return -EINVAL
+  if (has(high, CLEAR_HANDLERS) && has(low, Flag.signalActions)) return -EINVAL
+  if (exitSignal > SIGNAL_MAX) return -EINVAL
+  if (has(low, Flag.thread | Flag.parent) && exitSignal !== 0) return -EINVAL
+  return isStackValid(c, u64(view, 40), u64(view, 48)) ? 0 : -EINVAL
+}
+
+function isStackValid(c: SyscallContext, stack: number, size: number): boolean {
+  if (stack === 0) return size === 0
+  return size > 0 && isUserRange(c.mm, stack, size)
+}
+
+/** The number that set_tid asks for: there is one level of them. 0 = any; -EINVAL, -EFAULT. */
+function chosenId(c: SyscallContext, view: DataView): number {
+  const [address, count] = [u64(view, 64), u64(view, 72)]
+  if (count > 1 || (address === 0) !== (count === 0)) return -EINVAL
+  if (count === 0) return 0
+  const chosen = readStruct(c, address, 4)
+  if (chosen === undefined) return -EFAULT
+  const id = chosen.getInt32(0, true)
+  return id < 1 || id >= ID_END ? -EINVAL : id
+}
+
+/** unshare(2): there are no namespaces; files and directories that another process has too become its own. */
+const UNSHAREABLE =
+  Flag.thread |
+  Flag.surroundings |
+  NAMESPACES |
+  Flag.signalActions |
+  Flag.memory |
+  Flag.files |
+  Flag.semaphores |
+  Flag.newTime
+
+function unshare(c: SyscallContext): number {
+  const flags = c.args.low(0)
+  if (has(flags, ~UNSHAREABLE)) return -EINVAL
+  const isAlone = c.process.threadCount === 1
+  if (has(flags, Flag.thread | Flag.signalActions | Flag.memory) && !isAlone) return -EINVAL
+  if (has(flags, NAMESPACES | Flag.newTime)) return -EINVAL
+  const { files } = c.process
+  const own = files.fork(!has(flags, Flag.files), !has(flags, Flag.surroundings))
+  files.close()
+  c.process.files = own
+  return 0
+}
+
+export const cloneCalls: readonly Syscall[] = [
+  { number: 97, name: 'unshare', trace: 'x', handler: unshare },
+  { number: 220, name: 'clone', trace: 'xppxp', handler: clone },
+  { number: 435, name: 'clone3', trace: 'pu', handler: clone3 },
+]

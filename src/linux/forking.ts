@@ -1,0 +1,208 @@
+/** New threads and processes (kernel/fork.c of Linux): clone(2) after its arguments were decoded. */
+import { EAGAIN, EEXIST, ENOMEM } from '../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
+import { storeUser32 } from '../fault/user-copy.js'
+import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
+import { resetStack } from './alternate-stack.js'
+import type { Linux } from './linux.js'
+import { Process, ProcessFlag } from './process.js'
+import { finishCall, setX } from './registers.js'
+import { THREAD_BLOCKED, type Thread } from './thread.js'
+import { ERESTARTNOINTR, WaitKind } from './wait.js'
+
+/** include/uapi/linux/sched.h; the lowest byte is the exit signal in clone(2). */
+export const CloneFlag = {
+  newTime: 0x80,
+  memory: 0x100,
+  surroundings: 0x200,
+  files: 0x400,
+  signalActions: 0x800,
+  pidFile: 0x1000,
+  vfork: 0x4000,
+  parent: 0x8000,
+  thread: 0x1_0000,
+  newMounts: 0x2_0000,
+  semaphores: 0x4_0000,
+  setTls: 0x8_0000,
+  parentSetTid: 0x10_0000,
+  childClearTid: 0x20_0000,
+  detached: 0x40_0000,
+  childSetTid: 0x100_0000,
+  newCgroup: 0x200_0000,
+  newUts: 0x400_0000,
+  newIpc: 0x800_0000,
+  newUser: 0x1000_0000,
+  newPid: 0x2000_0000,
+  newNet: 0x4000_0000,
+} as const
+
+export interface CloneRequest {
+  /** CloneFlag bits. */
+  readonly flags: number
+  /** CLONE_CLEAR_SIGHAND: handlers become default. */
+  readonly clearsHandlers: boolean
+  readonly exitSignal: number
+  /** Stack pointer of the child, 0 = the parent's. */
+  readonly stackPointer: number
+  /** Two halves, for CLONE_SETTLS. */
+  readonly tlsLow: number
+  readonly tlsHigh: number
+  readonly parentTid: number
+  readonly childTid: number
+  /** The number that it shall have, 0 = any. */
+  readonly id: number
+}
+
+/** Of the memory of a machine threads may take an eighth, at 16 KiB each (fork_init). */
+const KERNEL_STACK_BYTES = 16384
+const SHARE = 8
+const THREADS_MIN = 20
+const SCHED_RESET_ON_FORK = 0x4000_0000
+/** A new process starts with these flags of its parent. */
+const INHERITED = ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges | ProcessFlag.notDumpable
+
+export class Forking {
+  readonly #linux: Linux
+  readonly #threadsMax: number
+
+  constructor(linux: Linux) {
+    this.#linux = linux
+    const bytes = linux.mm.buddy.totalFrames() * PAGE_SIZE
+    this.#threadsMax = Math.max(THREADS_MIN, Math.floor(bytes / (SHARE * KERNEL_STACK_BYTES)))
+  }
+
+  /** The child's number, -EAGAIN, -ENOMEM, -EEXIST, or PARKED while a vfork's child has the memory. */
+  clone(process: Process, thread: Thread, request: CloneRequest): number {
+    if (thread.hasSignal) return -ERESTARTNOINTR
+    const id = this.#takeId(request.id)
+    if (id < 0) return id
+    const isThread = (request.flags & CloneFlag.thread) !== 0
+    const child = isThread ? this.#makeThread(process, id) : this.#makeProcess(process, id, request)
+    if (child === undefined) return -ENOMEM
+    this.#fillThread(thread, child, request)
+    this.#tellNumber(process, child, request)
+    child.start()
+    return (request.flags & CloneFlag.vfork) === 0 ? id : this.#waitForChild(thread, child)
+  }
+
+  #takeId(wanted: number): number {
+    const { threads, processTable } = this.#linux
+    if (threads.count >= this.#threadsMax) return -EAGAIN
+    if (wanted === 0) return processTable.takeId()
+    return processTable.isFree(wanted) ? wanted : -EEXIST
+  }
+
+  #makeThread(process: Process, id: number): Thread | undefined {
+    const thread = this.#linux.threads.create(id, process.ptr)
+    if (thread !== undefined) process.threadCount++
+    return thread
+  }
+
+  /** A process with one thread that is not filled yet; undefined without memory, and then nothing is left of it. */
+  #makeProcess(parent: Process, id: number, request: CloneRequest): Thread | undefined {
+    const { mm, processTable } = this.#linux
+    const space = this.#spaceFor(parent, request)
+    if (space === NULL) return undefined
+    const thread = this.#makeRecords(parent, id, request)
+    if (thread === undefined) {
+      mm.spaces.release(space)
+      return undefined
+    }
+    const child = processTable.of(thread)
+    child.space.at(space)
+    this.#inherit(parent, child, request)
+    return thread
+  }
+
+  #spaceFor(parent: Process, { flags }: CloneRequest): Ptr {
+    const { spaces } = this.#linux.mm
+    const { ptr } = parent.space
+    if ((flags & CloneFlag.memory) === 0) return spaces.clone(ptr)
+    spaces.retain(ptr)
+    return ptr
+  }
+
+  #makeRecords(parent: Process, id: number, request: CloneRequest): Thread | undefined {
+    const { processTable } = this.#linux
+    const { flags } = request
+    const { actions } = processTable
+    const handlers =
+      (flags & CloneFlag.signalActions) !== 0 ? actions.share(parent.actions) : actions.copy(parent.actions)
+    if (handlers === NULL) return undefined
+    const files = parent.files.fork((flags & CloneFlag.files) !== 0, (flags & CloneFlag.surroundings) !== 0)
+    const under = (flags & CloneFlag.parent) !== 0 ? parent.parent : parent
+    const child = processTable.create(id, files, handlers, under)
+    const thread = child && this.#makeThread(child, id)
+    if (thread !== undefined) return thread
+    files.close()
+    if (child === undefined) actions.release(handlers)
+    else processTable.remove(child)
+    return undefined
+  }
+
+  #inherit(parent: Process, child: Process, request: CloneRequest): void {
+    child.flags = parent.flags & INHERITED
+    child.setFlag(ProcessFlag.vforked, (request.flags & CloneFlag.vfork) !== 0)
+    child.exitSignal = (request.flags & CloneFlag.parent) !== 0 ? parent.exitSignal : request.exitSignal
+    child.personality = parent.personality
+    child.groupId = parent.groupId
+    child.sessionId = parent.sessionId
+    child.startTime = this.#linux.clock.now()
+    for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
+    const { executable, name, arguments: args, environment, bias } = parent
+    Object.assign(child, { executable, name, arguments: args, environment, bias })
+    if (request.clearsHandlers) this.#linux.signals.resetActions(child)
+  }
+
+  /** Registers and what else a thread has from the one that made it. */
+  #fillThread(thread: Thread, child: Thread, request: CloneRequest): void {
+    const { mm, scheduler } = this.#linux
+    const { u32 } = mm.memory
+    mm.memory.copy(child.ptr, scheduler.contextOf(thread), HART_CONTEXT_BYTES)
+    u32[(child.ptr + HartField.isReserved) >>> 2] = 0
+    finishCall(u32, child.ptr, 0)
+    if (request.stackPointer !== 0) setX(u32, child.ptr, 2, request.stackPointer)
+    if ((request.flags & CloneFlag.setTls) !== 0) setTls(u32, child.ptr, request)
+    const blocked = (thread.ptr + THREAD_BLOCKED) as Ptr
+    mm.memory.copy((child.ptr + THREAD_BLOCKED) as Ptr, blocked, 8)
+    child.name = thread.name
+    this.#copyStack(thread, child, request)
+    this.#copyPolicy(thread, child)
+  }
+
+  /** Who shares the memory cannot share the signal stack too, unless it has the memory for itself (vfork). */
+  #copyStack(thread: Thread, child: Thread, { flags }: CloneRequest): void {
+    resetStack(child)
+    if ((flags & (CloneFlag.memory | CloneFlag.vfork)) === CloneFlag.memory) return
+    child.altBase = thread.altBase
+    child.altSize = thread.altSize
+    child.altFlags = thread.altFlags
+  }
+
+  #copyPolicy(thread: Thread, child: Thread): void {
+    if ((thread.policy & SCHED_RESET_ON_FORK) !== 0) return
+    child.policy = thread.policy
+    child.priority = thread.priority
+    child.nice = thread.nice
+  }
+
+  /** Writes that fail are nobody's business. */
+  #tellNumber(process: Process, child: Thread, { flags, parentTid, childTid }: CloneRequest): void {
+    const { mm, processTable } = this.#linux
+    if ((flags & CloneFlag.parentSetTid) !== 0) storeUser32(mm, process.space, parentTid, child.id)
+    if ((flags & CloneFlag.childSetTid) !== 0)
+      storeUser32(mm, processTable.of(child).space, childTid, child.id)
+    if ((flags & CloneFlag.childClearTid) !== 0) child.clearChildTid = childTid
+  }
+
+  /** vfork: the parent's thread waits until the child has another program or has ended. */
+  #waitForChild(thread: Thread, child: Thread): number {
+    return thread.parkKillable(WaitKind.vfork, child.id)
+  }
+}
+
+function setTls(u32: Uint32Array, context: Ptr, { tlsLow, tlsHigh }: CloneRequest): void {
+  const at = (context + HartField.x + 4 * 8) >>> 2
+  u32[at] = tlsLow
+  u32[at + 1] = tlsHigh
+}

@@ -1,0 +1,192 @@
+/** How threads and processes end, and what is left of them (kernel/exit.c of Linux). */
+import { NULL, type Ptr } from '../base/numbers.js'
+import { storeUser32 } from '../fault/user-copy.js'
+import { AddressSpace } from '../space/address-space.js'
+import { childInfo } from './child-info.js'
+import type { Linux } from './linux.js'
+import { CHILDREN_USAGE, PROCESS_PENDING, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
+import { ACTION_FLAGS } from './signal-actions.js'
+import { SA_NOCLDWAIT, SIG_IGN, Signal, SignalCode } from './signal-numbers.js'
+import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
+import { addUsage, type Usage } from './usage.js'
+import { WaitKind } from './wait.js'
+
+export class ProcessEnd {
+  readonly #linux: Linux
+
+  constructor(linux: Linux) {
+    this.#linux = linux
+  }
+
+  /** exit(2): one thread ends, and with the last one its process. The process's status is that of its first thread. */
+  endThread(process: Process, thread: Thread, status: number): void {
+    const isFirst = thread.id === process.id
+    if (isFirst && !process.hasFlag(ProcessFlag.exiting)) process.exitStatus = status
+    this.leaveMemory(process, thread)
+    this.#takeOut(process, thread)
+    if (process.threadCount === 0) this.#endProcess(process)
+    else for (const other of this.#linux.threads.ofProcess(process.ptr)) other.wakeForSignal()
+  }
+
+  /** exit_group(2), or death by a signal: every thread ends. */
+  endGroup(process: Process, status: number): void {
+    if (process.isZombie || process.hasFlag(ProcessFlag.exiting)) return
+    process.exitStatus = status
+    process.setFlag(ProcessFlag.exiting, true)
+    for (const thread of this.#linux.threads.ofProcess(process.ptr)) {
+      if (thread.state !== ThreadState.exited) this.endThread(process, thread, status)
+    }
+  }
+
+  /** execve(2): the other threads end, and the one that is left takes over the number of the first. */
+  endOthers(process: Process, survivor: Thread): void {
+    const { threads } = this.#linux
+    for (const thread of threads.ofProcess(process.ptr)) {
+      if (thread === survivor) continue
+      if (thread.state !== ThreadState.exited) {
+        this.leaveMemory(process, thread)
+        this.#takeOut(process, thread)
+      }
+      if (thread.id === process.id) threads.remove(thread)
+    }
+    if (survivor.id !== process.id) threads.renumber(survivor, process.id)
+  }
+
+  /** What a thread leaves in its program's memory: released locks, its number wiped out (mm_release). */
+  leaveMemory(process: Process, thread: Thread): void {
+    const { mm, futexes } = this.#linux
+    futexes.release(process, thread)
+    const address = thread.clearChildTid
+    if (address === 0) return
+    thread.clearChildTid = 0
+    if (process.threadCount === 1 && mm.spaces.references(process.space.ptr) === 1) return
+    storeUser32(mm, process.space, address, 0)
+    futexes.wakeShared(process.space, address)
+  }
+
+  /** The thread runs no more. Its record goes, but that of the first thread stays as long as there are others. */
+  #takeOut(process: Process, thread: Thread): void {
+    const { mm, scheduler, signals, threads } = this.#linux
+    const time = scheduler.timeOf(thread)
+    addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
+      time,
+      minorFaults: 0,
+      majorFaults: 0,
+      residentPages: 0,
+    })
+    signals.queues.clear(thread, (thread.ptr + THREAD_PENDING) as Ptr)
+    scheduler.forget(thread)
+    thread.cpuTime = 0
+    thread.exit()
+    process.threadCount--
+    if (thread.id !== process.id) threads.remove(thread)
+  }
+
+  /** When the first process ends, so does every other. */
+  #endProcess(process: Process): void {
+    const { mm, reporter, threads } = this.#linux
+    const wasFirst = reporter.first === process
+    reporter.noteEnd(process)
+    for (const thread of threads.ofProcess(process.ptr)) threads.remove(thread)
+    this.letParentGoOn(process)
+    this.countFaults(process)
+    const space = process.space.ptr
+    process.space = new AddressSpace(mm.memory, NULL)
+    mm.spaces.release(space)
+    process.files.close()
+    this.#leaveChildren(process)
+    process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
+    this.#notifyParent(process)
+    if (wasFirst) this.#linux.stop()
+  }
+
+  /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
+  countFaults(process: Process): void {
+    const { minorFaults, majorFaults, rssPages } = process.space
+    const usage = { time: 0, minorFaults, majorFaults, residentPages: rssPages }
+    addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
+  }
+
+  /** The thread that waits in vfork(2) for this process goes on. */
+  letParentGoOn(process: Process): void {
+    if (!process.hasFlag(ProcessFlag.vforked)) return
+    process.setFlag(ProcessFlag.vforked, false)
+    this.#linux.threads.wake(WaitKind.vfork, process.id, 1)
+  }
+
+  /** Orphans go to the nearest ancestor that asked for them, or to number 1, which forgets them when they end. */
+  #leaveChildren(process: Process): void {
+    const { processTable, signals } = this.#linux
+    const reaper = this.#reaperOf(process)
+    for (const child of processTable.childrenOf(process)) {
+      const signal = this.#deathSignal(child)
+      if (signal !== 0) {
+        const info = signals.info({ signal, code: SignalCode.user, processId: process.id })
+        signals.sendToProcess(child, this.#linux.threadOf(child), signal, info)
+      }
+      processTable.reparent(child, reaper)
+      child.exitSignal = Signal.CHLD
+      if (child.isZombie) this.#notifyParent(child)
+    }
+  }
+
+  #deathSignal(child: Process): number {
+    return this.#linux.threads.of(child.ptr)?.deathSignal ?? 0
+  }
+
+  #reaperOf(process: Process): Process | undefined {
+    let ancestor = process.parent
+    while (ancestor !== undefined && (!ancestor.hasFlag(ProcessFlag.subreaper) || ancestor.isZombie)) {
+      ancestor = ancestor.parent
+    }
+    return ancestor
+  }
+
+  /** The parent hears of a zombie; one that does not want to know has it forgotten at once. */
+  #notifyParent(process: Process): void {
+    const { parent, exitSignal } = process
+    if (parent === undefined) {
+      this.forget(process)
+      return
+    }
+    const isUnwanted = exitSignal === Signal.CHLD && this.#ignoresChildren(parent)
+    this.#sendExitSignal(parent, process, exitSignal)
+    if (isUnwanted) this.forget(process)
+    this.wakeWaiters(parent)
+  }
+
+  #ignoresChildren(parent: Process): boolean {
+    const { u32 } = this.#linux.mm.memory
+    const action = parent.action(Signal.CHLD) >>> 2
+    const isIgnored = u32[action] === SIG_IGN && u32[action + 1] === 0
+    return isIgnored || (u32[action + ACTION_FLAGS / 4]! & SA_NOCLDWAIT) !== 0
+  }
+
+  #sendExitSignal(parent: Process, process: Process, signal: number): void {
+    if (signal === 0 || signal > 64 || parent.isZombie) return
+    const { signals } = this.#linux
+    const info = signals.info({ signal, ...childInfo(process.exitStatus), processId: process.id })
+    signals.sendToProcess(parent, this.#linux.threadOf(parent), signal, info)
+  }
+
+  /** Threads of a process that wait for a child look again. */
+  wakeWaiters(parent: Process): void {
+    for (const thread of this.#linux.threads.ofProcess(parent.ptr)) {
+      if (thread.state === ThreadState.parked && thread.waitKind === WaitKind.child) thread.wakeForEvent()
+    }
+  }
+
+  /** wait4(2) has told the parent: what the child used counts for the parent from now on. */
+  reap(process: Process, usage: Usage): void {
+    const { parent } = process
+    if (parent !== undefined) addUsage(this.#linux.mm.memory, (parent.ptr + CHILDREN_USAGE) as Ptr, usage)
+    this.forget(process)
+  }
+
+  /** The last of a zombie goes. */
+  forget(process: Process): void {
+    const { processTable, signals } = this.#linux
+    signals.queues.clear(process, (process.ptr + PROCESS_PENDING) as Ptr)
+    processTable.remove(process)
+  }
+}

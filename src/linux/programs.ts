@@ -1,0 +1,109 @@
+/** Puts a program into a process: for the first one of a machine, and for execve(2). */
+import { ENOMEM } from '../base/errno.js'
+import { NULL, type Ptr } from '../base/numbers.js'
+import { HartField } from '../hart/hart-state.js'
+import { resetStack } from './alternate-stack.js'
+import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
+import type { Linux } from './linux.js'
+import type { Process } from './process.js'
+import { Signal } from './signal-numbers.js'
+import type { Thread } from './thread.js'
+import { VdsoPages } from './vdso-pages.js'
+
+export const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory for a process' }
+const RANDOM_BYTES = 16
+const NAME_LENGTH = 15
+
+export interface ProgramRequest {
+  readonly path: string
+  readonly arguments: readonly string[]
+  readonly environment: readonly string[]
+}
+
+export class Programs {
+  readonly #linux: Linux
+  #pages: VdsoPages | undefined
+
+  constructor(linux: Linux) {
+    this.#linux = linux
+  }
+
+  /** What is wrong with the program, and then nothing has changed; or nothing. */
+  load(process: Process, thread: Thread, request: ProgramRequest): ExecProblem | undefined {
+    const { files, mm } = this.#linux
+    this.#pages ??= VdsoPages.create(mm, this.#linux.clock)
+    if (this.#pages === undefined) return NO_MEMORY
+    const random = new Uint8Array(RANDOM_BYTES)
+    this.#linux.randomBytes(random)
+    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, { ...request, random })
+    if (isExecProblem(loaded)) return loaded
+    if (!this.#unshareActions(process)) {
+      mm.spaces.release(loaded.space.ptr)
+      return NO_MEMORY
+    }
+    this.#replaceProgram(process, thread, loaded)
+    this.#describe(process, thread, loaded, request)
+    return undefined
+  }
+
+  #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
+    process.executable = loaded.path
+    process.name = request.path.split('/').pop()!.slice(0, NAME_LENGTH)
+    thread.name = new TextEncoder().encode(process.name)
+    process.arguments = loaded.arguments
+    process.environment = request.environment
+  }
+
+  /** The program to come resets actions that another process may have in common with this one. */
+  #unshareActions(process: Process): boolean {
+    const { actions } = this.#linux.processTable
+    if (!actions.isShared(process.actions)) return true
+    const copy = actions.copy(process.actions)
+    if (copy === NULL) return false
+    actions.release(process.actions)
+    process.actions = copy
+    return true
+  }
+
+  /** The point of no return: the old program is gone. */
+  #replaceProgram(process: Process, thread: Thread, loaded: LoadedProgram): void {
+    const old = process.space.ptr
+    if (old !== NULL) this.#leaveProgram(process, thread)
+    process.space = loaded.space
+    process.bias = loaded.bias
+    this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
+    this.#linux.signals.resetActions(process)
+    process.forgetProgram()
+    process.exitSignal = Signal.CHLD
+    resetStack(thread)
+    if (old === NULL) return
+    this.#linux.activate(loaded.space)
+    this.#linux.mm.spaces.release(old)
+    this.#linux.ends.letParentGoOn(process)
+  }
+
+  /** The other threads end, and files that ask for it are closed. */
+  #leaveProgram(process: Process, thread: Thread): void {
+    const { ends } = this.#linux
+    ends.endOthers(process, thread)
+    ends.leaveMemory(process, thread)
+    ends.countFaults(process)
+    if (process.files.sharesFiles) {
+      const own = process.files.fork(false, true)
+      process.files.close()
+      process.files = own
+    }
+    process.files.closeOnExec()
+  }
+
+  #resetRegisters(context: Ptr, loaded: LoadedProgram): void {
+    const { memory } = this.#linux.mm
+    memory.fill(context, 0, HartField.reservationValue + 8)
+    const put = (field: number, value: number) => {
+      memory.u32[(context + field) >>> 2] = value >>> 0
+      memory.u32[((context + field) >>> 2) + 1] = Math.floor(value / 0x1_0000_0000)
+    }
+    put(HartField.pc, loaded.entry)
+    put(HartField.x + 2 * 8, loaded.stackPointer)
+  }
+}
