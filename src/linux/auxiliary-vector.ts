@@ -31,13 +31,20 @@ const CACHES = [40, 41, 42, 43, 44, 45, 46, 47]
 /** IMAFDC, one bit a letter. */
 const RV64GC = 0x112d
 
+/** Where things were put. */
+export interface LoadAddresses {
+  /** What was added to the program's addresses. */
+  readonly bias: number
+  /** What was added to its interpreter's; 0 = it has none. */
+  readonly interpreterBase: number
+  readonly vdso: number
+}
+
 /** What the kernel tells a program about itself, in the order of Linux 6.12 on riscv64. Programs run as root. */
 export function auxiliaryVector(
   program: ElfProgram,
-  bias: number,
-  vdso: number,
+  { bias, interpreterBase, vdso }: LoadAddresses,
 ): readonly (readonly [type: number, value: number])[] {
-  const headers = program.programHeaderAddress
   return [
     [AT.vdso, vdso],
     ...CACHES.map((type) => [type, 0] as const),
@@ -45,10 +52,10 @@ export function auxiliaryVector(
     [AT.hardwareCapabilities, RV64GC],
     [AT.pageSize, PAGE_SIZE],
     [AT.clockTicks, 100],
-    [AT.programHeaders, headers === 0 ? 0 : headers + bias],
+    [AT.programHeaders, program.programHeaderAddress + bias],
     [AT.programHeaderBytes, PROGRAM_HEADER_BYTES],
     [AT.programHeaderCount, program.header.programHeaderCount],
-    [AT.base, 0],
+    [AT.base, interpreterBase],
     [AT.flags, 0],
     [AT.entry, program.entry + bias],
     [AT.uid, 0],

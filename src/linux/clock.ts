@@ -1,10 +1,16 @@
 /**
  * The machine's time. Virtual: an instruction takes a nanosecond and a sleep is skipped, so that a run is the same every
- * time. Real: the host's clock.
+ * time. It moves on in ticks of the hart's `time` register, from which programs read it without a call (vvar.ts).
+ * Real: the host's clock.
  */
+import { TIMEBASE_HZ } from '../hart/hart-state.js'
+
 const NANOSECONDS = 1_000_000_000
 /** 2025-01-01, when every virtual machine is started. */
 const VIRTUAL_EPOCH_SECONDS = 1_735_689_600
+
+/** Of the `time` register: 10 MHz. */
+export const TICK_NANOSECONDS = NANOSECONDS / TIMEBASE_HZ
 
 export type ClockMode = 'virtual' | 'real'
 
@@ -19,8 +25,10 @@ export class Clock {
   readonly mode: ClockMode
   readonly #instructions: () => number
   readonly #hostStart = performance.now()
-  readonly #epochSeconds: number
+  /** When the machine was started, since 1970. */
+  readonly epochSeconds: number
   readonly #epochNanoseconds: number
+  /** Whole ticks, so that the register's base is exact. */
   #skipped = 0
 
   /** `instructions` counts what all harts have executed. */
@@ -28,21 +36,30 @@ export class Clock {
     this.mode = mode
     this.#instructions = instructions
     const milliseconds = mode === 'real' ? Date.now() : VIRTUAL_EPOCH_SECONDS * 1000
-    this.#epochSeconds = Math.floor(milliseconds / 1000)
+    this.epochSeconds = Math.floor(milliseconds / 1000)
     this.#epochNanoseconds = (milliseconds % 1000) * 1_000_000
   }
 
   /** Nanoseconds since the machine was started: CLOCK_MONOTONIC. */
   now(): number {
-    if (this.mode === 'virtual') return this.#instructions() + this.#skipped
+    if (this.mode === 'virtual') return floorTo(this.#exact(), TICK_NANOSECONDS)
     return Math.floor((performance.now() - this.#hostStart) * 1_000_000)
+  }
+
+  #exact(): number {
+    return this.#instructions() + this.#skipped
+  }
+
+  /** What the `time` register shows besides the ticks of the hart's own instructions. */
+  registerBase(): number {
+    return Math.floor((this.mode === 'virtual' ? this.#skipped : this.now()) / TICK_NANOSECONDS)
   }
 
   /** CLOCK_REALTIME. */
   timeOfDay(): TimeOfDay {
     const nanoseconds = this.now() + this.#epochNanoseconds
     return {
-      seconds: this.#epochSeconds + Math.floor(nanoseconds / NANOSECONDS),
+      seconds: this.epochSeconds + Math.floor(nanoseconds / NANOSECONDS),
       nanoseconds: nanoseconds % NANOSECONDS,
     }
   }
@@ -50,12 +67,17 @@ export class Clock {
   /** A moment that a program names, as nanoseconds since 1970 or since the start, on the scale of `now`. */
   fromClock(nanoseconds: number, sinceEpoch: boolean): number {
     if (!sinceEpoch) return nanoseconds
-    return nanoseconds - this.#epochSeconds * NANOSECONDS - this.#epochNanoseconds
+    return nanoseconds - this.epochSeconds * NANOSECONDS - this.#epochNanoseconds
   }
 
   /** Nothing can run before that moment: virtual time jumps there. */
   skipTo(deadline: number): void {
-    const ahead = deadline - this.now()
-    if (this.mode === 'virtual' && ahead > 0 && ahead !== Number.POSITIVE_INFINITY) this.#skipped += ahead
+    const ahead = deadline - this.#exact()
+    if (this.mode !== 'virtual' || ahead <= 0 || ahead === Number.POSITIVE_INFINITY) return
+    this.#skipped += floorTo(ahead + TICK_NANOSECONDS - 1, TICK_NANOSECONDS)
   }
+}
+
+function floorTo(value: number, step: number): number {
+  return Math.floor(value / step) * step
 }

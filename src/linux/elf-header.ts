@@ -31,6 +31,10 @@ export interface ElfHeader {
 /** Why a file cannot be run. */
 export interface ElfProblem {
   readonly problem: string
+  /** What execve(2) answers: a negative errno, -ENOEXEC when there is none. */
+  readonly errno?: number
+  /** Linux finds out only when the old program is gone. */
+  readonly late?: boolean
 }
 
 const MACHINES: ReadonlyMap<number, string> = new Map([
@@ -111,20 +115,21 @@ function notElf(source: ElfSource): string {
   if (source.size === 0) return 'empty'
   const start = readView(source, 0, Math.min(source.size, 2))
   if (start?.byteLength === 2 && start.getUint16(0, false) === 0x2321) {
-    return 'a script, not an ELF file; run its interpreter with the script as an argument'
+    return 'a script whose first line names no interpreter'
   }
   return 'not an ELF file'
 }
 
-/** Reads and checks the header. */
-export function readElfHeader(source: ElfSource): ElfHeader | ElfProblem {
+/** Reads and checks the header. Of an interpreter, Linux looks at the type only when the old program is gone. */
+export function readElfHeader(source: ElfSource, isInterpreter = false): ElfHeader | ElfProblem {
   const magic = readView(source, 0, Math.min(source.size, 4))
   if (magic === undefined || !isElf(magic)) return { problem: notElf(source) }
   const view = readView(source, 0, ELF_HEADER_BYTES)
   if (view === undefined) return { problem: `cut short: ${source.size} bytes, an ELF header alone has 64` }
-  const problem =
-    identProblem(view) ?? machineProblem(view) ?? typeProblem(view) ?? tableProblem(view, source.size)
+  const problem = identProblem(view) ?? machineProblem(view) ?? tableProblem(view, source.size)
   if (problem !== undefined) return { problem }
+  const wrongType = typeProblem(view)
+  if (wrongType !== undefined) return { problem: wrongType, late: isInterpreter }
   return {
     type: view.getUint16(16, true),
     entry: u64(view, 24),

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
+import { EIO, ELIBBAD, ENOEXEC } from '../base/errno.js'
 import { Random } from '../base/random.js'
-import { type ElfProgram, type ElfSource, isProblem, readElf } from './elf.js'
+import {
+  type ElfProblem,
+  type ElfProgram,
+  type ElfSource,
+  isProblem,
+  readElf,
+  readInterpreter,
+} from './elf.js'
 import { readElfHeader } from './elf-header.js'
 import { readElfSymbols } from './elf-symbols.js'
 import { call, elfImage, program, TEXT } from './testing/elf-image.js'
@@ -60,18 +68,60 @@ describe('a good program', () => {
   })
 })
 
+/** A program that names an interpreter; `high`: bits 32 and up of where its name is said to stand. */
+function dynamic(interpreter: string, high = 0): Uint8Array {
+  const segments = [
+    { address: TEXT, bytes: code(64) },
+    { address: TEXT + 0x100, bytes: new TextEncoder().encode(interpreter), type: 3 },
+  ]
+  const image = elfImage({ segments })
+  new DataView(image.buffer).setUint32(64 + 56 + 12, high, true)
+  return image
+}
+
+describe('a program with an interpreter', () => {
+  it('says which', () => {
+    expect((readElf(source(dynamic('/lib/ld.so\0'))) as ElfProgram).interpreter).toBe('/lib/ld.so')
+    expect((readElf(source(dynamic('/lib/ld.so\0rest\0'))) as ElfProgram).interpreter).toBe('/lib/ld.so')
+    expect((readElf(source(hello)) as ElfProgram).interpreter).toBeUndefined()
+  })
+
+  it('may begin anywhere: that is for the interpreter to know', () => {
+    const image = dynamic('/lib/ld.so\0')
+    new DataView(image.buffer).setUint32(24, 1, true)
+    expect(problemOf(image)).toBe('none')
+  })
+
+  it('cannot be one itself', () => {
+    expect((readInterpreter(source(dynamic('/lib/ld.so\0'))) as ElfProgram).interpreter).toBeUndefined()
+  })
+})
+
+describe('when Linux finds out', () => {
+  const answer = (bytes: Uint8Array, read = readElf) => {
+    const { errno, late } = read(source(bytes)) as ElfProblem
+    return late === true ? 'SIGSEGV' : (errno ?? -ENOEXEC)
+  }
+  const x86 = changed((v) => v.setUint16(18, 62, true))
+  const object = changed((v) => v.setUint16(16, 1, true))
+  const empty = changed((v) => v.setUint32(64, 4, true))
+
+  it('of a program: before the old one is gone, or after', () => {
+    expect([x86, object, empty].map((image) => answer(image))).toEqual([-ENOEXEC, -ENOEXEC, 'SIGSEGV'])
+  })
+
+  it('of an interpreter', () => {
+    const answers = [x86, object, empty, hello.slice(0, 63)].map((image) => answer(image, readInterpreter))
+    expect(answers).toEqual([-ELIBBAD, 'SIGSEGV', 'SIGSEGV', -EIO])
+  })
+})
+
 describe('a bad file is refused with its reason', () => {
   const wide = (address: number) => elfImage({ segments: [{ address, bytes: code(64) }] })
   const overlapping = elfImage({
     segments: [
       { address: TEXT, bytes: code(64), memoryBytes: 8192 },
       { address: TEXT + 0x1000, bytes: code(64) },
-    ],
-  })
-  const dynamic = elfImage({
-    segments: [
-      { address: TEXT, bytes: code(64) },
-      { address: TEXT + 0x100, bytes: new TextEncoder().encode('/lib/ld.so\0'), type: 3 },
     ],
   })
   const notRunnable = elfImage({ segments: [{ address: TEXT, bytes: code(64), flags: 6 }] })
@@ -105,7 +155,10 @@ describe('a bad file is refused with its reason', () => {
       elfImage({ type: 3, entry: 0, segments: [{ address: 0x1000, bytes: code(8) }] }),
       /library/,
     ],
-    ['dynamic', dynamic, /dynamically linked \(needs \/lib\/ld\.so\).*-static/],
+    ['interpreter too short', dynamic('\0'), /path of its interpreter has 1 bytes/],
+    ['interpreter too long', dynamic(`${'x'.repeat(4096)}\0`), /path of its interpreter has 4097 bytes/],
+    ['interpreter without end', dynamic('/lib/ld.so'), /path of its interpreter does not end/],
+    ['interpreter elsewhere', dynamic('/lib/ld.so\0', 1), /path of its interpreter is missing/],
   ]
   it.each(cases)('%s', (_name, image, reason) => {
     expect(problemOf(image)).toMatch(reason)

@@ -2,8 +2,10 @@
  * Reads an ELF program and checks all that loading it relies on, so that `exec.ts` can map it without a second look.
  * Whatever the bytes are, the answer is a program or one line that says why not.
  */
+import { EIO, ELIBBAD } from '../base/errno.js'
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import {
+  ELF_HEADER_BYTES,
   type ElfHeader,
   type ElfProblem,
   type ElfSource,
@@ -19,6 +21,7 @@ export type { ElfProblem, ElfSource } from './elf-header.js'
 const PT_LOAD = 1
 const PT_INTERP = 3
 const PT_GNU_STACK = 0x6474e551
+const INTERPRETER_BYTES_MIN = 2
 const INTERPRETER_BYTES_MAX = 4096
 /** Highest user address of Sv39. */
 const ADDRESS_MAX = 0x40_0000_0000
@@ -47,6 +50,8 @@ export interface ElfProgram {
   /** Address of the program headers in memory, 0 when no segment holds them: AT_PHDR. */
   readonly programHeaderAddress: number
   readonly executableStack: boolean
+  /** Path of the program that loads this one's libraries (PT_INTERP). */
+  readonly interpreter: string | undefined
 }
 
 export function isProblem(value: object): value is ElfProblem {
@@ -94,12 +99,16 @@ function segmentsProblem(segments: readonly ElfSegment[], size: number, lowest: 
   return undefined
 }
 
-function interpreterName(source: ElfSource, view: DataView, at: number): string {
-  const length = Math.min(u64(view, at + 32), INTERPRETER_BYTES_MAX)
+/** The path in a PT_INTERP header, with its errors as Linux has them. */
+function interpreterPath(source: ElfSource, view: DataView, at: number): string | ElfProblem {
+  const length = u64(view, at + 32)
+  if (length < INTERPRETER_BYTES_MIN || length > INTERPRETER_BYTES_MAX) {
+    return { problem: `broken: the path of its interpreter has ${length} bytes` }
+  }
   const text = readView(source, u64(view, at + 8), length)
-  if (text === undefined) return 'an interpreter whose name is missing'
-  const name = new TextDecoder().decode(text).split('\0')[0]!
-  return /^[\x20-\x7e]+$/.test(name) ? name : 'an interpreter with an unreadable name'
+  if (text === undefined) return { problem: 'cut short: the path of its interpreter is missing', errno: -EIO }
+  if (text.getUint8(length - 1) !== 0) return { problem: 'broken: the path of its interpreter does not end' }
+  return new TextDecoder().decode(text).split('\0')[0]!
 }
 
 function entryProblem(header: ElfHeader, segments: readonly ElfSegment[]): string | undefined {
@@ -123,14 +132,14 @@ function programHeaderAddress(header: ElfHeader, segments: readonly ElfSegment[]
 interface Table {
   readonly segments: ElfSegment[]
   executableStack: boolean
-  interpreter: string | undefined
+  interpreter: string | ElfProblem | undefined
 }
 
 function readTable(source: ElfSource, view: DataView): Table {
   const table: Table = { segments: [], executableStack: false, interpreter: undefined }
   for (let at = 0; at < view.byteLength; at += PROGRAM_HEADER_BYTES) {
     const type = view.getUint32(at, true)
-    if (type === PT_INTERP) table.interpreter ??= interpreterName(source, view, at)
+    if (type === PT_INTERP) table.interpreter ??= interpreterPath(source, view, at)
     else if (type === PT_GNU_STACK) table.executableStack = (view.getUint32(at + 4, true) & 1) !== 0
     else if (type === PT_LOAD && u64(view, at + 40) > 0) table.segments.push(segmentAt(view, at))
   }
@@ -140,16 +149,28 @@ function readTable(source: ElfSource, view: DataView): Table {
 /** Reads and checks the headers of a program; its segments' bytes are not looked at. */
 export function readElf(source: ElfSource): ElfProgram | ElfProblem {
   const header = readElfHeader(source)
-  if (isProblem(header)) return header
+  return isProblem(header) ? header : readImage(source, header, true)
+}
+
+/** The same for what a program names as its interpreter, which cannot name another. */
+export function readInterpreter(source: ElfSource): ElfProgram | ElfProblem {
+  if (source.size < ELF_HEADER_BYTES) return { problem: 'cut short: no ELF file', errno: -EIO }
+  const header = readElfHeader(source, true)
+  const program = isProblem(header) ? header : readImage(source, header, false)
+  return isProblem(program) ? { errno: -ELIBBAD, ...program } : program
+}
+
+function readImage(source: ElfSource, header: ElfHeader, mayName: boolean): ElfProgram | ElfProblem {
   const view = readView(source, header.programHeaderOffset, header.programHeaderCount * PROGRAM_HEADER_BYTES)
   if (view === undefined) return { problem: 'cut short: its program headers cannot be read' }
-  const { segments, executableStack, interpreter } = readTable(source, view)
+  const { segments, executableStack, interpreter: named } = readTable(source, view)
+  const interpreter = mayName ? named : undefined
+  if (typeof interpreter === 'object') return interpreter
   const positionIndependent = header.type === ElfType.sharedObject
   const problem =
     segmentsProblem(segments, source.size, positionIndependent ? 0 : PAGE_MASK + 1) ??
-    (interpreter && `dynamically linked (needs ${interpreter}); link it with -static`) ??
-    entryProblem(header, segments)
-  if (problem !== undefined) return { problem }
+    (interpreter === undefined ? entryProblem(header, segments) : undefined)
+  if (problem !== undefined) return { problem, late: true }
   return {
     header,
     segments,
@@ -157,5 +178,6 @@ export function readElf(source: ElfSource): ElfProgram | ElfProblem {
     entry: header.entry,
     programHeaderAddress: programHeaderAddress(header, segments),
     executableStack,
+    interpreter,
   }
 }

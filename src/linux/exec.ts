@@ -1,33 +1,30 @@
 /**
- * Makes a fresh address space for a program, as Linux's binfmt_elf does: private mappings of the file's pages, zeroed
- * memory behind them, the stack, and the kernel's own pages.
+ * Makes a fresh address space for a program, as Linux's execve does (fs/exec.c, fs/binfmt_elf.c): scripts become their
+ * interpreters; the program, the interpreter that it names (ld.so) and the kernel's own pages are mapped, the stack is filled.
  */
-import { E2BIG, ENOEXEC, ENOMEM } from '../base/errno.js'
-import { NULL, PAGE_SIZE, type Ptr, pageOf, pagesFor, type Vpn } from '../base/numbers.js'
-import { clearUser, copyToUser } from '../fault/user-copy.js'
+import { E2BIG, ELOOP, ENOENT, ENOEXEC, ENOMEM, errnoMessage } from '../base/errno.js'
+import { NULL, PAGE_SIZE } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from '../space/address-space.js'
-import { mapRegion } from '../space/map-region.js'
-import { findPlace, setLayout } from '../space/placement.js'
-import { VM_EXEC, VM_MAY_ACCESS, VM_READ, VM_STACK_FLAGS, VM_WRITE } from '../space/vm-flags.js'
-import { LockRank } from '../state/atomics.js'
+import { setLayout } from '../space/placement.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
-import { type ElfProgram, type ElfSegment, isProblem, readElf, SegmentFlag } from './elf.js'
-import { buildInitialStack, stringBytes } from './initial-stack.js'
+import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
+import { type ElfFile, isPlaced, mapImage, placeInterpreter, placeProgram, setHeap } from './image.js'
+import { stringBytes } from './initial-stack.js'
 import { applyLimits, Limit } from './limits.js'
 import type { Process } from './process.js'
-import type { ExecutableFile } from './syscall-context.js'
+import { makeStack } from './program-stack.js'
+import { parseScript, SCRIPT_LINE_BYTES } from './script.js'
+import type { ExecutableFile, FileServices } from './syscall-context.js'
 import type { VdsoPages } from './vdso-pages.js'
 
 /** personality(2): mappings from low addresses upwards. */
 const ADDR_COMPAT_LAYOUT = 0x0200000
-const STACK_EXTRA_PAGES = 32
-const STACK_TOP = 0x40_0000_0000
 /** Most that arguments and environment may take, whatever the stack's limit is: 3/4 of 8 MiB. */
 const STRING_BYTES_MAX = 6 * 2 ** 20
 const STRING_BYTES_MIN = 128 * 1024
-/** Where the heap of a position-independent program begins (ELF_ET_DYN_BASE). */
-const PIE_HEAP = 0x2a_aaaa_b000
+/** Scripts whose interpreter is a script. */
+const SCRIPTS_MAX = 5
 
 export interface Execution {
   /** As execve was given it: AT_EXECFN. */
@@ -37,11 +34,22 @@ export interface Execution {
   readonly random: Uint8Array
 }
 
+/** Where programs are loaded. */
+export interface ExecEnv {
+  readonly mm: MemoryManager
+  readonly pages: VdsoPages
+  readonly files: Pick<FileServices, 'openExecutable'>
+}
+
 export interface LoadedProgram {
   readonly space: AddressSpace
-  readonly program: ElfProgram
-  /** What was added to the file's addresses. */
+  /** Of the program itself, links resolved; a script's interpreter: /proc/PID/exe. */
+  readonly path: string
+  /** What the program finds in argv: a script's interpreter has put more in front. */
+  readonly arguments: readonly string[]
+  /** What was added to the program's addresses. */
   readonly bias: number
+  /** Where it begins: in its interpreter, if it has one. */
   readonly entry: number
   readonly stackPointer: number
 }
@@ -50,53 +58,138 @@ export interface LoadedProgram {
 export interface ExecProblem {
   readonly errno: number
   readonly reason: string
+  /** Linux notices only after the old program is gone: the process dies of SIGSEGV. */
+  readonly fatal?: boolean
 }
 
 export function isExecProblem(value: object): value is ExecProblem {
   return 'reason' in value
 }
 
-const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory to load it' }
+const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory to load it', fatal: true }
+const NO_RECORD: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory to load it' }
+
+/** The files of a program, open. */
+interface ProgramFiles {
+  readonly main: ElfFile
+  readonly interpreter: ElfFile | undefined
+  readonly execution: Execution
+}
 
 /** Loads a program for a process (for its limits and personality). Nothing of the process is changed. */
 export function loadProgram(
-  mm: MemoryManager,
-  pages: VdsoPages,
+  env: ExecEnv,
   process: Process,
-  file: ExecutableFile,
   execution: Execution,
 ): LoadedProgram | ExecProblem {
-  const program = readElf(file)
-  if (isProblem(program)) return { errno: -ENOEXEC, reason: program.problem }
-  const problem = sizeProblem(mm, process, program, execution)
-  if (problem !== undefined) return problem
-  const record = mm.spaces.create()
-  if (record === NULL) return NO_MEMORY
-  const space = new AddressSpace(mm.memory, record)
-  applyLimits(process, space)
-  const loaded = fillSpace(mm, pages, process, space, file, program, execution)
-  if (isExecProblem(loaded)) mm.spaces.release(record)
+  const files = openProgram(env, process, execution)
+  if (isExecProblem(files)) return files
+  const loaded = sizeProblem(env.mm, process, files) ?? makeSpace(env, process, files)
+  files.main.file.close()
+  files.interpreter?.file.close()
   return loaded
 }
 
-function sizeProblem(
-  mm: MemoryManager,
-  process: Process,
-  program: ElfProgram,
-  execution: Execution,
-): ExecProblem | undefined {
+/** Follows scripts to a program, and the program to its interpreter. */
+function openProgram(env: ExecEnv, process: Process, execution: Execution): ProgramFiles | ExecProblem {
+  const start = followScripts(env, process, execution)
+  if (isExecProblem(start)) return start
+  const main = readProgram(start)
+  if (isExecProblem(main)) return main
+  const { interpreter: path } = main.program
+  const interpreter = path === undefined ? undefined : openInterpreter(env, process, path)
+  if (interpreter === undefined || !isExecProblem(interpreter)) {
+    return { main, interpreter, execution: start.execution }
+  }
+  start.file.close()
+  return interpreter
+}
+
+interface Start {
+  readonly file: ExecutableFile
+  /** What the last script called it; nothing when it is the file that was asked for. */
+  readonly calledBy: string | undefined
+  readonly execution: Execution
+}
+
+/** The first file on the way that is no script, with the arguments that the scripts give it. */
+function followScripts(env: ExecEnv, process: Process, execution: Execution): Start | ExecProblem {
+  let name = execution.path
+  let { arguments: args } = execution
+  for (let scripts = 0; ; scripts++) {
+    if (scripts > SCRIPTS_MAX) return { errno: -ELOOP, reason: 'a script of a script, and so on too often' }
+    const file = env.files.openExecutable(process, name)
+    if (typeof file === 'number') return openProblem(file, scripts === 0 ? undefined : name)
+    const script = readScript(file)
+    const calledBy = scripts === 0 ? undefined : name
+    if (script === undefined) return { file, calledBy, execution: { ...execution, arguments: args } }
+    file.close()
+    const inserted = script.argument === undefined ? [] : [script.argument]
+    args = [script.interpreter, ...inserted, name, ...args.slice(1)]
+    name = script.interpreter
+  }
+}
+
+function readScript(file: ExecutableFile) {
+  const start = new Uint8Array(SCRIPT_LINE_BYTES)
+  const length = file.read(0, start)
+  return length < 0 ? undefined : parseScript(start.subarray(0, length))
+}
+
+/** `interpreter`: whose absence it is, when not the program's own. */
+function openProblem(errno: number, interpreter: string | undefined): ExecProblem {
+  const message = errnoMessage(errno)
+  if (interpreter === undefined) return { errno, reason: message }
+  return { errno, reason: `needs the interpreter ${interpreter}: ${message}` }
+}
+
+/** `interpreter`: which file it is about, when not the program's own. */
+function execProblem(found: ElfProblem, interpreter: string | undefined): ExecProblem {
+  const { problem, errno = -ENOEXEC, late = false } = found
+  const reason = interpreter === undefined ? problem : `its interpreter ${interpreter} is ${problem}`
+  return late ? { errno, reason, fatal: true } : { errno, reason }
+}
+
+/** Closes the file when it cannot be run. */
+function readProgram({ file, calledBy }: Start): ElfFile | ExecProblem {
+  const program = readElf(file)
+  if (!isProblem(program)) return { file, program }
+  file.close()
+  return execProblem(program, calledBy)
+}
+
+function openInterpreter(env: ExecEnv, process: Process, path: string): ElfFile | ExecProblem {
+  const file = env.files.openExecutable(process, path)
+  if (typeof file === 'number') return interpreterMissing(file, path)
+  const program = readInterpreter(file)
+  if (!isProblem(program)) return { file, program }
+  file.close()
+  return execProblem(program, path)
+}
+
+function interpreterMissing(errno: number, path: string): ExecProblem {
+  const isAbsent = errno === -ENOENT
+  const way = isAbsent ? '; give the guest a folder that has it with --root, or link with -static' : ''
+  return { errno, reason: `dynamically linked: ${openProblem(errno, path).reason}${way}` }
+}
+
+/** What is too large for the machine, before any of it is mapped. */
+function sizeProblem(mm: MemoryManager, process: Process, files: ProgramFiles): ExecProblem | undefined {
   const limit = process.softLimit(Limit.stack) / 4
   const most = Math.max(STRING_BYTES_MIN, Math.min(limit, STRING_BYTES_MAX))
-  if (stringBytes(encoded(execution)) > most) {
+  if (stringBytes(encoded(files.execution)) > most) {
     return { errno: -E2BIG, reason: 'its arguments and environment are too long' }
   }
-  const bytes = program.segments.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  const segments = [...files.main.program.segments, ...(files.interpreter?.program.segments ?? [])]
+  const bytes = segments.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
   if (bytes <= mm.buddy.totalFrames() * PAGE_SIZE) return undefined
   const needed = Math.ceil(bytes / 2 ** 20)
   const there = Math.floor((mm.buddy.totalFrames() * PAGE_SIZE) / 2 ** 20)
-  return { errno: -ENOMEM, reason: `needs ${needed} MiB of memory, the machine has ${there} MiB` }
+  const reason = `needs ${needed} MiB of memory, the machine has ${there} MiB`
+  return { errno: -ENOMEM, reason, fatal: true }
 }
 
+/** The strings of a program's stack, in UTF-8. */
 function encoded(execution: Execution) {
   const utf8 = new TextEncoder()
   return {
@@ -106,136 +199,47 @@ function encoded(execution: Execution) {
   }
 }
 
-function fillSpace(
-  mm: MemoryManager,
-  pages: VdsoPages,
-  process: Process,
-  space: AddressSpace,
-  file: ExecutableFile,
-  program: ElfProgram,
-  execution: Execution,
-): LoadedProgram | ExecProblem {
+function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedProgram | ExecProblem {
+  const { mm } = env
+  const record = mm.spaces.create()
+  if (record === NULL) return NO_RECORD
+  const space = new AddressSpace(mm.memory, record)
+  applyLimits(process, space)
   const isCompatible = (process.personality & ADDR_COMPAT_LAYOUT) !== 0
   setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
-  const bias = placeProgram(mm, space, program)
-  if (bias < 0) return NO_MEMORY
-  for (const segment of program.segments) {
-    if (mapSegment(mm, space, file, segment, bias) < 0) return NO_MEMORY
-  }
-  setHeap(space, program, bias)
-  const vdso = pages.map(mm, space)
-  if (vdso < 0) return NO_MEMORY
-  const stackPointer = makeStack(mm, process, space, program, bias, vdso, execution)
-  if (stackPointer < 0) return NO_MEMORY
-  return { space, program, bias, entry: program.entry + bias, stackPointer }
+  const loaded = fillSpace(env, process, space, files)
+  if (isExecProblem(loaded)) mm.spaces.release(record)
+  return loaded
 }
 
-/**
- * What is added to the file's addresses: nothing, or what moves a position-independent program to the highest free place
- * that suits its alignment; -ENOMEM.
- */
-function placeProgram(mm: MemoryManager, space: AddressSpace, program: ElfProgram): number {
-  if (!program.positionIndependent) return 0
-  const { segments } = program
-  const first = pageOf(segments[0]!.address)
-  const last = segments[segments.length - 1]!
-  const pages = pagesFor(last.address + last.memoryBytes) - first
-  mm.atomics.lock(space.lock, LockRank.space)
-  const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0, isAnonymous: false }
-  const place = findPlace(mm, space, wish)
-  mm.atomics.unlock(space.lock, LockRank.space)
-  if (place < 0) return place
-  const align = Math.max(1, ...segments.map((segment) => pagesFor(segment.align)))
-  return (place - (place % align) - first) * PAGE_SIZE
-}
-
-function accessOf(flags: number): number {
-  const read = (flags & SegmentFlag.read) !== 0 ? VM_READ : 0
-  const write = (flags & SegmentFlag.write) !== 0 ? VM_WRITE : 0
-  return read | write | ((flags & SegmentFlag.execute) !== 0 ? VM_EXEC : 0)
-}
-
-/** elf_load: the file's part, zeroes to the end of its last page, and anonymous memory behind. */
-function mapSegment(
-  mm: MemoryManager,
-  space: AddressSpace,
-  file: ExecutableFile,
-  segment: ElfSegment,
-  bias: number,
-): number {
-  const start = segment.address + bias
-  const fileEnd = start + segment.fileBytes
-  const access = accessOf(segment.flags)
-  if (segment.fileBytes > 0) {
-    const offset = pageOf(segment.fileOffset)
-    const result = mapFixed(mm, space, pageOf(start), pagesFor(fileEnd), access, file.object, offset)
-    if (result < 0) return result
-    const isCut = segment.memoryBytes > segment.fileBytes && fileEnd % PAGE_SIZE !== 0
-    const zeroed = isCut ? clearUser(mm, space, fileEnd, PAGE_SIZE - (fileEnd % PAGE_SIZE)) : 0
-    if (zeroed < 0 && (access & VM_WRITE) !== 0) return zeroed
-  }
-  const first = segment.fileBytes > 0 ? pagesFor(fileEnd) : pageOf(start)
-  const end = pagesFor(start + segment.memoryBytes)
-  if (end <= first) return 0
-  // Memory for .bss is readable and writable whatever the segment says (vm_brk_flags).
-  return mapFixed(mm, space, first, end, VM_READ | VM_WRITE | (access & VM_EXEC), NULL, 0)
-}
-
-/** A private mapping from one page to before another. */
-function mapFixed(
-  mm: MemoryManager,
-  space: AddressSpace,
-  first: number,
-  end: number,
-  access: number,
-  object: Ptr,
-  pageOffset: number,
-): number {
-  const flags = access | VM_MAY_ACCESS
-  const file = object === NULL ? 0 : mm.objects.identity(object)
-  const request = { start: first as Vpn, pages: end - first, flags, object, pageOffset, fixed: true, file }
-  mm.atomics.lock(space.lock, LockRank.space)
-  const result = mapRegion(mm, space, request)
-  mm.atomics.unlock(space.lock, LockRank.space)
-  return result
-}
-
-/** The heap begins behind the program; that of a position-independent one far away from the mappings. */
-function setHeap(space: AddressSpace, program: ElfProgram, bias: number): void {
-  const ends = program.segments.map((segment) => segment.address + segment.memoryBytes + bias)
-  const heap = program.positionIndependent ? PIE_HEAP : pagesFor(Math.max(...ends)) * PAGE_SIZE
-  space.brkStart = heap
-  space.brk = heap
-  const data = program.segments.filter(({ flags }) => (flags & SegmentFlag.write) !== 0)
-  space.dataSegmentBytes = data.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
-}
-
-/** Maps the stack and fills its top; the stack pointer, or a negative errno. */
-function makeStack(
-  mm: MemoryManager,
+function fillSpace(
+  { mm, pages }: ExecEnv,
   process: Process,
   space: AddressSpace,
-  program: ElfProgram,
-  bias: number,
-  vdso: number,
-  execution: Execution,
-): number {
-  const stack = buildInitialStack(STACK_TOP, {
+  { main, interpreter, execution }: ProgramFiles,
+): LoadedProgram | ExecProblem {
+  const { program } = main
+  const bias = mapAt(mm, space, main, placeProgram(mm, space, program))
+  if (typeof bias !== 'number') return bias
+  setHeap(space, program, bias)
+  const base = interpreter && mapAt(mm, space, interpreter, placeInterpreter(mm, space, interpreter.program))
+  if (typeof base === 'object') return base
+  const vdso = pages.map(mm, space)
+  if (vdso < 0) return NO_MEMORY
+  const stackPointer = makeStack(mm, process, space, {
     ...encoded(execution),
     random: execution.random,
-    auxiliary: auxiliaryVector(program, bias, vdso),
+    auxiliary: auxiliaryVector(program, { bias, interpreterBase: base ?? 0, vdso }),
+    executableStack: program.executableStack,
   })
-  const stringPages = STACK_TOP / PAGE_SIZE - pageOf(stack.stringsStart)
-  const most = Math.floor(process.softLimit(Limit.stack) / PAGE_SIZE)
-  const least = STACK_TOP / PAGE_SIZE - pageOf(stack.stackPointer)
-  const pages = Math.max(least, Math.min(stringPages + STACK_EXTRA_PAGES, most))
-  const flags = VM_STACK_FLAGS | (program.executableStack ? VM_EXEC : 0)
-  const start = (STACK_TOP / PAGE_SIZE - pages) as Vpn
-  mm.atomics.lock(space.lock, LockRank.space)
-  space.stackStart = stack.stackPointer
-  const result = mapRegion(mm, space, { start, pages, flags, object: NULL, pageOffset: start, fixed: true })
-  mm.atomics.unlock(space.lock, LockRank.space)
-  if (result < 0) return result
-  const copied = copyToUser(mm, space, stack.stackPointer, stack.bytes)
-  return copied < 0 ? copied : stack.stackPointer
+  if (stackPointer < 0) return NO_MEMORY
+  const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
+  const { path } = main.file
+  return { space, path, arguments: execution.arguments, bias, entry, stackPointer }
+}
+
+/** Maps a file, moved by `bias`; the bias, or why not. `bias` may be a failure to find a place. */
+function mapAt(mm: MemoryManager, space: AddressSpace, image: ElfFile, bias: number): number | ExecProblem {
+  if (!isPlaced(mm, image.program, bias)) return NO_MEMORY
+  return mapImage(mm, space, image, bias) < 0 ? NO_MEMORY : bias
 }

@@ -9,7 +9,9 @@ import { findPlace } from '../space/placement.js'
 import { VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ } from '../space/vm-flags.js'
 import { Special } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
+import type { Clock } from './clock.js'
 import { buildVdso } from './vdso.js'
+import { buildVvar } from './vvar.js'
 
 const VVAR_PAGES = 2
 const VDSO_PAGES = 1
@@ -26,11 +28,13 @@ export class VdsoPages {
   }
 
   /** Makes the pages; undefined when there is no memory for them. */
-  static create(mm: MemoryManager): VdsoPages | undefined {
+  static create(mm: MemoryManager, clock: Clock): VdsoPages | undefined {
     const vvar = mm.objects.create(ObjectKind.anonymousShared, VVAR_PAGES * PAGE_SIZE)
     const vdso = mm.objects.create(ObjectKind.anonymousShared, VDSO_PAGES * PAGE_SIZE)
-    const isThere = vvar !== NULL && vdso !== NULL && mm.objects.write(vdso, 0, buildVdso()) > 0
-    if (isThere) return new VdsoPages(vvar, vdso)
+    const isThere = vvar !== NULL && vdso !== NULL
+    const isFilled =
+      isThere && mm.objects.write(vvar, 0, buildVvar(clock)) > 0 && mm.objects.write(vdso, 0, buildVdso()) > 0
+    if (isFilled) return new VdsoPages(vvar, vdso)
     for (const object of [vvar, vdso]) if (object !== NULL) mm.objects.release(object)
     return undefined
   }

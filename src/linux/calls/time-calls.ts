@@ -2,16 +2,11 @@
 import { EFAULT, EINVAL, ENOSYS, EOPNOTSUPP } from '../../base/errno.js'
 import { finishSleep, type Remaining, sleepUntil } from '../sleep.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { COARSE_CLOCKS, COARSE_RESOLUTION, STEADY_CLOCKS, WALL_CLOCKS } from '../vvar.js'
 import { copyOut, readStruct, readTime, StructWriter, timeAt } from './user-data.js'
 
 const CLOCK_PROCESS_CPUTIME = 2
 const CLOCK_THREAD_CPUTIME = 3
-/** Clocks that tell the time of day: realtime, its coarse twin, TAI. */
-const WALL_CLOCKS: ReadonlySet<number> = new Set([0, 5, 11])
-/** Clocks since the start: monotonic, raw, coarse, boottime. */
-const STEADY_CLOCKS: ReadonlySet<number> = new Set([1, 4, 6, 7])
-const COARSE_CLOCKS: ReadonlySet<number> = new Set([5, 6])
-const COARSE_RESOLUTION = 4_000_000
 const TIMER_ABSTIME = 1
 const MICROSECOND = 1000
 const ITIMER_REAL = 0

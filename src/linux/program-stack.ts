@@ -1,0 +1,42 @@
+/** The stack of a new program (setup_arg_pages of fs/exec.c). */
+import { NULL, PAGE_SIZE, pageOf, type Vpn } from '../base/numbers.js'
+import { copyToUser } from '../fault/user-copy.js'
+import type { MemoryManager } from '../mm.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { mapRegion } from '../space/map-region.js'
+import { VM_EXEC, VM_STACK_FLAGS } from '../space/vm-flags.js'
+import { LockRank } from '../state/atomics.js'
+import { buildInitialStack, type StackContents } from './initial-stack.js'
+import { Limit } from './limits.js'
+import type { Process } from './process.js'
+
+const STACK_TOP = 0x40_0000_0000
+/** What is mapped below the strings from the start. */
+const STACK_EXTRA_PAGES = 32
+
+export interface ProgramStack extends StackContents {
+  readonly executableStack: boolean
+}
+
+/** Maps the stack and fills its top; the stack pointer, or a negative errno. */
+export function makeStack(
+  mm: MemoryManager,
+  process: Process,
+  space: AddressSpace,
+  contents: ProgramStack,
+): number {
+  const stack = buildInitialStack(STACK_TOP, contents)
+  const stringPages = STACK_TOP / PAGE_SIZE - pageOf(stack.stringsStart)
+  const most = Math.floor(process.softLimit(Limit.stack) / PAGE_SIZE)
+  const least = STACK_TOP / PAGE_SIZE - pageOf(stack.stackPointer)
+  const pages = Math.max(least, Math.min(stringPages + STACK_EXTRA_PAGES, most))
+  const flags = VM_STACK_FLAGS | (contents.executableStack ? VM_EXEC : 0)
+  const start = (STACK_TOP / PAGE_SIZE - pages) as Vpn
+  mm.atomics.lock(space.lock, LockRank.space)
+  space.stackStart = stack.stackPointer
+  const result = mapRegion(mm, space, { start, pages, flags, object: NULL, pageOffset: start, fixed: true })
+  mm.atomics.unlock(space.lock, LockRank.space)
+  if (result < 0) return result
+  const copied = copyToUser(mm, space, stack.stackPointer, stack.bytes)
+  return copied < 0 ? copied : stack.stackPointer
+}
