@@ -37,11 +37,16 @@ function mount(text: string, before: readonly Mount[] = []): Mount[] {
   return [...before, parsed]
 }
 
+function folder(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}
+
 const EXAMPLES = `
 Examples:
   pagoda run ./hello                            a static riscv64 Linux program
   pagoda run --memory 64M --seed 7 ./prog a b   a small machine; the same seed, the same run
   pagoda run --mount .:/work:ro --cwd /work ./wc README.md
+  pagoda run --root ./debian sh -c 'ls /etc'    a Debian folder as its root; nothing in it is changed
   pagoda run --trace --no-report ./prog         system calls as strace prints them
   pagoda run --json report.json ./prog < input
 
@@ -52,7 +57,7 @@ cannot be run, 127 when it is not there.`
 function runCommand(): Command {
   return new Command('run')
     .description('Run a riscv64 Linux program on a machine of its own and say what it did with its memory.')
-    .argument('<program>', 'a static RISC-V ELF file')
+    .argument('<program>', 'a static RISC-V ELF file; with --root a program in there')
     .argument('[args...]', 'its arguments')
     .addOption(
       new Option('--memory <size>', "the machine's RAM").argParser(size).default(256 * 2 ** 20, '256M'),
@@ -61,6 +66,11 @@ function runCommand(): Command {
     .option('--json <file>', 'write the report as JSON')
     .option('--env <K=V>', 'a variable of its environment (repeatable)', environment)
     .option('--mount <host:guest[:ro]>', 'a folder of this machine (repeatable)', mount)
+    .option(
+      '--root <folder>',
+      'what is in its root; changes stay in memory (repeatable: each lies over those before it)',
+      folder,
+    )
     .option('--cwd <path>', 'its working directory in the guest', '/')
     .option('--seed <n>', 'for everything random in the machine', seed, 1)
     .addOption(

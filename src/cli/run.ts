@@ -1,7 +1,7 @@
 /** `pagoda run`: one program on a machine of its own. */
 import fs from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
+import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly json?: string
   readonly env?: readonly string[]
   readonly mount?: readonly Mount[]
+  /** Folders that make the guest's root; the last one lies on top. */
+  readonly root?: readonly string[]
   readonly cwd: string
   readonly seed: number
   readonly clock?: ClockMode
@@ -68,19 +70,63 @@ function guestPath(program: string, mounts: readonly Mount[]): string {
   return found
 }
 
+function openFolder(option: string, path: string, readOnly: boolean): NodeDirectory {
+  try {
+    return new NodeDirectory(path, readOnly)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'no such directory' : message
+    throw new Refusal(EXIT_OWN_FAILURE, `${option} ${path}: ${why}`)
+  }
+}
+
 function mountAll(files: Files, mounts: readonly Mount[]): void {
   for (const { host, guest, readOnly } of mounts) {
-    let directory: NodeDirectory
-    try {
-      directory = new NodeDirectory(host, readOnly)
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      const why = code === 'ENOENT' ? 'no such directory' : message
-      throw new Refusal(EXIT_OWN_FAILURE, `--mount ${host}: ${why}`)
-    }
+    const directory = openFolder('--mount', host, readOnly)
     const result = files.mount(guest, directory, { readOnly, source: host })
     if (result < 0) throw new Refusal(EXIT_OWN_FAILURE, `--mount ${guest}: ${errnoMessage(result)}`)
   }
+}
+
+function tooSmall({ mm }: BootedLinux): string {
+  return `the machine has ${formatSize(mm.memory.bytes)}: give it more with --memory`
+}
+
+/** Copies a program of the host into the guest; its path there. */
+function addProgram(machine: BootedLinux, program: string, options: RunOptions): string {
+  const path = guestPath(program, options.mount ?? [])
+  const added = machine.files.addFile(path, readProgram(program), 0o755)
+  if (added === -ENOMEM || added === -ENOSPC) {
+    const why = `needs more memory than there is; ${tooSmall(machine)}`
+    throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${why}`)
+  }
+  if (added < 0) throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${errnoMessage(added)}`)
+  return path
+}
+
+/** The path of a program in the guest's own root. */
+function findProgram({ files }: BootedLinux, program: string, options: RunOptions): string {
+  const path = environmentOf(options).find((text) => text.startsWith('PATH='))
+  const found = files.findProgram(program, path?.slice('PATH='.length) ?? '', options.cwd)
+  if (typeof found === 'string') return found
+  if (found === -EACCES) throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: permission denied in the guest`)
+  const advice = 'no such program in the guest; give its path below --root, or its name if it is in PATH'
+  throw new Refusal(EXIT_NOT_FOUND, `${program}: ${found === -ENOENT ? advice : errnoMessage(found)}`)
+}
+
+const ROOT_ENVIRONMENT = [
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'HOME=/root',
+] as const
+
+/** What --env says, with --root over a usual environment: PATH, HOME, and TERM on a terminal. */
+function environmentOf({ env = [], root }: RunOptions): readonly string[] {
+  if (root === undefined) return env
+  const terminal = process.stdin.isTTY && process.stdout.isTTY ? [`TERM=${process.env.TERM ?? 'linux'}`] : []
+  const variables = new Map(
+    [...ROOT_ENVIRONMENT, ...terminal, ...env].map((text) => [text.split('=')[0], text]),
+  )
+  return [...variables.values()]
 }
 
 function startProgram(
@@ -89,15 +135,8 @@ function startProgram(
   args: readonly string[],
   options: RunOptions,
 ): void {
-  const { linux, files, mm } = machine
-  const path = guestPath(program, options.mount ?? [])
-  const bytes = readProgram(program)
-  const added = files.addFile(path, bytes, 0o755)
-  const tooSmall = `the machine has ${formatSize(mm.memory.bytes)}: give it more with --memory`
-  if (added === -ENOMEM || added === -ENOSPC) {
-    throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: needs more memory than there is; ${tooSmall}`)
-  }
-  if (added < 0) throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${errnoMessage(added)}`)
+  const { linux, files } = machine
+  const added = options.root === undefined ? addProgram(machine, program, options) : undefined
   mountAll(files, options.mount ?? [])
   if (!files.isDirectory(options.cwd)) {
     throw new Refusal(
@@ -105,9 +144,10 @@ function startProgram(
       `--cwd ${options.cwd}: no such directory in the guest; --mount can put one there`,
     )
   }
-  const problem = linux.start(path, [program, ...args], options.env ?? [])
+  const path = added ?? findProgram(machine, program, options)
+  const problem = linux.start(path, [program, ...args], environmentOf(options))
   if (problem === undefined) return
-  const advice = problem.errno === -ENOMEM ? `; ${tooSmall}` : ''
+  const advice = problem.errno === -ENOMEM ? `; ${tooSmall(machine)}` : ''
   throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${problem.reason}${advice}`)
 }
 
@@ -141,7 +181,8 @@ function writeReport(report: ExitReport, options: RunOptions): void {
 
 /** Runs the program to its end; the command's exit code. */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
-  readProgram(program) // before anything is made: the commonest mistakes
+  if (options.root === undefined) readProgram(program) // before anything is made: the commonest mistakes
+  const root = options.root?.map((path) => openFolder('--root', path, true)).reverse()
   const clock = options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual')
   const machine = bootLinux({
     host: nodeHost(),
@@ -149,6 +190,7 @@ export async function run(program: string, args: readonly string[], options: Run
     seed: options.seed,
     clock,
     cwd: options.cwd,
+    ...(root === undefined ? {} : { root }),
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
   startProgram(machine, program, args, options)

@@ -3,6 +3,7 @@ import { Hart } from '../hart/hart.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import type { ClockMode } from './clock.js'
 import { Files } from './fs/file-services.js'
+import type { HostDirectory } from './fs/host-directory.js'
 import type { Host } from './host.js'
 import { Linux } from './linux.js'
 
@@ -17,6 +18,11 @@ export interface BootOptions {
   readonly seed?: number
   /** Default virtual: time is counted in instructions, so that every run is the same. */
   readonly clock?: ClockMode
+  /**
+   * Folders of the host that make the guest's root, the uppermost first: read, never written; changes are kept in RAM. Default: a
+   * small tree in RAM.
+   */
+  readonly root?: readonly HostDirectory[]
   /** Where the program starts. Default `/`. */
   readonly cwd?: string
   /** Is given a line, without its newline, for every system call. */
@@ -47,7 +53,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
     hart,
     host: options.host,
     files: (env) => {
-      files = new Files(env)
+      files = new Files(env, options.root)
       return files
     },
     ...(options.clock === undefined ? {} : { clock: options.clock }),

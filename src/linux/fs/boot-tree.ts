@@ -13,6 +13,7 @@ const DIRECTORIES = [
   'lib',
   'proc',
   'root',
+  'sys',
   'tmp',
   'usr/bin',
   'usr/lib',
@@ -41,7 +42,28 @@ export function buildBootTree(vfs: Vfs): void {
   for (const path of STICKY) directoryAt(vfs, path).inode.mode = FileType.directory | 0o1777
   fillDevices(vfs, directoryAt(vfs, 'dev'))
   for (const [path, text] of FILES) vfs.addFile(path, new TextEncoder().encode(text))
-  vfs.mountProc(directoryAt(vfs, 'proc'))
+  vfs.mountOwn('proc', '/proc', directoryAt(vfs, 'proc'))
+  vfs.mountOwn('sysfs', '/sys', directoryAt(vfs, 'sys'))
+}
+
+/** What lies over a root of the host's; a root that has something else than a directory there goes without. */
+export function mountOverRoot(vfs: Vfs): void {
+  for (const kind of ['proc', 'sysfs'] as const) {
+    const path = kind === 'proc' ? '/proc' : '/sys'
+    const place = vfs.makeDirectories(path)
+    if (typeof place !== 'number') vfs.mountOwn(kind, path, place)
+  }
+  const dev = vfs.makeDirectories('/dev')
+  if (typeof dev !== 'number') mountDevices(vfs, dev)
+  const temporary = vfs.makeDirectories('/tmp')
+  if (typeof temporary !== 'number') vfs.mountOwn('tmpfs', '/tmp', temporary, 0o1777)
+}
+
+function mountDevices(vfs: Vfs, place: Dentry): void {
+  const dev = vfs.mountOwn('tmpfs', '/dev', place)
+  fillDevices(vfs, dev)
+  const shared = vfs.operations(dev).create(dev, 'shm', FileType.directory | 0o1777, 0, vfs.now()) as Dentry
+  vfs.mountOwn('tmpfs', '/dev/shm', shared, 0o1777)
 }
 
 function fillDevices(vfs: Vfs, dev: Dentry): void {

@@ -97,6 +97,15 @@ export class FileContents {
     return this.#objects.identity(object)
   }
 
+  /** Identities of all objects that there are. */
+  living(): Set<number> {
+    const living = new Set<number>()
+    this.#objects.forEach((object) => {
+      living.add(this.#objects.identity(object))
+    })
+    return living
+  }
+
   /** Whether any address space maps it. */
   isMapped(object: Ptr): boolean {
     return this.#objects.firstMapping(object) !== NULL

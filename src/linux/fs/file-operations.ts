@@ -68,12 +68,12 @@ const device: FileOperations = {
 const text: FileOperations = {
   ...READY,
   read(vfs, file, position, target) {
-    if (position === 0 || file.text === null) file.text = vfs.proc.text(file.dentry.inode)
+    if (position === 0 || file.text === null) file.text = vfs.madeUp(file.dentry).text(file.dentry.inode)
     const part = file.text.subarray(position, position + target.length)
     target.set(part)
     return part.length
   },
-  write: (vfs, file, _position, source) => vfs.proc.writeText(file.dentry.inode, source),
+  write: (vfs, file, _position, source) => vfs.madeUp(file.dentry).writeText(file.dentry.inode, source),
 }
 
 const pagemap: FileOperations = {

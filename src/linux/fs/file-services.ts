@@ -1,5 +1,5 @@
 /** The files of a machine, as the rest of linux/ and the program that embeds it see them. */
-import { EACCES, EBADF } from '../../base/errno.js'
+import { EACCES, EBADF, ENOENT } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
 import type { Process } from '../process.js'
@@ -13,6 +13,10 @@ import { openingCalls } from './calls/opening-calls.js'
 import { pipeCalls } from './calls/pipe-calls.js'
 import { pollCalls } from './calls/poll-calls.js'
 import { readWriteCalls } from './calls/read-write.js'
+import { receivingCalls } from './calls/receiving-calls.js'
+import { sendingCalls } from './calls/sending-calls.js'
+import { socketCalls } from './calls/socket-calls.js'
+import { socketOptionCalls } from './calls/socket-options.js'
 import { statCalls } from './calls/stat-calls.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
@@ -21,7 +25,7 @@ import { FileUser, userOf } from './file-user.js'
 import { Open } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { dumpTree, type FileStats, fileStats } from './inspect.js'
-import { isDirectory } from './nodes.js'
+import { isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
 import { fromUnicode, toUnicode } from './text.js'
@@ -37,8 +41,12 @@ export class Files implements FileServices {
   readonly vfs: Vfs
   readonly syscalls: readonly Syscall[]
 
-  constructor(env: FileEnvironment) {
-    this.vfs = new Vfs(env)
+  /**
+   * `layers`: folders of the host that the guest's root consists of, the uppermost first. They are only read: what the guest
+   * changes is kept in RAM. Without any, the root is a small tree in RAM.
+   */
+  constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
+    this.vfs = new Vfs(env, layers)
     this.syscalls = fileSyscalls(this.vfs)
   }
 
@@ -60,6 +68,31 @@ export class Files implements FileServices {
     const { vfs } = this
     const dentry = vfs.walk.resolve(vfs.walker(), vfs.root, fromUnicode(path), true)
     return typeof dentry !== 'number' && isDirectory(dentry.inode)
+  }
+
+  /**
+   * The path of a program that is named as in a shell: with a slash its own, else looked for in the directories of `path` (as
+   * in $PATH). -ENOENT, -EACCES when what was found cannot be executed, and what a path's own look-up says.
+   */
+  findProgram(name: string, path: string, cwd: string): string | number {
+    if (name.includes('/')) return this.#checkProgram(name, cwd) || name
+    let result = -ENOENT
+    for (const directory of path.split(':')) {
+      const place = `${directory === '' ? '.' : directory}/${name}`
+      const error = this.#checkProgram(place, cwd)
+      if (error === 0) return place
+      if (error === -EACCES) result = error
+    }
+    return result
+  }
+
+  #checkProgram(path: string, cwd: string): number {
+    const { vfs } = this
+    const start = vfs.walk.resolve(vfs.walker(), vfs.root, fromUnicode(cwd), true)
+    if (typeof start === 'number') return start
+    const dentry = vfs.walk.resolve(vfs.walker(), start, fromUnicode(path), true)
+    if (typeof dentry === 'number') return dentry
+    return isRegular(dentry.inode) && (dentry.inode.mode & 0o111) !== 0 ? 0 : -EACCES
   }
 
   /** A new process. A `cwd` that is no directory is the root. */
@@ -161,5 +194,9 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pollCalls(vfs),
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
+    ...socketCalls(vfs),
+    ...socketOptionCalls,
+    ...sendingCalls(vfs),
+    ...receivingCalls(vfs),
   ]
 }

@@ -69,6 +69,7 @@ export const Fcntl = {
   setOwner: 8,
   getOwner: 9,
   duplicateCloseOnExec: 1030,
+  setPipeSize: 1031,
   getPipeSize: 1032,
   addSeals: 1033,
   getSeals: 1034,
@@ -100,6 +101,7 @@ export const Poll = {
   readBand: 0x80,
   writeNormal: 0x100,
   writeBand: 0x200,
+  readHangUp: 0x2000,
 } as const
 
 /** What a file that never blocks answers to poll. */
@@ -143,6 +145,8 @@ export const FilesystemMagic = {
   proc: 0x9fa0,
   host: 0x01021997,
   pipe: 0x50495045,
+  overlay: 0x794c7630,
+  sysfs: 0x62656572,
 } as const
 
 /** The device number that stat reports, as the kernel encodes it for user space (new_encode_dev). */

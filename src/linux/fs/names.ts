@@ -15,24 +15,22 @@ import {
   EXDEV,
 } from '../../base/errno.js'
 import { FileType, Rename } from './flags.js'
-import { type Dentry, isAncestor, isDirectory } from './nodes.js'
+import { type Dentry, isAncestor, isDirectory, isMadeUp } from './nodes.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
 
-/** Whether something new can be made there: 0, or what filename_create says. `directory`: a trailing slash is fine. */
+/**
+ * Whether something new can be made there: 0, or what filename_create says. `directory`: a trailing slash is fine. In /proc a
+ * name that is not there cannot even be asked for: -ENOENT before anything else.
+ */
 function checkFree(vfs: Vfs, walker: Walker, place: Place, directory: boolean): number {
   if (place.last !== 'name') return -EEXIST
   const there = vfs.walk.entry(walker, place)
   if (typeof there !== 'number') return -EEXIST
-  if (there !== -ENOENT || isMadeUp(place)) return there
+  if (there !== -ENOENT || isMadeUp(place.directory.inode.filesystem)) return there
   if (place.slash && !directory) return -ENOENT
   if (place.directory.inode.filesystem.readOnly) return -EROFS
   return place.directory.unlinked ? -ENOENT : 0
-}
-
-/** In /proc a name that is not there cannot even be asked for: -ENOENT before anything else. */
-function isMadeUp({ directory }: Place): boolean {
-  return directory.inode.filesystem.kind === 'proc'
 }
 
 /** mknodat and mkdirat: `mode` has the type and the permissions, umask applied. */
@@ -93,7 +91,8 @@ export function rename(vfs: Vfs, walker: Walker, from: Place, to: Place, flags: 
   const dentry = vfs.walk.entry(walker, from)
   if (typeof dentry === 'number') return dentry
   const target = vfs.walk.entry(walker, to)
-  if (typeof target === 'number' && (target !== -ENOENT || isMadeUp(to))) return target
+  if (typeof target === 'number' && (target !== -ENOENT || isMadeUp(to.directory.inode.filesystem)))
+    return target
   const replaced = typeof target === 'number' ? undefined : target
   const refused = checkRename(dentry, replaced, from, to, flags)
   if (refused !== 0) return refused

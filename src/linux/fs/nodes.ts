@@ -7,6 +7,8 @@
  */
 import { NULL, type Ptr } from '../../base/numbers.js'
 import { FileType } from './flags.js'
+import type { Pipe } from './ipc/pipe.js'
+import type { UnixSocket } from './ipc/unix-socket.js'
 
 export interface Time {
   readonly seconds: number
@@ -14,7 +16,37 @@ export interface Time {
   readonly nanoseconds: number
 }
 
-export type FilesystemKind = 'tmpfs' | 'host' | 'proc'
+export type FilesystemKind = 'tmpfs' | 'overlay' | 'host' | 'proc' | 'sysfs'
+
+/** A file or folder in a layer of the host below an overlay; the path as HostDirectory has it. */
+export interface LowerPlace {
+  /** 0 is the uppermost. */
+  readonly layer: number
+  readonly path: string
+}
+
+/** A name that nobody has looked at yet. */
+export interface LowerName {
+  /** Type bits of a mode, as the folder's listing says. */
+  readonly type: number
+  /** One for all but folders that several layers have. */
+  readonly places: readonly LowerPlace[]
+  /** Inode number that it will have, unless it is a further name of a known file. */
+  readonly number: number
+  /** As in Dentry: names of the host count as made in alphabetical order, before all that the guest made. */
+  readonly order: number
+}
+
+/** What an inode of an overlay still has in the layers below. */
+export interface Below {
+  readonly places: readonly LowerPlace[]
+  /** A folder: names that are not entries yet; null before it was read. With the entries, that is all there is in it. */
+  names: Map<string, LowerName> | null
+  /** A regular file: pages that are not in the cache are the host's up to this byte, and zeroes beyond. */
+  bytes: number
+  /** It was opened for writing: what is in the cache is all that there is of it. */
+  isWritten: boolean
+}
 
 export interface Filesystem {
   readonly kind: FilesystemKind
@@ -61,6 +93,12 @@ export interface Inode {
   key: string
   /** /proc: which process. */
   pid: number
+  /** Of a FIFO that is open. */
+  pipe: Pipe | null
+  /** The socket that is bound to it. */
+  socket: UnixSocket | null
+  /** Overlays: what it has from the host, or null for what the guest made. */
+  below: Below | null
 }
 
 export interface Dentry {
@@ -82,11 +120,16 @@ export interface Dentry {
 
 export const TIME_ZERO: Time = { seconds: 0, nanoseconds: 0 }
 
-/** A new inode of a file system, with the next number. */
-export function makeInode(filesystem: Filesystem, mode: number, now: Time): Inode {
+/** A new inode of a file system, with the next number if none is given. */
+export function makeInode(
+  filesystem: Filesystem,
+  mode: number,
+  now: Time,
+  number = filesystem.nextInode++,
+): Inode {
   return {
     filesystem,
-    number: filesystem.nextInode++,
+    number,
     mode,
     uid: 0,
     gid: 0,
@@ -103,6 +146,9 @@ export function makeInode(filesystem: Filesystem, mode: number, now: Time): Inod
     seals: 0,
     key: '',
     pid: 0,
+    pipe: null,
+    socket: null,
+    below: null,
   }
 }
 
@@ -113,6 +159,11 @@ export function makeDentry(name: string, parent: Dentry | null, inode: Inode): D
 
 export function typeOf(inode: Inode): number {
   return inode.mode & FileType.mask
+}
+
+/** Whether its entries are made up as they are looked at, so that nothing can be added. */
+export function isMadeUp({ kind }: Filesystem): boolean {
+  return kind === 'proc' || kind === 'sysfs'
 }
 
 export function isDirectory(inode: Inode): boolean {

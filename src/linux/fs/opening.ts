@@ -4,7 +4,7 @@ import { NULL } from '../../base/numbers.js'
 import { DEVICE_TTY } from './devices.js'
 import { FileType, Open } from './flags.js'
 import { attachPipe, mayOpenFifo } from './ipc/pipe-file.js'
-import { type Dentry, type Inode, isDirectory, isSymlink, typeOf } from './nodes.js'
+import { type Dentry, type Inode, isDirectory, isMadeUp, isSymlink, typeOf } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
@@ -62,7 +62,7 @@ function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile 
 
 function create(vfs: Vfs, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
   const { directory, name } = place
-  if (directory.unlinked || directory.inode.filesystem.kind === 'proc') return -ENOENT
+  if (directory.unlinked || isMadeUp(directory.inode.filesystem)) return -ENOENT
   if (directory.inode.filesystem.readOnly) return -EROFS
   const made = vfs.operations(directory).create(directory, name, FileType.regular | mode, 0, vfs.now())
   return typeof made === 'number' ? made : openDentry(vfs, made, flags & ~Open.truncate)
@@ -119,7 +119,7 @@ function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
   if (isDirectory(inode)) return 'directory'
   if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
-  if (inode.filesystem.kind !== 'proc') return 'pages'
+  if (!isMadeUp(inode.filesystem)) return 'pages'
   return vfs.proc.isPagemap(inode) ? 'pagemap' : 'text'
 }
 

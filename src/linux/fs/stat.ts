@@ -3,7 +3,8 @@ import { PAGE_SIZE } from '../../base/numbers.js'
 import { setInt64 } from './calls/support.js'
 import type { FilesystemStatistics, Listed } from './filesystem.js'
 import { NAME_MAX } from './flags.js'
-import { type Dentry, type Inode, isRegular, type Time } from './nodes.js'
+import { type Dentry, type Inode, isMadeUp, isRegular, type Time } from './nodes.js'
+import { overlayPages } from './overlay/overlay-filesystem.js'
 import { bytesOf } from './text.js'
 import type { Vfs } from './vfs.js'
 
@@ -20,11 +21,11 @@ const STATX_ATTR_MOUNT_ROOT = 0x2000
 function blocksOf(vfs: Vfs, inode: Inode): number {
   if (!isRegular(inode)) return 0
   if (inode.filesystem.kind === 'host') return Math.ceil(inode.size / SECTOR)
-  return inode.pages === 0 ? 0 : vfs.contents.pages(inode.pages) * (PAGE_SIZE / SECTOR)
+  return overlayPages(inode, vfs.contents) * (PAGE_SIZE / SECTOR)
 }
 
 function blockSize(inode: Inode): number {
-  return inode.filesystem.kind === 'proc' ? 1024 : PAGE_SIZE
+  return isMadeUp(inode.filesystem) ? 1024 : PAGE_SIZE
 }
 
 function setTime(view: DataView, offset: number, time: Time): void {

@@ -20,11 +20,21 @@ import { attach, detach, move, swap, touchDirectory } from './tree.js'
 const ENTRY_BYTES = 20
 const EMPTY_BYTES = 2 * ENTRY_BYTES
 
+/** st_size of a directory. */
+export function directoryBytes(entries: number): number {
+  return EMPTY_BYTES + entries * ENTRY_BYTES
+}
+
 export class Tmpfs implements FilesystemOperations {
-  readonly #contents: FileContents
+  protected readonly contents: FileContents
 
   constructor(contents: FileContents) {
-    this.#contents = contents
+    this.contents = contents
+  }
+
+  /** How many names a directory has. */
+  protected entries(directory: Dentry): number {
+    return directory.children.size
   }
 
   lookup(directory: Dentry, name: string): Dentry | number {
@@ -66,14 +76,14 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   remove(dentry: Dentry, now: Time): number {
-    if (isDirectory(dentry.inode) && dentry.children.size > 0) return -ENOTEMPTY
+    if (isDirectory(dentry.inode) && this.entries(dentry) > 0) return -ENOTEMPTY
     this.#drop(dentry, now)
     return 0
   }
 
   rename(dentry: Dentry, directory: Dentry, name: string, replaced: Dentry | undefined, now: Time): number {
     if (replaced !== undefined) {
-      if (isDirectory(replaced.inode) && replaced.children.size > 0) return -ENOTEMPTY
+      if (isDirectory(replaced.inode) && this.entries(replaced) > 0) return -ENOTEMPTY
       this.#drop(replaced, now)
     }
     const from = dentry.parent!
@@ -102,7 +112,7 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   refresh({ inode }: Dentry): number {
-    if (inode.pages !== NULL) inode.size = this.#contents.size(inode.pages)
+    if (inode.pages !== NULL) inode.size = this.contents.size(inode.pages)
     return 0
   }
 
@@ -111,17 +121,17 @@ export class Tmpfs implements FilesystemOperations {
     return 0
   }
 
-  pages(dentry: Dentry): Ptr {
+  pages(dentry: Dentry, _writable: boolean): Ptr | number {
     return dentry.inode.pages
   }
 
   resize(dentry: Dentry, bytes: number): number {
-    return this.#contents.resize(dentry.inode.pages, bytes)
+    return this.contents.resize(dentry.inode.pages, bytes)
   }
 
   /** -ENOSPC when the machine has no frame left, as a full tmpfs says. */
   write(inode: Inode, offset: number, source: Uint8Array): number {
-    const written = this.#contents.write(inode.pages, offset, source)
+    const written = this.contents.write(inode.pages, offset, source)
     return written === -ENOMEM ? -ENOSPC : written
   }
 
@@ -130,12 +140,12 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   forget(inode: Inode): void {
-    if (inode.pages !== NULL) this.#contents.release(inode.pages)
+    if (inode.pages !== NULL) this.contents.release(inode.pages)
     inode.pages = NULL
   }
 
   statistics(): FilesystemStatistics {
-    const { total, free } = this.#contents.frames()
+    const { total, free } = this.contents.frames()
     return {
       magic: FilesystemMagic.tmpfs,
       blocks: Math.floor(total / 2),
@@ -149,7 +159,7 @@ export class Tmpfs implements FilesystemOperations {
   #inode(filesystem: Filesystem, mode: number, now: Time): Inode | number {
     const inode = makeInode(filesystem, mode, now)
     if (typeOf(inode) !== FileType.regular) return inode
-    const pages = this.#contents.create()
+    const pages = this.contents.create()
     if (pages === NULL) return -ENOSPC
     inode.pages = pages
     inode.seals = Seal.seal
@@ -171,7 +181,7 @@ export class Tmpfs implements FilesystemOperations {
   }
 
   #resized(directory: Dentry, now: Time): void {
-    directory.inode.size = EMPTY_BYTES + directory.children.size * ENTRY_BYTES
+    directory.inode.size = directoryBytes(this.entries(directory))
     touchDirectory(directory.inode, now)
   }
 }

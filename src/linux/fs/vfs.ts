@@ -1,6 +1,7 @@
 /** The name space of a machine: its file systems, the root, and what the calls need of both. */
+import { assert } from '../../base/assert.js'
 import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
-import { buildBootTree } from './boot-tree.js'
+import { buildBootTree, mountOverRoot } from './boot-tree.js'
 import { FileContents } from './contents.js'
 import { ObjectNames } from './describe.js'
 import { DEVICE_PTS, Devices } from './devices.js'
@@ -14,6 +15,7 @@ import { HostFilesystem } from './host-filesystem.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import { Pipes } from './ipc/pipe.js'
+import { type SocketNames, Sockets } from './ipc/sockets.js'
 import {
   type Dentry,
   type Filesystem,
@@ -25,7 +27,10 @@ import {
   type Time,
 } from './nodes.js'
 import { type FileKind, makeOpenFile, type OpenFile } from './open-file.js'
+import { LowerLayers } from './overlay/lower-layers.js'
+import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
+import { SYSFS } from './proc/sysfs-files.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
 import { type Operations, PathWalk, type Walker } from './walk.js'
@@ -40,6 +45,8 @@ export interface VfsState {
   nextOpenFile: number
   /** How many event sources there have been. */
   nextEventSource: number
+  /** Abstract names of unix sockets. */
+  readonly socketNames: SocketNames
 }
 
 const FIRST_MINOR = 20
@@ -49,29 +56,39 @@ export class Vfs {
   readonly contents: FileContents
   readonly devices: Devices
   readonly proc: ProcFilesystem
+  readonly sys: ProcFilesystem
+  /** With folders of the host below the root. */
+  readonly overlay: OverlayFilesystem | undefined
   readonly hosts: HostFilesystem
   readonly walk: PathWalk
   readonly names: ObjectNames
   readonly locks = new FileLocks()
   readonly events: Events
   readonly pipes: Pipes
+  readonly sockets: Sockets
   readonly state: VfsState
   readonly #operations: Operations
 
-  constructor(env: FileEnvironment) {
+  /** `layers`: folders of the host that the root is made of, the uppermost first. */
+  constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
     this.env = env
     this.contents = new FileContents(env.mm)
     this.devices = new Devices(env)
     this.hosts = new HostFilesystem(this.contents)
     this.proc = new ProcFilesystem(env, this)
+    this.sys = new ProcFilesystem(env, this, SYSFS)
     const tmpfs = new Tmpfs(this.contents)
-    this.#operations = { tmpfs, host: this.hosts, proc: this.proc }
+    if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
+    const overlay = this.overlay ?? tmpfs
+    this.#operations = { tmpfs, overlay, host: this.hosts, proc: this.proc, sysfs: this.sys }
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)
-    this.state = emptyState(this.now())
+    this.state = emptyState(this.now(), this.overlay)
     this.events = new Events(env, this.state)
     this.pipes = new Pipes(env.mm, this.events)
-    buildBootTree(this)
+    this.sockets = new Sockets(env.mm, this.events, this.state.socketNames, (file) => this.drop(file))
+    if (this.overlay === undefined) buildBootTree(this)
+    else mountOverRoot(this)
   }
 
   get root(): Dentry {
@@ -112,10 +129,18 @@ export class Vfs {
     return 0
   }
 
-  /** Mounts /proc on a directory that is there. */
-  mountProc(place: Dentry): void {
-    const filesystem = this.#nextFilesystem('proc', 'proc', '/proc', {})
-    this.#cover(place, this.proc.makeRoot(filesystem, this.now()))
+  /** Mounts a file system that needs nothing of the host on a directory. */
+  mountOwn(kind: 'proc' | 'sysfs' | 'tmpfs', path: string, place: Dentry, permissions = 0o755): Dentry {
+    const filesystem = this.#nextFilesystem(kind, kind, path, {})
+    const mode = FileType.directory | (kind === 'tmpfs' ? permissions : 0o555)
+    const root = makeRoot(filesystem, mode, this.now())
+    this.#cover(place, root)
+    return root
+  }
+
+  /** What makes up a text of /proc or /sys. */
+  madeUp(of: Dentry): ProcFilesystem {
+    return of.inode.filesystem.kind === 'sysfs' ? this.sys : this.proc
   }
 
   /** mkdir -p, for mounts and the boot tree. The directory, or a negative errno. */
@@ -136,15 +161,19 @@ export class Vfs {
     return this.operations(parent).create(parent, name, FileType.directory | 0o755, 0, this.now())
   }
 
-  /** A file in tmpfs with these contents, its directories made: /etc/passwd and the like, and tests. */
+  /** A file with these contents, its directories made: /etc/passwd and the like, and tests. What is there is replaced. */
   addFile(path: string, bytes: Uint8Array, permissions = 0o644): number {
     const cut = path.lastIndexOf('/')
     const directory = this.makeDirectories(path.slice(0, cut))
     if (typeof directory === 'number') return directory
     const mode = FileType.regular | permissions
-    const made = this.operations(directory).create(directory, path.slice(cut + 1), mode, 0, this.now())
+    const name = path.slice(cut + 1)
+    const operations = this.operations(directory)
+    const there = operations.lookup(directory, name, 0)
+    if (typeof there !== 'number') operations.remove(there, this.now())
+    const made = operations.create(directory, name, mode, 0, this.now())
     if (typeof made === 'number') return made
-    return Math.min(0, this.operations(made).write(made.inode, 0, bytes))
+    return Math.min(0, operations.write(made.inode, 0, bytes))
   }
 
   /** A regular file without a name: memfd_create. */
@@ -177,6 +206,13 @@ export class Vfs {
     return file.kind === 'device' && this.devices.of(file.dentry.inode)?.discards === true
   }
 
+  /** One file number, or message on its way, fewer stands for an open file. */
+  drop(file: OpenFile): void {
+    assert(file.references > 0, 'an open file is dropped once per file number')
+    file.references--
+    if (file.references === 0) this.closeFile(file)
+  }
+
   /** No file number stands for it any more. What has no name goes. */
   closeFile(file: OpenFile): void {
     const { dentry } = file
@@ -187,6 +223,7 @@ export class Vfs {
     inode.opens--
     if (inode.opens > 0) return
     if (inode.links === 0) this.operations(dentry).forget(inode)
+    else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
     else this.hosts.closed(inode)
   }
 
@@ -227,15 +264,17 @@ export class Vfs {
 }
 
 /** A root without entries, and the place for files without names. */
-function emptyState(now: Time): VfsState {
-  const visible = makeFilesystem('tmpfs', 'tmpfs', '/', 0)
+function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState {
+  const kind = overlay === undefined ? 'tmpfs' : 'overlay'
+  const visible = makeFilesystem(kind, kind, '/', 0)
   const nameless = makeFilesystem('tmpfs', 'none', '', 1)
   return {
-    root: makeRoot(visible, FileType.directory | 0o755, now),
+    root: overlay?.root(visible) ?? makeRoot(visible, FileType.directory | 0o755, now),
     filesystems: [visible, nameless],
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
     nextOpenFile: 1,
     nextEventSource: 0,
+    socketNames: { abstract: new Map(), nextAutomatic: 0 },
   }
 }
 

@@ -116,7 +116,7 @@ function punch(vfs: Vfs, file: OpenFile, offset: number, length: number): number
   const { inode } = file.dentry
   if ((inode.seals & (Seal.write | Seal.futureWrite)) !== 0) return -EPERM
   if (inode.filesystem.kind === 'host') return -EOPNOTSUPP
-  return vfs.contents.punch(inode.pages, offset, length)
+  return vfs.overlay?.load(inode) || vfs.contents.punch(inode.pages, offset, length)
 }
 
 function change(vfs: Vfs, dentry: Dentry | number, attributes: AttributeChange): number {

@@ -8,34 +8,39 @@ import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
 import { FilesystemMagic, FileType } from '../flags.js'
-import { type Dentry, type Filesystem, type Inode, makeDentry, makeInode, type Time } from '../nodes.js'
+import { type Dentry, type Inode, makeDentry, makeInode } from '../nodes.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { readPagemap } from './pagemap.js'
-import type { ProcNode } from './proc-node.js'
+import type { ProcDirectory, ProcNode } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
 import { SYSTEM_TREE } from './system-files.js'
+
+/** /proc, or /sys, which is made in the same way. */
+export interface MadeUp {
+  readonly tree: ProcDirectory
+  readonly hasProcesses: boolean
+  readonly magic: number
+}
+
+const PROC: MadeUp = { tree: SYSTEM_TREE, hasProcesses: true, magic: FilesystemMagic.proc }
 
 export class ProcFilesystem implements FilesystemOperations {
   readonly #env: FileEnvironment
   readonly #vfs: Vfs
+  readonly #kind: MadeUp
 
-  constructor(env: FileEnvironment, vfs: Vfs) {
+  constructor(env: FileEnvironment, vfs: Vfs, kind: MadeUp = PROC) {
     this.#env = env
     this.#vfs = vfs
+    this.#kind = kind
   }
 
-  makeRoot(filesystem: Filesystem, now: Time): Dentry {
-    const root = makeDentry('', null, makeInode(filesystem, FileType.directory | 0o555, now))
-    root.parent = root
-    return root
-  }
-
-  lookup(directory: Dentry, name: string, pid: number): Dentry | number {
+  lookup(directory: Dentry, name: string): Dentry | number {
     const { inode } = directory
     const process = inode.pid === 0 ? undefined : this.#env.processes.get(inode.pid)
     if (inode.pid !== 0 && process === undefined) return -ENOENT
-    if (inode.key === '' && inode.pid === 0) return this.#lookupTop(directory, name, pid)
+    if (inode.key === '' && inode.pid === 0) return this.#lookupTop(directory, name)
     const node = childOf(this.#nodeOf(inode), name, process, this.#vfs)
     return node === undefined ? -ENOENT : this.#entry(directory, name, node, inode.pid, join(inode.key, name))
   }
@@ -47,7 +52,7 @@ export class ProcFilesystem implements FilesystemOperations {
     if (node?.type !== 'directory') return -ENOENT
     const names = Object.entries({ ...node.children, ...node.dynamic?.(this.#vfs, process) })
     const listed = names.map(([name, child]) => ({ name, number: 1, type: typeBits(child) }))
-    if (inode.key !== '' || inode.pid !== 0) return listed
+    if (inode.key !== '' || inode.pid !== 0 || !this.#kind.hasProcesses) return listed
     const pids = [...this.#env.processes.keys()]
     return [...listed, ...pids.map((id) => ({ name: `${id}`, number: 1, type: FileType.directory }))]
   }
@@ -124,7 +129,7 @@ export class ProcFilesystem implements FilesystemOperations {
   forget(): void {}
 
   statistics(): FilesystemStatistics {
-    return { magic: FilesystemMagic.proc, blocks: 0, blocksFree: 0, files: 0, filesFree: 0 }
+    return { magic: this.#kind.magic, blocks: 0, blocksFree: 0, files: 0, filesFree: 0 }
   }
 
   /** How an entry is opened: as a text, or by a reader of its own. */
@@ -155,18 +160,18 @@ export class ProcFilesystem implements FilesystemOperations {
   /** The definition of an inode, walked to from its tree's top by its key. */
   #nodeOf({ pid, key }: Inode): ProcNode | undefined {
     const process = this.#env.processes.get(pid)
-    let node: ProcNode | undefined = pid === 0 ? SYSTEM_TREE : PROCESS_TREE
+    let node: ProcNode | undefined = pid === 0 ? this.#kind.tree : PROCESS_TREE
     for (const name of key.split('/')) {
       if (name !== '') node = childOf(node, name, process, this.#vfs)
     }
     return node
   }
 
-  #lookupTop(root: Dentry, name: string, pid: number): Dentry | number {
-    const node = childOf(SYSTEM_TREE, name, undefined, this.#vfs)
+  #lookupTop(root: Dentry, name: string): Dentry | number {
+    const node = childOf(this.#kind.tree, name, undefined, this.#vfs)
     if (node !== undefined) return this.#entry(root, name, node, 0, name)
     const number = /^[1-9][0-9]*$/.test(name) ? Number(name) : 0
-    if (pid < 0 || !this.#env.processes.has(number)) return -ENOENT
+    if (!this.#kind.hasProcesses || !this.#env.processes.has(number)) return -ENOENT
     return this.#entry(root, name, PROCESS_TREE, number, '')
   }
 

@@ -18,6 +18,7 @@ import type { Thread } from '../../thread.js'
 import { PARKED } from '../../wait.js'
 import { Files } from '../file-services.js'
 import type { FileUser } from '../file-user.js'
+import type { HostDirectory } from '../host-directory.js'
 import { bytesOf, fromUnicode } from '../text.js'
 
 const DATA_PAGE = 0x100
@@ -104,22 +105,26 @@ export class FileMachine {
   #instructions = 1000
   #strings = STRINGS
 
-  constructor(mebibytes = 8, cwd = '/') {
+  /** `layers`: folders of the host that make the root, the uppermost first. */
+  constructor(mebibytes = 8, cwd = '/', layers: readonly HostDirectory[] = []) {
     const { mm, faults } = bootMachine(mebibytes)
     this.mm = mm
     this.faults = faults
     const processes = new Map<number, Process>()
     const host: Host = { stdin: this.stdin, stdout: this.stdout, stderr: this.stderr }
     const clock = new Clock('virtual', () => this.#instructions++)
-    this.files = new Files({
-      mm,
-      host,
-      clock,
-      processes,
-      randomBytes: (target) => target.fill(0x5a),
-      raise: (_process, _thread, signal) => this.signals.push(signal),
-      wakeFiles: (mask) => this.woken.push(mask),
-    })
+    this.files = new Files(
+      {
+        mm,
+        host,
+        clock,
+        processes,
+        randomBytes: (target) => target.fill(0x5a),
+        raise: (_process, _thread, signal) => this.signals.push(signal),
+        wakeFiles: (mask) => this.woken.push(mask),
+      },
+      layers,
+    )
     this.space = new AddressSpace(mm.memory, mm.spaces.create())
     this.#map(DATA_PAGE, DATA_PAGES)
     this.user = this.files.createFiles(cwd)
