@@ -9,6 +9,7 @@ import { copyingCalls } from './calls/copying.js'
 import { directoryCalls } from './calls/directory-calls.js'
 import { epollCalls } from './calls/epoll-calls.js'
 import { ioctlCalls } from './calls/ioctl-calls.js'
+import { lockCalls } from './calls/lock-calls.js'
 import { openingCalls } from './calls/opening-calls.js'
 import { pipeCalls } from './calls/pipe-calls.js'
 import { pollCalls } from './calls/poll-calls.js'
@@ -186,6 +187,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
   return [
     ...readWriteCalls(vfs),
     ...openingCalls(vfs),
+    ...lockCalls(vfs),
     ...statCalls(vfs),
     ...directoryCalls(vfs),
     ...attributeCalls(vfs),

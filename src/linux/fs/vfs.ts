@@ -62,7 +62,7 @@ export class Vfs {
   readonly hosts: HostFilesystem
   readonly walk: PathWalk
   readonly names: ObjectNames
-  readonly locks = new FileLocks()
+  readonly locks: FileLocks
   readonly events: Events
   readonly pipes: Pipes
   readonly sockets: Sockets
@@ -85,6 +85,7 @@ export class Vfs {
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.state = emptyState(this.now(), this.overlay)
     this.events = new Events(env, this.state)
+    this.locks = new FileLocks(this.events)
     this.pipes = new Pipes(env.mm, this.events)
     this.sockets = new Sockets(env.mm, this.events, this.state.socketNames, (file) => this.drop(file))
     if (this.overlay === undefined) buildBootTree(this)
@@ -217,7 +218,7 @@ export class Vfs {
   closeFile(file: OpenFile): void {
     const { dentry } = file
     const { inode } = dentry
-    if (file.lock !== 0) this.locks.release(file)
+    this.locks.closed(file)
     forgetFile(file)
     operationsOf(file).channel?.close(this, file)
     inode.opens--

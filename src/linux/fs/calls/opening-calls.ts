@@ -1,15 +1,15 @@
-/** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range, flock. */
+/** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { WaitKind } from '../../wait.js'
-import { Flock } from '../file-locks.js'
 import { Fcntl, Memfd, Open, SETTABLE_FLAGS, Seal } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import type { PipeEnd } from '../ipc/pipe-file.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
+import { isLockCommand, lockRange } from './lock-calls.js'
 import { goOnOpening, isOpening, openFifo } from './pipe-calls.js'
 import {
   anyFileArgument,
@@ -29,7 +29,6 @@ import {
 const FD_CLOEXEC = 1
 const CLOSE_RANGE_CLOEXEC = 4
 const CLOSE_RANGE_UNSHARE = 2
-const F_UNLCK = 2
 const MEMFD_NAME_MAX = 249
 const ALL_SEALS = Seal.seal | Seal.shrink | Seal.grow | Seal.write | Seal.futureWrite | Seal.exec
 
@@ -38,7 +37,6 @@ export function openingCalls(vfs: Vfs): Syscall[] {
     { number: 23, name: 'dup', handler: duplicate, trace: 'f' },
     { number: 24, name: 'dup3', handler: duplicateTo, trace: 'ffo' },
     { number: 25, name: 'fcntl', handler: (c) => control(vfs, c), trace: 'fux' },
-    { number: 32, name: 'flock', handler: (c) => lock(vfs, c), trace: 'fx' },
     { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
     { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
     { number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' },
@@ -129,7 +127,8 @@ function control(vfs: Vfs, c: SyscallContext): number {
     case Fcntl.getFlags:
       return file.flags
     default:
-      return file.kind === 'path' ? -EBADF : controlOpen(vfs, c, file)
+      if (file.kind === 'path') return -EBADF
+      return isLockCommand(c.args.int(1)) ? lockRange(vfs, c, file) : controlOpen(vfs, c, file)
   }
 }
 
@@ -139,11 +138,6 @@ function controlOpen(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
     case Fcntl.setFlags:
       file.flags = (file.flags & ~SETTABLE_FLAGS) | (c.args.int(2) & SETTABLE_FLAGS)
       return 0
-    case Fcntl.getLock:
-      return getLock(c)
-    case Fcntl.setLock:
-    case Fcntl.setLockWait:
-      return take(c, c.args.address(2), 32) === undefined ? -EFAULT : 0
     case Fcntl.getPipeSize:
     case Fcntl.setPipeSize:
       return pipeSize(vfs, c, file)
@@ -173,15 +167,6 @@ function duplicateFrom(c: SyscallContext, file: OpenFile, closeOnExec: boolean):
   return installAt(c, file, lowestFree(c, lowest), closeOnExec)
 }
 
-/** No other process can hold a lock: the range is free. */
-function getLock(c: SyscallContext): number {
-  const address = c.args.address(2)
-  const view = take(c, address, 32)
-  if (view === undefined) return -EFAULT
-  view.setInt16(0, F_UNLCK, true)
-  return put(c, address, new Uint8Array(view.buffer))
-}
-
 function isSealable({ kind, dentry }: OpenFile): boolean {
   return kind === 'pages' && dentry.inode.filesystem.kind === 'tmpfs'
 }
@@ -194,14 +179,4 @@ function addSeals(file: OpenFile, seals: number): number {
   if ((inode.seals & Seal.seal) !== 0) return -EPERM
   inode.seals |= seals
   return 0
-}
-
-/** -EAGAIN is EWOULDBLOCK: with LOCK_NB it is the answer, without the thread waits for the holder. */
-function lock(vfs: Vfs, c: SyscallContext): number {
-  const file = fileArgument(c, 0)
-  if (typeof file === 'number') return file
-  const operation = c.args.int(1)
-  const result = vfs.locks.apply(file, operation)
-  if (result !== -EAGAIN || (operation & Flock.nonBlock) !== 0) return result
-  return c.thread.park(WaitKind.file, 0)
 }

@@ -11,22 +11,42 @@ import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import type { UserRange } from './transfer.js'
 import { UserBytes } from './user-bytes.js'
+import { deadlineAfter } from './waiting.js'
 
 export interface StreamOptions {
   /** Never waits: O_NONBLOCK, MSG_DONTWAIT. */
   readonly isNonBlocking: boolean
   /** No SIGPIPE: MSG_NOSIGNAL. */
-  readonly isQuiet?: boolean
+  readonly isQuiet: boolean
+  /** Nanoseconds that it waits at most. */
+  readonly timeout?: number
 }
 
 export function isNonBlocking(file: OpenFile): boolean {
   return (file.flags & Open.nonBlock) !== 0
 }
 
-/** The thread waits for a file; what the call has done so far is kept, and is its result if a signal ends the wait. */
-export function parkFor(vfs: Vfs, c: SyscallContext, file: OpenFile, done: number): number {
+export interface ParkOptions {
+  /** When it ends with -EAGAIN: SO_RCVTIMEO, SO_SNDTIMEO. */
+  readonly deadline?: number
+  /** Bits of further event sources. */
+  readonly alsoFor?: number
+}
+
+/**
+ * The thread waits for a file; what the call has done so far is kept, and is its result if a signal or the deadline ends
+ * the wait.
+ */
+export function parkFor(
+  vfs: Vfs,
+  c: SyscallContext,
+  file: OpenFile,
+  done: number,
+  { deadline = Number.POSITIVE_INFINITY, alsoFor = 0 }: ParkOptions = {},
+): number {
+  if (c.linux.clock.now() >= deadline) return done > 0 ? done : -EAGAIN
   c.thread.progress = done
-  const result = c.thread.park(WaitKind.file, operationsOf(file).waitsFor(vfs, file))
+  const result = c.thread.park(WaitKind.file, operationsOf(file).waitsFor(vfs, file) | alsoFor, deadline)
   return result === PARKED || done === 0 ? result : done
 }
 
@@ -47,12 +67,14 @@ export function sendRanges(
   vfs: Vfs,
   c: SyscallContext,
   file: OpenFile,
-  { send }: ChannelOperations,
+  channel: ChannelOperations,
   ranges: readonly UserRange[],
 ): number {
   const source = new UserBytes(c, ranges).skip(c.thread.progress)
-  const options = { isNonBlocking: isNonBlocking(file) }
-  return sendAll(vfs, c, file, source, options, (goesOn) => send(vfs, file, source, goesOn))
+  const options = { isNonBlocking: isNonBlocking(file), isQuiet: channel.isQuiet?.(file) ?? false }
+  return sendAll(vfs, c, file, source, options, (goesOn) =>
+    channel.send(vfs, file, source, goesOn, c.process),
+  )
 }
 
 /**
@@ -70,8 +92,11 @@ export function sendAll(
   let done = c.thread.progress
   for (;;) {
     const sent = send(done > 0)
-    if (sent === -EPIPE && options.isQuiet !== true) vfs.env.raise(c.process, c.thread, Signal.PIPE)
-    if (sent === -EAGAIN && !options.isNonBlocking) return parkFor(vfs, c, file, done)
+    if (sent === -EPIPE && !options.isQuiet) vfs.env.raise(c.process, c.thread, Signal.PIPE)
+    if (sent === -EAGAIN && !options.isNonBlocking) {
+      const deadline = deadlineAfter(c, options.timeout ?? Number.POSITIVE_INFINITY)
+      return parkFor(vfs, c, file, done, { deadline })
+    }
     if (sent < 0) return done > 0 ? done : sent
     done += sent
     if (source.left === 0 || sent === 0) return done

@@ -1,4 +1,5 @@
 /** Files that hand bytes on and have no position: pipes, sockets, eventfd and their like. */
+import type { Process } from '../../process.js'
 import type { FileOperations } from '../file-operations.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -9,8 +10,10 @@ import type { EventSource } from './event-source.js'
 export interface ChannelOperations {
   /** Hands out what is there, as far as the sink takes it: bytes, 0 at the end. */
   receive(vfs: Vfs, file: OpenFile, sink: ByteSink): number
-  /** Takes what there is room for. `goesOn`: the rest of a write that had to wait. */
-  send(vfs: Vfs, file: OpenFile, source: ByteSource, goesOn: boolean): number
+  /** Takes what there is room for. `goesOn`: the rest of a write that had to wait; `sender`: whose write it is. */
+  send(vfs: Vfs, file: OpenFile, source: ByteSource, goesOn: boolean, sender?: Process): number
+  /** Whether -EPIPE comes without SIGPIPE. */
+  isQuiet?(file: OpenFile): boolean
   /** Poll bits that hold now. */
   poll(vfs: Vfs, file: OpenFile): number
   /** Where its changes are told. */
