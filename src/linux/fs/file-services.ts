@@ -18,6 +18,7 @@ import { receivingCalls } from './calls/receiving-calls.js'
 import { sendingCalls } from './calls/sending-calls.js'
 import { socketCalls } from './calls/socket-calls.js'
 import { socketOptionCalls } from './calls/socket-options.js'
+import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
@@ -196,6 +197,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pollCalls(vfs),
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
+    ...spliceCalls(vfs),
     ...socketCalls(vfs),
     ...socketOptionCalls,
     ...sendingCalls(vfs),

@@ -74,6 +74,7 @@ export class FileUser implements ProcessFiles {
   closeNumber(fd: number): number {
     const file = this.files.remove(fd)
     if (typeof file === 'number') return file
+    this.#vfs.locks.numberClosed(this.files, file)
     this.drop(file)
     return 0
   }
@@ -97,6 +98,7 @@ export class FileUser implements ProcessFiles {
     for (const { file } of this.opening.values()) this.drop(file)
     this.opening.clear()
     for (const fd of this.files.numbers()) this.closeNumber(fd)
+    this.#vfs.locks.records.forget(this.files)
     this.#vfs.hosts.syncAll()
   }
 }

@@ -1,8 +1,7 @@
 /** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range. */
-import { EAGAIN, EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+import { EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { WaitKind } from '../../wait.js'
 import { Fcntl, Memfd, Open, SETTABLE_FLAGS, Seal } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import type { PipeEnd } from '../ipc/pipe-file.js'
@@ -13,15 +12,12 @@ import { isLockCommand, lockRange } from './lock-calls.js'
 import { goOnOpening, isOpening, openFifo } from './pipe-calls.js'
 import {
   anyFileArgument,
-  fileArgument,
   fileLimit,
   installFile,
   lowestFree,
   pathArgument,
-  put,
   startArgument,
   stringArgument,
-  take,
   userOfCall,
   walkerOf,
 } from './support.js'

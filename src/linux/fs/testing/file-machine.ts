@@ -198,7 +198,7 @@ export class FileMachine {
       this.parked.push({ argument, deadline })
       return PARKED
     }
-    return { isResumed: false, deadline: Number.POSITIVE_INFINITY, park } as unknown as Thread
+    return { id: PID, isResumed: false, deadline: Number.POSITIVE_INFINITY, park } as unknown as Thread
   }
 
   poke(address: number, bytes: Uint8Array): void {
