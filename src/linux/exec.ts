@@ -118,7 +118,7 @@ function followScripts(env: ExecEnv, process: Process, execution: Execution): St
   let { arguments: args } = execution
   for (let scripts = 0; ; scripts++) {
     if (scripts > SCRIPTS_MAX) return { errno: -ELOOP, reason: 'a script of a script, and so on too often' }
-    const file = env.files.openExecutable(process, name)
+    const file = scripts === 0 ? env.files.openExecutable(process, name) : openNamed(env, process, name)
     if (typeof file === 'number') return openProblem(file, scripts === 0 ? undefined : name)
     const script = readScript(file)
     const calledBy = scripts === 0 ? undefined : name
@@ -128,6 +128,11 @@ function followScripts(env: ExecEnv, process: Process, execution: Execution): St
     args = [script.interpreter, ...inserted, name, ...args.slice(1)]
     name = script.interpreter
   }
+}
+
+/** A file that another one names. The kernel, unlike its system calls, takes no name at all for the working directory. */
+function openNamed(env: ExecEnv, process: Process, name: string): ExecutableFile | number {
+  return env.files.openExecutable(process, name === '' ? '.' : name)
 }
 
 function readScript(file: ExecutableFile) {
@@ -159,7 +164,7 @@ function readProgram({ file, calledBy }: Start): ElfFile | ExecProblem {
 }
 
 function openInterpreter(env: ExecEnv, process: Process, path: string): ElfFile | ExecProblem {
-  const file = env.files.openExecutable(process, path)
+  const file = openNamed(env, process, path)
   if (typeof file === 'number') return interpreterMissing(file, path)
   const program = readInterpreter(file)
   if (!isProblem(program)) return { file, program }
