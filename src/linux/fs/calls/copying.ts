@@ -3,8 +3,11 @@ import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW } from '../../../base/
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf } from '../file-operations.js'
 import { Open, TRANSFER_MAX } from '../flags.js'
+import type { ChannelOperations } from '../ipc/channel.js'
 import { isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { FileBytes } from './file-bytes.js'
+import { isNonBlocking, sendAll } from './streaming.js'
 import { fileArgument, int64, put, setInt64, take, waitFor } from './support.js'
 import { finishWrite } from './transfer.js'
 
@@ -18,7 +21,7 @@ export function copyingCalls(vfs: Vfs): Syscall[] {
 }
 
 /** A position that the caller keeps in its memory, or the file's own. */
-class Position {
+export class Position {
   readonly #c: SyscallContext
   readonly #address: number
   readonly #file: OpenFile
@@ -66,10 +69,30 @@ function sendFile(vfs: Vfs, c: SyscallContext): number {
   if (source.kind === 'directory' || (target.flags & Open.append) !== 0) return -EINVAL
   if (!isSeekable(vfs, source)) return -EINVAL
   const count = Math.min(c.args.address(3), TRANSFER_MAX)
+  const { channel } = operationsOf(target)
+  if (channel !== undefined) return sendFileOn(vfs, c, source, from, target, channel, count)
   const done = copy(vfs, source, from.start, target, target.position, count)
   if (done === -EAGAIN) return waitFor(vfs, c, target)
   if (done > 0 && from.advance(done) !== 0) return -EFAULT
   return finishWrite(vfs, c, target, done, target.position)
+}
+
+/** To a pipe or a socket: all of it, with waits in between. */
+function sendFileOn(
+  vfs: Vfs,
+  c: SyscallContext,
+  source: OpenFile,
+  from: Position,
+  target: OpenFile,
+  channel: ChannelOperations,
+  count: number,
+): number {
+  const bytes = new FileBytes(vfs, source, from.start + c.thread.progress, count - c.thread.progress)
+  const options = { isNonBlocking: isNonBlocking(target), isQuiet: channel.isQuiet?.(target) ?? false }
+  const done = sendAll(vfs, c, target, bytes, options, (goesOn) =>
+    channel.send(vfs, target, bytes, goesOn, c.process),
+  )
+  return done > 0 && from.advance(done) !== 0 ? -EFAULT : done
 }
 
 function copyRange(vfs: Vfs, c: SyscallContext): number {

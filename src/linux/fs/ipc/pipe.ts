@@ -46,6 +46,11 @@ export function isPipeFull(pipe: Pipe): boolean {
   return pipe.slots.length >= pipe.capacity
 }
 
+/** Bytes that a pipe takes as whole pages. */
+export function pipeRoom(pipe: Pipe): number {
+  return (pipe.capacity - pipe.slots.length) * PAGE_SIZE
+}
+
 /** FIONREAD. */
 export function pipeBytes(pipe: Pipe): number {
   return pipe.slots.reduce((sum, { length }) => sum + length, 0)
@@ -129,7 +134,29 @@ export class Pipes {
     return done
   }
 
-  /** The bytes to come, without taking them: for tee and splice. */
+  /**
+   * Hands out up to `bytes`, slot by slot, to what says how many of a part it took (or a negative errno): splice(2). Bytes
+   * taken, 0 at the end, -EAGAIN, or that errno.
+   */
+  drain(pipe: Pipe, bytes: number, take: (part: Uint8Array) => number): number {
+    if (pipe.slots.length === 0) return pipe.writers === 0 ? 0 : -EAGAIN
+    const wasFull = isPipeFull(pipe)
+    let done = 0
+    while (done < bytes && pipe.slots.length > 0) {
+      const slot = pipe.slots[0]!
+      const length = Math.min(slot.length, bytes - done)
+      const taken = take(this.#bytes(slot, length))
+      if (taken < 0 && done === 0) return taken
+      if (taken <= 0) break
+      done += taken
+      this.#consume(pipe, slot, taken)
+      if (taken < length) break
+    }
+    if (wasFull && !isPipeFull(pipe)) this.#events.notify(pipe.events, WRITABLE)
+    return done
+  }
+
+  /** Where the first bytes of a slot are. */
   #bytes(slot: PipeSlot, length: number): Uint8Array {
     const start = frameToPtr(slot.frame) + slot.offset
     return this.#mm.memory.u8.subarray(start, start + length)
