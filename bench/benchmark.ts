@@ -28,6 +28,8 @@ export interface Benchmark {
   /** Of all figures, such as `ns`. */
   readonly unit: string
   readonly goal: Goal | null
+  /** At most so many rounds: where a round repeats enough by itself. */
+  readonly roundsMax?: number
   /** Made only when the benchmark is run. */
   readonly sides: () => Sides
 }
@@ -49,7 +51,8 @@ export interface Row {
 }
 
 /** Measures all sides in turns (A B C A B C …), so that what else the machine does meets all alike. */
-export function runBenchmark(benchmark: Benchmark, rounds: number): Row {
+export function runBenchmark(benchmark: Benchmark, roundsWished: number): Row {
+  const rounds = Math.min(roundsWished, benchmark.roundsMax ?? Number.POSITIVE_INFINITY)
   const { ours, peers } = benchmark.sides()
   const present = Object.values(peers).filter((side) => side !== undefined)
   for (let round = 0; round < rounds; round++) {
@@ -67,7 +70,7 @@ function mapPeers<A, B>(peers: Peers<A>, change: (peer: A) => B): Peers<B> {
 }
 
 export function makeRow(
-  { group, name, unit, goal }: Omit<Benchmark, 'sides'>,
+  { group, name, unit, goal }: Omit<Benchmark, 'sides' | 'roundsMax'>,
   ours: number,
   peers: Peers<number | null>,
 ): Row {

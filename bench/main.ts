@@ -1,4 +1,5 @@
 /** npm run bench: measures Pagoda beside native Linux and qemu-riscv64, prints a table, writes it as JSON. */
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { allocatorBenchmarks } from './allocator-benchmarks.js'
@@ -12,7 +13,7 @@ import { treeBenchmarks } from './tree-benchmarks.js'
 
 const USAGE = `usage: npm run bench -- [--only REGEX] [--quick] [--json FILE]
 
-  --only REGEX   rows whose "group: name" matches, such as "page fault, no trap"
+  --only REGEX   rows whose "group: name" matches, such as "page fault: .*no trap"
   --quick        few rounds: a look, not a result
   --json FILE    writes {machine, method, rows}; a row is {group, name, unit, ours, peers, goal, met}
 `
@@ -22,17 +23,21 @@ const ROUNDS_QUICK = 3
 function options() {
   try {
     const { values } = parseArgs({
-      options: { only: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'string' } },
+      options: {
+        only: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        row: { type: 'string' }, // ours: see measureApart
+      },
     })
-    return { only: new RegExp(values.only ?? ''), quick: values.quick ?? false, json: values.json }
+    return { ...values, only: new RegExp(values.only ?? '') }
   } catch (error) {
     console.error(`${(error as Error).message}\n\n${USAGE}`)
     process.exit(2)
   }
 }
 
-function allBenchmarks(): Benchmark[] {
-  const bench = new MmBench()
+function allBenchmarks(bench: MmBench): Benchmark[] {
   return [
     ...memoryBenchmarks(bench),
     ...allocatorBenchmarks(bench),
@@ -42,36 +47,59 @@ function allBenchmarks(): Benchmark[] {
 }
 
 function methodText(rounds: number): string {
-  return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns in this run, transparent huge pages off; warm: V8
-has compiled what it needs. "no trap": called from TypeScript; "with trap": a guest program, its instructions, trap and
-system call included. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero: "no trap" does
-not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree is measured by the wall clock.`
+  return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns, each row in a process of its own; warm: V8 has compiled
+what it needs; transparent huge pages off. "no trap": called from TypeScript; "with trap": a guest program, with its
+instructions, trap and system call. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero:
+"no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree is measured by
+the wall clock.`
 }
 
 function machineText({ cpu, cpus, node, kernel, virtualised, load }: MachineDescription): string {
   return `${cpu}, ${cpus} CPUs, ${kernel}, Node ${node}; virtualised: ${virtualised}; load ${load}`
 }
 
-function run(benchmarks: readonly Benchmark[], rounds: number): Row[] {
-  let group = ''
-  return benchmarks.map((benchmark) => {
-    const row = runBenchmark(benchmark, rounds)
-    if (row.group !== group) console.log(row.group)
-    group = row.group
-    console.log(tableRow(row))
-    return row
+/**
+ * Measures a row in a process of its own, this program with `--row`: what V8 has learned from one benchmark slows the
+ * next one down, and a row is to be the same alone and in the full table.
+ */
+function measureApart(index: number, quick: boolean): Row {
+  const args = [...process.execArgv, process.argv[1]!, '--row', String(index), ...(quick ? ['--quick'] : [])]
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
+  if (status !== 0) process.exit(1)
+  return JSON.parse(stdout) as Row
+}
+
+/** Prints each row as soon as it is measured. */
+function measureAll(benchmarks: readonly Benchmark[], only: RegExp, quick: boolean): Row[] {
+  const rows: Row[] = []
+  benchmarks.forEach(({ group, name }, index) => {
+    if (!only.test(`${group}: ${name}`)) return
+    if (group !== rows[rows.length - 1]?.group) console.log(group)
+    rows.push(measureApart(index, quick))
+    console.log(tableRow(rows[rows.length - 1]!))
+  })
+  return rows
 }
 
 function main(): void {
-  const { only, quick, json } = options()
-  const chosen = allBenchmarks().filter(({ group, name }) => only.test(`${group}: ${name}`))
+  const { only, quick, json, row } = options()
   const rounds = quick ? ROUNDS_QUICK : ROUNDS
+  const bench = new MmBench()
+  const benchmarks = allBenchmarks(bench)
+  if (row !== undefined) {
+    console.log(JSON.stringify(runBenchmark(benchmarks[Number(row)]!, rounds)))
+    return
+  }
+  bench.warnOfAbsent()
   const machine = describeMachine()
-  const method = methodText(rounds)
   console.log(`${machineText(machine)}\n\n${tableHead()}`)
-  const rows = run(chosen, rounds)
+  const rows = measureAll(benchmarks, only, quick)
+  const method = methodText(rounds)
   console.log(`\n${method}`)
+  if (rows.length === 0) console.error(`no row matches ${only}`)
   if (json !== undefined) writeFileSync(json, `${JSON.stringify({ machine, method, rows }, undefined, 2)}\n`)
 }
 

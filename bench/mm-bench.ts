@@ -31,7 +31,11 @@ export class MmBench {
     if (gcc !== undefined) this.native = [build(gcc, 'native')]
     if (crossGcc !== undefined) this.#riscv64 = build(crossGcc, 'riscv64')
     if (qemu !== undefined && this.#riscv64 !== undefined) this.qemu = [qemu, this.#riscv64]
-    if (gcc === undefined) warn('no gcc for this machine: the native column is ABSENT')
+  }
+
+  /** Says loudly what cannot be compared here. */
+  warnOfAbsent(): void {
+    if (this.native === undefined) warn('no gcc for this machine: the native column is ABSENT')
     if (this.qemu === undefined) warn('no qemu-riscv64 10 or no cross gcc: the qemu column is ABSENT')
     if (this.#riscv64 === undefined) warn('no riscv64-linux-gnu-gcc: rows with a guest program are SKIPPED')
   }

@@ -15,54 +15,33 @@ const rows: readonly { readonly measure: Measure; readonly name: string }[] = [
   { measure: 'gapBelow', name: 'gap search below a random address' },
 ]
 
-/** One run times everything in both sizes; the rows share the runs. */
-class TreeRuns {
-  readonly #few: TreeTimes[] = []
-  readonly #many: TreeTimes[] = []
-
-  /** Sees to it that there were so many runs. */
-  atLeast(runs: number): void {
-    while (this.#few.length < runs) {
-      this.#few.push(timeTree(FEW))
-      this.#many.push(timeTree(MANY))
-    }
-  }
-
-  /** Of the two minima. */
-  ratio(measure: Measure): number {
-    const [few, many] = [this.#few, this.#many].map((runs) =>
-      Math.min(...runs.map((times) => times[measure])),
-    )
-    return many! / few!
-  }
-}
-
+/** A round times both sizes; the ratio is that of the two minima. */
 class TreeRatio implements Contender {
-  readonly #runs: TreeRuns
   readonly #measure: Measure
-  #rounds = 0
+  #few = Number.POSITIVE_INFINITY
+  #many = Number.POSITIVE_INFINITY
 
-  constructor(runs: TreeRuns, measure: Measure) {
-    this.#runs = runs
+  constructor(measure: Measure) {
     this.#measure = measure
   }
 
   round(): void {
-    this.#runs.atLeast(++this.#rounds)
+    this.#few = Math.min(this.#few, timeTree(FEW)[this.#measure])
+    this.#many = Math.min(this.#many, timeTree(MANY)[this.#measure])
   }
 
   best(): number {
-    return this.#runs.ratio(this.#measure)
+    return this.#many / this.#few
   }
 }
 
 export function treeBenchmarks(): Benchmark[] {
-  const runs = new TreeRuns()
   return rows.map(({ measure, name }) => ({
     group: 'VMA tree, 65,530 mappings as a multiple of 100',
     name,
     unit: 'times',
     goal: { atMost: 3 },
-    sides: () => ({ ours: new TreeRatio(runs, measure), peers: {} }),
+    roundsMax: 4,
+    sides: () => ({ ours: new TreeRatio(measure), peers: {} }),
   }))
 }

@@ -162,7 +162,7 @@ export class VmaNodes {
     return at - base
   }
 
-  /** Moves `count` entries within the node. (copyWithin is slow on shared memory, one by one at both.) */
+  /** Moves `count` entries within the node. (copyWithin is slow on shared memory.) */
   #shift(node: Ptr, from: number, to: number, count: number): void {
     const { copy } = this.#memory
     const bytes = count * 8
@@ -170,18 +170,6 @@ export class VmaNodes {
     copy((node + NODE_LAST + to * 8) as Ptr, (node + NODE_LAST + from * 8) as Ptr, bytes)
     copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
     copy((node + NODE_CHILD + to * 4) as Ptr, (node + NODE_CHILD + from * 4) as Ptr, count * 4)
-  }
-
-  #copyEntry(node: Ptr, from: number, to: number): void {
-    const f64 = this.#f64
-    const first = (node + NODE_FIRST) >>> 3
-    const last = (node + NODE_LAST) >>> 3
-    const gap = (node + NODE_GAP) >>> 3
-    const child = (node + NODE_CHILD) >>> 2
-    f64[first + to] = f64[first + from]!
-    f64[last + to] = f64[last + from]!
-    f64[gap + to] = f64[gap + from]!
-    this.#u32[child + to] = this.#u32[child + from]!
   }
 
   /** Moves the entries from `slot` on to the end of another node of the same level. */
