@@ -70,6 +70,11 @@ export class Clock {
     return nanoseconds - this.epochSeconds * NANOSECONDS - this.#epochNanoseconds
   }
 
+  /** As `fromClock`, without the rounding that nanoseconds since 1970 suffer in one number. */
+  fromTimeOfDay(seconds: number, nanoseconds: number): number {
+    return (seconds - this.epochSeconds) * NANOSECONDS + nanoseconds - this.#epochNanoseconds
+  }
+
   /** Nothing can run before that moment: virtual time jumps there. */
   skipTo(deadline: number): void {
     const ahead = deadline - this.#exact()

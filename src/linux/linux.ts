@@ -96,7 +96,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.files = options.files(this)
     this.signals = new Signals(this)
     this.futexes = new Futexes(mm, this.threads, this.processTable)
-    this.time = new Timekeeper(this, this.processTable)
+    this.time = new Timekeeper(this)
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
     const dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
     this.scheduler = new Scheduler(this, dispatcher)
@@ -243,7 +243,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   interrupt(signal: number): void {
     for (const process of this.processes.values()) {
       const info = this.signals.info({ signal, code: SignalCode.kernel })
-      this.signals.sendToProcess(process, this.threadOf(process), signal, info)
+      this.signals.sendToProcess(process, signal, info)
       break
     }
     this.#loop.interrupt()
@@ -278,5 +278,6 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.threads.check()
     this.processTable.check()
     this.futexes.check()
+    this.time.timers.check()
   }
 }

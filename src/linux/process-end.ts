@@ -4,11 +4,11 @@ import { storeUser32 } from '../fault/user-copy.js'
 import { AddressSpace } from '../space/address-space.js'
 import { childInfo } from './child-info.js'
 import type { Linux } from './linux.js'
-import { CHILDREN_USAGE, PROCESS_PENDING, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
+import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
 import { ACTION_FLAGS } from './signal-actions.js'
-import { SA_NOCLDWAIT, SIG_IGN, Signal, SignalCode } from './signal-numbers.js'
-import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
-import { addUsage, type Usage } from './usage.js'
+import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
+import { type Thread, ThreadState } from './thread.js'
+import { addUsage, readUsage, type Usage } from './usage.js'
 import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
@@ -74,7 +74,7 @@ export class ProcessEnd {
       majorFaults: 0,
       residentPages: 0,
     })
-    signals.queues.clear(thread, (thread.ptr + THREAD_PENDING) as Ptr)
+    signals.leaveThread(thread)
     scheduler.forget(thread)
     thread.cpuTime = 0
     thread.exit()
@@ -87,6 +87,7 @@ export class ProcessEnd {
     const { mm, reporter, threads } = this.#linux
     const wasFirst = reporter.first === process
     reporter.noteEnd(process)
+    this.#linux.time.timers.leaveProcess(process)
     for (const thread of threads.ofProcess(process.ptr)) threads.remove(thread)
     this.letParentGoOn(process)
     this.countFaults(process)
@@ -95,6 +96,7 @@ export class ProcessEnd {
     mm.spaces.release(space)
     process.files.close()
     this.#leaveChildren(process)
+    this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
     this.#notifyParent(process)
     if (wasFirst) this.#linux.stop()
@@ -122,11 +124,12 @@ export class ProcessEnd {
       const signal = this.#deathSignal(child)
       if (signal !== 0) {
         const info = signals.info({ signal, code: SignalCode.user, processId: process.id })
-        signals.sendToProcess(child, this.#linux.threadOf(child), signal, info)
+        signals.sendToProcess(child, signal, info)
       }
       processTable.reparent(child, reaper)
       child.exitSignal = Signal.CHLD
       if (child.isZombie) this.#notifyParent(child)
+      else signals.jobs.checkOrphans(child, process)
     }
   }
 
@@ -156,17 +159,18 @@ export class ProcessEnd {
   }
 
   #ignoresChildren(parent: Process): boolean {
-    const { u32 } = this.#linux.mm.memory
-    const action = parent.action(Signal.CHLD) >>> 2
-    const isIgnored = u32[action] === SIG_IGN && u32[action + 1] === 0
-    return isIgnored || (u32[action + ACTION_FLAGS / 4]! & SA_NOCLDWAIT) !== 0
+    const { mm, signals } = this.#linux
+    const flags = mm.memory.u32[(parent.action(Signal.CHLD) + ACTION_FLAGS) >>> 2]!
+    return signals.sender.isRefused(parent, Signal.CHLD) || (flags & SA_NOCLDWAIT) !== 0
   }
 
   #sendExitSignal(parent: Process, process: Process, signal: number): void {
-    if (signal === 0 || signal > 64 || parent.isZombie) return
     const { signals } = this.#linux
-    const info = signals.info({ signal, ...childInfo(process.exitStatus), processId: process.id })
-    signals.sendToProcess(parent, this.#linux.threadOf(parent), signal, info)
+    const isRefused = signal === Signal.CHLD && signals.sender.isRefused(parent, signal)
+    if (signal === 0 || signal > SIGNAL_MAX || parent.isZombie || isRefused) return
+    const { time } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
+    const info = signals.info({ signal, ...childInfo(process.exitStatus), processId: process.id, time })
+    signals.sendToProcess(parent, signal, info)
   }
 
   /** Threads of a process that wait for a child look again. */
@@ -186,7 +190,7 @@ export class ProcessEnd {
   /** The last of a zombie goes. */
   forget(process: Process): void {
     const { processTable, signals } = this.#linux
-    signals.queues.clear(process, (process.ptr + PROCESS_PENDING) as Ptr)
+    signals.leaveProcess(process)
     processTable.remove(process)
   }
 }

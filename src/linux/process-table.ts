@@ -80,7 +80,6 @@ export class ProcessTable {
     process.actions = actions
     process.exitSignal = Signal.CHLD
     process.exitStatus = STILL_RUNNING
-    process.timerDeadline = Number.POSITIVE_INFINITY
     this.#byId.set(id, process)
     this.#byRecord.set(record, process)
     this.#adopt(process, parent)
@@ -112,6 +111,11 @@ export class ProcessTable {
   /** Living ones and zombies, by number. */
   get byId(): ReadonlyMap<number, Process> {
     return this.#byId
+  }
+
+  /** The view on a record; undefined when it is no process's any more. */
+  at(record: Ptr): Process | undefined {
+    return this.#byRecord.get(record)
   }
 
   of(thread: Thread): Process {

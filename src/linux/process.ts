@@ -3,8 +3,9 @@
  * what only the thread that started the machine needs (paths, arguments, open files).
  *
  *     0     numbers, lists, times
- *     224   free for what signals and timers need
+ *     224   lists of timers
  *     256   16 resource limits of two f64: soft, hard (bytes or a count; Infinity = none)
+ *     512   the three timers of setitimer(2) (timer-record.ts)
  */
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -14,7 +15,7 @@ import { type ElfSymbols, readElfSymbols } from './elf-symbols.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 
-export const PROCESS_BYTES = 512
+export const PROCESS_BYTES = 848
 const ID = 0
 const PARENT = 4
 const PERSONALITY = 8
@@ -23,8 +24,6 @@ const STATUS = 12
 export const PROCESS_PENDING = 16
 const QUEUE = 24
 const FLAGS = 28
-const TIMER_DEADLINE = 32
-const TIMER_INTERVAL = 40
 const ACTIONS = 48
 const EXIT_SIGNAL = 52
 const GROUP = 56
@@ -40,7 +39,12 @@ const START_TIME = 96
 /** Usage: its own threads' that have ended, then its children's that were waited for (usage.ts). */
 export const PROCESS_USAGE = 104
 export const CHILDREN_USAGE = 136
+/** Heads of lists of timers: those of timer_create(2); those of all that wait for processor time. */
+export const PROCESS_TIMERS = 224
+export const PROCESS_CPU_TIMERS = 232
+const NEXT_TIMER_ID = 240
 const LIMITS = 256
+export const INTERVAL_TIMERS = 512
 const LIMIT_COUNT = 16
 /** Of the parent of those that have none: number 1, which is not there. */
 const INIT = 1
@@ -241,18 +245,11 @@ export class Process {
     this.#setF64(START_TIME, value)
   }
 
-  /** ITIMER_REAL: when it fires (ns of the monotonic clock, Infinity = off), and then every so many nanoseconds. */
-  get timerDeadline(): number {
-    return this.#f64(TIMER_DEADLINE)
-  }
-  set timerDeadline(value: number) {
-    this.#setF64(TIMER_DEADLINE, value)
-  }
-  get timerInterval(): number {
-    return this.#f64(TIMER_INTERVAL)
-  }
-  set timerInterval(value: number) {
-    this.#setF64(TIMER_INTERVAL, value)
+  /** timer_create(2) gives numbers that were not used before. */
+  takeTimerId(): number {
+    const id = this.#u32(NEXT_TIMER_ID)
+    this.#setU32(NEXT_TIMER_ID, (id + 1) & 0x7fff_ffff)
+    return id
   }
 
   /** Record of its signals' actions (signal-actions.ts), which CLONE_SIGHAND shares; NULL when it has ended. */

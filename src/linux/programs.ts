@@ -88,6 +88,7 @@ export class Programs {
     ends.endOthers(process, thread)
     ends.leaveMemory(process, thread)
     ends.countFaults(process)
+    this.#linux.time.timers.leaveProgram(process)
     if (process.files.sharesFiles) {
       const own = process.files.fork(false, true)
       process.files.close()

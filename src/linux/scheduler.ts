@@ -123,7 +123,7 @@ export class Scheduler {
       linux.signals.deliver(process, thread, linux.hart.ptr)
       return Exit.ecall
     }
-    const exit = linux.hart.run(linux.time.budget(process, this.#chunk()))
+    const exit = linux.hart.run(linux.time.budget(process, thread, this.#chunk()))
     if (exit === Exit.ecall) this.#dispatcher.dispatch(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit

@@ -66,6 +66,8 @@ export const SignalCode = {
   childExited: 1,
   childKilled: 2,
   childDumped: 3,
+  childStopped: 5,
+  childContinued: 6,
 } as const
 
 export type DefaultAction = 'ignore' | 'terminate' | 'core' | 'stop' | 'continue'

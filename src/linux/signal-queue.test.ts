@@ -37,7 +37,7 @@ describe('pending signals', () => {
     for (let step = 0; step < STEPS; step++) {
       const signal = random.pick([1, 10, 11, 15, 31, 32, 33, 63, 64])
       if (random.chance(0.5)) {
-        queues.add(target, set, signal, info(signal, step))
+        queues.add(target, set, signal, info(signal, step), Number.POSITIVE_INFINITY)
         const list = model.get(signal) ?? []
         if (list.length === 0 || signal >= 32) model.set(signal, [...list, step])
       } else if (random.chance(0.9)) {
@@ -62,7 +62,7 @@ describe('pending signals', () => {
     const { queues, target, set } = setUp(faults)
     const taken = new Uint8Array(SIGINFO_BYTES)
     faults.failFrom(1)
-    queues.add(target, set, 40, info(40, 5))
+    queues.add(target, set, 40, info(40, 5), Number.POSITIVE_INFINITY)
     expect(queues.first(set, ALL, ALL)).toBe(40)
     queues.take(target, set, 40, taken)
     expect([...new Int32Array(taken.buffer)]).toEqual([40, ...new Array(31).fill(0)])

@@ -2,6 +2,8 @@ import { cloneCalls } from './calls/clone-calls.js'
 import { futexCalls } from './calls/futex-calls.js'
 import { groupCalls } from './calls/group-calls.js'
 import { identityCalls } from './calls/identity-calls.js'
+import { intervalCalls } from './calls/interval-calls.js'
+import { killCalls } from './calls/kill-calls.js'
 import { machineCalls } from './calls/machine-calls.js'
 import { memoryCalls } from './calls/memory-calls.js'
 import { processCalls } from './calls/process-calls.js'
@@ -9,6 +11,7 @@ import { resourceCalls } from './calls/resource-calls.js'
 import { riscvCalls } from './calls/riscv-calls.js'
 import { signalCalls } from './calls/signal-calls.js'
 import { timeCalls } from './calls/time-calls.js'
+import { timerCalls } from './calls/timer-calls.js'
 import { waitCalls } from './calls/wait-calls.js'
 import type { Syscall } from './syscall-context.js'
 
@@ -17,6 +20,8 @@ const CALLS: readonly (readonly Syscall[])[] = [
   futexCalls,
   groupCalls,
   identityCalls,
+  intervalCalls,
+  killCalls,
   machineCalls,
   memoryCalls,
   processCalls,
@@ -24,6 +29,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   riscvCalls,
   signalCalls,
   timeCalls,
+  timerCalls,
   waitCalls,
 ]
 

@@ -4,7 +4,7 @@
  *     0     saved registers, as the hart keeps them (HART_CONTEXT_BYTES)
  *     704   the fields below
  *     816   links { next, previous }: run queue, sleepers, all threads, threads of the process, waiters of a futex
- *     936   free for what signals need
+ *     936   signals that sigtimedwait(2) waits for and that were blocked before
  *     1016  how far a call has come that was parked
  *
  * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, or has exited.
@@ -44,6 +44,8 @@ export const ThreadFlag = {
   killable: 8,
   /** In the queue of a futex. */
   onFutex: 16,
+  /** It has a signal to deliver. Kept by SignalMasks. */
+  signalled: 32,
 } as const
 
 const ID = 704
@@ -77,6 +79,7 @@ const DEATH_SIGNAL = 920
 const POLICY = 924
 const PRIORITY = 928
 const NICE = 932
+export const THREAD_WAITED = 936
 const PROGRESS = 1016
 
 /** A view; one a thread, made by ThreadList. */
@@ -269,14 +272,9 @@ export class Thread {
     this.#setF64(PROGRESS, value)
   }
 
-  /** Whether a signal that is not blocked is pending for this thread or its process. */
+  /** Whether it is to deliver a signal: one that it does not block, and that no other thread of its process was told of. */
   get hasSignal(): boolean {
-    const { u32 } = this.#memory
-    const mine = (this.ptr + THREAD_PENDING) >>> 2
-    const shared = (this.process + PROCESS_PENDING) >>> 2
-    const blocked = (this.ptr + THREAD_BLOCKED) >>> 2
-    if (((u32[mine]! | u32[shared]!) & ~u32[blocked]!) !== 0) return true
-    return ((u32[mine + 1]! | u32[shared + 1]!) & ~u32[blocked + 1]!) !== 0
+    return this.hasFlag(ThreadFlag.signalled)
   }
 
   /** Whether SIGKILL is pending. */

@@ -1,77 +1,66 @@
-/** What happens at a moment: sleeps that end, timers that fire, and the `time` register of the hart. */
+/** What happens at a moment: sleeps that end, timers that expire, and the `time` register of the hart. */
+import { NULL, type Ptr } from '../base/numbers.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
-import type { MemoryManager } from '../mm.js'
-import { type Clock, TICK_NANOSECONDS } from './clock.js'
+import { Word, wordIndex } from '../state/layout.js'
+import { TICK_NANOSECONDS } from './clock.js'
 import type { Process } from './process.js'
-import type { ProcessTable } from './process-table.js'
-import { Signal, SignalCode } from './signal-numbers.js'
-import type { Signals } from './signals.js'
 import type { Thread } from './thread.js'
-import type { ThreadList } from './thread-list.js'
+import { Timers, type TimersEnv } from './timers.js'
 
-export interface TimeEnv {
-  readonly mm: MemoryManager
-  readonly clock: Clock
+export interface TimeEnv extends TimersEnv {
   readonly hart: Hart
-  readonly signals: Signals
-  readonly threads: ThreadList
 }
 
 export class Timekeeper {
   readonly #env: TimeEnv
-  readonly #processes: ProcessTable
+  readonly timers: Timers
 
-  constructor(env: TimeEnv, processes: ProcessTable) {
+  constructor(env: TimeEnv) {
     this.#env = env
-    this.#processes = processes
+    this.timers = new Timers(env)
     const { clock, hart, mm } = env
     const ticksPerInstruction = clock.mode === 'virtual' ? 1 / TICK_NANOSECONDS : 0
     mm.memory.f64[(hart.ptr + HartField.timeScale) >>> 3] = ticksPerInstruction
   }
 
-  /** ITIMER_REAL: sends SIGALRM when its time has come, and sets it again. */
-  expireTimer(process: Process, thread: Thread): void {
-    if (process.timerDeadline === Number.POSITIVE_INFINITY) return
-    const now = this.#env.clock.now()
-    if (process.timerDeadline > now) return
-    process.timerDeadline = nextExpiry(process.timerDeadline, process.timerInterval, now)
-    const { signals } = this.#env
-    const info = signals.info({ signal: Signal.ALRM, code: SignalCode.kernel })
-    signals.sendToProcess(process, thread, Signal.ALRM, info)
+  /** Instructions that a thread may run before a timer or another thread may be due: 1 to `most`. */
+  budget(process: Process, thread: Thread, most: number): number {
+    const { clock } = this.#env
+    let budget = most
+    if (clock.mode === 'virtual') budget = Math.min(budget, this.nextDeadline() - clock.now())
+    if (this.timers.queue.hasCpuTimers(process.ptr)) {
+      budget = Math.min(budget, this.timers.cpuBudget(process, thread))
+    }
+    return Math.max(1, budget)
   }
 
-  /** Instructions to run before a timer or another thread may be due: 1 to `most`. */
-  budget(process: Process, most: number): number {
-    const { clock, threads } = this.#env
-    if (clock.mode === 'real') return most
-    const due = Math.min(process.timerDeadline, threads.firstDeadline())
-    return due === Number.POSITIVE_INFINITY ? most : Math.max(1, Math.min(most, due - clock.now()))
-  }
-
-  /** When something will happen by itself: a sleep ends, a timer fires. Infinity = never. */
+  /** When something will happen by itself: a sleep ends, a timer expires. Infinity = never. */
   nextDeadline(): number {
-    let first = this.#env.threads.firstDeadline()
-    for (const process of this.#processes.byId.values()) first = Math.min(first, process.timerDeadline)
-    return first
+    return Math.min(this.#env.threads.firstDeadline(), this.timers.queue.firstMoment)
   }
 
   /** While threads take turns: does what is due by now. */
   passDue(): void {
-    if (this.#env.clock.now() >= this.nextDeadline()) this.passTime()
+    const { clock, mm, processTable } = this.#env
+    const deadline = this.nextDeadline()
+    if (deadline !== Number.POSITIVE_INFINITY && clock.now() >= deadline) this.passTime()
+    const current = mm.memory.u32[wordIndex(Word.currentThread)]! as Ptr
+    if (current === NULL) return
+    const process = processTable.of(this.#env.threads.at(current))
+    if (this.timers.queue.hasCpuTimers(process.ptr)) this.timers.expireCpu(process)
   }
 
   /** Time has passed or was skipped: threads, timers and the `time` register follow. */
   passTime(): void {
     const { clock, hart, threads } = this.#env
-    const now = clock.now()
-    threads.wakeOverdue(now)
-    for (const thread of threads) this.expireTimer(this.#processes.of(thread), thread)
     hart.setNumber(HartField.timeBase, clock.registerBase())
+    threads.wakeOverdue(clock.now())
+    this.timers.expire()
   }
-}
 
-function nextExpiry(deadline: number, interval: number, now: number): number {
-  if (interval === 0) return Number.POSITIVE_INFINITY
-  return deadline + (Math.floor((now - deadline) / interval) + 1) * interval
+  /** A signal was taken to be delivered; `timer` is the one that sent it. `shared` is the signal if it was the process's. */
+  signalTaken(process: Process, timer: Ptr, shared: number, info: Uint8Array): void {
+    this.timers.signalTaken(process, timer, shared, info)
+  }
 }

@@ -69,6 +69,8 @@ export const Word = {
   sleepers: 20,
   /** Threads that wait for a lock with priority inheritance. */
   lockWaiters: 22,
+  /** Timers of the monotonic clock that are set, the first to expire first. */
+  armedTimers: 24,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

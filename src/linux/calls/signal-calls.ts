@@ -1,10 +1,12 @@
-/** System calls about signals: sigaction(2), sigprocmask(2), kill(2), sigaltstack(2) and their kin. */
-import { EAGAIN, EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
+/** System calls about a program's own signals: sigaction(2), sigprocmask(2), sigtimedwait(2), sigaltstack(2) and their kin. */
+import { EAGAIN, EFAULT, EINTR, EINVAL } from '../../base/errno.js'
 import { copyFromUser, copyToUser } from '../../fault/user-copy.js'
 import { SS_AUTODISARM, setStack, stackFlags } from '../alternate-stack.js'
-import { ACTION_BYTES, PROCESS_PENDING, type Process } from '../process.js'
+import { PROCESS_PENDING } from '../process.js'
 import { stackPointer } from '../registers.js'
+import { ACTION_BYTES } from '../signal-actions.js'
 import { decodeStack, encodeStack } from '../signal-frame.js'
+import { UNBLOCKABLE } from '../signal-masks.js'
 import {
   SA_EXPOSE_TAGBITS,
   SA_NOCLDSTOP,
@@ -16,11 +18,10 @@ import {
   SA_SIGINFO,
   SIGNAL_MAX,
   Signal,
-  SignalCode,
 } from '../signal-numbers.js'
 import { SIGINFO_BYTES } from '../signal-queue.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { THREAD_BLOCKED, THREAD_PENDING, THREAD_SAVED_MASK, ThreadFlag } from '../thread.js'
+import { THREAD_BLOCKED, THREAD_PENDING } from '../thread.js'
 import { ERESTARTNOHAND, PARKED, REGISTERS_SET, WaitKind } from '../wait.js'
 import { readStruct, readTime } from './user-data.js'
 
@@ -56,13 +57,10 @@ function rtSigaction(c: SyscallContext): number {
 }
 
 function setAction(c: SyscallContext, signal: number, wanted: Uint8Array): void {
-  const action = c.process.action(signal)
-  const { u32 } = c.mm.memory
-  c.mm.memory.u8.set(wanted, action)
-  u32[(action + 8) >>> 2]! &= KNOWN_FLAGS
-  u32[(action + 12) >>> 2] = 0
-  u32[(action + 16) >>> 2]! &= ~((1 << (Signal.KILL - 1)) | (1 << (Signal.STOP - 1)))
-  c.linux.signals.forgetIgnored(c.process, c.thread, signal)
+  const view = new DataView(wanted.buffer)
+  view.setUint32(8, view.getUint32(8, true) & KNOWN_FLAGS, true)
+  view.setUint32(12, 0, true)
+  c.linux.signals.setAction(c.process, signal, wanted)
 }
 
 function rtSigprocmask(c: SyscallContext): number {
@@ -122,94 +120,34 @@ function rtSigsuspend(c: SyscallContext): number {
 
 /** Another mask until the call is over (sigsuspend, ppoll, pselect6). */
 export function swapMask(c: SyscallContext, set: DataView): void {
-  const { u32 } = c.mm.memory
-  const saved = (c.thread.ptr + THREAD_SAVED_MASK) >>> 2
-  const blocked = (c.thread.ptr + THREAD_BLOCKED) >>> 2
-  if ((c.thread.flags & ThreadFlag.restoreMask) === 0) {
-    u32[saved] = u32[blocked]!
-    u32[saved + 1] = u32[blocked + 1]!
-    c.thread.flags |= ThreadFlag.restoreMask
-  }
-  c.linux.signals.setBlocked(c.thread, set.getUint32(0, true), set.getUint32(4, true))
+  c.linux.signals.masks.swap(c.thread, set.getUint32(0, true), set.getUint32(4, true))
 }
 
-/** Takes a signal of the set without running its handler. */
+/** Takes a signal of the set without running its handler. A signal for a handler, and a stop, end the wait. */
 function rtSigtimedwait(c: SyscallContext): number {
   if (!hasSetSize(c, 3)) return -EINVAL
+  const { masks } = c.linux.signals
+  if (c.thread.isResumed) masks.endWait(c.thread)
   const set = readStruct(c, c.args.address(0), SIGNAL_SET_BYTES)
   if (set === undefined) return -EFAULT
   const timeout = c.args.isZero(2) ? Number.POSITIVE_INFINITY : readTime(c, c.args.address(2))
   if (timeout < 0) return timeout
+  const low = set.getUint32(0, true) & ~UNBLOCKABLE
+  const high = set.getUint32(4, true)
   const info = new Uint8Array(SIGINFO_BYTES)
-  const signal = c.linux.signals.takeOf(
-    c.process,
-    c.thread,
-    set.getUint32(0, true),
-    set.getUint32(4, true),
-    info,
-  )
+  const signal = c.linux.signals.takeOf(c.process, c.thread, low, high, info)
   if (signal > 0) return giveInfo(c, signal, info)
-  const deadline = c.thread.isResumed ? c.thread.deadline : c.linux.clock.now() + timeout
-  if (c.linux.clock.now() >= deadline) return -EAGAIN
-  return c.thread.park(WaitKind.signal, 0, deadline)
+  if (timeout === 0) return -EAGAIN
+  if (c.thread.isResumed) return c.linux.clock.now() >= c.thread.deadline ? -EAGAIN : -EINTR
+  masks.beginWait(c.thread, low, high)
+  if (c.thread.park(WaitKind.signal, 0, c.linux.clock.now() + timeout) === PARKED) return PARKED
+  masks.endWait(c.thread)
+  return -EINTR
 }
 
 function giveInfo(c: SyscallContext, signal: number, info: Uint8Array): number {
   if (c.args.isZero(1)) return signal
   return copyToUser(c.mm, c.space, c.args.address(1), info) < 0 ? -EFAULT : signal
-}
-
-function validSignal(signal: number): boolean {
-  return signal >= 0 && signal <= SIGNAL_MAX
-}
-
-/** Sends to one process; signal 0 only asks whether it is there. */
-function sendTo(c: SyscallContext, process: Process, signal: number): number {
-  if (signal === 0) return 0
-  const info = c.linux.signals.info({ signal, code: SignalCode.user, processId: c.process.id })
-  c.linux.signals.sendToProcess(process, c.linux.threadOf(process), signal, info)
-  return 0
-}
-
-function kill(c: SyscallContext): number {
-  const target = c.args.int(0)
-  const signal = c.args.int(1)
-  if (!validSignal(signal)) return -EINVAL
-  if (target === -1) return -ESRCH
-  const process = c.linux.processes.get(target > 0 ? target : c.process.id)
-  return process === undefined ? -ESRCH : sendTo(c, process, signal)
-}
-
-/** tkill and tgkill: to one thread. */
-function sendToThread(c: SyscallContext, id: number, signal: number): number {
-  if (id <= 0 || !validSignal(signal)) return -EINVAL
-  if (id !== c.thread.id) return -ESRCH
-  if (signal === 0) return 0
-  const info = c.linux.signals.info({ signal, code: SignalCode.tkill, processId: c.process.id })
-  c.linux.signals.sendToThread(c.process, c.thread, signal, info)
-  return 0
-}
-
-function tgkill(c: SyscallContext): number {
-  const group = c.args.int(0)
-  if (group <= 0) return -EINVAL
-  if (group !== c.process.id && c.args.int(1) > 0 && validSignal(c.args.int(2))) return -ESRCH
-  return sendToThread(c, c.args.int(1), c.args.int(2))
-}
-
-/** A siginfo_t of the sender's own; it may not claim to come from the kernel unless it goes to itself. */
-function queueInfo(c: SyscallContext, target: number, signal: number, address: number): number {
-  const info = new Uint8Array(SIGINFO_BYTES)
-  if (copyFromUser(c.mm, c.space, address, info) < 0) return -EFAULT
-  const view = new DataView(info.buffer)
-  view.setInt32(0, signal, true)
-  const code = view.getInt32(8, true)
-  const process = c.linux.processes.get(target)
-  if ((code >= 0 || code === SignalCode.tkill) && process !== c.process) return -EPERM
-  if (!validSignal(signal)) return -EINVAL
-  if (process === undefined) return -ESRCH
-  if (signal > 0) c.linux.signals.sendToProcess(process, c.linux.threadOf(process), signal, info)
-  return 0
 }
 
 function sigaltstack(c: SyscallContext): number {
@@ -232,26 +170,12 @@ function sigaltstack(c: SyscallContext): number {
 }
 
 export const signalCalls: readonly Syscall[] = [
-  { number: 129, name: 'kill', trace: 'dS', handler: kill },
-  { number: 130, name: 'tkill', trace: 'dS', handler: (c) => sendToThread(c, c.args.int(0), c.args.int(1)) },
-  { number: 131, name: 'tgkill', trace: 'ddS', handler: tgkill },
+  { number: 128, name: 'restart_syscall', trace: '', handler: () => -EINTR },
   { number: 132, name: 'sigaltstack', trace: 'pp', handler: sigaltstack },
   { number: 133, name: 'rt_sigsuspend', trace: 'pu', handler: rtSigsuspend },
   { number: 134, name: 'rt_sigaction', trace: 'Sppu', handler: rtSigaction },
   { number: 135, name: 'rt_sigprocmask', trace: 'dppu', handler: rtSigprocmask },
   { number: 136, name: 'rt_sigpending', trace: 'pu', handler: rtSigpending },
   { number: 137, name: 'rt_sigtimedwait', trace: 'pppu', handler: rtSigtimedwait },
-  {
-    number: 138,
-    name: 'rt_sigqueueinfo',
-    trace: 'dSp',
-    handler: (c) => queueInfo(c, c.args.int(0), c.args.int(1), c.args.address(2)),
-  },
   { number: 139, name: 'rt_sigreturn', trace: '', handler: rtSigreturn },
-  {
-    number: 240,
-    name: 'rt_tgsigqueueinfo',
-    trace: 'ddSp',
-    handler: (c) => queueInfo(c, c.args.int(1), c.args.int(2), c.args.address(3)),
-  },
 ]

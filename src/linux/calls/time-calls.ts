@@ -1,40 +1,39 @@
-/** System calls about time: clocks, sleeping, the interval timer. */
-import { EFAULT, EINVAL, ENOSYS, EOPNOTSUPP } from '../../base/errno.js'
+/** System calls about time: clocks and sleeping. */
+import { EFAULT, EINVAL, EOPNOTSUPP } from '../../base/errno.js'
+import type { Ptr } from '../../base/numbers.js'
+import { clockNamed, cpuTimeOf, type NamedClock } from '../clock-names.js'
+import { CHILDREN_USAGE } from '../process.js'
 import { finishSleep, type Remaining, sleepUntil } from '../sleep.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { COARSE_CLOCKS, COARSE_RESOLUTION, STEADY_CLOCKS, WALL_CLOCKS } from '../vvar.js'
-import { copyOut, readStruct, readTime, StructWriter, timeAt } from './user-data.js'
+import { readUsage } from '../usage.js'
+import { COARSE_CLOCKS, COARSE_RESOLUTION } from '../vvar.js'
+import { copyOut, i64, readStruct, readTime, StructWriter } from './user-data.js'
 
-const CLOCK_PROCESS_CPUTIME = 2
-const CLOCK_THREAD_CPUTIME = 3
 const TIMER_ABSTIME = 1
 const MICROSECOND = 1000
-const ITIMER_REAL = 0
 const CLOCK_TICK = 10_000_000
 
-function isCpuClock(clock: number): boolean {
-  return clock === CLOCK_PROCESS_CPUTIME || clock === CLOCK_THREAD_CPUTIME
-}
-
-function isClock(clock: number): boolean {
-  return WALL_CLOCKS.has(clock) || STEADY_CLOCKS.has(clock) || isCpuClock(clock)
+/** The clock that argument 0 names; undefined is EINVAL. */
+function clockArgument(c: SyscallContext): NamedClock | undefined {
+  return clockNamed(c.linux, c.process, c.thread, c.args.int(0))
 }
 
 function clockGettime(c: SyscallContext): number {
-  const clock = c.args.int(0)
-  if (!isClock(clock)) return -EINVAL
+  const clock = clockArgument(c)
+  if (clock === undefined) return -EINVAL
   const out = new StructWriter(16)
-  if (WALL_CLOCKS.has(clock)) {
+  if (clock.isWall) {
     const { seconds, nanoseconds } = c.linux.clock.timeOfDay()
     out.u64(0, seconds).u64(8, nanoseconds)
-  } else out.time(0, isCpuClock(clock) ? c.linux.cpuTime() : c.linux.clock.now())
+  } else if (clock.process === undefined) out.time(0, c.linux.clock.now())
+  else out.time(0, cpuTimeOf(c.linux, clock))
   return out.copyTo(c, c.args.address(1))
 }
 
 function clockGetres(c: SyscallContext): number {
-  const clock = c.args.int(0)
-  if (!isClock(clock)) return -EINVAL
-  return copyOut(c, 1, new StructWriter(16).u64(8, COARSE_CLOCKS.has(clock) ? COARSE_RESOLUTION : 1))
+  if (clockArgument(c) === undefined) return -EINVAL
+  const resolution = COARSE_CLOCKS.has(c.args.int(0)) ? COARSE_RESOLUTION : 1
+  return copyOut(c, 1, new StructWriter(16).u64(8, resolution))
 }
 
 function gettimeofday(c: SyscallContext): number {
@@ -55,55 +54,41 @@ function nanosleep(c: SyscallContext): number {
   return finishSleep(c, sleepUntil(c, c.linux.clock.now() + wanted), remainingAt(1))
 }
 
+/** Nobody can sleep by these: the time of a thread, raw and coarse clocks. */
+const SLEEPLESS: ReadonlySet<number> = new Set([3, 4, 5, 6])
+
 function clockNanosleep(c: SyscallContext): number {
-  const clock = c.args.int(0)
-  if (!isClock(clock)) return -EINVAL
-  if (clock === CLOCK_THREAD_CPUTIME) return -EOPNOTSUPP
+  const clock = clockArgument(c)
+  if (clock === undefined) return -EINVAL
+  if (SLEEPLESS.has(c.args.int(0))) return -EOPNOTSUPP
   const time = readTime(c, c.args.address(2))
   if (time < 0) return time
+  if (clock.thread !== undefined) return -EINVAL
   if ((c.args.low(1) & TIMER_ABSTIME) === 0) {
     return finishSleep(c, sleepUntil(c, c.linux.clock.now() + time), remainingAt(3))
   }
-  return sleepUntil(c, c.linux.clock.fromClock(time, WALL_CLOCKS.has(clock)))
+  return sleepUntil(c, clock.isWall ? wallMoment(c, c.args.address(2)) : time)
 }
 
-function timerValue(c: SyscallContext): StructWriter {
-  const left = c.process.timerDeadline - c.linux.clock.now()
-  const value = Number.isFinite(left) ? Math.max(left, MICROSECOND) : 0
-  return new StructWriter(32).time(0, c.process.timerInterval, MICROSECOND).time(16, value, MICROSECOND)
+/** A struct timespec since 1970, which was read before, on the scale of the monotonic clock. */
+function wallMoment(c: SyscallContext, address: number): number {
+  const view = readStruct(c, address, 16)
+  return view === undefined ? 0 : c.linux.clock.fromTimeOfDay(i64(view, 0), i64(view, 8))
 }
 
-function getitimer(c: SyscallContext): number {
-  const which = c.args.int(0)
-  if (which !== ITIMER_REAL) return which > 0 && which < 3 ? -ENOSYS : -EINVAL
-  return timerValue(c).copyTo(c, c.args.address(1))
-}
-
-function setitimer(c: SyscallContext): number {
-  const which = c.args.int(0)
-  const view = c.args.isZero(1) ? new DataView(new ArrayBuffer(32)) : readStruct(c, c.args.address(1), 32)
-  if (view === undefined) return -EFAULT
-  const interval = timeAt(view, 0, MICROSECOND)
-  const value = timeAt(view, 16, MICROSECOND)
-  if (interval < 0 || value < 0) return -EINVAL
-  if (which !== ITIMER_REAL) return which > 0 && which < 3 ? -ENOSYS : -EINVAL
-  const previous = timerValue(c)
-  c.process.timerInterval = interval
-  c.process.timerDeadline = value === 0 ? Number.POSITIVE_INFINITY : c.linux.clock.now() + value
-  return copyOut(c, 2, previous)
-}
-
-/** Ticks of 10 ms: user, system, and the children's; the result is the ticks since the start. */
+/** Ticks of 10 ms: user, system (nothing), and the children's; the result is the ticks since the start. */
 function times(c: SyscallContext): number {
-  const out = new StructWriter(32).u64(0, Math.floor(c.linux.cpuTime() / CLOCK_TICK))
+  const ticks = (nanoseconds: number) => Math.floor(nanoseconds / CLOCK_TICK)
+  const children = readUsage(c.mm.memory, (c.process.ptr + CHILDREN_USAGE) as Ptr)
+  const out = new StructWriter(32)
+    .u64(0, ticks(c.linux.usageOf(c.process).time))
+    .u64(16, ticks(children.time))
   if (copyOut(c, 0, out) < 0) return -EFAULT
-  return Math.floor(c.linux.clock.now() / CLOCK_TICK)
+  return ticks(c.linux.clock.now())
 }
 
 export const timeCalls: readonly Syscall[] = [
   { number: 101, name: 'nanosleep', trace: 'pp', handler: nanosleep },
-  { number: 102, name: 'getitimer', trace: 'dp', handler: getitimer },
-  { number: 103, name: 'setitimer', trace: 'dpp', handler: setitimer },
   { number: 113, name: 'clock_gettime', trace: 'dp', handler: clockGettime },
   { number: 114, name: 'clock_getres', trace: 'dp', handler: clockGetres },
   { number: 115, name: 'clock_nanosleep', trace: 'ddpp', handler: clockNanosleep },

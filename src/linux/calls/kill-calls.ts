@@ -1,0 +1,133 @@
+/** System calls that send signals: kill(2), tgkill(2), rt_sigqueueinfo(2). Programs run as root, so that all may send to all. */
+import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
+import { copyFromUser } from '../../fault/user-copy.js'
+import type { Process } from '../process.js'
+import { SIGNAL_MAX, SignalCode } from '../signal-numbers.js'
+import { INFO_CODE, SIGINFO_BYTES } from '../signal-queue.js'
+import type { Syscall, SyscallContext } from '../syscall-context.js'
+import type { Thread } from '../thread.js'
+
+const INT_MIN = -0x8000_0000
+
+/** Signal 0 only asks whether somebody is there. */
+const isValid = (signal: number) => signal >= 0 && signal <= SIGNAL_MAX
+
+/** What kill and tkill tell: who sent it. */
+function senderInfo(c: SyscallContext, signal: number, code: number): Uint8Array {
+  return c.linux.signals.info({ signal, code, processId: c.process.id })
+}
+
+/** `main`: the thread that was named, if it was not the first. */
+function sendTo(c: SyscallContext, process: Process, signal: number, main?: Thread): number {
+  if (!isValid(signal)) return -EINVAL
+  if (signal === 0) return 0
+  return c.linux.signals.sendToProcess(process, signal, senderInfo(c, signal, SignalCode.user), main)
+}
+
+/** To each of several: 0 when one could be sent to, -ESRCH when there is none. */
+function sendToAll(c: SyscallContext, signal: number, isMeant: (process: Process) => boolean): number {
+  let result: number = -ESRCH
+  for (const process of [...c.linux.processes.values()]) {
+    if (!isMeant(process)) continue
+    const sent = sendTo(c, process, signal)
+    if (sent === 0 || result === -ESRCH) result = sent
+  }
+  return result
+}
+
+/** A number names a process, or one of its threads, which is then asked first. */
+function sendToNumber(c: SyscallContext, id: number, signal: number): number {
+  const { linux } = c
+  const thread = linux.threads.byId(id)
+  const process = linux.processes.get(id) ?? (thread && linux.processOf(thread))
+  return process === undefined ? -ESRCH : sendTo(c, process, signal, thread)
+}
+
+function kill(c: SyscallContext): number {
+  const target = c.args.int(0)
+  const signal = c.args.int(1)
+  if (target > 0) return sendToNumber(c, target, signal)
+  if (target === INT_MIN) return -ESRCH
+  if (target === -1) return sendToAll(c, signal, (process) => process !== c.process)
+  const group = target === 0 ? c.process.groupId : -target
+  return sendToAll(c, signal, ({ groupId }) => groupId === group)
+}
+
+/** The thread with a number, in a process if one is named. */
+function findThread(c: SyscallContext, group: number | undefined, id: number): Thread | undefined {
+  const thread = c.linux.threads.byId(id)
+  if (thread === undefined || group === undefined) return thread
+  return c.linux.processOf(thread).id === group ? thread : undefined
+}
+
+function sendToThread(c: SyscallContext, group: number | undefined, id: number, signal: number): number {
+  if (id <= 0 || (group !== undefined && group <= 0)) return -EINVAL
+  const { linux } = c
+  const thread = findThread(c, group, id)
+  if (thread === undefined) return isZombie(c, group ?? id, id) && isValid(signal) ? 0 : -ESRCH
+  if (!isValid(signal)) return -EINVAL
+  if (signal === 0) return 0
+  const info = senderInfo(c, signal, SignalCode.tkill)
+  return linux.signals.sendToThread(linux.processOf(thread), thread, signal, info)
+}
+
+/** The first thread of a process that nobody has waited for is still there. */
+function isZombie(c: SyscallContext, group: number, id: number): boolean {
+  return group === id && c.linux.processes.get(id) !== undefined
+}
+
+/** A siginfo_t of the sender's own, or a negative errno. It may not claim to come from the kernel unless it goes to itself. */
+function readInfo(c: SyscallContext, id: number, signal: number, address: number): Uint8Array | number {
+  const info = new Uint8Array(SIGINFO_BYTES)
+  if (copyFromUser(c.mm, c.space, address, info) < 0) return -EFAULT
+  const view = new DataView(info.buffer)
+  view.setInt32(0, signal, true)
+  const code = view.getInt32(INFO_CODE, true)
+  return (code >= 0 || code === SignalCode.tkill) && id !== c.thread.id ? -EPERM : info
+}
+
+function rtSigqueueinfo(c: SyscallContext): number {
+  const id = c.args.int(0)
+  const signal = c.args.int(1)
+  const info = readInfo(c, id, signal, c.args.address(2))
+  if (typeof info === 'number') return info
+  const { linux } = c
+  const thread = linux.threads.byId(id)
+  const process = linux.processes.get(id) ?? (thread && linux.processOf(thread))
+  if (process === undefined) return -ESRCH
+  if (!isValid(signal)) return -EINVAL
+  return signal === 0 ? 0 : linux.signals.sendToProcess(process, signal, info, thread)
+}
+
+function rtTgsigqueueinfo(c: SyscallContext): number {
+  const group = c.args.int(0)
+  const id = c.args.int(1)
+  const signal = c.args.int(2)
+  const info = readInfo(c, id, signal, c.args.address(3))
+  if (info === -EFAULT) return -EFAULT
+  if (id <= 0 || group <= 0) return -EINVAL
+  if (typeof info === 'number') return info
+  const { linux } = c
+  const thread = findThread(c, group, id)
+  if (thread === undefined) return -ESRCH
+  if (!isValid(signal)) return -EINVAL
+  return signal === 0 ? 0 : linux.signals.sendToThread(linux.processOf(thread), thread, signal, info)
+}
+
+export const killCalls: readonly Syscall[] = [
+  { number: 129, name: 'kill', trace: 'dS', handler: kill },
+  {
+    number: 130,
+    name: 'tkill',
+    trace: 'dS',
+    handler: (c) => sendToThread(c, undefined, c.args.int(0), c.args.int(1)),
+  },
+  {
+    number: 131,
+    name: 'tgkill',
+    trace: 'ddS',
+    handler: (c) => sendToThread(c, c.args.int(0), c.args.int(1), c.args.int(2)),
+  },
+  { number: 138, name: 'rt_sigqueueinfo', trace: 'dSp', handler: rtSigqueueinfo },
+  { number: 240, name: 'rt_tgsigqueueinfo', trace: 'ddSp', handler: rtTgsigqueueinfo },
+]

@@ -1,0 +1,168 @@
+/**
+ * Sending signals (kernel/signal.c of Linux, __send_signal_locked): who ignores what, where a signal becomes pending, and which
+ * thread is told.
+ */
+import type { Ptr } from '../base/numbers.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { JobControl } from './job-control.js'
+import { Limit } from './limits.js'
+import { PROCESS_PENDING, type Process, ProcessFlag } from './process.js'
+import type { SignalMasks } from './signal-masks.js'
+import { defaultAction, SIG_DFL, SIG_IGN, Signal } from './signal-numbers.js'
+import { hasBit, type SignalQueues } from './signal-queue.js'
+import type { SignalEnv } from './signals.js'
+import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
+
+export const threadPending = (thread: Thread) => (thread.ptr + THREAD_PENDING) as Ptr
+export const processPending = (process: Process) => (process.ptr + PROCESS_PENDING) as Ptr
+
+/** Stop signals in the lower half of a set. */
+const STOP_SIGNALS = [Signal.STOP, Signal.TSTP, Signal.TTIN, Signal.TTOU] as const
+
+/** Somebody reads signals from a file (signalfd). */
+export interface SignalListener {
+  /** A signal is pending for a process or one of its threads. */
+  sent(signal: number): void
+}
+
+export class SignalSender {
+  readonly #env: SignalEnv
+  readonly #queues: SignalQueues
+  readonly #masks: SignalMasks
+  readonly #jobs: JobControl
+  readonly listeners = new Set<SignalListener>()
+
+  constructor(env: SignalEnv, queues: SignalQueues, masks: SignalMasks, jobs: JobControl) {
+    this.#env = env
+    this.#queues = queues
+    this.#masks = masks
+    this.#jobs = jobs
+  }
+
+  /**
+   * To a process; `main` is the thread that is asked first whether it takes the signal. 0, or -EAGAIN when too many signals
+   * are queued.
+   */
+  toProcess(process: Process, main: Thread | undefined, signal: number, info: Uint8Array): number {
+    if (main === undefined || !this.#prepare(process, main, signal)) return 0
+    const limit = process.softLimit(Limit.pendingSignals)
+    const result = this.#queues.add(process, processPending(process), signal, info, limit)
+    if (result === 0) this.#complete(process, main, signal, true)
+    return result
+  }
+
+  /** To one thread. */
+  toThread(process: Process, thread: Thread, signal: number, info: Uint8Array): number {
+    if (!this.#prepare(process, thread, signal)) return 0
+    const limit = process.softLimit(Limit.pendingSignals)
+    const result = this.#queues.add(thread, threadPending(thread), signal, info, limit)
+    if (result === 0) this.#complete(process, thread, signal, false)
+    return result
+  }
+
+  /** A timer's signal, with the timer's record; false when it is ignored. One that is still queued counts an overrun. */
+  fromTimer(process: Process, thread: Thread, isShared: boolean, record: Ptr, info: Uint8Array): boolean {
+    const signal = info[0]!
+    if (!this.#prepare(process, thread, signal)) return false
+    if (this.#queues.isQueued(record)) {
+      countOverrun(this.#queues.infoOf(record))
+      return true
+    }
+    if (isShared) this.#queues.addRecord(process, processPending(process), record, signal, info)
+    else this.#queues.addRecord(thread, threadPending(thread), record, signal, info)
+    this.#complete(process, thread, signal, isShared)
+    return true
+  }
+
+  /** What happens whether or not anybody listens; false when the signal is lost on them. */
+  #prepare(process: Process, thread: Thread, signal: number): boolean {
+    if (process.isZombie || process.hasFlag(ProcessFlag.exiting)) return false
+    if (defaultAction(signal) === 'stop') this.#dropEverywhere(process, Signal.CONT)
+    else if (signal === Signal.CONT) {
+      for (const stop of STOP_SIGNALS) this.#dropEverywhere(process, stop)
+      this.#jobs.continue(process)
+    }
+    return !this.isIgnored(process, thread, signal)
+  }
+
+  #dropEverywhere(process: Process, signal: number): void {
+    this.#queues.drop(process, processPending(process), signal)
+    for (const thread of this.#env.threads.ofProcess(process.ptr)) {
+      this.#queues.drop(thread, threadPending(thread), signal)
+    }
+  }
+
+  /** Forgets a signal that is pending for a process or its threads. */
+  forget(process: Process, signal: number): void {
+    this.#dropEverywhere(process, signal)
+    for (const thread of this.#env.threads.ofProcess(process.ptr)) this.#masks.recalculate(thread)
+  }
+
+  /** Whether nobody would notice the signal: ignored, and neither blocked nor waited for. */
+  isIgnored(process: Process, thread: Thread, signal: number): boolean {
+    if (this.#masks.isBlocked(thread, signal) || this.#masks.isWaitedFor(thread, signal)) return false
+    return this.isIgnoredByAction(process, signal)
+  }
+
+  /** Whether the action is SIG_IGN, or the default one of a signal that does nothing. */
+  isIgnoredByAction(process: Process, signal: number): boolean {
+    const { u32 } = this.#env.mm.memory
+    const action = process.action(signal) >>> 2
+    if (u32[action + 1] !== 0 || u32[action] !== SIG_DFL) return this.isRefused(process, signal)
+    return defaultAction(signal) === 'ignore' || defaultAction(signal) === 'continue'
+  }
+
+  /** Whether the action is SIG_IGN. */
+  isRefused(process: Process, signal: number): boolean {
+    const { u32 } = this.#env.mm.memory
+    const action = process.action(signal) >>> 2
+    return u32[action] === SIG_IGN && u32[action + 1] === 0
+  }
+
+  /** The signal is pending: tells a thread that takes it, and those that read signals from files. */
+  #complete(process: Process, main: Thread, signal: number, isShared: boolean): void {
+    for (const listener of this.listeners) listener.sent(signal)
+    if (signal === Signal.KILL) this.#tellAll(process)
+    else {
+      const taker = this.#wants(main, signal) ? main : isShared ? this.#findTaker(process, signal) : undefined
+      if (taker !== undefined) this.#masks.notify(taker)
+    }
+  }
+
+  /** Even those that are stopped go on, and end. */
+  #tellAll(process: Process): void {
+    for (const thread of this.#env.threads.ofProcess(process.ptr)) {
+      if (thread.state === ThreadState.exited) continue
+      thread.continue()
+      this.#masks.notify(thread)
+    }
+  }
+
+  #findTaker(process: Process, signal: number): Thread | undefined {
+    for (const thread of this.#env.threads.ofProcess(process.ptr)) {
+      if (this.#wants(thread, signal)) return thread
+    }
+    return undefined
+  }
+
+  /** A thread that has signals to deliver already is not given another one, unless it is the one that runs. */
+  #wants(thread: Thread, signal: number): boolean {
+    if (thread.state === ThreadState.exited || this.#masks.isBlocked(thread, signal)) return false
+    if (thread.state === ThreadState.stopped) return false
+    return this.#env.mm.memory.u32[wordIndex(Word.currentThread)] === thread.ptr || !thread.hasSignal
+  }
+
+  /** Whether a signal is pending for the thread or its process. */
+  isPending(process: Process, thread: Thread, signal: number): boolean {
+    const { memory } = this.#env.mm
+    return hasBit(memory, threadPending(thread), signal) || hasBit(memory, processPending(process), signal)
+  }
+}
+
+/** Offset of si_overrun. */
+const OVERRUN = 20
+
+function countOverrun(info: Uint8Array): void {
+  const view = new DataView(info.buffer, info.byteOffset)
+  view.setInt32(OVERRUN, view.getInt32(OVERRUN, true) + 1, true)
+}
