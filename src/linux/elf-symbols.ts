@@ -3,6 +3,8 @@ import { type ElfHeader, type ElfSource, readView, u64 } from './elf-header.js'
 const SECTION_HEADER_BYTES = 64
 const SYMBOL_BYTES = 24
 const SHT_SYMTAB = 2
+/** What a stripped library keeps: the functions that it gives to others. */
+const SHT_DYNSYM = 11
 const STT_FUNC = 2
 /** What a report of a crash is worth reading: programs with more symbols are shown without. */
 const TABLE_BYTES_MAX = 64 * 2 ** 20
@@ -61,32 +63,36 @@ function nameAt(strings: DataView, offset: number): string {
   return new TextDecoder('latin1').decode(end < 0 ? bytes : bytes.subarray(0, end))
 }
 
-function functionsOf(symbols: DataView, strings: DataView, bias: number): ElfFunction[] {
+function functionsOf(symbols: DataView, strings: DataView): ElfFunction[] {
   const found: ElfFunction[] = []
   for (let at = 0; at + SYMBOL_BYTES <= symbols.byteLength; at += SYMBOL_BYTES) {
     const isDefined = symbols.getUint16(at + 6, true) !== 0
     if ((symbols.getUint8(at + 4) & 15) !== STT_FUNC || !isDefined) continue
     const name = nameAt(strings, symbols.getUint32(at, true))
-    if (name !== '') found.push({ start: u64(symbols, at + 8) + bias, bytes: u64(symbols, at + 16), name })
+    if (name !== '') found.push({ start: u64(symbols, at + 8), bytes: u64(symbols, at + 16), name })
   }
   return found
 }
 
 /**
- * Reads the functions of a program that was loaded `bias` bytes above its own addresses. Nothing at all when the
- * symbol table is missing, stripped or broken: it is only ever a help.
+ * Reads the functions of a program or library, at the addresses that its file gives them. Nothing at all when the symbol
+ * table is missing, stripped or broken: it is only ever a help.
  */
-export function readElfSymbols(source: ElfSource, header: ElfHeader, bias: number): ElfSymbols | undefined {
+export function readElfSymbols(source: ElfSource, header: ElfHeader): ElfSymbols | undefined {
   if (header.sectionHeaderBytes !== SECTION_HEADER_BYTES) return undefined
   const bytes = header.sectionHeaderCount * SECTION_HEADER_BYTES
   const headers = readView(source, header.sectionHeaderOffset, bytes)
   if (headers === undefined) return undefined
-  for (let index = 0; index < header.sectionHeaderCount; index++) {
-    const at = index * SECTION_HEADER_BYTES
-    if (headers.getUint32(at + 4, true) !== SHT_SYMTAB) continue
-    const symbols = section(source, headers, index)
+  return readTable(source, headers, SHT_SYMTAB) ?? readTable(source, headers, SHT_DYNSYM)
+}
+
+/** The functions of the first section of a type. */
+function readTable(source: ElfSource, headers: DataView, type: number): ElfSymbols | undefined {
+  for (let at = 0; at < headers.byteLength; at += SECTION_HEADER_BYTES) {
+    if (headers.getUint32(at + 4, true) !== type) continue
+    const symbols = section(source, headers, at / SECTION_HEADER_BYTES)
     const strings = section(source, headers, headers.getUint32(at + 40, true))
-    if (symbols && strings) return new ElfSymbols(functionsOf(symbols, strings, bias))
+    if (symbols && strings) return new ElfSymbols(functionsOf(symbols, strings))
   }
   return undefined
 }

@@ -189,7 +189,7 @@ describe('any bytes at all', () => {
       if (isProblem(result)) expect(result.problem, `seed ${SEED} step ${step}`).toMatch(/^[^\n]+$/)
       else good++
       const header = readElfHeader(source(image))
-      if (!isProblem(header)) readElfSymbols(source(image), header, 0)
+      if (!isProblem(header)) readElfSymbols(source(image), header)
     }
     expect(good).toBeGreaterThan(0)
     expect(good).toBeLessThan(STEPS)

@@ -26,6 +26,10 @@ const INTERPRETER_BYTES_MAX = 4096
 /** Highest user address of Sv39. */
 const ADDRESS_MAX = 0x40_0000_0000
 
+/** What a file is read as. */
+const Role = { program: 0, interpreter: 1, library: 2 } as const
+type Role = (typeof Role)[keyof typeof Role]
+
 /** Bits of `ElfSegment.flags` (p_flags). */
 export const SegmentFlag = { execute: 1, write: 2, read: 4 } as const
 
@@ -149,27 +153,34 @@ function readTable(source: ElfSource, view: DataView): Table {
 /** Reads and checks the headers of a program; its segments' bytes are not looked at. */
 export function readElf(source: ElfSource): ElfProgram | ElfProblem {
   const header = readElfHeader(source)
-  return isProblem(header) ? header : readImage(source, header, true)
+  return isProblem(header) ? header : readImage(source, header, Role.program)
 }
 
 /** The same for what a program names as its interpreter, which cannot name another. */
 export function readInterpreter(source: ElfSource): ElfProgram | ElfProblem {
   if (source.size < ELF_HEADER_BYTES) return { problem: 'cut short: no ELF file', errno: -EIO }
   const header = readElfHeader(source, true)
-  const program = isProblem(header) ? header : readImage(source, header, false)
+  const program = isProblem(header) ? header : readImage(source, header, Role.interpreter)
   return isProblem(program) ? { errno: -ELIBBAD, ...program } : program
 }
 
-function readImage(source: ElfSource, header: ElfHeader, mayName: boolean): ElfProgram | ElfProblem {
+/** The same for what is mapped but not begun: any shared library. */
+export function readLibrary(source: ElfSource): ElfProgram | ElfProblem {
+  const header = readElfHeader(source)
+  return isProblem(header) ? header : readImage(source, header, Role.library)
+}
+
+function readImage(source: ElfSource, header: ElfHeader, role: Role): ElfProgram | ElfProblem {
   const view = readView(source, header.programHeaderOffset, header.programHeaderCount * PROGRAM_HEADER_BYTES)
   if (view === undefined) return { problem: 'cut short: its program headers cannot be read' }
   const { segments, executableStack, interpreter: named } = readTable(source, view)
-  const interpreter = mayName ? named : undefined
+  const interpreter = role === Role.program ? named : undefined
   if (typeof interpreter === 'object') return interpreter
   const positionIndependent = header.type === ElfType.sharedObject
+  const isBegun = role !== Role.library && interpreter === undefined
   const problem =
     segmentsProblem(segments, source.size, positionIndependent ? 0 : PAGE_MASK + 1) ??
-    (interpreter === undefined ? entryProblem(header, segments) : undefined)
+    (isBegun ? entryProblem(header, segments) : undefined)
   if (problem !== undefined) return { problem, late: true }
   return {
     header,

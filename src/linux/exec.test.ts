@@ -131,7 +131,7 @@ function mutated(image: Uint8Array, random: Random): Uint8Array {
 }
 
 describe('mutated programs and interpreters', () => {
-  it(`are no danger: ${STEPS} of them (seed ${SEED})`, () => {
+  it(`are no danger: ${STEPS} of them (seed ${SEED})`, { timeout: 60_000 + STEPS * 60 }, () => {
     const random = new Random(SEED)
     const ends = new Map<string, number>()
     const boot = () => {

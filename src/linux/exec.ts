@@ -47,8 +47,6 @@ export interface LoadedProgram {
   readonly path: string
   /** What the program finds in argv: a script's interpreter has put more in front. */
   readonly arguments: readonly string[]
-  /** What was added to the program's addresses. */
-  readonly bias: number
   /** Where it begins: in its interpreter, if it has one. */
   readonly entry: number
   readonly stackPointer: number
@@ -240,7 +238,7 @@ function fillSpace(
   if (stackPointer < 0) return NO_MEMORY
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
   const { path } = main.file
-  return { space, path, arguments: execution.arguments, bias, entry, stackPointer }
+  return { space, path, arguments: execution.arguments, entry, stackPointer }
 }
 
 /** Maps a file, moved by `bias`; the bias, or why not. `bias` may be a failure to find a place. */

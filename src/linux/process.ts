@@ -10,8 +10,6 @@
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
-import { type ElfSource, readElfHeader } from './elf-header.js'
-import { type ElfSymbols, readElfSymbols } from './elf-symbols.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 
@@ -93,8 +91,6 @@ export class Process {
   name = ''
   arguments: readonly string[] = []
   environment: readonly string[] = []
-  /** How far the program was moved from the addresses in its file. */
-  bias = 0
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles) {
     this.#memory = memory
@@ -263,12 +259,6 @@ export class Process {
   /** Byte offset in the buffer of a signal's action. */
   action(signal: number): Ptr {
     return (this.actions + FIRST_ACTION + (signal - 1) * ACTION_BYTES) as Ptr
-  }
-
-  /** Functions of the program, for the report of a crash. */
-  readSymbols(file: ElfSource): ElfSymbols | undefined {
-    const header = readElfHeader(file)
-    return 'problem' in header ? undefined : readElfSymbols(file, header, this.bias)
   }
 
   softLimit(resource: number): number {

@@ -70,7 +70,6 @@ export class Programs {
     const old = process.space.ptr
     if (old !== NULL) this.#leaveProgram(process, thread)
     process.space = loaded.space
-    process.bias = loaded.bias
     this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
     this.#linux.signals.resetActions(process)
     process.forgetProgram()

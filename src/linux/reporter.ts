@@ -1,5 +1,6 @@
 /** Writes down what a run came to: the end of the first process, and how the machine's memory stood then. */
 import { type CrashEvent, describeCrash } from './crash.js'
+import { symbolAt } from './crash-symbol.js'
 import type { LoopEnd } from './host-loop.js'
 import type { Linux } from './linux.js'
 import { type Process, STILL_RUNNING } from './process.js'
@@ -32,7 +33,8 @@ export class Reporter {
 
   noteCrash(process: Process, event: CrashEvent): void {
     if (process !== this.first) return
-    this.#crash = describeCrash(event, this.#linux.mapsOf(process), this.#symbolAt(process, event.pc))
+    const symbol = symbolAt(this.#linux, process, event.pc)
+    this.#crash = describeCrash(event, this.#linux.mapsOf(process), symbol)
   }
 
   /** A process is about to give its memory back. */
@@ -41,14 +43,6 @@ export class Reporter {
     this.#memory = this.memoryReport(process)
     this.#status = process.exitStatus
     this.first = undefined
-  }
-
-  #symbolAt(process: Process, pc: number): string | undefined {
-    const file = this.#linux.files.openExecutable(process, process.executable)
-    if (typeof file === 'number') return undefined
-    const symbols = process.readSymbols(file)
-    file.close()
-    return symbols?.describe(pc)
   }
 
   memoryReport(process: Process): MemoryReport {

@@ -10,22 +10,28 @@ const EXEC_FAILED = 100_000
 const KILLED_BY_SEGV = 11
 const latin1 = (chunks: readonly Uint8Array[]) => Buffer.concat(chunks).toString('latin1')
 
-/** As launcher.c runs it. */
-function run(files: ReadonlyMap<string, Uint8Array>, command: string): Run {
-  const words = command.split(' ')
-  const first = words.findIndex((word) => !word.includes('='))
-  const [out, err]: Uint8Array[][] = [[], []]
+function boot(files: ReadonlyMap<string, Uint8Array>, out: Uint8Array[], err: Uint8Array[]) {
   const guest = bootLinux({
     host: {
       stdin: fixedInput(new Uint8Array()),
-      stdout: callbackOutput((chunk) => out!.push(chunk)),
-      stderr: callbackOutput((chunk) => err!.push(chunk)),
+      stdout: callbackOutput((chunk) => out.push(chunk)),
+      stderr: callbackOutput((chunk) => err.push(chunk)),
     },
     memory: 64 * 2 ** 20,
   })
   for (const [path, bytes] of files) guest.files.addFile(`/${path}`, bytes, 0o755)
+  return guest
+}
+
+/** As launcher.c runs it. */
+function run(files: ReadonlyMap<string, Uint8Array>, command: string): Run {
+  const words = command.split(' ')
+  const first = words.findIndex((word) => !word.includes('='))
+  const out: Uint8Array[] = []
+  const err: Uint8Array[] = []
+  const guest = boot(files, out, err)
   const problem = guest.linux.start(words[first]!, words.slice(first), words.slice(0, first))
-  const outputs = () => ({ stdout: latin1(out!), stderr: latin1(err!) })
+  const outputs = () => ({ stdout: latin1(out), stderr: latin1(err) })
   if (problem) return { command, status: failure(problem), ...outputs() }
   const { exitCode } = guest.linux.runSync({ instructions: 50_000_000 })
   guest.mm.check()
@@ -53,4 +59,10 @@ describe.skipIf(!isHere)('as on the real kernel', () => {
       expect(run(files, command)).toEqual(expected)
     },
   )
+
+  test('a crash in a library is reported with the function and the library', () => {
+    const { linux } = boot(files, [], [])
+    expect(linux.start('/t/crash', ['/t/crash'], [])).toBeUndefined()
+    expect(linux.runSync().crash?.symbol).toMatch(/^shared_crash(\+0x[0-9a-f]+)? in libshared\.so$/)
+  })
 })

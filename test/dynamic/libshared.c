@@ -20,5 +20,6 @@ int *shared_tls(void) { return tls_zero++, &tls; }
 static const char *which_default(void) { return "chosen by a resolver"; }
 static void *resolve(void) { return which_default; }
 const char *shared_which(void) __attribute__((ifunc("resolve")));
+int shared_crash(int *address) { return *address; }
 int shared_hook(void) { return 1; }
 int shared_calls_hook(void) { return shared_hook() * 10; }

@@ -9,6 +9,7 @@ extern int shared_data;            /* 7, copied into the program by a COPY reloc
 const char *shared_which(void);    /* resolved by IRELATIVE */
 int shared_hook(void);             /* 1; a preloaded library has 2 */
 int shared_calls_hook(void);       /* through the library's own PLT */
+int shared_crash(int *address);    /* reads there */
 #ifdef __cplusplus
 }
 #endif

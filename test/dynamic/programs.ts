@@ -43,6 +43,7 @@ const BUILDS: readonly (readonly [output: string, ...options: string[]])[] = [
   ['t/layout-static', 'layout.c', '-static'],
   ['t/clocks', 'clocks.c', '-pie', '-fPIE'],
   ['t/exceptions', 'exceptions.cc', 'lib/libthrow.so', '-pie', '-fPIE', '-fnon-call-exceptions'],
+  ['t/crash', 'crash.c', 'lib/libshared.so', '-pie', '-fPIE'],
   ['t/arguments', 'arguments.c', '-pie', '-fPIE'],
   ['t/arguments-static', 'arguments.c', '-static'],
 ]
@@ -140,6 +141,7 @@ export const COMMANDS: readonly string[] = [
   `/lib/${LOADER} --verify /t/arguments-static`,
   '/t/clocks',
   '/t/exceptions',
+  '/t/crash',
   '/t/arguments a bc',
   ...Object.keys(TEXTS).map((path) => `/${path} a b`),
   ...Object.keys(PATCHES).map((path) => `/${path}`),
