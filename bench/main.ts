@@ -8,6 +8,7 @@ import { instructionBenchmarks } from './instruction-benchmarks.js'
 import { describeMachine, type MachineDescription } from './machine.js'
 import { memoryBenchmarks } from './memory-benchmarks.js'
 import { MmBench } from './mm-bench.js'
+import { processBenchmarks } from './process-benchmarks.js'
 import { tableHead, tableRow } from './table.js'
 import { treeBenchmarks } from './tree-benchmarks.js'
 
@@ -41,6 +42,7 @@ function allBenchmarks(bench: MmBench): Benchmark[] {
   return [
     ...memoryBenchmarks(bench),
     ...allocatorBenchmarks(bench),
+    ...processBenchmarks(bench),
     ...instructionBenchmarks(bench),
     ...treeBenchmarks(),
   ]

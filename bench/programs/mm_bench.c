@@ -4,13 +4,18 @@
  * and Pagoda run the same source.
  */
 #define _GNU_SOURCE
+#include <linux/futex.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PAGE 4096UL
 #define FLAGS (MAP_PRIVATE | MAP_ANONYMOUS)
@@ -69,6 +74,64 @@ static void malloc_free(long count) {
   for (long i = 0; i < count; i++) free(slot[i & 63]), slot[i & 63] = malloc(64);
 }
 
+/* A child that ends at once. */
+static void fork_wait(long count) {
+  for (long i = 0; i < count; i++) {
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    waitpid(child, NULL, 0);
+  }
+}
+
+static void touch_64_mib(void) {
+  char *p = map(16384);
+  for (long i = 0; i < 16384; i++) p[i * PAGE] = 1;
+}
+
+/* A child that becomes this program again, which then ends at once (see main). */
+static void exec_wait(long count) {
+  for (long i = 0; i < count; i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      execl("/proc/self/exe", "mm_bench", "--end", (char *)NULL);
+      _exit(1);
+    }
+    waitpid(child, NULL, 0);
+  }
+}
+
+/* A byte there and back between two processes: two switches a turn. */
+static void pipe_ping_pong(long count) {
+  int there[2], back[2];
+  char byte = 0;
+  if (pipe(there) || pipe(back)) exit(1);
+  pid_t child = fork();
+  for (long i = 0; i < count; i++)
+    if (child == 0) {
+      if (read(there[0], &byte, 1) != 1 || write(back[1], &byte, 1) != 1) _exit(1);
+    } else if (write(there[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) exit(1);
+  if (child == 0) _exit(0);
+  waitpid(child, NULL, 0);
+  for (int i = 0; i < 2; i++) close(there[i]), close(back[i]);
+}
+
+static long futex(int *word, int operation, int value) { return syscall(SYS_futex, word, operation, value, NULL, NULL, 0); }
+
+/* A turn is handed to another process and back by a futex in shared memory. */
+static void futex_ping_pong(long count) {
+  int *turn = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  pid_t child = fork();
+  int mine = child == 0;
+  for (long i = 0; i < count; i++) {
+    while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != mine) futex(turn, FUTEX_WAIT, !mine);
+    __atomic_store_n(turn, !mine, __ATOMIC_RELEASE);
+    futex(turn, FUTEX_WAKE, 1);
+  }
+  if (child == 0) _exit(0);
+  waitpid(child, NULL, 0);
+  munmap(turn, PAGE);
+}
+
 static void nothing(void) {}
 
 static const struct { const char *name; void (*prepare)(void); void (*run)(long); } operations[] = {
@@ -80,15 +143,25 @@ static const struct { const char *name; void (*prepare)(void); void (*run)(long)
   {"loop", nothing, loop},
   {"memory", nothing, memory},
   {"malloc_free", nothing, malloc_free},
+  {"fork_wait", nothing, fork_wait},
+  {"fork_wait_64", touch_64_mib, fork_wait},
+  {"exec_wait", nothing, exec_wait},
+  {"pipe_ping_pong", nothing, pipe_ping_pong},
+  {"futex_ping_pong", nothing, futex_ping_pong},
 };
 
+/* Of this process and of its children that have ended. */
 static double cpu(void) {
   struct timespec t;
+  struct rusage children;
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return t.tv_sec * 1e9 + t.tv_nsec;
+  getrusage(RUSAGE_CHILDREN, &children);
+  double microseconds = (children.ru_utime.tv_sec + children.ru_stime.tv_sec) * 1e6 + children.ru_utime.tv_usec + children.ru_stime.tv_usec;
+  return t.tv_sec * 1e9 + t.tv_nsec + microseconds * 1e3;
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && !strcmp(argv[1], "--end")) return 0;
   long count = argc > 2 ? atol(argv[2]) : 0;
   int rounds = argc > 3 ? atoi(argv[3]) : 1;
   prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
