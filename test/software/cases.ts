@@ -79,7 +79,7 @@ const python: SoftwareCase[] = [
     '-c',
     'import sys, platform; print(sys.version_info[:2], platform.machine(), sys.maxsize, 2 ** 200, sorted({3, 1, 2}), 1e100)',
   ]),
-  define('python', 'traceback', ['/usr/bin/python3', '-c', 'def f(n): return 1 / n\nf(0)']),
+  define('python', 'traceback', ['/usr/bin/python3', '-c', 'def f(n): return 1 / n\nf(0)'], { heavy: true }),
   define('python', 'concurrency', ['/usr/bin/python3', '/scripts/concurrency.py'], { heavy: true }),
   ...['test_list', 'test_dict', 'test_re', 'test_json', 'test_threading', 'test_subprocess', 'test_mmap'].map(
     (module) => unittests(module, { heavy: true }),
@@ -88,7 +88,7 @@ const python: SoftwareCase[] = [
 
 const redis: SoftwareCase[] = [
   define('redis', 'version', ['/usr/bin/redis-cli', '--version']),
-  { ...script('redis', 'redis'), heavy: true },
+  script('redis', 'redis', { heavy: true }),
 ]
 
 /** The same program on each allocator: the outputs must also be equal among each other. */

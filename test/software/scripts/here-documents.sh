@@ -16,7 +16,7 @@ A
 piped
 B
 # Larger than a pipe holds: the shell must not write it all before it starts the reader.
-big=$(seq 1 30000)
+big=$(seq 1 13000)
 wc -c <<EOF
 $big
 EOF

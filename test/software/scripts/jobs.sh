@@ -13,7 +13,7 @@ kill -9 $victim; wait $victim; echo "killed hard: $?"
 sleep 100 & victim=$!
 kill -STOP $victim; kill -CONT $victim; kill -HUP $victim; wait $victim; echo "stopped, continued, hung up: $?"
 wait 999999; echo "no such child: $?"
-seq 1 100000 | sed 's/^/x/' | wc -c &
+seq 1 8000 | sed 's/^/x/' | wc -c &
 wait; echo "all done: $?"
 ( (sleep 0.3; echo grandchild > late) & )
 i=0; while [ ! -s late ]; do sleep 0.05; i=$((i + 1)); [ $i -lt 200 ] || break; done

@@ -12,7 +12,7 @@ and this
 EOF
 mkfifo p; (echo through the fifo > p) & cat p; wait
 (for i in 1 2 3; do echo "writer $i"; done > p) & while read -r l; do echo "< $l"; done < p; wait
-yes | head -2; seq 1 1000000 | head -1; seq 1 100000 | grep 99999 | tail -1
+yes | head -2; seq 1 100000 | head -1; seq 1 9999 | grep 999 | tail -1
 echo one | tee t1 t2 | cat; cat t1 t2
 echo 'a b c' | xargs -n1 echo item; seq 1 50 | xargs -n 7 | tail -2; find . -name 't?' -print0 | sort -z | xargs -0 ls
 : | true | false; echo "pipeline $?"; ! true; echo "not $?"

@@ -6,7 +6,7 @@ x=outer; y=$(x=inner; echo "$x"); echo "$x $y"
 false; echo "status of false: $?"
 z=$(exit 7); echo "status through substitution: $?"
 echo "trailing newlines: [$(printf 'text\n\n\n')]"
-long=$(seq 1 20000); echo "${#long} bytes, last ${long##*[!0-9]}"
+long=$(seq 1 6000); echo "${#long} bytes, last ${long##*[!0-9]}"
 ( cd / && pwd ); pwd
 read -r first rest <<EOF
 $(echo alpha beta gamma)
