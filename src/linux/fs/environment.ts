@@ -1,18 +1,29 @@
 /** What files need of the machine around them; `Linux` is one. */
+import type { Ptr } from '../../base/numbers.js'
 import type { MemoryManager } from '../../mm.js'
 import type { Clock } from '../clock.js'
 import type { Host } from '../host.js'
 import type { Process } from '../process.js'
+import type { Signals } from '../signals.js'
 import type { Thread } from '../thread.js'
+import type { Timers } from '../timers.js'
+import type { Usage } from '../usage.js'
 
 export interface FileEnvironment {
   readonly mm: MemoryManager
   readonly host: Host
   readonly clock: Clock
+  /** Living ones and zombies. */
   readonly processes: ReadonlyMap<number, Process>
+  readonly threads: { ofProcess(process: Ptr): Iterable<Thread> }
+  /** What a living process has used so far. */
+  usageOf(process: Process): Usage
   randomBytes(target: Uint8Array): void
   /** Sends a signal of the kernel's to the thread that makes the call: SIGPIPE, SIGXFSZ. */
   raise(process: Process, thread: Thread, signal: number): void
+  /** For timerfd and signalfd. */
+  readonly time: { readonly timers: Timers }
+  readonly signals: Signals
   /** Lets threads run again whose wait of kind `file` has one of these bits in its argument. */
   wakeFiles(mask: number): void
 }

@@ -1,11 +1,13 @@
 /** Reading, writing and polling an open file, by its kind. */
-import { EBADF, EFBIG, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
+import { EBADF, EFBIG, EIO, EISDIR, EPERM } from '../../base/errno.js'
 import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
 import { eventFile } from './ipc/event-counter.js'
 import { pipeFile } from './ipc/pipe-file.js'
+import { signalFile } from './ipc/signal-file.js'
 import { socketFile } from './ipc/socket-file.js'
+import { timerFile } from './ipc/timer-file.js'
 import { type Inode, isRegular } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -76,10 +78,11 @@ const text: FileOperations = {
   write: (vfs, file, _position, source) => vfs.madeUp(file.dentry).writeText(file.dentry.inode, source),
 }
 
-const pagemap: FileOperations = {
+/** Binary files of /proc that are read where one likes: pagemap, mem. */
+const raw: FileOperations = {
   ...READY,
-  read: (vfs, file, position, target) => vfs.proc.pagemap(file.dentry.inode, position, target),
-  write: () => -EINVAL,
+  read: (vfs, file, position, target) => vfs.proc.readRaw(file.dentry.inode, position, target),
+  write: (vfs, file, position, source) => vfs.proc.writeRaw(file.dentry.inode, position, source),
 }
 
 const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => -EISDIR }
@@ -90,13 +93,15 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   pages,
   device,
   text,
-  pagemap,
+  raw,
   directory,
   path,
   pipe: pipeFile,
   socket: socketFile,
   epoll: epollFile,
   eventfd: eventFile,
+  timerfd: timerFile,
+  signalfd: signalFile,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {

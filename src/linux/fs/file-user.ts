@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.js'
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
+import { type Credentials, ROOT } from './credentials.js'
 import type { Dentry } from './nodes.js'
 import type { FileTable, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -27,6 +28,8 @@ export class FileUser implements ProcessFiles {
   readonly #vfs: Vfs
   readonly files: FileTable
   readonly #surroundings: Surroundings
+  /** Who the process is for files, and for everything else. */
+  credentials: Credentials = ROOT
 
   constructor(vfs: Vfs, files: FileTable, cwd: Dentry, surroundings?: Surroundings) {
     this.#vfs = vfs
@@ -59,7 +62,9 @@ export class FileUser implements ProcessFiles {
   fork(sharesFiles: boolean, sharesSurroundings: boolean): FileUser {
     const files = sharesFiles ? this.files : this.files.copy()
     const surroundings = sharesSurroundings ? this.#surroundings : { ...this.#surroundings }
-    return new FileUser(this.#vfs, files, this.cwd, surroundings)
+    const user = new FileUser(this.#vfs, files, this.cwd, surroundings)
+    user.credentials = this.credentials
+    return user
   }
 
   get sharesFiles(): boolean {
@@ -67,7 +72,7 @@ export class FileUser implements ProcessFiles {
   }
 
   walker(pid: number): Walker {
-    return { root: this.root, cwd: this.cwd, pid }
+    return { root: this.root, cwd: this.cwd, pid, credentials: this.credentials }
   }
 
   /** Closes a file number: 0 or -EBADF. */

@@ -12,12 +12,14 @@ export type FileKind =
   | 'directory'
   | 'device'
   | 'text'
-  | 'pagemap'
+  | 'raw'
   | 'path'
   | 'pipe'
   | 'socket'
   | 'epoll'
   | 'eventfd'
+  | 'timerfd'
+  | 'signalfd'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {

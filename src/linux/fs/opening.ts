@@ -120,7 +120,7 @@ function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
   if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
   if (!isMadeUp(inode.filesystem)) return 'pages'
-  return vfs.proc.isPagemap(inode) ? 'pagemap' : 'text'
+  return vfs.proc.isRaw(inode) ? 'raw' : 'text'
 }
 
 /** A pipe of the machine's own, and not one of the host's. */

@@ -1,8 +1,10 @@
 /** The name space of a machine: its file systems, the root, and what the calls need of both. */
 import { assert } from '../../base/assert.js'
 import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
+import type { Ptr } from '../../base/numbers.js'
 import { buildBootTree, mountOverRoot } from './boot-tree.js'
 import { FileContents } from './contents.js'
+import { ROOT } from './credentials.js'
 import { ObjectNames } from './describe.js'
 import { DEVICE_PTS, Devices } from './devices.js'
 import type { FileEnvironment } from './environment.js'
@@ -15,7 +17,9 @@ import { HostFilesystem } from './host-filesystem.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import { Pipes } from './ipc/pipe.js'
+import type { SignalFile } from './ipc/signal-file.js'
 import { type SocketNames, Sockets } from './ipc/sockets.js'
+import type { TimerFile } from './ipc/timer-file.js'
 import {
   type Dentry,
   type Filesystem,
@@ -47,6 +51,9 @@ export interface VfsState {
   nextEventSource: number
   /** Abstract names of unix sockets. */
   readonly socketNames: SocketNames
+  /** By record of their timers. */
+  readonly timerFiles: Map<Ptr, TimerFile>
+  readonly signalFiles: Set<SignalFile>
 }
 
 const FIRST_MINOR = 20
@@ -107,7 +114,7 @@ export class Vfs {
 
   /** A walker for the machine itself: from the root, for process `pid`. */
   walker(pid = 0): Walker {
-    return { root: this.root, cwd: this.root, pid }
+    return { root: this.root, cwd: this.root, pid, credentials: ROOT }
   }
 
   /**
@@ -276,6 +283,8 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     nextOpenFile: 1,
     nextEventSource: 0,
     socketNames: { abstract: new Map(), nextAutomatic: 0 },
+    timerFiles: new Map(),
+    signalFiles: new Set(),
   }
 }
 

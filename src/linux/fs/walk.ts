@@ -3,7 +3,8 @@
  * resolved here, inside the guest's name space, and `..` stops at the root: nothing leads out of a mount but its own
  * mount point.
  */
-import { ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../../base/errno.js'
+import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../../base/errno.js'
+import { type Credentials, checkAccess, May } from './credentials.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { NAME_MAX, PATH_MAX, SYMLINKS_MAX } from './flags.js'
 import type { FilesystemKind } from './nodes.js'
@@ -14,6 +15,7 @@ export interface Walker {
   readonly root: Dentry
   readonly cwd: Dentry
   readonly pid: number
+  readonly credentials: Credentials
 }
 
 /** What a path's last component is: `..`, `.` and nothing at all can be neither made nor removed. */
@@ -95,11 +97,13 @@ class Resolution {
     const names = path.split('/').filter((name) => name !== '')
     let directory = path.startsWith('/') ? this.#walker.root : start
     for (let i = 0; i < names.length - 1; i++) {
+      if (!this.#maySearch(directory)) return -EACCES
       const next = this.#step(directory, names[i]!)
       if (typeof next === 'number') return next
       directory = next
     }
     if (names.length > 0 && !isDirectory(directory.inode)) return -ENOTDIR
+    if (names.length > 0 && !this.#maySearch(directory)) return -EACCES
     const name = names[names.length - 1] ?? ''
     return { directory, name, last: lastKind(name), slash: path.endsWith('/') }
   }
@@ -143,6 +147,11 @@ class Resolution {
     const next = this.at({ directory, name, last: lastKind(name), slash: false })
     if (typeof next === 'number' || !isSymlink(next.inode)) return next
     return this.#follow(next)
+  }
+
+  /** What is no directory is found out about later. */
+  #maySearch({ inode }: Dentry): boolean {
+    return !isDirectory(inode) || checkAccess(this.#walker.credentials, inode, May.execute) === 0
   }
 
   #follow(link: Dentry): Dentry | number {

@@ -12,6 +12,7 @@ import {
   ESPIPE,
 } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { operationsOf } from '../file-operations.js'
 import type { AttributeChange } from '../filesystem.js'
 import { At, Fallocate, FILE_BYTES_MAX, Open, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
 import { type Dentry, isDirectory, isRegular, isSymlink, type Time } from '../nodes.js'
@@ -202,7 +203,8 @@ function setUmask(c: SyscallContext): number {
 function syncFile(vfs: Vfs, c: SyscallContext): number {
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
-  if (file.kind === 'device' || file.kind === 'text' || file.kind === 'pagemap') return -EINVAL
+  if (file.kind === 'device' || file.kind === 'text' || file.kind === 'raw') return -EINVAL
+  if (operationsOf(file).channel !== undefined) return -EINVAL
   return file.kind === 'pages' ? vfs.operations(file.dentry).sync(file.dentry.inode) : 0
 }
 

@@ -14,6 +14,7 @@ import type { Vfs } from '../vfs.js'
 import { readPagemap } from './pagemap.js'
 import type { ProcDirectory, ProcNode } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
+import { readMemory, writeMemory } from './process-memory.js'
 import { SYSTEM_TREE } from './system-files.js'
 
 /** /proc, or /sys, which is made in the same way. */
@@ -22,6 +23,9 @@ export interface MadeUp {
   readonly hasProcesses: boolean
   readonly magic: number
 }
+
+/** Files that are no texts: of a process or a thread. */
+const RAW = /(^|\/)(pagemap|mem)$/
 
 const PROC: MadeUp = { tree: SYSTEM_TREE, hasProcesses: true, magic: FilesystemMagic.proc }
 
@@ -133,8 +137,8 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   /** How an entry is opened: as a text, or by a reader of its own. */
-  isPagemap(inode: Inode): boolean {
-    return inode.pid !== 0 && inode.key.endsWith('pagemap')
+  isRaw(inode: Inode): boolean {
+    return inode.pid !== 0 && RAW.test(inode.key)
   }
 
   /** The contents of a file at this moment. */
@@ -151,10 +155,18 @@ export class ProcFilesystem implements FilesystemOperations {
     return node.write(source, process)
   }
 
-  /** Bytes of /proc/PID/pagemap: multiples of 8. */
-  pagemap(inode: Inode, position: number, target: Uint8Array): number {
-    const process = this.#env.processes.get(inode.pid)
-    return process === undefined ? 0 : readPagemap(this.#env.mm, process.space, position, target)
+  /** Bytes of /proc/PID/pagemap (multiples of 8) or mem. */
+  readRaw({ pid, key }: Inode, position: number, target: Uint8Array): number {
+    const process = this.#env.processes.get(pid)
+    if (process === undefined || process.isZombie) return 0
+    if (key.endsWith('pagemap')) return readPagemap(this.#env.mm, process.space, position, target)
+    return readMemory(this.#vfs, process, position, target)
+  }
+
+  writeRaw({ pid, key }: Inode, position: number, source: Uint8Array): number {
+    const process = this.#env.processes.get(pid)
+    if (process === undefined || process.isZombie) return 0
+    return key.endsWith('pagemap') ? -EINVAL : writeMemory(this.#vfs, process, position, source)
   }
 
   /** The definition of an inode, walked to from its tree's top by its key. */

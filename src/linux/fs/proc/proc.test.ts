@@ -1,6 +1,6 @@
 /** /proc: what is there, what it says, and that it follows the process. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { EINVAL, ENOENT, EPERM } from '../../../base/errno.js'
+import { EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { mapRegion } from '../../../space/map-region.js'
 import { anonymous, locked, peekPage, pokePage } from '../../../space/testing.js'
@@ -101,6 +101,35 @@ describe('pagemap', () => {
   })
 })
 
+describe('/proc/PID/mem', () => {
+  test('is the memory of the process, and nothing where there is none', () => {
+    const fd = machine.open('/proc/self/mem', Open.readWrite)
+    machine.poke(OUT + 100, new TextEncoder().encode('bytes'))
+    expect(machine.call('pread64', fd, OUT, 5, OUT + 100)).toBe(5)
+    expect(String.fromCharCode(...machine.peek(OUT, 5))).toBe('bytes')
+    expect(machine.call('pwrite64', fd, 'XY', 2, OUT + 100)).toBe(2)
+    expect(String.fromCharCode(...machine.peek(OUT + 100, 5))).toBe('XYtes')
+    expect(machine.call('pread64', fd, OUT, 5, UNMAPPED)).toBe(-EIO)
+  })
+})
+
+describe('smaps', () => {
+  test('counts the pages of each mapping', () => {
+    const text = machine.readFile('/proc/self/smaps') as string
+    const sum = (name: string) =>
+      [...text.matchAll(new RegExp(`^${name}: +(\\d+) kB$`, 'gm'))].reduce(
+        (all, [, kib]) => all + Number(kib),
+        0,
+      )
+    const { rssPages, totalPages } = machine.space
+    expect(sum('Size')).toBe(totalPages * 4)
+    expect(Math.abs(sum('Rss') - rssPages * 4)).toBeLessThanOrEqual(8)
+    expect(sum('Private_Dirty')).toBe(sum('Anonymous'))
+    expect(text).toMatch(/^VmFlags: rd wr mr mw me $/m)
+    expect(machine.readFile('/proc/self/smaps_rollup')).toMatch(/ ---p 00000000 00:00 0 +\[rollup\]\nRss: /)
+  })
+})
+
 describe('the rest of /proc', () => {
   test('meminfo counts frames, mounts lists mounts', () => {
     const total = machine.mm.buddy.totalFrames() * 4
@@ -120,7 +149,7 @@ describe('the rest of /proc', () => {
         if (typeof found === 'number') throw new Error(`${path}/${name} is listed and is not there`)
         const type = found.mode & 0o170000
         if (type === 0o040000 && depth < 5) files += visit(`${path}/${name}`, depth + 1)
-        if (type !== 0o100000 || name === 'pagemap') continue
+        if (type !== 0o100000 || name === 'pagemap' || name === 'mem') continue
         expect(typeof machine.readFile(`${path}/${name}`)).toBe('string')
         files++
       }

@@ -1,15 +1,18 @@
-/** The files of /proc/PID. */
-
-import { mapsText } from '../../../space/maps.js'
-import { LockRank } from '../../../state/atomics.js'
+/** The files of /proc/PID, and of each of its threads. */
 import type { Process } from '../../process.js'
+import type { Thread } from '../../thread.js'
 import { pathOf } from '../describe.js'
+import type { FileEnvironment } from '../environment.js'
 import { type FileUser, userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
+import type { OpenFile } from '../open-file.js'
 import { fromUnicode } from '../text.js'
 import type { Vfs } from '../vfs.js'
+import { mountInfoText, mountsText } from './mounts-text.js'
 import { directory, file, link, type ProcDirectory, type ProcNode, processFile } from './proc-node.js'
-import { limitsText, statmText, statText, statusText } from './process-status.js'
+import { auxiliaryVectorText, maps, smaps, smapsRollup } from './process-memory.js'
+import { limitsText, statmText, statText } from './process-numbers.js'
+import { statusText } from './process-status.js'
 
 /** Name of a process as ps shows it: 15 bytes. */
 const COMM_MAX = 15
@@ -20,14 +23,34 @@ const links: Record<string, ProcNode> = {
   root: userLink((user) => user.root),
 }
 
+const constants: Record<string, ProcNode> = {
+  cgroup: file(() => ''),
+  coredump_filter: file(() => '00000033\n', 0o644),
+  loginuid: file(() => '4294967295', 0o644),
+  sessionid: file(() => '4294967295'),
+  timerslack_ns: file(() => '50000\n', 0o666),
+  wchan: processFile(() => '0'),
+  oom_score: processFile(() => '0\n'),
+  oom_score_adj: file(() => '0\n', 0o644),
+  io: file(
+    () => 'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n',
+    0o400,
+  ),
+}
+
 const texts: Record<string, ProcNode> = {
   maps: processFile(maps),
-  status: processFile(statusText),
-  stat: processFile(statText),
+  smaps: processFile(smaps),
+  smaps_rollup: processFile(smapsRollup),
+  auxv: processFile(auxiliaryVectorText, 0o400),
   statm: processFile(statmText),
   limits: processFile(limitsText),
-  cmdline: processFile(({ arguments: list }) => zeroEnded(list)),
+  cmdline: processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
   environ: processFile(({ environment }) => zeroEnded(environment), 0o400),
+  personality: processFile(({ personality }) => `${personality.toString(16).padStart(8, '0')}\n`, 0o400),
+  mounts: processFile((_process, vfs) => mountsText(vfs)),
+  mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
+  schedstat: processFile((process, _vfs, env) => `${Math.floor(env.usageOf(process).time)} 0 0\n`),
   comm: {
     ...processFile(({ name }) => `${fromUnicode(name)}\n`, 0o644),
     write: (source, process) => {
@@ -35,23 +58,47 @@ const texts: Record<string, ProcNode> = {
       return source.length
     },
   },
-  mounts: file((vfs) => mountsText(vfs)),
-  wchan: processFile(() => '0'),
-  oom_score: processFile(() => '0\n'),
-  oom_score_adj: processFile(() => '0\n', 0o644),
   pagemap: processFile(() => '', 0o400),
+  mem: processFile(() => '', 0o600),
 }
 
 const descriptors: ProcDirectory = { ...directory({}, descriptorLinks), permissions: 0o500 }
 const descriptorInfo: ProcDirectory = { ...directory({}, descriptorTexts) }
 
-const own = { ...links, ...texts, fd: descriptors, fdinfo: descriptorInfo }
+/** What stands both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that it is about. */
+function filesFor(
+  threadOf: (process: Process, env: FileEnvironment) => Thread | undefined,
+): Record<string, ProcNode> {
+  return {
+    ...links,
+    ...constants,
+    ...texts,
+    status: processFile((process, _vfs, env) => statusText(process, threadOf(process, env), env)),
+    stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env)),
+    fd: descriptors,
+    fdinfo: descriptorInfo,
+  }
+}
 
-/** /proc/PID; its threads have the same files. */
-export const PROCESS_TREE: ProcDirectory = directory({
-  ...own,
-  task: directory({}, (_vfs, process) => (process === undefined ? {} : { [process.id]: directory(own) })),
-})
+function threadsOf(process: Process, env: FileEnvironment): Thread[] {
+  return [...env.threads.ofProcess(process.ptr)]
+}
+
+/** The first thread has the number of its process. */
+const OWN_FILES = filesFor((process, env) => threadsOf(process, env).find(({ id }) => id === process.id))
+
+/** /proc/PID. */
+export const PROCESS_TREE: ProcDirectory = directory({ ...OWN_FILES, task: directory({}, taskDirectories) })
+
+function taskDirectories(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
+  if (process === undefined) return {}
+  const found: Record<string, ProcNode> = { [process.id]: directory(OWN_FILES) }
+  for (const { id } of threadsOf(process, vfs.env)) {
+    if (id === process.id) continue
+    found[id] = directory(filesFor((of, env) => threadsOf(of, env).find((thread) => thread.id === id)))
+  }
+  return found
+}
 
 function userLink(of: (user: FileUser) => Dentry): ProcNode {
   return link(
@@ -62,14 +109,6 @@ function userLink(of: (user: FileUser) => Dentry): ProcNode {
 
 function zeroEnded(list: readonly string[]): string {
   return list.map((text) => `${fromUnicode(text)}\0`).join('')
-}
-
-function maps({ space }: Process, vfs: Vfs): string {
-  const { mm } = vfs.env
-  mm.atomics.lock(space.lock, LockRank.space)
-  const text = mapsText(mm, space, ({ object }) => vfs.names.of(object))
-  mm.atomics.unlock(space.lock, LockRank.space)
-  return text
 }
 
 /** /proc/PID/fd: every open file, a link to what it is. */
@@ -87,27 +126,24 @@ function descriptorLinks(vfs: Vfs, process: Process | undefined): Record<string,
   return found
 }
 
-function descriptorTexts(_vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
+function descriptorTexts(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   const found: Record<string, ProcNode> = {}
   if (process === undefined) return found
   const { files } = userOf(process)
   for (const fd of files.numbers()) {
     found[fd] = file(() => {
       const open = files.get(fd)
-      if (open === undefined) return ''
-      return `pos:\t${open.position}\nflags:\t0${open.flags.toString(8)}\nmnt_id:\t1\nino:\t${open.dentry.inode.number}\n`
+      return open === undefined ? '' : descriptorText(vfs, open, files.descriptor(fd)!.closeOnExec)
     })
   }
   return found
 }
 
-/** /proc/PID/mounts. */
-function mountsText(vfs: Vfs): string {
-  return vfs.state.filesystems
-    .filter(({ mountPath }) => mountPath !== '')
-    .map(({ source, mountPath, kind, readOnly }) => {
-      const type = kind === 'host' ? '9p' : kind
-      return `${source} ${mountPath} ${type} ${readOnly ? 'ro' : 'rw'},relatime 0 0\n`
-    })
-    .join('')
+const CLOSE_ON_EXEC = 0o2000000
+
+function descriptorText(vfs: Vfs, { position, flags, dentry }: OpenFile, closeOnExec: boolean): string {
+  const { filesystem, number } = dentry.inode
+  const shown = (closeOnExec ? flags | CLOSE_ON_EXEC : flags).toString(8)
+  const mount = vfs.state.filesystems.indexOf(filesystem) + 1
+  return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n`
 }

@@ -1,43 +1,70 @@
-/** /proc/PID/status, stat, statm and limits, worded as fs/proc/array.c words them. */
-import { PAGE_SIZE } from '../../../base/numbers.js'
-import { Process } from '../../process.js'
+/** /proc/PID/status, worded as fs/proc/array.c words it; a zombie has no memory any more. */
+import { NULL, PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
+import { UserMapper } from '../../../paging/user-mapper.js'
+import { PROCESS_PENDING, type Process, ProcessFlag } from '../../process.js'
+import { ACTION_BYTES, FIRST_ACTION } from '../../signal-actions.js'
+import { SIGNAL_MAX } from '../../signal-numbers.js'
+import { THREAD_BLOCKED, THREAD_PENDING, type Thread, ThreadFlag, ThreadState } from '../../thread.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
-import { fromUnicode } from '../text.js'
-import type { Vfs } from '../vfs.js'
+import { byteString, fromUnicode } from '../text.js'
 
 const KIB_PER_PAGE = PAGE_SIZE / 1024
 const ALL_CAPABILITIES = '000001ffffffffff'
-const CLOCK_TICKS = 100
+const NO_CAPABILITIES = '0000000000000000'
+const PENDING_SIGNALS_LIMIT = 11
 
-function kib(pages: number): string {
-  return `${pages * KIB_PER_PAGE}`.padStart(8)
+const STATES: Readonly<Record<string, string>> = {
+  R: 'running',
+  S: 'sleeping',
+  D: 'disk sleep',
+  T: 'stopped',
+  Z: 'zombie',
 }
 
-export function statusText(process: Process, _vfs: Vfs, env: FileEnvironment): string {
-  const { id, parentId, name } = process
+/** The letter that ps shows. */
+export function stateOf(process: Process, thread: Thread | undefined): string {
+  if (process.isZombie) return 'Z'
+  if (thread?.state === ThreadState.stopped) return 'T'
+  if (thread?.state === ThreadState.parked) return thread.hasFlag(ThreadFlag.killable) ? 'D' : 'S'
+  return thread?.state === ThreadState.exited ? 'Z' : 'R'
+}
+
+/** The name of one thread; of the first one it is that of the process. */
+export function nameOf(process: Process, thread: Thread | undefined): string {
+  const isFirst = thread === undefined || thread.id === process.id
+  return isFirst ? fromUnicode(process.name) : byteString(thread.name)
+}
+
+export function statusText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
+  const { id, parentId, groupId, sessionId, isZombie } = process
+  const number = thread?.id ?? id
+  const letter = stateOf(process, thread)
   const { files, umask: mask } = userOf(process)
-  const umask = mask.toString(8).padStart(4, '0')
+  const umask = isZombie ? '' : `Umask:\t${mask.toString(8).padStart(4, '0')}\n`
+  const size = isZombie ? 0 : files.capacity
   return (
-    `Name:\t${fromUnicode(name)}\nUmask:\t${umask}\nState:\tR (running)\nTgid:\t${id}\nNgid:\t0\nPid:\t${id}\n` +
-    `PPid:\t${parentId}\nTracerPid:\t0\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t0\nFDSize:\t${files.capacity}\nGroups:\t \n` +
-    `NStgid:\t${id}\nNSpid:\t${id}\nNSpgid:\t${id}\nNSsid:\t${id}\nKthread:\t0\n` +
-    `${memoryLines(process)}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\nThreads:\t1\n` +
-    `NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\n${capabilityLines()}` +
-    `Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n` +
-    `voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t${Math.floor(env.clock.now() / 1e9)}\n`
+    `Name:\t${nameOf(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
+    `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t0\n` +
+    `${identityLines(process)}FDSize:\t${size}\nGroups:\t${userOf(process).credentials.groups.join(' ')} \n` +
+    `NStgid:\t${id}\nNSpid:\t${number}\nNSpgid:\t${groupId}\nNSsid:\t${sessionId}\nKthread:\t0\n` +
+    `${isZombie ? '' : memoryLines(process, env)}Threads:\t${Math.max(1, process.threadCount)}\n` +
+    `${signalLines(process, thread, env)}${securityLines(process)}` +
+    'Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n' +
+    'voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n'
   )
 }
 
-function capabilityLines(): string {
-  const sets = ['Prm', 'Eff', 'Bnd'].map((set) => `Cap${set}:\t${ALL_CAPABILITIES}\n`)
-  return `CapInh:\t0000000000000000\n${sets.join('')}CapAmb:\t0000000000000000\n`
+function identityLines(process: Process): string {
+  const { user, group } = userOf(process).credentials
+  const row = (ids: { real: number; effective: number; saved: number; files: number }) =>
+    [ids.real, ids.effective, ids.saved, ids.files].join('\t')
+  return `Uid:\t${row(user)}\nGid:\t${row(group)}\n`
 }
 
-function memoryLines({ space }: Process): string {
-  const peak = Math.max(space.peakPages, space.totalPages)
-  const rows: [string, number][] = [
-    ['VmPeak', peak],
+function memoryLines({ space }: Process, env: FileEnvironment): string {
+  const pages: [string, number][] = [
+    ['VmPeak', Math.max(space.peakPages, space.totalPages)],
     ['VmSize', space.totalPages],
     ['VmLck', space.lockedPages],
     ['VmPin', 0],
@@ -50,74 +77,54 @@ function memoryLines({ space }: Process): string {
     ['VmStk', space.stackPages],
     ['VmExe', space.execPages],
     ['VmLib', 0],
-    ['VmPTE', 0],
+    ['VmPTE', new UserMapper(env.mm, space.root).tableFrames()],
     ['VmSwap', 0],
+    ['HugetlbPages', 0],
   ]
-  return `${rows.map(([name, pages]) => `${name}:\t${kib(pages)} kB\n`).join('')}HugetlbPages:\t       0 kB\n`
+  const lines = pages.map(([name, count]) => `${name}:\t${`${count * KIB_PER_PAGE}`.padStart(8)} kB\n`)
+  return `${lines.join('')}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n`
 }
 
-/** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. */
-export function statText(process: Process, _vfs: Vfs, env: FileEnvironment): string {
-  const { id, parentId, name, space } = process
-  const fields: (number | string)[] = new Array(53).fill(0)
-  const values: Record<number, number | string> = {
-    1: id,
-    2: `(${fromUnicode(name)})`,
-    3: 'R',
-    4: parentId,
-    5: id,
-    6: id,
-    8: -1,
-    10: space.minorFaults,
-    12: space.majorFaults,
-    14: Math.floor((env.clock.now() / 1e9) * CLOCK_TICKS),
-    18: 20,
-    20: 1,
-    23: space.totalPages * PAGE_SIZE,
-    24: space.rssPages,
-    25: '18446744073709551615',
-    28: space.stackStart,
-    38: 17,
-    47: space.brkStart,
+function signalLines(process: Process, thread: Thread | undefined, { mm }: FileEnvironment): string {
+  const set = (record: Ptr, offset: number) => {
+    const at = (record + offset) >>> 2
+    return record === NULL ? hexadecimal(0, 0) : hexadecimal(mm.memory.u32[at]!, mm.memory.u32[at + 1]!)
   }
-  for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
-  return `${fields.slice(1).join(' ')}\n`
+  const own = thread?.ptr ?? NULL
+  const handled = handledSignals(process, mm.memory.u32)
+  return (
+    `SigQ:\t0/${process.softLimit(PENDING_SIGNALS_LIMIT)}\nSigPnd:\t${set(own, THREAD_PENDING)}\n` +
+    `ShdPnd:\t${set(process.ptr ?? NULL, PROCESS_PENDING)}\nSigBlk:\t${set(own, THREAD_BLOCKED)}\n` +
+    `SigIgn:\t${handled.ignored}\nSigCgt:\t${handled.caught}\n`
+  )
 }
 
-/** In pages: size, resident, shared, text, 0, data, 0. */
-export function statmText({ space }: Process): string {
-  const shared = space.rssFile + space.rssShared
-  const data = space.dataPages + space.stackPages
-  return `${[space.totalPages, space.rssPages, shared, space.execPages, 0, data, 0].join(' ')}\n`
+/** SIG_IGN is handler 1; what has another one is caught. */
+export function handledSignals({ actions }: Process, u32: Uint32Array): { ignored: string; caught: string } {
+  const [ignored, caught] = [
+    [0, 0],
+    [0, 0],
+  ]
+  for (let signal = 1; signal <= SIGNAL_MAX && actions; signal++) {
+    const at = (actions + FIRST_ACTION + (signal - 1) * ACTION_BYTES) >>> 2
+    const isIgnored = u32[at] === 1 && u32[at + 1] === 0
+    if (u32[at] === 0 && u32[at + 1] === 0) continue
+    const half = signal > 32 ? 1 : 0
+    ;(isIgnored ? ignored! : caught!)[half]! |= 1 << ((signal - 1) & 31)
+  }
+  return { ignored: hexadecimal(ignored![0]!, ignored![1]!), caught: hexadecimal(caught![0]!, caught![1]!) }
 }
 
-/** In the order of the resource numbers. */
-const LIMITS = [
-  ['Max cpu time', 'seconds'],
-  ['Max file size', 'bytes'],
-  ['Max data size', 'bytes'],
-  ['Max stack size', 'bytes'],
-  ['Max core file size', 'bytes'],
-  ['Max resident set', 'bytes'],
-  ['Max processes', 'processes'],
-  ['Max open files', 'files'],
-  ['Max locked memory', 'bytes'],
-  ['Max address space', 'bytes'],
-  ['Max file locks', 'locks'],
-  ['Max pending signals', 'signals'],
-  ['Max msgqueue size', 'bytes'],
-  ['Max nice priority', ''],
-  ['Max realtime priority', ''],
-  ['Max realtime timeout', 'us'],
-] as const
+function hexadecimal(low: number, high: number): string {
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')
+}
 
-export function limitsText(process: Process): string {
-  const row = (name: string, soft: string, hard: string, units: string) =>
-    `${name.padEnd(25)} ${soft.padEnd(20)} ${hard.padEnd(20)} ${units.padEnd(10)}\n`
-  const show = (limit: number) => (limit === Number.POSITIVE_INFINITY ? 'unlimited' : `${limit}`)
-  return LIMITS.slice(0, Process.limitCount).reduce(
-    (text, [name, units], i) =>
-      text + row(name, show(process.softLimit(i)), show(process.hardLimit(i)), units),
-    row('Limit', 'Soft Limit', 'Hard Limit', 'Units'),
+function securityLines(process: Process): string {
+  const own = userOf(process).credentials.user.effective === 0 ? ALL_CAPABILITIES : NO_CAPABILITIES
+  const noNew = (process.flags & ProcessFlag.noNewPrivileges) !== 0 ? 1 : 0
+  return (
+    `CapInh:\t${NO_CAPABILITIES}\nCapPrm:\t${own}\nCapEff:\t${own}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
+    `CapAmb:\t${NO_CAPABILITIES}\nNoNewPrivs:\t${noNew}\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
+    'Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunsupported\n'
   )
 }

@@ -1,38 +1,118 @@
 /** The files of /proc that belong to no process. */
-import { PAGE_SIZE } from '../../../base/numbers.js'
 import { LINUX_RELEASE } from '../../release.js'
+import { ThreadState } from '../../thread.js'
 import type { FileEnvironment } from '../environment.js'
+import { cpuinfoText, meminfoText, statisticsText, vmstatText } from './machine-texts.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
 
-function constant(text: string): ProcNode {
-  return file(() => text)
+const HZ_NANOSECONDS = 1e9
+const UUID_BYTES = 16
+
+function constant(text: string, permissions = 0o444): ProcNode {
+  return file(() => text, permissions)
+}
+
+/** Settings: readable, and writable by root in Linux; here nothing changes them. */
+function settings(values: Readonly<Record<string, string | number>>): Record<string, ProcNode> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, constant(`${value}\n`, 0o644)]),
+  )
+}
+
+const random = directory({
+  uuid: file((_vfs, _process, env) => `${uuid(env)}\n`),
+  boot_id: constant('6f2ad5c4-0f6c-4c0e-9d2a-5a1b3c7e9f01\n'),
+  entropy_avail: constant('256\n'),
+  poolsize: constant('256\n'),
+})
+
+/** A random one (version 4). */
+function uuid(env: FileEnvironment): string {
+  const bytes = new Uint8Array(UUID_BYTES)
+  env.randomBytes(bytes)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  const text = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return text.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
 const sysKernel = directory({
-  ostype: constant('Linux\n'),
-  osrelease: constant(`${LINUX_RELEASE}\n`),
-  hostname: constant('pagoda\n'),
-  domainname: constant('(none)\n'),
-  version: constant('#1 SMP Pagoda\n'),
-  pid_max: constant('4194304\n'),
-  threads_max: constant('16384\n'),
-  randomize_va_space: constant('0\n'),
-  cap_last_cap: constant('40\n'),
-  ngroups_max: constant('65536\n'),
+  ...settings({
+    ostype: 'Linux',
+    osrelease: LINUX_RELEASE,
+    hostname: '(none)',
+    domainname: '(none)',
+    version: '#1 SMP Pagoda',
+    arch: 'riscv64',
+    pid_max: 32768,
+    'threads-max': 15553,
+    randomize_va_space: 0,
+    cap_last_cap: 40,
+    ngroups_max: 65536,
+    core_pattern: 'core',
+    core_uses_pid: 0,
+    overflowuid: 65534,
+    overflowgid: 65534,
+    shmmax: '18446744073692774399',
+    shmall: '18446744073692774399',
+    shmmni: 4096,
+    msgmax: 8192,
+    msgmnb: 16384,
+    msgmni: 32000,
+    sem: '32000\t1024000000\t500\t32000',
+    perf_event_paranoid: 3,
+    kptr_restrict: 0,
+    dmesg_restrict: 1,
+    tainted: 0,
+    printk: '0\t4\t1\t7',
+  }),
+  random,
 })
 
-const sysVm = directory({
-  overcommit_memory: constant('0\n'),
-  overcommit_ratio: constant('50\n'),
-  max_map_count: constant('65530\n'),
-  mmap_min_addr: constant('32768\n'),
-  swappiness: constant('60\n'),
-})
+const sysVm = directory(
+  settings({
+    overcommit_memory: 0,
+    overcommit_ratio: 50,
+    overcommit_kbytes: 0,
+    max_map_count: 65530,
+    mmap_min_addr: 4096,
+    swappiness: 60,
+    nr_hugepages: 0,
+    vfs_cache_pressure: 100,
+    dirty_ratio: 20,
+    dirty_background_ratio: 10,
+    min_free_kbytes: 5632,
+    'page-cluster': 3,
+    oom_kill_allocating_task: 0,
+    panic_on_oom: 0,
+  }),
+)
 
 const sysFs = directory({
-  'file-max': constant('9223372036854775807\n'),
-  nr_open: constant('1048576\n'),
-  'pipe-max-size': constant('1048576\n'),
+  ...settings({
+    'file-max': 198516,
+    'file-nr': '0\t0\t198516',
+    nr_open: 1048576,
+    'pipe-max-size': 1048576,
+    'pipe-user-pages-soft': 16384,
+    'pipe-user-pages-hard': 0,
+    protected_hardlinks: 0,
+    protected_symlinks: 0,
+    suid_dumpable: 0,
+    overflowuid: 65534,
+    overflowgid: 65534,
+    'aio-max-nr': 65536,
+    'aio-nr': 0,
+  }),
+  epoll: directory(settings({ max_user_watches: 443169 })),
+  inotify: directory(
+    settings({ max_user_watches: 15350, max_user_instances: 128, max_queued_events: 16384 }),
+  ),
+})
+
+const sysNet = directory({
+  core: directory(settings({ somaxconn: 4096, rmem_default: 212992, wmem_default: 212992 })),
+  unix: directory(settings({ max_dgram_qlen: 512 })),
 })
 
 /** The top of /proc but for the processes. */
@@ -40,57 +120,46 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   self: link((_vfs, _process, pid) => `${pid}`),
   'thread-self': link((_vfs, _process, pid) => `${pid}/task/${pid}`),
   mounts: link(() => 'self/mounts'),
-  meminfo: file((_vfs, _process, env) => meminfo(env)),
-  cpuinfo: file((_vfs, _process, env) => cpuinfo(env)),
+  meminfo: file((_vfs, _process, env) => meminfoText(env)),
+  cpuinfo: file((_vfs, _process, env) => cpuinfoText(env)),
   uptime: file((_vfs, _process, env) => uptime(env)),
-  stat: file((_vfs, _process, env) => statistics(env)),
-  loadavg: constant('0.00 0.00 0.00 1/1 1\n'),
+  stat: file((_vfs, _process, env) => statisticsText(env)),
+  vmstat: file((_vfs, _process, env) => vmstatText(env)),
+  buddyinfo: file((_vfs, _process, { mm }) => mm.buddy.dump()),
+  slabinfo: { ...file((_vfs, _process, { mm }) => mm.slab.dump()), permissions: 0o400 },
+  loadavg: file((_vfs, _process, env) => loadAverage(env)),
   version: constant(`Linux version ${LINUX_RELEASE} (pagoda@pagoda) #1 SMP Pagoda\n`),
-  filesystems: constant('nodev\tproc\nnodev\ttmpfs\nnodev\t9p\n'),
+  filesystems: constant(
+    ['sysfs', 'tmpfs', 'proc', 'sockfs', 'pipefs', 'overlay', '9p']
+      .map((name) => `nodev\t${name}\n`)
+      .join(''),
+  ),
   cmdline: constant('console=ttyS0\n'),
-  devices: constant('Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n'),
+  devices: constant(
+    'Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n136 pts\n\nBlock devices:\n',
+  ),
   swaps: constant('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
-  sys: directory({ kernel: sysKernel, vm: sysVm, fs: sysFs }),
+  partitions: constant(''),
+  diskstats: constant(''),
+  modules: constant(''),
+  consoles: constant('ttyS0                -W- (EC  p a)    4:64\n'),
+  sys: directory({ kernel: sysKernel, vm: sysVm, fs: sysFs, net: sysNet }),
 })
 
-function meminfo({ mm }: FileEnvironment): string {
-  const kib = PAGE_SIZE / 1024
-  const free = mm.buddy.freeFrames() * kib
-  const cached = mm.objects.stats().pages * kib
-  const rows: [string, number][] = [
-    ['MemTotal', mm.buddy.totalFrames() * kib],
-    ['MemFree', free],
-    ['MemAvailable', free],
-    ['Buffers', 0],
-    ['Cached', cached],
-    ['SwapCached', 0],
-    ['Active', 0],
-    ['Inactive', 0],
-    ['SwapTotal', 0],
-    ['SwapFree', 0],
-    ['Dirty', 0],
-    ['Shmem', cached],
-  ]
-  return rows.map(([name, value]) => `${`${name}:`.padEnd(16)}${`${value}`.padStart(8)} kB\n`).join('')
-}
-
-function cpuinfo({ mm }: FileEnvironment): string {
-  const harts = mm.tlbs.hartCount
-  let text = ''
-  for (let hart = 0; hart < harts; hart++) {
-    text += `processor\t: ${hart}\nhart\t\t: ${hart}\nisa\t\t: rv64imafdc_zicsr_zifencei\nmmu\t\t: sv39\n\n`
-  }
-  return text
-}
-
+/** Nobody counts idle time: the second number is that of a machine that was never idle. */
 function uptime({ clock }: FileEnvironment): string {
-  const seconds = (clock.now() / 1e9).toFixed(2)
-  return `${seconds} 0.00\n`
+  return `${(clock.now() / HZ_NANOSECONDS).toFixed(2)} 0.00\n`
 }
 
-function statistics({ clock }: FileEnvironment): string {
-  const ticks = Math.floor(clock.now() / 1e7)
-  const row = `${ticks} 0 0 0 0 0 0 0 0 0`
-  const started = clock.timeOfDay().seconds - Math.floor(clock.now() / 1e9)
-  return `cpu  ${row}\ncpu0 ${row}\nctxt 0\nbtime ${started}\nprocesses 1\nprocs_running 1\nprocs_blocked 0\n`
+/** No averages; threads that can run, all threads, and the newest number. */
+function loadAverage(env: FileEnvironment): string {
+  let [running, all, newest] = [0, 0, 0]
+  for (const process of env.processes.values()) {
+    for (const thread of env.threads.ofProcess(process.ptr)) {
+      all++
+      if (thread.state === ThreadState.ready) running++
+      newest = Math.max(newest, thread.id)
+    }
+  }
+  return `0.00 0.00 0.00 ${running}/${all} ${newest}\n`
 }

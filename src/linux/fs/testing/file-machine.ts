@@ -1,7 +1,7 @@
 /** For tests: the files of a machine with one process, whose system calls are made directly, without a hart. */
 import { assert } from '../../../base/assert.js'
 import { EAGAIN } from '../../../base/errno.js'
-import { PAGE_SIZE, type Ptr, type Vpn } from '../../../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../../../base/numbers.js'
 import { copyFromUser, copyToUser } from '../../../fault/user-copy.js'
 import type { FaultInjector } from '../../../frame/fault-injector.js'
 import type { MemoryManager } from '../../../mm.js'
@@ -14,8 +14,9 @@ import { Clock } from '../../clock.js'
 import type { Host, HostInput, HostOutput } from '../../host.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import type { Thread } from '../../thread.js'
+import { NO_USAGE } from '../../usage.js'
 import { PARKED } from '../../wait.js'
+import type { FileEnvironment } from '../environment.js'
 import { Files } from '../file-services.js'
 import type { FileUser } from '../file-user.js'
 import type { HostDirectory } from '../host-directory.js'
@@ -32,6 +33,8 @@ export const OUT_BYTES = (DATA_PAGES - 8) * PAGE_SIZE
 export const UNMAPPED = 0x7000_0000
 export const AT_FDCWD = -100
 const PID = 42
+/** No calls are made that need them. */
+const WITHOUT_THREADS = {} as Pick<FileEnvironment, 'time' | 'signals'>
 
 /** A stream of the host that a test fills: `undefined` = nothing there yet. */
 export class TestInput implements HostInput {
@@ -83,6 +86,15 @@ export class TestOutput implements HostOutput {
 
 type Argument = number | string | Uint8Array
 
+/** What the calls use of a thread. */
+interface TestThread {
+  readonly ptr: number
+  isResumed: boolean
+  progress: number
+  deadline: number
+  park(kind: number, argument: number, deadline?: number): number
+}
+
 export class FileMachine {
   readonly mm: MemoryManager
   readonly faults: FaultInjector
@@ -103,6 +115,7 @@ export class FileMachine {
   readonly #table: ReadonlyMap<string, Syscall>
   readonly #argumentPtr: Ptr
   #instructions = 1000
+  #threads = 1
   #strings = STRINGS
 
   /** `layers`: folders of the host that make the root, the uppermost first. */
@@ -119,9 +132,12 @@ export class FileMachine {
         host,
         clock,
         processes,
+        threads: { ofProcess: () => [] },
+        usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
         randomBytes: (target) => target.fill(0x5a),
         raise: (_process, _thread, signal) => this.signals.push(signal),
         wakeFiles: (mask) => this.woken.push(mask),
+        ...WITHOUT_THREADS,
       },
       layers,
     )
@@ -145,7 +161,15 @@ export class FileMachine {
     const softLimit = (resource: number) => this.limits.get(resource) ?? Number.POSITIVE_INFINITY
     const fields = {
       id: PID,
+      ptr: NULL,
       parentId: 1,
+      groupId: PID,
+      sessionId: 1,
+      threadCount: 1,
+      startTime: 0,
+      personality: 0,
+      exitSignal: 17,
+      flags: 0,
       name: 'program',
       executable: '/bin/program',
       arguments: ['program', '--flag'],
@@ -163,16 +187,21 @@ export class FileMachine {
    * addresses passed.
    */
   call(name: string, ...values: Argument[]): number {
+    return this.begin(name, ...values)()
+  }
+
+  /** A call by a thread of its own: run once, and again after it parked. */
+  begin(name: string, ...values: Argument[]): () => number {
     const call = this.#table.get(name)
     assert(call !== undefined, 'the call is in the table')
     this.#strings = STRINGS
-    const { u32 } = this.mm.memory
-    for (let i = 0; i < 6; i++) {
-      const value = this.#place(values[i] ?? 0)
-      u32[(this.#argumentPtr >>> 2) + i * 2] = (value % 2 ** 32) >>> 0
-      u32[(this.#argumentPtr >>> 2) + i * 2 + 1] = Math.floor(value / 2 ** 32) >>> 0
+    const words = values.map((value) => this.#place(value))
+    const thread = this.#thread()
+    return () => {
+      const result = call.handler(this.#context(words, thread))
+      if (result === PARKED) thread.isResumed = true
+      return result
     }
-    return call.handler(this.#context())
   }
 
   #place(value: Argument): number {
@@ -185,24 +214,42 @@ export class FileMachine {
     return address
   }
 
-  #context(): SyscallContext {
+  #context(words: readonly number[], thread: TestThread): SyscallContext {
     const { mm, space, process } = this
+    const { u32 } = mm.memory
+    for (let i = 0; i < 6; i++) {
+      const value = words[i] ?? 0
+      u32[(this.#argumentPtr >>> 2) + i * 2] = (value % 2 ** 32) >>> 0
+      u32[(this.#argumentPtr >>> 2) + i * 2 + 1] = Math.floor(value / 2 ** 32) >>> 0
+    }
     const args = new SyscallArguments(mm.memory).at(this.#argumentPtr)
-    const thread = this.#thread()
-    const linux = { clock: this.files.vfs.env.clock }
+    const { clock, processes } = this.files.vfs.env
+    const linux = { clock, processes }
     return { mm, linux, process, thread, space, args } as unknown as SyscallContext
   }
 
-  #thread(): Thread {
-    const park = (_kind: number, argument: number, deadline = Number.POSITIVE_INFINITY) => {
-      this.parked.push({ argument, deadline })
-      return PARKED
+  #thread(): TestThread {
+    const thread = {
+      ptr: this.#threads++,
+      isResumed: false,
+      progress: 0,
+      deadline: Number.POSITIVE_INFINITY,
+      park: (_kind: number, argument: number, deadline = Number.POSITIVE_INFINITY) => {
+        this.parked.push({ argument, deadline })
+        thread.deadline = deadline
+        return PARKED
+      },
     }
-    return { id: PID, isResumed: false, deadline: Number.POSITIVE_INFINITY, park } as unknown as Thread
+    return thread
   }
 
   poke(address: number, bytes: Uint8Array): void {
     assert(copyToUser(this.mm, this.space, address, bytes) === 0, 'the test writes to its own memory')
+  }
+
+  /** Makes all the program's pages present, so that calls need no frames but their own. */
+  populate(): void {
+    this.poke(STRINGS, new Uint8Array(DATA_PAGES * PAGE_SIZE))
   }
 
   peek(address: number, length: number): Uint8Array {

@@ -1,0 +1,103 @@
+/** /proc/PID/stat, statm, limits and the like: numbers in the order of fs/proc/array.c. */
+import { PAGE_SIZE } from '../../../base/numbers.js'
+import { CHILDREN_USAGE, Process } from '../../process.js'
+import type { Thread } from '../../thread.js'
+import { readUsage } from '../../usage.js'
+import type { FileEnvironment } from '../environment.js'
+import { nameOf, stateOf } from './process-status.js'
+
+/** USER_HZ: what a clock tick is in these files. */
+const NANOSECONDS_PER_TICK = 1e7
+/** PF_RANDOMIZE, which every program has. */
+const FLAGS = 0x400000
+
+const ticks = (nanoseconds: number) => Math.floor((nanoseconds || 0) / NANOSECONDS_PER_TICK)
+
+/** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. */
+export function statText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
+  const fields: (number | string)[] = new Array(53).fill(0)
+  const values: Record<number, number | string> = {
+    1: thread?.id ?? process.id,
+    2: `(${nameOf(process, thread)})`,
+    3: stateOf(process, thread),
+    4: process.parentId,
+    5: process.groupId,
+    6: process.sessionId,
+    8: -1,
+    9: FLAGS,
+    18: 20 + (thread?.nice ?? 0),
+    19: thread?.nice ?? 0,
+    20: Math.max(1, process.threadCount),
+    22: ticks(process.startTime),
+    25: '18446744073709551615',
+    38: process.exitSignal,
+    41: thread?.policy ?? 0,
+    ...usageFields(process, env),
+    ...(process.isZombie ? {} : memoryFields(process)),
+  }
+  for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
+  return `${fields.slice(1).join(' ')}\n`
+}
+
+function usageFields(process: Process, env: FileEnvironment): Record<number, number> {
+  if (process.isZombie) return {}
+  const own = env.usageOf(process)
+  const children = readUsage(env.mm.memory, ((process.ptr ?? 0) + CHILDREN_USAGE) as never)
+  return {
+    10: own.minorFaults,
+    11: children.minorFaults,
+    12: own.majorFaults,
+    13: children.majorFaults,
+    14: ticks(own.time),
+    16: ticks(children.time),
+  }
+}
+
+function memoryFields({ space }: Process): Record<number, number> {
+  return {
+    23: space.totalPages * PAGE_SIZE,
+    24: space.rssPages,
+    28: space.stackStart,
+    47: space.brkStart,
+  }
+}
+
+/** In pages: size, resident, shared, text, 0, data, 0. */
+export function statmText(process: Process): string {
+  if (process.isZombie) return '0 0 0 0 0 0 0\n'
+  const { space } = process
+  const shared = space.rssFile + space.rssShared
+  const data = space.dataPages + space.stackPages
+  return `${[space.totalPages, space.rssPages, shared, space.execPages, 0, data, 0].join(' ')}\n`
+}
+
+/** In the order of the resource numbers. */
+const LIMITS = [
+  ['Max cpu time', 'seconds'],
+  ['Max file size', 'bytes'],
+  ['Max data size', 'bytes'],
+  ['Max stack size', 'bytes'],
+  ['Max core file size', 'bytes'],
+  ['Max resident set', 'bytes'],
+  ['Max processes', 'processes'],
+  ['Max open files', 'files'],
+  ['Max locked memory', 'bytes'],
+  ['Max address space', 'bytes'],
+  ['Max file locks', 'locks'],
+  ['Max pending signals', 'signals'],
+  ['Max msgqueue size', 'bytes'],
+  ['Max nice priority', ''],
+  ['Max realtime priority', ''],
+  ['Max realtime timeout', 'us'],
+] as const
+
+export function limitsText(process: Process): string {
+  const row = (name: string, soft: string, hard: string, units: string) =>
+    `${name.padEnd(25)} ${soft.padEnd(20)} ${hard.padEnd(20)} ${units === '' ? '' : units.padEnd(10)}\n`
+  const show = (limit: number) => (limit === Number.POSITIVE_INFINITY ? 'unlimited' : `${limit}`)
+  return LIMITS.slice(0, Process.limitCount).reduce(
+    (text, [name, units], i) =>
+      text + row(name, show(process.softLimit(i)), show(process.hardLimit(i)), units),
+    row('Limit', 'Soft Limit', 'Hard Limit', 'Units'),
+  )
+}
