@@ -19,18 +19,11 @@ export const processPending = (process: Process) => (process.ptr + PROCESS_PENDI
 /** Stop signals in the lower half of a set. */
 const STOP_SIGNALS = [Signal.STOP, Signal.TSTP, Signal.TTIN, Signal.TTOU] as const
 
-/** Somebody reads signals from a file (signalfd). */
-export interface SignalListener {
-  /** A signal is pending for a process or one of its threads. */
-  sent(signal: number): void
-}
-
 export class SignalSender {
   readonly #env: SignalEnv
   readonly #queues: SignalQueues
   readonly #masks: SignalMasks
   readonly #jobs: JobControl
-  readonly listeners = new Set<SignalListener>()
 
   constructor(env: SignalEnv, queues: SignalQueues, masks: SignalMasks, jobs: JobControl) {
     this.#env = env
@@ -121,7 +114,7 @@ export class SignalSender {
 
   /** The signal is pending: tells a thread that takes it, and those that read signals from files. */
   #complete(process: Process, main: Thread, signal: number, isShared: boolean): void {
-    for (const listener of this.listeners) listener.sent(signal)
+    this.#env.files.signalSent(signal)
     if (signal === Signal.KILL) this.#tellAll(process)
     else {
       const taker = this.#wants(main, signal) ? main : isShared ? this.#findTaker(process, signal) : undefined

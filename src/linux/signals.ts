@@ -4,6 +4,7 @@
  */
 import { EINTR } from '../base/errno.js'
 import type { Ptr } from '../base/numbers.js'
+import { Word, wordIndex } from '../state/layout.js'
 import { HandlerEntry, type HandlerEnv } from './handler-entry.js'
 import { JobControl, type JobEnv } from './job-control.js'
 import type { Process } from './process.js'
@@ -21,11 +22,14 @@ import {
 } from './signal-numbers.js'
 import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo, SignalQueues } from './signal-queue.js'
 import { processPending, SignalSender, threadPending } from './signal-sender.js'
+import type { FileServices } from './syscall-context.js'
 import { THREAD_BLOCKED, type Thread } from './thread.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
 
 /** What signals need of the machine. */
 export interface SignalEnv extends HandlerEnv, JobEnv {
+  readonly files: FileServices
+  processOf(thread: Thread): Process
   /** Ends a process; `info` is the siginfo_t of the signal that did it. */
   killed(process: Process, thread: Thread, signal: number, info: Uint8Array): void
   readonly time: { signalTaken(process: Process, timer: Ptr, signal: number, info: Uint8Array): void }
@@ -153,6 +157,23 @@ export class Signals {
     }
     this.masks.recalculate(thread)
     return signal
+  }
+
+  /** As takeOf, for the thread that makes a call. */
+  takeOfCaller(low: number, high: number, info: Uint8Array): number {
+    const thread = this.#caller()
+    return this.takeOf(this.#env.processOf(thread), thread, low, high, info)
+  }
+
+  /** Whether a signal of a set is pending for the thread that makes a call. */
+  isPendingForCaller(low: number, high: number): boolean {
+    const thread = this.#caller()
+    const shared = processPending(this.#env.processOf(thread))
+    return this.queues.first(threadPending(thread), low, high) + this.queues.first(shared, low, high) > 0
+  }
+
+  #caller(): Thread {
+    return this.#env.threads.at(this.#u32[wordIndex(Word.currentThread)]! as Ptr)
   }
 
   /** Before a handler runs: the call that its signal cut short will run again afterwards, or has failed with EINTR. */

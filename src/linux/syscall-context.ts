@@ -87,5 +87,9 @@ export interface FileServices {
   openExecutable(process: Process, path: string): ExecutableFile | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
+  /** A signal is pending for a process or thread: who reads signals from files looks (signalfd). */
+  signalSent(signal: number): void
+  /** The timer of a file has expired (timerfd). */
+  timerExpired(timer: import('../base/numbers.js').Ptr): void
   nameOfObject(object: import('../base/numbers.js').Ptr): MappingName
 }

@@ -13,7 +13,8 @@ import { ARMED_LINK, OWNER_LINK, TIMER_BYTES, Timer, TimerScale } from './timer-
 
 const ARMED = (wordIndex(Word.armedTimers) * 4) as Ptr
 const cpuTimers = (process: Ptr) => (process + PROCESS_CPU_TIMERS) as Ptr
-const owned = (process: Ptr) => (process + PROCESS_TIMERS) as Ptr
+const FILE_TIMERS = (wordIndex(Word.fileTimers) * 4) as Ptr
+const owned = (process: Ptr) => (process === NULL ? FILE_TIMERS : process + PROCESS_TIMERS) as Ptr
 
 export class TimerQueue {
   readonly #mm: MemoryManager
@@ -32,16 +33,14 @@ export class TimerQueue {
     return new Timer(this.#mm.memory, record)
   }
 
-  /** A timer that is not set; undefined without memory. */
-  create(): Timer | undefined {
+  /** A timer that is not set, of a process, or of a file (NULL); undefined without memory. */
+  create(process: Ptr): Timer | undefined {
     const record = this.#mm.slab.allocate(this.#cache)
-    return record === NULL ? undefined : this.at(record)
-  }
-
-  /** One of a process's, in its list. */
-  own(timer: Timer, process: Ptr): void {
+    if (record === NULL) return undefined
+    const timer = this.at(record)
     timer.process = process
-    this.#owned.append(owned(process), timer.ptr)
+    this.#owned.append(owned(process), record)
+    return timer
   }
 
   *ofProcess(process: Ptr): Generator<Timer> {
@@ -51,7 +50,7 @@ export class TimerQueue {
   /** Gives a record of `create` back. */
   free(timer: Timer): void {
     this.disarm(timer)
-    if (timer.process !== NULL) this.#owned.remove(owned(timer.process), timer.ptr)
+    this.#owned.remove(owned(timer.process), timer.ptr)
     this.#mm.slab.free(this.#cache, timer.ptr)
   }
 
@@ -101,8 +100,8 @@ export class TimerQueue {
     for (const record of this.#armed.of(cpuTimers(process))) yield this.at(record)
   }
 
-  /** Asserts that the list is in order, and that every record of the cache is a process's or one of `others`. */
-  check(processes: Iterable<Ptr>, others: number): void {
+  /** Asserts that the list is in order, and that every record of the cache belongs to one of the owners. */
+  check(owners: Iterable<Ptr>): void {
     let last = Number.NEGATIVE_INFINITY
     for (const record of this.#armed.of(ARMED)) {
       assert(
@@ -111,8 +110,8 @@ export class TimerQueue {
       )
       last = this.at(record).moment
     }
-    let count = others
-    for (const process of processes) {
+    let count = 0
+    for (const process of owners) {
       for (const timer of this.ofProcess(process)) {
         assert(timer.process === process, 'a timer knows its process')
         count++

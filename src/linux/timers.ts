@@ -7,6 +7,7 @@ import type { ProcessTable } from './process-table.js'
 import { Signal, SignalCode } from './signal-numbers.js'
 import { SIGINFO_BYTES } from './signal-queue.js'
 import type { Signals } from './signals.js'
+import type { FileServices } from './syscall-context.js'
 import type { Thread } from './thread.js'
 import type { ThreadList } from './thread-list.js'
 import { TimerQueue } from './timer-queue.js'
@@ -19,6 +20,7 @@ export interface TimersEnv {
   readonly signals: Signals
   readonly threads: ThreadList
   readonly processTable: ProcessTable
+  readonly files: FileServices
   /** Nanoseconds that a thread has had the hart. */
   readonly scheduler: { timeOf(thread: Thread): number }
   /** What a living process has used so far. */
@@ -39,8 +41,6 @@ const INFO_STAMP = 32
 export class Timers {
   readonly #env: TimersEnv
   readonly queue: TimerQueue
-  /** What to do when a timerfd expires, by its record. */
-  readonly #files = new Map<Ptr, () => void>()
 
   constructor(env: TimersEnv) {
     this.#env = env
@@ -56,18 +56,11 @@ export class Timers {
     return timer
   }
 
-  /** A timerfd; `expired` is called when it expires. Undefined without memory. */
-  createForFile(expired: () => void): Timer | undefined {
-    const timer = this.queue.create()
-    if (timer === undefined) return undefined
-    timer.kind = TimerKind.file
-    this.#files.set(timer.ptr, expired)
+  /** A timerfd's; undefined without memory. */
+  createForFile(): Timer | undefined {
+    const timer = this.queue.create(NULL)
+    if (timer !== undefined) timer.kind = TimerKind.file
     return timer
-  }
-
-  freeOfFile(timer: Timer): void {
-    this.#files.delete(timer.ptr)
-    this.queue.free(timer)
   }
 
   /** The time of a timer's clock. */
@@ -117,7 +110,7 @@ export class Timers {
 
   #fireFile(timer: Timer): void {
     timer.ticks++
-    this.#files.get(timer.ptr)!()
+    this.#env.files.timerExpired(timer.ptr)
   }
 
   /** SIGALRM's timer is set again when the signal is taken; the others at once. */
@@ -204,8 +197,8 @@ export class Timers {
 
   /** Asserts that every timer belongs to a process or a file. */
   check(): void {
-    const records = [...this.#env.processTable.byId.values()].map(({ ptr }) => ptr)
-    this.queue.check(records, this.#files.size)
+    const owners = [...this.#env.processTable.byId.values()].map(({ ptr }) => ptr)
+    this.queue.check([NULL, ...owners])
   }
 }
 

@@ -71,6 +71,8 @@ export const Word = {
   lockWaiters: 22,
   /** Timers of the monotonic clock that are set, the first to expire first. */
   armedTimers: 24,
+  /** Timers of files. */
+  fileTimers: 26,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

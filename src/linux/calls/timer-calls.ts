@@ -64,10 +64,9 @@ function timerCreate(c: SyscallContext): number {
 /** A timer with the record for its signal; undefined without memory, or with too many signals. */
 function makeTimer(c: SyscallContext): Timer | undefined {
   const { queue } = c.linux.time.timers
-  const timer = queue.create()
+  const timer = queue.create(c.process.ptr)
   if (timer === undefined) return undefined
   timer.kind = TimerKind.posix
-  queue.own(timer, c.process.ptr)
   const limit = c.process.softLimit(Limit.pendingSignals)
   timer.record = c.linux.signals.queues.createFor(timer.ptr, limit)
   if (timer.record !== NULL) return timer

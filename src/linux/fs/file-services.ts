@@ -20,6 +20,7 @@ import { socketCalls } from './calls/socket-calls.js'
 import { socketOptionCalls } from './calls/socket-options.js'
 import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
+import { timerFileCalls } from './calls/timer-file-calls.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
 import type { FileEnvironment } from './environment.js'
@@ -27,6 +28,8 @@ import { FileUser, userOf } from './file-user.js'
 import { Open } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { dumpTree, type FileStats, fileStats } from './inspect.js'
+import { tellSignalFiles } from './ipc/signal-file.js'
+import { tellTimerFile } from './ipc/timer-file.js'
 import { isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
@@ -138,6 +141,14 @@ export class Files implements FileServices {
     }
   }
 
+  signalSent(signal: number): void {
+    tellSignalFiles(this.vfs, signal)
+  }
+
+  timerExpired(timer: Ptr): void {
+    tellTimerFile(this.vfs, timer)
+  }
+
   nameOfObject(object: Ptr): MappingName {
     const name = this.vfs.names.of(object)
     return { ...name, path: toUnicode(name.path) ?? name.path }
@@ -197,6 +208,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pollCalls(vfs),
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
+    ...timerFileCalls(vfs),
     ...spliceCalls(vfs),
     ...socketCalls(vfs),
     ...socketOptionCalls,

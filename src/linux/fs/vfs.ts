@@ -18,7 +18,7 @@ import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import { Pipes } from './ipc/pipe.js'
 import type { SignalFile } from './ipc/signal-file.js'
-import { type SocketNames, Sockets } from './ipc/sockets.js'
+import { Sockets, type SocketState } from './ipc/sockets.js'
 import type { TimerFile } from './ipc/timer-file.js'
 import {
   type Dentry,
@@ -49,8 +49,8 @@ export interface VfsState {
   nextOpenFile: number
   /** How many event sources there have been. */
   nextEventSource: number
-  /** Abstract names of unix sockets. */
-  readonly socketNames: SocketNames
+  /** Abstract names of unix sockets, and what they have in flight. */
+  readonly sockets: SocketState
   /** By record of their timers. */
   readonly timerFiles: Map<Ptr, TimerFile>
   readonly signalFiles: Set<SignalFile>
@@ -94,7 +94,7 @@ export class Vfs {
     this.events = new Events(env, this.state)
     this.locks = new FileLocks(this.events)
     this.pipes = new Pipes(env.mm, this.events)
-    this.sockets = new Sockets(env.mm, this.events, this.state.socketNames, (file) => this.drop(file))
+    this.sockets = new Sockets(env.mm, this.events, this.state.sockets, (file) => this.drop(file))
     if (this.overlay === undefined) buildBootTree(this)
     else mountOverRoot(this)
   }
@@ -219,6 +219,7 @@ export class Vfs {
     assert(file.references > 0, 'an open file is dropped once per file number')
     file.references--
     if (file.references === 0) this.closeFile(file)
+    else this.sockets.collect(file)
   }
 
   /** No file number stands for it any more. What has no name goes. */
@@ -282,7 +283,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
     nextOpenFile: 1,
     nextEventSource: 0,
-    socketNames: { abstract: new Map(), nextAutomatic: 0 },
+    sockets: { abstract: new Map(), nextAutomatic: 0, inFlight: new Map() },
     timerFiles: new Map(),
     signalFiles: new Set(),
   }

@@ -1,0 +1,81 @@
+/** System calls that make files of timers and signals: timerfd_create(2), timerfd_settime(2), signalfd(2). */
+import { EBADF, EFAULT, EINVAL, ENOMEM } from '../../../base/errno.js'
+import { UNBLOCKABLE } from '../../signal-masks.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { ITIMERSPEC_BYTES, readSetting } from '../../timer-setting.js'
+import { Open } from '../flags.js'
+import { makeSignalFile, setSignalMask } from '../ipc/signal-file.js'
+import { isWallTimer, makeTimerFile, readTimerFile, setTimerFile } from '../ipc/timer-file.js'
+import type { FileKind, OpenFile } from '../open-file.js'
+import type { Vfs } from '../vfs.js'
+import { fileArgument, installFile, take } from './support.js'
+
+const FLAGS = Open.closeOnExec | Open.nonBlock
+const SIGNAL_SET_BYTES = 8
+const TFD_TIMER_ABSTIME = 1
+const TFD_TIMER_CANCEL_ON_SET = 2
+/** Realtime and its alarm; monotonic, boottime and its alarm. */
+const WALL: ReadonlySet<number> = new Set([0, 8])
+const STEADY: ReadonlySet<number> = new Set([1, 7, 9])
+
+export function timerFileCalls(vfs: Vfs): Syscall[] {
+  return [
+    { number: 74, name: 'signalfd4', handler: (c) => signalfd(vfs, c), trace: 'dpux' },
+    { number: 85, name: 'timerfd_create', handler: (c) => create(vfs, c), trace: 'dx' },
+    { number: 86, name: 'timerfd_settime', handler: (c) => settime(vfs, c), trace: 'dxpp' },
+    { number: 87, name: 'timerfd_gettime', handler: (c) => gettime(vfs, c), trace: 'dp' },
+  ]
+}
+
+function create(vfs: Vfs, c: SyscallContext): number {
+  const clock = c.args.int(0)
+  const flags = c.args.int(1)
+  if ((flags & ~FLAGS) !== 0 || !(WALL.has(clock) || STEADY.has(clock))) return -EINVAL
+  const file = makeTimerFile(vfs, WALL.has(clock), flags & Open.nonBlock)
+  return file === undefined ? -ENOMEM : installFile(c, file, (flags & Open.closeOnExec) !== 0)
+}
+
+/** The open file of argument 0 if it is of a kind: -EBADF, -EINVAL. */
+function fileOf(c: SyscallContext, kind: FileKind): OpenFile | number {
+  const file = fileArgument(c, 0)
+  if (typeof file === 'number') return -EBADF
+  return file.kind === kind ? file : -EINVAL
+}
+
+function settime(vfs: Vfs, c: SyscallContext): number {
+  const view = take(c, c.args.address(2), ITIMERSPEC_BYTES)
+  if (view === undefined) return -EFAULT
+  const flags = c.args.int(1)
+  if ((flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) !== 0) return -EINVAL
+  if (typeof readSetting(view, c.linux.clock, false, false) === 'number') return -EINVAL
+  const file = fileOf(c, 'timerfd')
+  if (typeof file === 'number') return file
+  const isAbsolute = (flags & TFD_TIMER_ABSTIME) !== 0
+  const setting = readSetting(view, c.linux.clock, isAbsolute, isWallTimer(vfs, file))
+  if (typeof setting === 'number') return setting
+  const previous = setTimerFile(vfs, file, setting)
+  return c.args.isZero(3) ? 0 : previous.copyTo(c, c.args.address(3))
+}
+
+function gettime(vfs: Vfs, c: SyscallContext): number {
+  const file = fileOf(c, 'timerfd')
+  return typeof file === 'number' ? file : readTimerFile(vfs, file).copyTo(c, c.args.address(1))
+}
+
+function signalfd(vfs: Vfs, c: SyscallContext): number {
+  if (c.args.address(2) !== SIGNAL_SET_BYTES) return -EINVAL
+  const set = take(c, c.args.address(1), SIGNAL_SET_BYTES)
+  if (set === undefined) return -EFAULT
+  const flags = c.args.int(3)
+  if ((flags & ~FLAGS) !== 0) return -EINVAL
+  const low = set.getUint32(0, true) & ~UNBLOCKABLE
+  const high = set.getUint32(4, true)
+  if (c.args.int(0) === -1) {
+    const file = makeSignalFile(vfs, low, high, flags & Open.nonBlock)
+    return installFile(c, file, (flags & Open.closeOnExec) !== 0)
+  }
+  const file = fileOf(c, 'signalfd')
+  if (typeof file === 'number') return file
+  setSignalMask(vfs, file, low, high)
+  return c.args.int(0)
+}
