@@ -1,5 +1,4 @@
 /** What files keep for one process: its open files, directories and umask. Plain data but for the tables' methods. */
-import { assert } from '../../base/assert.js'
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
@@ -89,9 +88,7 @@ export class FileUser implements ProcessFiles {
 
   /** One file number fewer stands for an open file. */
   drop(file: OpenFile): void {
-    assert(file.references > 0, 'an open file is dropped once per file number')
-    file.references--
-    if (file.references === 0) this.#vfs.closeFile(file)
+    this.#vfs.drop(file)
   }
 
   closeOnExec(): void {

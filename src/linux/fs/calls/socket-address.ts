@@ -45,7 +45,7 @@ export function findSocket(
   { name }: SocketAddress,
   type: number,
 ): UnixSocket | number {
-  const found = name.startsWith('\0') ? vfs.sockets.named(name) : socketAt(vfs, c, name)
+  const found = name.startsWith('\0') ? vfs.sockets.named(name, type) : socketAt(vfs, c, name)
   if (typeof found === 'number') return found
   return found.type === type ? found : -EPROTOTYPE
 }

@@ -109,14 +109,16 @@ function bind(vfs: Vfs, c: SyscallContext): number {
   const error = checkAddress(address)
   if (error !== 0) return error
   if (address.name.startsWith('\0')) return vfs.sockets.bindAbstract(socket, address.name)
-  return socket.name === '' ? bindPath(vfs, c, socket, address) : -EINVAL
+  return bindPath(vfs, c, socket, address)
 }
 
-/** Makes the node that the address names. */
+/** Makes the node that the address names; one that is bound already learns first that the name is taken. */
 function bindPath(vfs: Vfs, c: SyscallContext, socket: UnixSocket, { name }: SocketAddress): number {
   const user = userOfCall(c)
   const place = vfs.walk.place(walkerOf(c), user.cwd, name)
   if (typeof place === 'number') return place
+  if (socket.name !== '')
+    return typeof vfs.walk.entry(walkerOf(c), place) === 'number' ? -EINVAL : -EADDRINUSE
   const made = make(vfs, walkerOf(c), place, FileType.socket | (0o777 & ~user.umask), 0)
   if (made !== 0) return made === -EEXIST ? -EADDRINUSE : made
   const node = vfs.walk.entry(walkerOf(c), place)

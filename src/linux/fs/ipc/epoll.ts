@@ -95,7 +95,7 @@ export function watch(vfs: Vfs, on: OpenFile, file: OpenFile, fd: number, reques
   const watcher = { epoll, file, fd, events, dataLow, dataHigh, isListed: false, seen: 0 }
   epoll.watched.set(keyOf(file, fd), watcher)
   file.watchers.push(watcher)
-  operationsOf(file).channel?.events(file).watchers.push(watcher)
+  operationsOf(file).channel?.events(file).watchers.unshift(watcher)
   listIfReady(vfs, watcher)
   return 0
 }

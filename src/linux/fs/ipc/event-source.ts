@@ -9,7 +9,7 @@ import type { Watcher } from './epoll.js'
 export interface EventSource {
   /** One bit of `waitArgument`. */
   readonly mask: number
-  /** Who watches it by epoll. */
+  /** Who watches it by epoll: the last that came is told first, as Linux does. */
   watchers: Watcher[]
 }
 

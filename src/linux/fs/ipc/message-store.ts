@@ -98,8 +98,8 @@ const DESCRIPTOR_BYTES = 256
 const HEAD_MAX = PAGE_SIZE - SHARED_INFO_BYTES
 /** SKB_MAX_ALLOC: the longest head. */
 const ALLOC_MAX = PAGE_SIZE * 4 - SHARED_INFO_BYTES
-/** Largest packet of a stream: ALLOC_MAX and eight pages. */
-const STREAM_PACKET_MAX = ALLOC_MAX + 8 * PAGE_SIZE
+/** Largest packet of a stream: a head and eight pages. */
+const STREAM_PACKET_MAX = HEAD_MAX + 8 * PAGE_SIZE
 const STREAM_RESERVE = 64
 
 function roundUp(value: number, unit: number): number {

@@ -245,10 +245,10 @@ export class Pipes {
     to.slots.push({ frame, offset, length, isPacket, mayGrow: false })
   }
 
-  /** F_SETPIPE_SZ: the new size in bytes; -EINVAL, -EBUSY when more than that is in it. */
+  /** F_SETPIPE_SZ: the new size in bytes, at least a page; -EINVAL, -EBUSY when more than that is in it. */
   resize(pipe: Pipe, bytes: number): number {
-    const pages = Math.ceil(bytes / PAGE_SIZE)
-    if (bytes === 0 || pages > SLOTS_MAX) return -EINVAL
+    const pages = Math.max(1, Math.ceil(bytes / PAGE_SIZE))
+    if (pages > SLOTS_MAX) return -EINVAL
     const slots = 2 ** Math.ceil(Math.log2(pages))
     if (slots < pipe.slots.length) return -EBUSY
     const wasFull = isPipeFull(pipe)

@@ -13,6 +13,7 @@ import { Poll } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { ByteSink, ByteSource } from './byte-flow.js'
 import { datagramCharge, streamCharge, streamPacketBytes } from './message-store.js'
+import { land, takeOff } from './socket-garbage.js'
 import { isQueueFull, mayReach, type Sockets } from './sockets.js'
 import {
   type Credentials,
@@ -138,7 +139,7 @@ function takeMessage(
   const chunks = sockets.store.take(source, length)
   if (typeof chunks === 'number') return chunks
   sender.sent += charge
-  for (const file of files) file.references++
+  takeOff(sockets.inFlight, files)
   return { sender, length, offset: 0, chunks, charge, credentials, files }
 }
 
@@ -175,7 +176,7 @@ function receiveStream(
     const moved = sockets.store.give(message.chunks, message.offset, length, sink)
     if (moved < length) return done > 0 ? done : -EFAULT
     done += moved
-    takeAttachments(message, options, received)
+    takeAttachments(sockets, message, options, received)
     if (!options.isPeek) consume(sockets, socket, message, moved)
     if (sink.left === 0 || received.files.length > 0) break
   }
@@ -189,13 +190,22 @@ function belongs({ passesCredentials }: UnixSocket, { credentials }: Message, re
   return first.pid === credentials.pid && first.uid === credentials.uid && first.gid === credentials.gid
 }
 
-function takeAttachments(message: Message, { isPeek }: ReceiveOptions, received: Received): void {
+function takeAttachments(
+  sockets: Sockets,
+  message: Message,
+  { isPeek }: ReceiveOptions,
+  received: Received,
+): void {
   received.credentials ??= message.credentials
   received.senderName = message.sender.name
   if (message.files.length === 0) return
   received.files = message.files
-  if (!isPeek) message.files = []
-  else for (const file of message.files) file.references++
+  if (isPeek) {
+    for (const file of message.files) file.references++
+    return
+  }
+  land(sockets.inFlight, message.files)
+  message.files = []
 }
 
 function consume(sockets: Sockets, socket: UnixSocket, message: Message, bytes: number): void {
@@ -226,7 +236,7 @@ function receiveDatagram(
   const length = Math.min(message.length, sink.left)
   const moved = sockets.store.give(message.chunks, message.offset, length, sink)
   received.truncated = message.length - length
-  takeAttachments(message, options, received)
+  takeAttachments(sockets, message, options, received)
   if (!options.isPeek) {
     socket.queue.shift()
     sockets.release(message)

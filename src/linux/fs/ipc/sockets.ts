@@ -15,6 +15,7 @@ import type { Inode } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import type { Events } from './event-source.js'
 import { MessageStore } from './message-store.js'
+import { collectGarbage, type FilesInFlight, isAdrift, land } from './socket-garbage.js'
 import {
   type Credentials,
   isConnectionBased,
@@ -33,21 +34,22 @@ const ALL = READABLE | WRITABLE | Poll.hangUp | Poll.readHangUp | Poll.error
 const AUTOBIND_MAX = 2 ** 20
 
 /** What sockets know of each other: part of the file system's state. */
-export interface SocketNames {
+export interface SocketState {
   readonly abstract: Map<string, UnixSocket>
   nextAutomatic: number
+  readonly inFlight: FilesInFlight
 }
 
 export class Sockets {
   readonly store: MessageStore
   readonly events: Events
-  readonly #names: SocketNames
+  readonly #state: SocketState
   readonly #dropFile: (file: OpenFile) => void
 
-  constructor(mm: MemoryManager, events: Events, names: SocketNames, dropFile: (file: OpenFile) => void) {
+  constructor(mm: MemoryManager, events: Events, state: SocketState, dropFile: (file: OpenFile) => void) {
     this.store = new MessageStore(mm)
     this.events = events
-    this.#names = names
+    this.#state = state
     this.#dropFile = dropFile
   }
 
@@ -67,16 +69,17 @@ export class Sockets {
     socket.peerCredentials = peer.credentials
   }
 
-  /** The socket with an abstract name, or -ECONNREFUSED. */
-  named(name: string): UnixSocket | number {
-    return this.#names.abstract.get(name) ?? -ECONNREFUSED
+  /** The socket of a type with an abstract name, or -ECONNREFUSED. */
+  named(name: string, type: number): UnixSocket | number {
+    return this.#state.abstract.get(keyOf(name, type)) ?? -ECONNREFUSED
   }
 
   /** Binds to an abstract name: 0, -EINVAL for one that is bound, -EADDRINUSE. */
   bindAbstract(socket: UnixSocket, name: string): number {
     if (socket.name !== '') return -EINVAL
-    if (this.#names.abstract.has(name)) return -EADDRINUSE
-    this.#names.abstract.set(name, socket)
+    const key = keyOf(name, socket.type)
+    if (this.#state.abstract.has(key)) return -EADDRINUSE
+    this.#state.abstract.set(key, socket)
     socket.name = name
     return 0
   }
@@ -86,9 +89,9 @@ export class Sockets {
     if (socket.name !== '') return 0
     let name: string
     do {
-      this.#names.nextAutomatic = (this.#names.nextAutomatic + 1) % AUTOBIND_MAX
-      name = `\0${this.#names.nextAutomatic.toString(16).padStart(5, '0')}`
-    } while (this.#names.abstract.has(name))
+      this.#state.nextAutomatic = (this.#state.nextAutomatic + 1) % AUTOBIND_MAX
+      name = `\0${this.#state.nextAutomatic.toString(16).padStart(5, '0')}`
+    } while (this.#state.abstract.has(keyOf(name, socket.type)))
     return this.bindAbstract(socket, name)
   }
 
@@ -158,7 +161,7 @@ export class Sockets {
   close(socket: UnixSocket, isEmbryo = false): void {
     socket.isClosed = true
     if (socket.node !== null) socket.node.socket = null
-    else if (this.#names.abstract.get(socket.name) === socket) this.#names.abstract.delete(socket.name)
+    else this.#unname(socket)
     const { peer } = socket
     if (peer !== null && isConnectionBased(socket)) {
       peer.shutdown = Shutdown.both
@@ -171,11 +174,18 @@ export class Sockets {
     if (peer !== null) this.events.notify(peer.events, ALL)
   }
 
+  /** A socket that was accepted has its listener's name, which stays that one's. */
+  #unname(socket: UnixSocket): void {
+    const key = keyOf(socket.name, socket.type)
+    if (this.#state.abstract.get(key) === socket) this.#state.abstract.delete(key)
+  }
+
   #dropQueue(socket: UnixSocket): void {
     const { queue } = socket
     socket.queue = []
     for (const message of queue) {
-      for (const file of message.files) this.#dropFile(file)
+      land(this.inFlight, message.files)
+      this.dropFiles(message.files)
       this.release(message)
     }
   }
@@ -185,6 +195,15 @@ export class Sockets {
     this.store.free(chunks)
     sender.sent -= charge
     if (!sender.isClosed && isWritableSocket(sender)) this.events.notify(sender.events, WRITABLE)
+  }
+
+  get inFlight(): FilesInFlight {
+    return this.#state.inFlight
+  }
+
+  /** A number of a file was dropped: if only messages hold it now, perhaps nobody can receive them. */
+  collect(file: OpenFile): void {
+    if (isAdrift(this.inFlight, file)) this.dropFiles(collectGarbage(this.inFlight))
   }
 
   /** Files that came with a message and that nobody wants. */
@@ -201,6 +220,11 @@ export class Sockets {
     if (isConnectionBased(socket) && state === 'unconnected') bits |= Poll.hangUp
     return canSend(socket) ? bits | WRITABLE : bits
   }
+}
+
+/** Sockets of different types may have the same abstract name. */
+function keyOf(name: string, type: number): string {
+  return `${type}${name}`
 }
 
 /** Whether poll says that it can be written: a datagram's peer must have room too, unless it answers to this one. */

@@ -114,8 +114,8 @@ export function takeError(socket: UnixSocket): number {
 }
 
 /** What poll(2) calls writable: at least three quarters of the buffer are free. */
-export function isWritableSocket({ sent, sendBuffer }: UnixSocket): boolean {
-  return sent * 4 <= sendBuffer
+export function isWritableSocket({ sent, sendBuffer, state }: UnixSocket): boolean {
+  return state !== 'listening' && sent * 4 <= sendBuffer
 }
 
 /** FIONREAD: all of a stream, the first datagram. */
