@@ -77,7 +77,7 @@ export class Clock {
 
   /** Nothing can run before that moment: virtual time jumps there. */
   skipTo(deadline: number): void {
-    const ahead = deadline - this.#exact()
+    const ahead = deadline - this.now()
     if (this.mode !== 'virtual' || ahead <= 0 || ahead === Number.POSITIVE_INFINITY) return
     this.#skipped += floorTo(ahead + TICK_NANOSECONDS - 1, TICK_NANOSECONDS)
   }
