@@ -9,6 +9,7 @@ import { memoryCalls } from './calls/memory-calls.js'
 import { processCalls } from './calls/process-calls.js'
 import { resourceCalls } from './calls/resource-calls.js'
 import { riscvCalls } from './calls/riscv-calls.js'
+import { schedulingCalls } from './calls/scheduling-calls.js'
 import { signalCalls } from './calls/signal-calls.js'
 import { timeCalls } from './calls/time-calls.js'
 import { timerCalls } from './calls/timer-calls.js'
@@ -27,6 +28,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   processCalls,
   resourceCalls,
   riscvCalls,
+  schedulingCalls,
   signalCalls,
   timeCalls,
   timerCalls,
