@@ -28,7 +28,7 @@ static void wait_for(const char *what, int ep, int most) {
 }
 
 int main(void) {
-  int ep = epoll_create1(EPOLL_CLOEXEC), p[2], q[2], s[2], file = open("/etc/passwd", O_RDONLY);
+  int ep = epoll_create1(EPOLL_CLOEXEC), p[2], q[2], s[2], file = open("/tmp/plain", O_RDWR | O_CREAT, 0600);
   printf("cloexec %d flags %x\n", fcntl(ep, F_GETFD), fcntl(ep, F_GETFL));
   is("create 0", epoll_create(0));
   is("bad flags", epoll_create1(1));
@@ -37,7 +37,7 @@ int main(void) {
   socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, s);
   is("read an epoll", read(ep, buffer, 1));
   is("write an epoll", write(ep, buffer, 1));
-  is("a file", control(ep, EPOLL_CTL_ADD, file >= 0 ? file : open("/proc/version", O_RDONLY), EPOLLIN, 1));
+  is("a file", control(ep, EPOLL_CTL_ADD, file, EPOLLIN, 1));
   is("a directory", control(ep, EPOLL_CTL_ADD, open("/", O_RDONLY), EPOLLIN, 1));
   is("itself", control(ep, EPOLL_CTL_ADD, ep, EPOLLIN, 1));
   is("on a pipe", control(p[0], EPOLL_CTL_ADD, p[1], EPOLLIN, 1));

@@ -239,7 +239,7 @@ static void ping_pong(void) {
   pid_t pid = fork();
   int value = 0;
   if (!pid) {
-    while (read(a[0], &value, 4) == 4 && value < 1000) value++, write(b[1], &value, 4);
+    while (value < 1000 && read(a[0], &value, 4) == 4) value++, write(b[1], &value, 4);
     _exit(value >= 1000 ? 1 : 2);
   }
   while (value < 1000) {

@@ -213,6 +213,7 @@ static void datagrams(void) {
   int n;
   ioctl(y, FIONREAD, &n);
   printf("first has %d\n", n);
+  memset(&from, 0, sizeof from);
   socklen_t size = sizeof from;
   is("recvfrom", recvfrom(y, buffer, 100, 0, (void *)&from, &size));
   printf("from %d %s\n", size, from.sun_path + 1);

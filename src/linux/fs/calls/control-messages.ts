@@ -21,7 +21,7 @@ const aligned = (bytes: number) => Math.ceil(bytes / 8) * 8
 
 /** What a message takes along: -EINVAL, -EBADF, -EFAULT, -ESRCH, -EPERM. */
 export function attachmentsAt(c: SyscallContext, address: number, length: number): Attachments | number {
-  const own: Attachments = { credentials: credentialsOf(c.process), files: [] }
+  const own: Attachments = { credentials: credentialsOf(c.process), isExplicit: false, files: [] }
   if (length < HEADER_BYTES) return own
   const view = take(c, address, length)
   if (view === undefined) return -EFAULT
@@ -62,7 +62,7 @@ function withCredentials(c: SyscallContext, soFar: Attachments, message: DataVie
   const [pid, uid, gid] = [0, 4, 8].map((offset) => message.getInt32(HEADER_BYTES + offset, true))
   if (uid === -1 || gid === -1) return -EINVAL
   if (!c.linux.processes.has(pid!)) return pid! <= 0 ? -EPERM : -ESRCH
-  return { ...soFar, credentials: { pid: pid!, uid: uid!, gid: gid! } }
+  return { ...soFar, isExplicit: true, credentials: { pid: pid!, uid: uid!, gid: gid! } }
 }
 
 /** Where control messages go, one after the other. */

@@ -1,7 +1,7 @@
 /** read, write, their positioned and vectored forms, and lseek. */
 import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, ESPIPE } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { isSeekable, sizeOf } from '../file-operations.js'
+import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, Seek } from '../flags.js'
 import { isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -108,12 +108,18 @@ function seek(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   const whence = c.args.int(2)
   if (whence < 0 || whence > Seek.hole) return -EINVAL
+  if (ignoresSeeks(file)) return 0
   if (!isSeekable(vfs, file)) return -ESPIPE
   if (file.kind === 'device') return 0
   const target = seekTarget(vfs, file, c.args.signed(1), whence)
   if (target < 0) return target
   file.position = target
   return target
+}
+
+/** eventfd, epoll and the like have no position, and let themselves be told one (noop_llseek). */
+function ignoresSeeks(file: OpenFile): boolean {
+  return operationsOf(file).channel !== undefined && file.kind !== 'pipe' && file.kind !== 'socket'
 }
 
 /** Where a seek leads; -EINVAL before the start. Only files with contents have an end. A file counts as data from end to end. */

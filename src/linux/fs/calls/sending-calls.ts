@@ -39,7 +39,7 @@ function sendTo(vfs: Vfs, c: SyscallContext): number {
   if (typeof ranges === 'number') return ranges
   const address = c.args.isZero(4) ? undefined : addressAt(c, c.args.address(4), c.args.int(5))
   if (typeof address === 'number') return address
-  const attachments = { credentials: credentialsOf(c.process), files: [] }
+  const attachments = { credentials: credentialsOf(c.process), isExplicit: false, files: [] }
   return sendOn(vfs, c, file, { ranges, flags: c.args.int(3), address, attachments })
 }
 

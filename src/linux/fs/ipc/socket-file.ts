@@ -23,7 +23,7 @@ export const socketFile = channel({
   send(vfs, file, source, goesOn, sender) {
     const socket = socketOf(file)
     const credentials = sender === undefined ? socket.credentials : credentialsOf(sender)
-    return send(vfs, socket, source, { credentials, files: [] }, goesOn)
+    return send(vfs, socket, source, { credentials, isExplicit: false, files: [] }, goesOn)
   },
   isQuiet: (file) => !isStream(socketOf(file)),
   poll: (vfs, file) => vfs.sockets.poll(socketOf(file)),
@@ -57,6 +57,7 @@ export function makeSocketFile(vfs: Vfs, socket: UnixSocket, flags: number): Ope
   const dentry = makeDentry(`socket:[${inode.number}]`, hidden, inode)
   const file = vfs.openFile('socket', dentry, flags | Open.readWrite)
   file.object = socket
+  socket.isOpen = true
   return file
 }
 

@@ -23,6 +23,7 @@ import {
   Shutdown,
   SocketType,
   takeError,
+  UNKNOWN,
   type UnixSocket,
 } from './unix-socket.js'
 
@@ -33,6 +34,8 @@ const DATAGRAM_RESERVE = 32
 /** What goes with the bytes. */
 export interface Attachments {
   readonly credentials: Credentials
+  /** The sender gave them; otherwise they go only to who asked for them. */
+  readonly isExplicit: boolean
   readonly files: readonly OpenFile[]
 }
 
@@ -72,10 +75,8 @@ export function sendStream(
     const error = maySend(socket, peer)
     if (error !== 0) return done > 0 ? done : error
     const length = streamPacketBytes(source.left, socket.sendBuffer)
-    const message = takeMessage(sockets, socket, source, length, streamCharge(length), {
-      ...attachments,
-      files,
-    })
+    const what = { ...attachments, files }
+    const message = takeMessage(sockets, [socket, peer], source, length, streamCharge(length), what)
     if (typeof message === 'number') return done > 0 ? done : message
     deliver(sockets, peer, message)
     files = []
@@ -104,7 +105,7 @@ export function sendDatagram(
   if (length > socket.sendBuffer - DATAGRAM_RESERVE) return -EMSGSIZE
   const error = takeError(socket) || mayReachDatagram(socket, other)
   if (error !== 0) return error
-  const message = takeMessage(sockets, socket, source, length, datagramCharge(length), attachments)
+  const message = takeMessage(sockets, [socket, other], source, length, datagramCharge(length), attachments)
   if (typeof message === 'number') return message
   deliver(sockets, other, message)
   return length
@@ -130,17 +131,19 @@ function lostPeer(socket: UnixSocket, other: UnixSocket): number {
 
 function takeMessage(
   sockets: Sockets,
-  sender: UnixSocket,
+  [sender, receiver]: readonly [UnixSocket, UnixSocket],
   source: ByteSource,
   length: number,
   charge: number,
-  { credentials, files }: Attachments,
+  { credentials, isExplicit, files }: Attachments,
 ): Message | number {
   const chunks = sockets.store.take(source, length)
   if (typeof chunks === 'number') return chunks
   sender.sent += charge
   takeOff(sockets.inFlight, files)
-  return { sender, length, offset: 0, chunks, charge, credentials, files }
+  const isTold = isExplicit || sender.passesCredentials || receiver.passesCredentials || !receiver.isOpen
+  const who = isTold ? credentials : UNKNOWN
+  return { sender, length, offset: 0, chunks, charge, credentials: who, files }
 }
 
 function deliver(sockets: Sockets, to: UnixSocket, message: Message): void {

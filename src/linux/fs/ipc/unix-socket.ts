@@ -38,6 +38,9 @@ export interface Message {
   files: readonly OpenFile[]
 }
 
+/** What a receiver learns of a sender that nobody asked to say who it is. */
+export const UNKNOWN: Credentials = { pid: 0, uid: 65534, gid: 65534 }
+
 export type SocketState = 'unconnected' | 'listening' | 'connected'
 
 export interface UnixSocket {
@@ -70,6 +73,8 @@ export interface UnixSocket {
   receiveTimeout: number
   sendTimeout: number
   isClosed: boolean
+  /** Not so while it waits to be accepted. */
+  isOpen: boolean
 }
 
 export function makeUnixSocket(events: EventSource, type: number, credentials: Credentials): UnixSocket {
@@ -94,6 +99,7 @@ export function makeUnixSocket(events: EventSource, type: number, credentials: C
     receiveTimeout: Number.POSITIVE_INFINITY,
     sendTimeout: Number.POSITIVE_INFINITY,
     isClosed: false,
+    isOpen: false,
   }
 }
 
