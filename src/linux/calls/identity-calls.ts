@@ -1,5 +1,5 @@
-/** System calls that ask who and where: numbers of the process, users, the system's name. Programs run as root. */
-import { EFAULT, EINVAL, EPERM } from '../../base/errno.js'
+/** System calls that ask who and where: numbers of the process, the system's name, what prctl(2) keeps. */
+import { EFAULT, EINVAL } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE } from '../release.js'
@@ -96,39 +96,11 @@ function personality(c: SyscallContext): number {
   return previous
 }
 
-function threeZeroes(c: SyscallContext): number {
-  for (let i = 0; i < 3; i++) {
-    if (new StructWriter(4).copyTo(c, c.args.address(i)) < 0) return -EFAULT
-  }
-  return 0
-}
-
-/** Root may become anybody; here it stays root, so only that succeeds. `ids` arguments name users or groups. */
-const becomeRoot = (ids: number) => (c: SyscallContext) => {
-  for (let i = 0; i < ids; i++) if (c.args.int(i) !== 0 && c.args.int(i) !== -1) return -EPERM
-  return 0
-}
-
-const root = () => 0
-
 export const identityCalls: readonly Syscall[] = [
   { number: 92, name: 'personality', trace: 'x', handler: personality },
-  { number: 143, name: 'setregid', trace: 'dd', handler: becomeRoot(2) },
-  { number: 144, name: 'setgid', trace: 'd', handler: becomeRoot(1) },
-  { number: 145, name: 'setreuid', trace: 'dd', handler: becomeRoot(2) },
-  { number: 146, name: 'setuid', trace: 'd', handler: becomeRoot(1) },
-  { number: 147, name: 'setresuid', trace: 'ddd', handler: becomeRoot(3) },
-  { number: 148, name: 'getresuid', trace: 'ppp', handler: threeZeroes },
-  { number: 149, name: 'setresgid', trace: 'ddd', handler: becomeRoot(3) },
-  { number: 150, name: 'getresgid', trace: 'ppp', handler: threeZeroes },
-  { number: 158, name: 'getgroups', trace: 'dp', handler: root },
   { number: 160, name: 'uname', trace: 'p', handler: uname },
   { number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl },
   { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.id },
   { number: 173, name: 'getppid', trace: '', handler: (c) => c.process.parentId },
-  { number: 174, name: 'getuid', trace: '', handler: root },
-  { number: 175, name: 'geteuid', trace: '', handler: root },
-  { number: 176, name: 'getgid', trace: '', handler: root },
-  { number: 177, name: 'getegid', trace: '', handler: root },
   { number: 178, name: 'gettid', trace: '', handler: (c) => c.thread.id },
 ]

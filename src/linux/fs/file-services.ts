@@ -21,6 +21,8 @@ import { socketOptionCalls } from './calls/socket-options.js'
 import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
+import { userCalls } from './calls/user-calls.js'
+import { checkAccess, May } from './credentials.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
 import type { FileEnvironment } from './environment.js'
@@ -117,7 +119,8 @@ export class Files implements FileServices {
     const user = userOf(process)
     const dentry = vfs.walk.resolve(user.walker(process.id), user.cwd, fromUnicode(path), true)
     if (typeof dentry === 'number') return dentry
-    const file = (dentry.inode.mode & 0o111) === 0 ? -EACCES : openDentry(vfs, dentry, Open.readOnly)
+    const error = checkAccess(user.credentials, dentry.inode, May.execute)
+    const file = error !== 0 ? error : openDentry(vfs, dentry, Open.readOnly)
     if (typeof file === 'number') return file
     if (isMappable(file)) return this.#executable(file)
     vfs.closeFile(file)
@@ -201,6 +204,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...openingCalls(vfs),
     ...lockCalls(vfs),
     ...statCalls(vfs),
+    ...userCalls,
     ...directoryCalls(vfs),
     ...attributeCalls(vfs),
     ...copyingCalls(vfs),

@@ -14,8 +14,18 @@ import {
   EROFS,
   EXDEV,
 } from '../../base/errno.js'
+import {
+  type Credentials,
+  checkAccess,
+  checkChange,
+  isOwner,
+  isPrivileged,
+  isProtected,
+  May,
+  own,
+} from './credentials.js'
 import { FileType, Rename } from './flags.js'
-import { type Dentry, isAncestor, isDirectory, isMadeUp } from './nodes.js'
+import { type Dentry, type Inode, isAncestor, isDirectory, isMadeUp, isRegular } from './nodes.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
 
@@ -30,15 +40,25 @@ function checkFree(vfs: Vfs, walker: Walker, place: Place, directory: boolean): 
   if (there !== -ENOENT || isMadeUp(place.directory.inode.filesystem)) return there
   if (place.slash && !directory) return -ENOENT
   if (place.directory.inode.filesystem.readOnly) return -EROFS
-  return place.directory.unlinked ? -ENOENT : 0
+  if (place.directory.unlinked) return -ENOENT
+  return checkChange(walker.credentials, place.directory.inode)
+}
+
+/** What a new entry's maker has of it: 0, or why there is none. */
+function finish(walker: Walker, { directory }: Place, made: Dentry | number): number {
+  if (typeof made === 'number') return made
+  own(walker.credentials, directory.inode, made.inode)
+  return 0
 }
 
 /** mknodat and mkdirat: `mode` has the type and the permissions, umask applied. */
 export function make(vfs: Vfs, walker: Walker, place: Place, mode: number, rdev: number): number {
   const error = checkFree(vfs, walker, place, (mode & FileType.mask) === FileType.directory)
   if (error !== 0) return error
+  const isDevice = (mode & FileType.mask) === FileType.character || (mode & FileType.mask) === FileType.block
+  if (isDevice && !isPrivileged(walker.credentials)) return -EPERM
   const made = vfs.operations(place.directory).create(place.directory, place.name, mode, rdev, vfs.now())
-  return typeof made === 'number' ? made : 0
+  return finish(walker, place, made)
 }
 
 export function makeSymlink(vfs: Vfs, walker: Walker, place: Place, target: string): number {
@@ -46,7 +66,7 @@ export function makeSymlink(vfs: Vfs, walker: Walker, place: Place, target: stri
   const error = checkFree(vfs, walker, place, false)
   if (error !== 0) return error
   const made = vfs.operations(place.directory).symlink(place.directory, place.name, target, vfs.now())
-  return typeof made === 'number' ? made : 0
+  return finish(walker, place, made)
 }
 
 /** A further name for a file. */
@@ -55,10 +75,25 @@ export function makeLink(vfs: Vfs, walker: Walker, existing: Dentry, place: Plac
   if (error !== 0) return error
   const { inode } = existing
   if (inode.filesystem !== place.directory.inode.filesystem) return -EXDEV
+  if (!isSafeSource(walker.credentials, inode)) return -EPERM
   if (isDirectory(inode)) return -EPERM
   if (inode.links === 0 && !existing.name.startsWith('#')) return -ENOENT
   const made = vfs.operations(place.directory).link(place.directory, place.name, existing, vfs.now())
   return typeof made === 'number' ? made : 0
+}
+
+/** fs.protected_hardlinks: others' files get a further name only from who may read and write them, and programs do not. */
+function isSafeSource(who: Credentials, inode: Inode): boolean {
+  if (isOwner(who, inode)) return true
+  const isProgram = (inode.mode & 0o4000) !== 0 || (inode.mode & 0o2010) === 0o2010
+  return isRegular(inode) && !isProgram && checkAccess(who, inode, May.read | May.write) === 0
+}
+
+/** may_delete: write access to the directory; -EPERM when its sticky bit protects the entry. */
+function checkRemoval(walker: Walker, directory: Dentry, { inode }: Dentry): number {
+  const refused = checkChange(walker.credentials, directory.inode)
+  if (refused !== 0) return refused
+  return isProtected(walker.credentials, directory.inode, inode) ? -EPERM : 0
 }
 
 /** unlinkat without AT_REMOVEDIR. */
@@ -67,6 +102,8 @@ export function removeFile(vfs: Vfs, walker: Walker, place: Place): number {
   if (place.directory.inode.filesystem.readOnly) return -EROFS
   const dentry = vfs.walk.entry(walker, place)
   if (typeof dentry === 'number') return dentry
+  const refused = checkRemoval(walker, place.directory, dentry)
+  if (refused !== 0) return refused
   if (isDirectory(dentry.inode)) return -EISDIR
   if (place.slash) return -ENOTDIR
   return vfs.operations(dentry).remove(dentry, vfs.now())
@@ -79,6 +116,8 @@ export function removeDirectory(vfs: Vfs, walker: Walker, place: Place): number 
   if (place.directory.inode.filesystem.readOnly) return -EROFS
   const dentry = vfs.walk.entry(walker, place)
   if (typeof dentry === 'number') return dentry
+  const refused = checkRemoval(walker, place.directory, dentry)
+  if (refused !== 0) return refused
   if (!isDirectory(dentry.inode)) return -ENOTDIR
   if (dentry.mounted !== null) return -EBUSY
   return vfs.operations(dentry).remove(dentry, vfs.now())
@@ -97,7 +136,27 @@ export function rename(vfs: Vfs, walker: Walker, from: Place, to: Place, flags: 
   const refused = checkRename(dentry, replaced, from, to, flags)
   if (refused !== 0) return refused
   if (replaced?.inode === dentry.inode) return 0
+  const denied = checkMoving(walker, dentry, replaced, from, to)
+  if (denied !== 0) return denied
   return carryOut(vfs, dentry, replaced, to, flags)
+}
+
+/** What vfs_rename asks of the user. A directory that gets another parent is written to, too. */
+function checkMoving(
+  walker: Walker,
+  dentry: Dentry,
+  replaced: Dentry | undefined,
+  from: Place,
+  to: Place,
+): number {
+  const { credentials } = walker
+  const atTarget =
+    replaced === undefined
+      ? checkChange(credentials, to.directory.inode)
+      : checkRemoval(walker, to.directory, replaced)
+  const moves = isDirectory(dentry.inode) && from.directory !== to.directory
+  const itself = moves ? checkAccess(credentials, dentry.inode, May.write) : 0
+  return checkRemoval(walker, from.directory, dentry) || atTarget || itself
 }
 
 function checkPlaces(from: Place, to: Place, flags: number): number {

@@ -1,6 +1,7 @@
 /** open(2): checks and their order as fs/open.c and fs/namei.c have them. */
 import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from '../../base/errno.js'
 import { NULL } from '../../base/numbers.js'
+import { type Credentials, checkAccess, checkChange, May, own, ROOT } from './credentials.js'
 import { DEVICE_TTY } from './devices.js'
 import { FileType, Open } from './flags.js'
 import { attachPipe, mayOpenFifo } from './ipc/pipe-file.js'
@@ -41,7 +42,7 @@ export function openPath(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFi
   if ((flags & Open.create) !== 0) return openOrCreate(vfs, walker, request)
   const follow = (flags & Open.noFollow) === 0
   const dentry = vfs.walk.resolve(walker, request.start, request.path, follow)
-  return typeof dentry === 'number' ? dentry : openDentry(vfs, dentry, flags)
+  return typeof dentry === 'number' ? dentry : openDentry(vfs, dentry, flags, walker.credentials)
 }
 
 function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
@@ -53,19 +54,23 @@ function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile 
   if (typeof place === 'number') return place
   if (place.last !== 'name' || place.slash) return -EISDIR
   const found = vfs.walk.at(walker, place)
-  if (found === -ENOENT) return create(vfs, place, request)
+  if (found === -ENOENT) return create(vfs, walker, place, request)
   if (typeof found === 'number') return found
   if ((flags & Open.exclusive) !== 0) return -EEXIST
   if (isDirectory(found.inode)) return -EISDIR
-  return openDentry(vfs, found, flags)
+  return openDentry(vfs, found, flags, walker.credentials)
 }
 
-function create(vfs: Vfs, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
+function create(vfs: Vfs, walker: Walker, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
   const { directory, name } = place
   if (directory.unlinked || isMadeUp(directory.inode.filesystem)) return -ENOENT
   if (directory.inode.filesystem.readOnly) return -EROFS
+  const refused = checkChange(walker.credentials, directory.inode)
+  if (refused !== 0) return refused
   const made = vfs.operations(directory).create(directory, name, FileType.regular | mode, 0, vfs.now())
-  return typeof made === 'number' ? made : openDentry(vfs, made, flags & ~Open.truncate)
+  if (typeof made === 'number') return made
+  own(walker.credentials, directory.inode, made.inode)
+  return openDentry(vfs, made, flags & ~Open.truncate)
 }
 
 function openTemporary(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
@@ -73,14 +78,18 @@ function openTemporary(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile
   if (typeof directory === 'number') return directory
   if (!isDirectory(directory.inode)) return -ENOTDIR
   if (directory.inode.filesystem.readOnly) return -EROFS
+  const refused = checkChange(walker.credentials, directory.inode)
+  if (refused !== 0) return refused
   const mode = FileType.regular | request.mode
   const made = vfs.operations(directory).createUnnamed(directory, mode, vfs.now())
-  return typeof made === 'number' ? made : openDentry(vfs, made, request.flags & ~Open.directory)
+  if (typeof made === 'number') return made
+  own(walker.credentials, directory.inode, made.inode)
+  return openDentry(vfs, made, request.flags & ~Open.directory)
 }
 
-/** Opens what is there. */
-export function openDentry(vfs: Vfs, dentry: Dentry, flags: number): OpenFile | number {
-  const error = mayOpen(vfs, dentry, flags)
+/** Opens what is there; for the machine itself unless `who` asks. */
+export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT): OpenFile | number {
+  const error = mayOpen(vfs, dentry, flags, who)
   if (error !== 0) return error
   const kind = kindOf(vfs, dentry, flags)
   if (kind === 'pages') {
@@ -96,17 +105,19 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number): OpenFile | 
   return file
 }
 
-function mayOpen(vfs: Vfs, dentry: Dentry, flags: number): number {
+function mayOpen(vfs: Vfs, dentry: Dentry, flags: number, who: Credentials): number {
   const { inode } = dentry
   if ((flags & Open.directory) !== 0 && !isDirectory(inode)) return -ENOTDIR
   if ((flags & Open.path) !== 0) return 0
   if (isSymlink(inode)) return -ELOOP
-  if (isFifo(inode)) return mayOpenFifo(inode, flags)
+  const refused = checkAccess(who, inode, wantedAccess(flags))
+  if (isFifo(inode)) return refused || mayOpenFifo(inode, flags)
   const isDevice = typeOf(inode) === FileType.character || typeOf(inode) === FileType.fifo
   if (wantsWrite(flags)) {
     if (isDirectory(inode)) return -EISDIR
     if (!isDevice && inode.filesystem.readOnly) return -EROFS
   }
+  if (refused !== 0) return refused
   if (isDevice) {
     if (vfs.devices.of(inode) === undefined) return -ENXIO
     return inode.rdev === DEVICE_TTY && !vfs.devices.hasTerminal ? -ENXIO : 0
@@ -126,6 +137,12 @@ function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
 /** A pipe of the machine's own, and not one of the host's. */
 function isFifo(inode: Inode): boolean {
   return typeOf(inode) === FileType.fifo && inode.key === ''
+}
+
+/** May bits. The fourth access mode asks for both. */
+function wantedAccess(flags: number): number {
+  const isRead = (flags & Open.accessMode) !== Open.writeOnly
+  return (isRead ? May.read : 0) | (wantsWrite(flags) ? May.write : 0)
 }
 
 /** The access that opening needs to the contents: O_TRUNC needs it too. */

@@ -114,6 +114,7 @@ class Resolution {
       const dentry = this.at(place)
       if (typeof dentry === 'number') return dentry === -ENOENT ? place : dentry
       if (!isSymlink(dentry.inode)) return place
+      if (!this.#mayFollow(dentry)) return -EACCES
       const target = this.#readLink(dentry)
       if (typeof target === 'number') return target
       if (typeof target !== 'string') return { ...place, found: target }
@@ -136,7 +137,9 @@ class Resolution {
   #finish(place: Place, follow: boolean): Dentry | number {
     const dentry = this.at(place)
     if (typeof dentry === 'number') return dentry
-    const found = isSymlink(dentry.inode) && (follow || place.slash) ? this.#follow(dentry) : dentry
+    const follows = isSymlink(dentry.inode) && (follow || place.slash)
+    if (follows && !this.#mayFollow(dentry)) return -EACCES
+    const found = follows ? this.#follow(dentry) : dentry
     if (typeof found === 'number') return found
     return place.slash && !isDirectory(found.inode) ? -ENOTDIR : found
   }
@@ -152,6 +155,12 @@ class Resolution {
   /** What is no directory is found out about later. */
   #maySearch({ inode }: Dentry): boolean {
     return !isDirectory(inode) || checkAccess(this.#walker.credentials, inode, May.execute) === 0
+  }
+
+  /** fs.protected_symlinks: where everybody may write, the last link of a path leads only those who made it, or its folder's owner. */
+  #mayFollow({ inode, parent }: Dentry): boolean {
+    if (parent === null || (parent.inode.mode & 0o1002) !== 0o1002) return true
+    return this.#walker.credentials.user.files === inode.uid || parent.inode.uid === inode.uid
   }
 
   #follow(link: Dentry): Dentry | number {

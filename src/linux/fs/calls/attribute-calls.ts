@@ -12,10 +12,11 @@ import {
   ESPIPE,
 } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Credentials, checkAccess, isInGroup, isOwner, May } from '../credentials.js'
 import { operationsOf } from '../file-operations.js'
 import type { AttributeChange } from '../filesystem.js'
 import { At, Fallocate, FILE_BYTES_MAX, Open, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
-import { type Dentry, isDirectory, isRegular, isSymlink, type Time } from '../nodes.js'
+import { type Dentry, type Inode, isDirectory, isRegular, isSymlink, type Time } from '../nodes.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import { openDentry } from '../opening.js'
 import type { Vfs } from '../vfs.js'
@@ -65,7 +66,7 @@ function truncate(vfs: Vfs, c: SyscallContext): number {
   if (isDirectory(dentry.inode)) return -EISDIR
   if (!isRegular(dentry.inode)) return -EINVAL
   if (dentry.inode.filesystem.readOnly) return -EROFS
-  const file = openDentry(vfs, dentry, Open.writeOnly)
+  const file = openDentry(vfs, dentry, Open.writeOnly, walkerOf(c).credentials)
   if (typeof file === 'number') return file
   const result = vfs.truncate(dentry, bytes)
   vfs.closeFile(file)
@@ -120,45 +121,76 @@ function punch(vfs: Vfs, file: OpenFile, offset: number, length: number): number
   return vfs.overlay?.load(inode) || vfs.contents.punch(inode.pages, offset, length)
 }
 
-function change(vfs: Vfs, dentry: Dentry | number, attributes: AttributeChange): number {
+function change(
+  vfs: Vfs,
+  c: SyscallContext,
+  dentry: Dentry | number,
+  attributes: AttributeChange,
+  may: (who: Credentials, inode: Inode) => number = mayChange,
+): number {
   if (typeof dentry === 'number') return dentry
   if (dentry.inode.filesystem.readOnly) return -EROFS
+  const refused = may(walkerOf(c).credentials, dentry.inode)
+  if (refused !== 0) return refused
   return vfs.operations(dentry).setAttributes(dentry, attributes, vfs.now())
+}
+
+function mayChange(who: Credentials, inode: Inode): number {
+  return isOwner(who, inode) ? 0 : -EPERM
 }
 
 function entryOf(file: OpenFile | number): Dentry | number {
   return typeof file === 'number' ? file : file.dentry
 }
 
+/** Whoever is not in the file's group cannot make it a set-group-id one. */
+function changeMode(vfs: Vfs, c: SyscallContext, dentry: Dentry | number, mode: number): number {
+  if (typeof dentry === 'number') return dentry
+  const who = walkerOf(c).credentials
+  const keepsGroup = who.user.files === 0 || isInGroup(who, dentry.inode.gid)
+  return change(vfs, c, dentry, { permissions: mode & (keepsGroup ? 0o7777 : 0o5777) })
+}
+
+/** Only root gives files away; an owner may choose among the own groups. */
+function mayChown(uid: number, gid: number): (who: Credentials, inode: Inode) => number {
+  return (who, inode) => {
+    if (who.user.files === 0) return 0
+    const keepsUser = uid === NO_ID || (uid === inode.uid && isOwner(who, inode))
+    const keepsGroup = gid === NO_ID || (isOwner(who, inode) && (isInGroup(who, gid) || gid === inode.gid))
+    return keepsUser && keepsGroup ? 0 : -EPERM
+  }
+}
+
 function chmodFile(vfs: Vfs, c: SyscallContext): number {
-  return change(vfs, entryOf(fileArgument(c, 0)), { permissions: c.args.int(1) & 0o7777 })
+  return changeMode(vfs, c, entryOf(fileArgument(c, 0)), c.args.int(1))
 }
 
 function chmodAt(vfs: Vfs, c: SyscallContext, flags: number): number {
   if ((flags & ~(At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
   const dentry = entryArgument(vfs, c, 0, flags)
   if (typeof dentry !== 'number' && isSymlink(dentry.inode)) return -EOPNOTSUPP
-  return change(vfs, dentry, { permissions: c.args.int(2) & 0o7777 })
+  return changeMode(vfs, c, dentry, c.args.int(2))
 }
 
 /** -1 leaves an id as it is. A program loses its set-id bits even so. */
-function changeOwner(vfs: Vfs, dentry: Dentry | number, uid: number, gid: number): number {
+function changeOwner(vfs: Vfs, c: SyscallContext, dentry: Dentry | number, uid: number, gid: number): number {
   if (typeof dentry === 'number') return dentry
   const ids = { ...(uid !== NO_ID && { uid }), ...(gid !== NO_ID && { gid }) }
   const { mode } = dentry.inode
-  if (isDirectory(dentry.inode) || isSymlink(dentry.inode)) return change(vfs, dentry, ids)
+  const may = mayChown(uid, gid)
+  if (isDirectory(dentry.inode) || isSymlink(dentry.inode)) return change(vfs, c, dentry, ids, may)
   const kept = mode & ((mode & 0o010) === 0 ? 0o3777 : 0o1777)
-  return change(vfs, dentry, kept === (mode & 0o7777) ? ids : { ...ids, permissions: kept })
+  return change(vfs, c, dentry, kept === (mode & 0o7777) ? ids : { ...ids, permissions: kept }, may)
 }
 
 function chownAt(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.int(4)
   if ((flags & ~(At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
-  return changeOwner(vfs, entryArgument(vfs, c, 0, flags), c.args.low(2), c.args.low(3))
+  return changeOwner(vfs, c, entryArgument(vfs, c, 0, flags), c.args.low(2), c.args.low(3))
 }
 
 function chownFile(vfs: Vfs, c: SyscallContext): number {
-  return changeOwner(vfs, entryOf(fileArgument(c, 0)), c.args.low(1), c.args.low(2))
+  return changeOwner(vfs, c, entryOf(fileArgument(c, 0)), c.args.low(1), c.args.low(2))
 }
 
 function setTimes(vfs: Vfs, c: SyscallContext): number {
@@ -167,10 +199,20 @@ function setTimes(vfs: Vfs, c: SyscallContext): number {
   if (times !== undefined && times.accessed === undefined && times.modified === undefined) return 0
   const flags = c.args.int(3)
   if (c.args.isZero(1) && c.args.int(0) !== At.currentDirectory) {
-    return flags !== 0 ? -EINVAL : change(vfs, entryOf(fileArgument(c, 0)), times)
+    return flags !== 0 ? -EINVAL : change(vfs, c, entryOf(fileArgument(c, 0)), times, mayTouch(c))
   }
   if ((flags & ~(At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
-  return change(vfs, entryArgument(vfs, c, 0, flags), times)
+  return change(vfs, c, entryArgument(vfs, c, 0, flags), times, mayTouch(c))
+}
+
+/** Now may be set by whoever may write; another time by the owner. */
+function mayTouch(c: SyscallContext): (who: Credentials, inode: Inode) => number {
+  const view = c.args.isZero(2) ? undefined : take(c, c.args.address(2), 32)
+  const isNow = !view || [8, 24].every((offset) => int64(view, offset) === UTIME_NOW)
+  return (who, inode) => {
+    if (isOwner(who, inode)) return 0
+    return isNow ? checkAccess(who, inode, May.write) : -EPERM
+  }
 }
 
 /** The two times of utimensat; both are now when there is no record. */

@@ -1,6 +1,8 @@
 /** Names and directories: mkdirat, unlinkat, renameat2, linkat, symlinkat, mknodat, getdents64, getcwd, chdir. */
 import { EFAULT, EINVAL, ENOENT, ENOTDIR, EPERM, ERANGE } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { checkAccess, isPrivileged, May } from '../credentials.js'
+import type { FileUser } from '../file-user.js'
 import type { Listed } from '../filesystem.js'
 import { At, FileType, PATH_MAX, Rename } from '../flags.js'
 import { make, makeLink, makeSymlink, removeDirectory, removeFile, rename } from '../names.js'
@@ -115,13 +117,19 @@ function directoryArgument(vfs: Vfs, c: SyscallContext): Dentry | number {
 function changeDirectory(vfs: Vfs, c: SyscallContext): number {
   const dentry = directoryArgument(vfs, c)
   if (typeof dentry === 'number') return dentry
-  userOfCall(c).cwd = dentry
-  return 0
+  return enter(userOfCall(c), dentry)
+}
+
+function enter(user: FileUser, directory: Dentry): number {
+  const refused = checkAccess(user.credentials, directory.inode, May.execute)
+  if (refused === 0) user.cwd = directory
+  return refused
 }
 
 function changeRoot(vfs: Vfs, c: SyscallContext): number {
   const dentry = directoryArgument(vfs, c)
   if (typeof dentry === 'number') return dentry
+  if (!isPrivileged(userOfCall(c).credentials)) return -EPERM
   userOfCall(c).root = dentry
   return 0
 }
@@ -131,8 +139,7 @@ function changeDirectoryTo(c: SyscallContext): number {
   const file = user.files.get(c.args.int(0))
   if (file === undefined) return fileArgument(c, 0) as number
   if (!isDirectory(file.dentry.inode)) return -ENOTDIR
-  user.cwd = file.dentry
-  return 0
+  return enter(user, file.dentry)
 }
 
 /** The directory as it was when it was last read from the start; its position counts entries. */

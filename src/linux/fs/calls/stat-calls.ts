@@ -1,6 +1,7 @@
 /** What a file is: fstat, newfstatat, statx, statfs, access and readlink. */
-import { EACCES, EFAULT, EINVAL, ENOENT, EROFS } from '../../../base/errno.js'
+import { EFAULT, EINVAL, ENOENT, EROFS } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Credentials, checkAccess, May } from '../credentials.js'
 import { At, FileType } from '../flags.js'
 import { type Dentry, isDirectory, isSymlink, typeOf } from '../nodes.js'
 import { encodeStat, encodeStatfs, encodeStatx } from '../stat.js'
@@ -9,7 +10,6 @@ import type { Vfs } from '../vfs.js'
 import { anyFileArgument, entryArgument, pathArgument, put, stringArgument, userOfCall } from './support.js'
 
 const STATX_RESERVED = 0x8000_0000
-const ACCESS = { execute: 1, write: 2, read: 4 } as const
 
 export function statCalls(vfs: Vfs): Syscall[] {
   return [
@@ -79,18 +79,25 @@ function putStatfs(vfs: Vfs, c: SyscallContext, dentry: Dentry): number {
   return put(c, c.args.address(1), encodeStatfs(vfs.operations(dentry).statistics(dentry.inode.filesystem)))
 }
 
-/** Root may do all but execute a file without an x bit and write to a read-only file system. */
+/** access(2) asks for the real user, unless told otherwise. */
+function accessor(c: SyscallContext, flags: number): Credentials {
+  const { credentials } = userOfCall(c)
+  if ((flags & At.effectiveAccess) !== 0) return credentials
+  const { user, group } = credentials
+  return { ...credentials, user: { ...user, files: user.real }, group: { ...group, files: group.real } }
+}
+
 function access(vfs: Vfs, c: SyscallContext, flags: number): number {
   const mode = c.args.int(2)
-  if ((mode & ~(ACCESS.read | ACCESS.write | ACCESS.execute)) !== 0) return -EINVAL
+  if ((mode & ~(May.read | May.write | May.execute)) !== 0) return -EINVAL
   if ((flags & ~(At.effectiveAccess | At.symlinkNoFollow | At.emptyPath)) !== 0) return -EINVAL
-  const dentry = entryArgument(vfs, c, 0, flags)
+  const who = accessor(c, flags)
+  const dentry = entryArgument(vfs, c, 0, flags, who)
   if (typeof dentry === 'number') return dentry
   const { inode } = dentry
   const isFile = isDirectory(inode) || isSymlink(inode) || typeOf(inode) === FileType.regular
-  if ((mode & ACCESS.write) !== 0 && isFile && inode.filesystem.readOnly) return -EROFS
-  const executes = (mode & ACCESS.execute) !== 0 && !isDirectory(inode)
-  return executes && (inode.mode & 0o111) === 0 ? -EACCES : 0
+  if ((mode & May.write) !== 0 && isFile && inode.filesystem.readOnly) return -EROFS
+  return checkAccess(who, inode, mode)
 }
 
 /** -EINVAL for what is no link; an empty path reads the link that `dirfd` was opened on (O_PATH). */

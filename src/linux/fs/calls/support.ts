@@ -86,15 +86,22 @@ export function startArgument(c: SyscallContext, i: number, path: string): Dentr
 
 /**
  * The entry that `dirfd` (argument `i`) and the path after it name. `flags`: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH (then an empty
- * path is the file of `dirfd` itself).
+ * path is the file of `dirfd` itself). `credentials`: who looks, if not the process as it is.
  */
-export function entryArgument(vfs: Vfs, c: SyscallContext, i: number, flags = 0): Dentry | number {
+export function entryArgument(
+  vfs: Vfs,
+  c: SyscallContext,
+  i: number,
+  flags = 0,
+  credentials = userOfCall(c).credentials,
+): Dentry | number {
   const empty = (flags & At.emptyPath) !== 0
   const path = empty ? stringArgument(c, i + 1) : pathArgument(c, i + 1)
   if (typeof path === 'number') return path
   const start = startArgument(c, i, path)
   if (typeof start === 'number' || path === '') return start
-  return vfs.walk.resolve(walkerOf(c), start, path, (flags & At.symlinkNoFollow) === 0)
+  const walker = { ...walkerOf(c), credentials }
+  return vfs.walk.resolve(walker, start, path, (flags & At.symlinkNoFollow) === 0)
 }
 
 /** The place that `dirfd` (argument `i`) and the path after it name. */

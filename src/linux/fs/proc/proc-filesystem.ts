@@ -4,6 +4,7 @@
  */
 import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
 import type { Process } from '../../process.js'
+import { ROOT } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
@@ -189,12 +190,21 @@ export class ProcFilesystem implements FilesystemOperations {
 
   #entry(directory: Dentry, name: string, node: ProcNode, pid: number, key: string): Dentry {
     const known = directory.children.get(name)
-    if (known !== undefined) return known
+    if (known !== undefined) return this.#owned(known)
     const inode = makeInode(directory.inode.filesystem, typeBits(node) | node.permissions, this.#vfs.now())
     inode.pid = pid
     inode.key = key
     const dentry = makeDentry(name, directory, inode)
     directory.children.set(name, dentry)
+    return this.#owned(dentry)
+  }
+
+  /** The files of a process belong to its effective user. */
+  #owned(dentry: Dentry): Dentry {
+    const process = this.#env.processes.get(dentry.inode.pid)
+    const { user, group } = process === undefined ? ROOT : userOf(process).credentials
+    dentry.inode.uid = user.effective
+    dentry.inode.gid = group.effective
     return dentry
   }
 }

@@ -1,0 +1,118 @@
+/** Users and groups of a process: setuid(2) and its kin, with the rules of kernel/sys.c. */
+import { EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Credentials, type Ids, isPrivileged } from '../credentials.js'
+import { put, take, userOfCall } from './support.js'
+
+/** -1: this one stays as it is. */
+const SAME = 0xffff_ffff
+const GROUPS_MAX = 65536
+
+type Kind = 'user' | 'group'
+
+export const userCalls: readonly Syscall[] = [
+  { number: 143, name: 'setregid', trace: 'dd', handler: (c) => setTwo(c, 'group') },
+  { number: 144, name: 'setgid', trace: 'd', handler: (c) => setOne(c, 'group') },
+  { number: 145, name: 'setreuid', trace: 'dd', handler: (c) => setTwo(c, 'user') },
+  { number: 146, name: 'setuid', trace: 'd', handler: (c) => setOne(c, 'user') },
+  { number: 147, name: 'setresuid', trace: 'ddd', handler: (c) => setThree(c, 'user') },
+  { number: 148, name: 'getresuid', trace: 'ppp', handler: (c) => getThree(c, 'user') },
+  { number: 149, name: 'setresgid', trace: 'ddd', handler: (c) => setThree(c, 'group') },
+  { number: 150, name: 'getresgid', trace: 'ppp', handler: (c) => getThree(c, 'group') },
+  { number: 151, name: 'setfsuid', trace: 'd', handler: (c) => setFiles(c, 'user') },
+  { number: 152, name: 'setfsgid', trace: 'd', handler: (c) => setFiles(c, 'group') },
+  { number: 158, name: 'getgroups', trace: 'dp', handler: getGroups },
+  { number: 159, name: 'setgroups', trace: 'dp', handler: setGroups },
+  { number: 174, name: 'getuid', trace: '', handler: (c) => of(c).user.real },
+  { number: 175, name: 'geteuid', trace: '', handler: (c) => of(c).user.effective },
+  { number: 176, name: 'getgid', trace: '', handler: (c) => of(c).group.real },
+  { number: 177, name: 'getegid', trace: '', handler: (c) => of(c).group.effective },
+]
+
+function of(c: SyscallContext): Credentials {
+  return userOfCall(c).credentials
+}
+
+function become(c: SyscallContext, kind: Kind, ids: Ids): number {
+  const user = userOfCall(c)
+  user.credentials = { ...user.credentials, [kind]: ids }
+  return 0
+}
+
+/** setuid, setgid. */
+function setOne(c: SyscallContext, kind: Kind): number {
+  const id = c.args.low(0)
+  const before = of(c)[kind]
+  if (id === SAME) return -EINVAL
+  if (isPrivileged(of(c))) return become(c, kind, { real: id, effective: id, saved: id, files: id })
+  if (id !== before.real && id !== before.saved) return -EPERM
+  return become(c, kind, { ...before, effective: id, files: id })
+}
+
+/** setreuid, setregid: the saved one follows when the real one is set, or the effective one to another than the real. */
+function setTwo(c: SyscallContext, kind: Kind): number {
+  const [real, effective] = [c.args.low(0), c.args.low(1)]
+  const before = of(c)[kind]
+  if (!isPrivileged(of(c))) {
+    if (![SAME, before.real, before.effective].includes(real)) return -EPERM
+    if (![SAME, before.real, before.effective, before.saved].includes(effective)) return -EPERM
+  }
+  const next = effective === SAME ? before.effective : effective
+  const isSaved = real !== SAME || (effective !== SAME && effective !== before.real)
+  return become(c, kind, {
+    real: real === SAME ? before.real : real,
+    effective: next,
+    saved: isSaved ? next : before.saved,
+    files: next,
+  })
+}
+
+/** setresuid, setresgid. */
+function setThree(c: SyscallContext, kind: Kind): number {
+  const before = of(c)[kind]
+  const asked = [c.args.low(0), c.args.low(1), c.args.low(2)]
+  const known = [SAME, before.real, before.effective, before.saved]
+  if (!isPrivileged(of(c)) && asked.some((id) => !known.includes(id))) return -EPERM
+  const [real, effective, saved] = [before.real, before.effective, before.saved].map((id, i) =>
+    asked[i] === SAME ? id : asked[i]!,
+  )
+  return become(c, kind, { real: real!, effective: effective!, saved: saved!, files: effective! })
+}
+
+function getThree(c: SyscallContext, kind: Kind): number {
+  const { real, effective, saved } = of(c)[kind]
+  for (const [i, id] of [real, effective, saved].entries()) {
+    if (put(c, c.args.address(i), new Uint8Array(Uint32Array.of(id).buffer)) !== 0) return -EFAULT
+  }
+  return 0
+}
+
+/** Answers the one before, whether it could be set or not. */
+function setFiles(c: SyscallContext, kind: Kind): number {
+  const id = c.args.low(0)
+  const before = of(c)[kind]
+  const allowed = isPrivileged(of(c)) || Object.values(before).includes(id)
+  if (id !== SAME && allowed) become(c, kind, { ...before, files: id })
+  return before.files
+}
+
+function getGroups(c: SyscallContext): number {
+  const { groups } = of(c)
+  const room = c.args.int(0)
+  if (room < 0 || (room !== 0 && room < groups.length)) return -EINVAL
+  if (room === 0 || groups.length === 0) return groups.length
+  const bytes = new Uint8Array(Uint32Array.from(groups).buffer)
+  return put(c, c.args.address(1), bytes) === 0 ? groups.length : -EFAULT
+}
+
+function setGroups(c: SyscallContext): number {
+  const count = c.args.low(0)
+  if (!isPrivileged(of(c))) return -EPERM
+  if (count > GROUPS_MAX) return -EINVAL
+  const view = count === 0 ? new DataView(new ArrayBuffer(0)) : take(c, c.args.address(1), count * 4)
+  if (view === undefined) return -EFAULT
+  const groups = Array.from({ length: count }, (_, i) => view.getUint32(i * 4, true))
+  const user = userOfCall(c)
+  user.credentials = { ...user.credentials, groups: groups.sort((a, b) => a - b) }
+  return 0
+}
