@@ -94,19 +94,24 @@ export class AddressSpaces {
     }
   }
 
-  /** Asserts the invariants of every space. */
+  /** Asserts the invariants of every space, and that no mapping or tree node is lost. */
   check(): void {
-    const { memory, slab } = this.#mm
+    const { memory, slab, vmas } = this.#mm
     let spaces = 0
+    let mappings = 0
+    let nodes = 0
     let previous = NULL
     this.forEach((space) => {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
-      checkSpace(this.#mm, space)
+      const tree = checkSpace(this.#mm, space)
+      mappings += tree.mappings
+      nodes += tree.nodes
       previous = space.ptr
       spaces++
     })
     assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
     assert(slab.used(this.#cache) === spaces, 'every space is in the list')
+    vmas.checkTotals({ mappings, nodes })
   }
 
   stats(): SpaceStats[] {

@@ -8,10 +8,11 @@ import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_SHARED, VM_WRITE } from './vm-flags.js'
 import { Special, Vma } from './vma.js'
+import type { TreeCensus } from './vma-tree-check.js'
 
-/** Asserts that tree, counts, mappings and page table of a space agree. */
-export function checkSpace(mm: SpaceEnv, space: AddressSpace): void {
-  mm.vmas.check(space)
+/** Asserts that tree, counts, mappings and page table of a space agree; returns what its tree is made of. */
+export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
+  const tree = mm.vmas.check(space)
   const counted = new Counts()
   let below: Vma | undefined
   for (let ptr = mm.vmas.first(space); ptr !== NULL; ptr = mm.vmas.next(ptr)) {
@@ -27,6 +28,7 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): void {
   assert(counted.stackPages === space.stackPages, 'stackPages counts pages of stacks')
   assert(counted.lockedPages === space.lockedPages, 'lockedPages counts locked pages')
   checkEntries(mm, space)
+  return tree
 }
 
 /** The fields of a space that countMapping adds to. */

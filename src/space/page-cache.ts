@@ -99,28 +99,35 @@ export class PageCache {
     if (root !== 0) this.#visit(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, visit)
   }
 
-  /** Asserts the node counts and that no node is empty; returns the number of pages. */
-  check(handle: Ptr): number {
+  /** Asserts the node counts and that no node is empty; returns how many pages and nodes there are. */
+  check(handle: Ptr): { pages: number; nodes: number } {
     const { u32 } = this.#memory
     const root = u32[handle >>> 2]!
     const levels = u32[(handle >>> 2) + 1]!
     assert((root === 0) === (levels === 0), 'an empty page cache has no levels')
     assert(levels <= LEVELS_MAX, 'the page cache has at most five levels')
-    return root === 0 ? 0 : this.#checkNode(root, (levels - 1) * BITS)
+    const found = { pages: 0, nodes: 0 }
+    if (root !== 0) this.#checkNode(root, (levels - 1) * BITS, found)
+    return found
   }
 
-  #checkNode(node: number, shift: number): number {
+  /** Asserts that all caches together have every node that was given out. */
+  checkTotal(nodes: number): void {
+    assert(this.#slab.used(this.#nodes) === nodes, 'every page cache node belongs to an object')
+  }
+
+  #checkNode(node: number, shift: number, found: { pages: number; nodes: number }): void {
     const { u32 } = this.#memory
     let used = 0
-    let pages = 0
+    found.nodes++
     for (let i = 0; i < SLOTS; i++) {
       const child = u32[((node + SLOTS_OFFSET) >>> 2) + i]!
       if (child === 0) continue
       used++
-      pages += shift === 0 ? 1 : this.#checkNode(child, shift - BITS)
+      if (shift === 0) found.pages++
+      else this.#checkNode(child, shift - BITS, found)
     }
     assert(used > 0 && used === u32[node >>> 2], 'a page cache node counts its slots')
-    return pages
   }
 
   /** The word that holds a page's frame, its slot counted as used; 0 without memory. */

@@ -154,16 +154,20 @@ export class PageObjects extends ObjectPages {
 
   check(): void {
     let objects = 0
+    let nodes = 0
     this.forEach((object) => {
-      this.#checkObject(object)
+      nodes += this.#checkObject(object)
       objects++
     })
     assert(this.env.slab.used(this.#slabCache) === objects, 'every page object is in the list')
+    this.cache.checkTotal(nodes)
   }
 
-  #checkObject(object: Ptr): void {
+  /** Returns how many nodes its cache has. */
+  #checkObject(object: Ptr): number {
     const { frames } = this.env
-    assert(this.cache.check(this.cacheOf(object)) === this.pages(object), 'a page object counts its pages')
+    const { pages, nodes } = this.cache.check(this.cacheOf(object))
+    assert(pages === this.pages(object), 'a page object counts its pages')
     this.forEachPage(object, (index, pfn) => {
       assert(frames.owner(pfn) === object, 'a page cache frame knows its object')
       assert(frames.index(pfn) === index, 'a page cache frame knows its index')
@@ -171,6 +175,7 @@ export class PageObjects extends ObjectPages {
       assert(frames.refCount(pfn) >= 1, 'a page cache frame has the reference of its cache')
     })
     assert(this.checkMappings(object) <= this.references(object), 'every mapping holds a reference')
+    return nodes
   }
 }
 

@@ -4,13 +4,27 @@ import type { Memory } from '../state/memory.js'
 import { Vma } from './vma.js'
 import { NODE_ENTRIES, type VmaNodes } from './vma-node.js'
 
-/** Asserts all invariants of one space's tree; returns the number of mappings in it. */
-export function checkVmaTree(memory: Memory, nodes: VmaNodes, root: Ptr, height: number, space: Ptr): number {
+/** What trees are made of; spare nodes count. */
+export interface TreeCensus {
+  readonly mappings: number
+  readonly nodes: number
+}
+
+/** Asserts all invariants of one space's tree; returns how many mappings and nodes are in it. */
+export function checkVmaTree(
+  memory: Memory,
+  nodes: VmaNodes,
+  root: Ptr,
+  height: number,
+  space: Ptr,
+): TreeCensus {
   assert((root === NULL) === (height === 0), 'a tree without nodes has no height')
-  if (root === NULL) return 0
+  if (root === NULL) return { mappings: 0, nodes: 0 }
   assert(nodes.level(root) === height - 1, 'the root stands at the height of the tree')
   assert(nodes.parent(root) === NULL, 'the root has no parent')
-  return new Checker(memory, nodes, space).node(root)
+  const checker = new Checker(memory, nodes, space)
+  checker.node(root)
+  return { mappings: checker.mappings, nodes: checker.nodes }
 }
 
 class Checker {
@@ -18,6 +32,8 @@ class Checker {
   readonly #space: Ptr
   readonly #vma: Vma
   #end = Number.NEGATIVE_INFINITY
+  mappings = 0
+  nodes = 0
 
   constructor(memory: Memory, nodes: VmaNodes, space: Ptr) {
     this.#nodes = nodes
@@ -25,35 +41,35 @@ class Checker {
     this.#vma = new Vma(memory)
   }
 
-  /** Checks a node and all below it, in key order; counts the mappings. */
-  node(node: Ptr): number {
+  /** Checks a node and all below it, in key order, and counts them. */
+  node(node: Ptr): void {
     const nodes = this.#nodes
+    this.nodes++
     const count = nodes.count(node)
     assert(count >= 1 && count <= NODE_ENTRIES, 'a node has 1 to 24 entries')
     for (let slot = count; slot < NODE_ENTRIES; slot++) {
       assert(nodes.last(node, slot) === Number.POSITIVE_INFINITY, 'unused entries end nowhere')
     }
-    let mappings = 0
     for (let slot = 0; slot < count; slot++) {
       const child = nodes.child(node, slot)
       assert(nodes.holder(nodes.level(node), child) === node, 'a child knows the node that holds it')
-      mappings += nodes.level(node) === 0 ? this.#mapping(child) : this.#inner(node, child)
+      if (nodes.level(node) === 0) this.#mapping(child)
+      else this.#inner(node, child)
       assert(!nodes.refreshEntry(node, slot), 'an entry says the bounds and largest gap of its child')
     }
-    return mappings
   }
 
-  #inner(node: Ptr, child: Ptr): number {
+  #inner(node: Ptr, child: Ptr): void {
     assert(this.#nodes.level(child) === this.#nodes.level(node) - 1, 'levels fall by one')
-    return this.node(child)
+    this.node(child)
   }
 
-  #mapping(ptr: Ptr): number {
+  #mapping(ptr: Ptr): void {
     const vma = this.#vma.at(ptr)
     assert(vma.space === this.#space, 'a mapping knows its space')
     assert(vma.start < vma.end, 'a mapping has pages')
     assert(vma.start >= this.#end, 'mappings are sorted and do not overlap')
     this.#end = vma.end
-    return 1
+    this.mappings++
   }
 }

@@ -19,7 +19,7 @@ import {
 } from './address-space.js'
 import { VMA_BYTES, Vma } from './vma.js'
 import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
-import { checkVmaTree } from './vma-tree-check.js'
+import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
 const ENTRIES_MIN = NODE_ENTRIES / 4
@@ -162,11 +162,21 @@ export class VmaTree {
     if (this.nodes.refreshEntry(leaf, this.nodes.slotOf(leaf, vma))) this.#refreshUp(leaf)
   }
 
-  /** Asserts every invariant of the space's tree and returns the number of mappings. */
-  check(space: AddressSpace): number {
-    const count = checkVmaTree(this.#memory, this.nodes, this.root(space), this.height(space), space.ptr)
-    assert(count === space.vmaCount, 'the space counts its mappings')
-    return count
+  /** Asserts every invariant of the space's tree and returns what it is made of. */
+  check(space: AddressSpace): TreeCensus {
+    const tree = checkVmaTree(this.#memory, this.nodes, this.root(space), this.height(space), space.ptr)
+    assert(tree.mappings === space.vmaCount, 'the space counts its mappings')
+    let spares = 0
+    let spare = this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr
+    for (; spare !== NULL && spares < this.spareNodes(space); spare = this.nodes.parent(spare)) spares++
+    assert(spare === NULL && spares === this.spareNodes(space), 'the space counts its spare nodes')
+    return { mappings: tree.mappings, nodes: tree.nodes + spares }
+  }
+
+  /** Asserts that all spaces together have every record and node that was given out: none is lost. */
+  checkTotals({ mappings, nodes }: TreeCensus): void {
+    assert(this.#slab.used(this.#vmaCache) === mappings, 'every mapping is in a tree')
+    assert(this.#slab.used(this.#nodeCache) === nodes, 'every node is in a tree, or spare')
   }
 
   /** The leaf and slot where a mapping that begins at `start` belongs. */
