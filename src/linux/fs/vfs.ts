@@ -18,7 +18,7 @@ import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import { Pipes } from './ipc/pipe.js'
 import type { SignalFile } from './ipc/signal-file.js'
-import { Sockets, type SocketState } from './ipc/sockets.js'
+import { type SocketState, Sockets } from './ipc/sockets.js'
 import type { TimerFile } from './ipc/timer-file.js'
 import {
   type Dentry,
@@ -35,6 +35,7 @@ import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
+import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
 import { type Operations, PathWalk, type Walker } from './walk.js'
@@ -51,6 +52,7 @@ export interface VfsState {
   nextEventSource: number
   /** Abstract names of unix sockets, and what they have in flight. */
   readonly sockets: SocketState
+  readonly terminal: TerminalState
   /** By record of their timers. */
   readonly timerFiles: Map<Ptr, TimerFile>
   readonly signalFiles: Set<SignalFile>
@@ -284,6 +286,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     nextOpenFile: 1,
     nextEventSource: 0,
     sockets: { abstract: new Map(), nextAutomatic: 0, inFlight: new Map() },
+    terminal: makeTerminal(),
     timerFiles: new Map(),
     signalFiles: new Set(),
   }

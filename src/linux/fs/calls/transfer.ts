@@ -9,6 +9,7 @@ import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { receiveRanges, sendRanges } from './streaming.js'
 import { isBuffer, take, uint64, waitFor } from './support.js'
+import { checkTerminalRead } from './terminal-calls.js'
 
 /** Bytes that are moved at once. */
 const CHUNK = 65536
@@ -62,6 +63,8 @@ export function readRanges(
   if (file.kind === 'directory') return -EISDIR
   const { channel } = operationsOf(file)
   if (channel !== undefined) return receiveRanges(vfs, c, file, channel, ranges)
+  const refused = checkTerminalRead(vfs, c, file)
+  if (refused !== 0) return refused
   const start = position ?? file.position
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
