@@ -1,4 +1,4 @@
-import { ENTRY_FLAGS_ALL } from '../arch/memory-management-arch.js'
+import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
 import { ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
@@ -7,6 +7,12 @@ import type { FlushBatch } from './flush-batch.js'
 import { PageTable } from './page-table.js'
 import { checkTables } from './page-table-check.js'
 import type { PagingEnv } from './paging-env.js'
+
+/** Frames that a loop over many entries has met: anonymous memory, and pages of objects. */
+export interface FrameTally {
+  anonymous: number
+  others: number
+}
 
 /**
  * Changes page tables. It knows nothing of VMAs and touches no reference count of the frames that it maps: whoever
@@ -123,6 +129,84 @@ export class PageMapper extends PageTable {
     this.#countEntry(entry, -1)
     batch.touch(vpn)
     return this.arch.flagsOf(low, high)
+  }
+
+  /**
+   * For fork: the absent entries from `target` on, of another address space's table, map what our `pages` entries from
+   * `entry` on map. With `protects` nobody may write these pages any more: our entries change too. Every frame that is counted
+   * has one reference more, and `tally` says how many there were.
+   */
+  share(
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    target: Ptr,
+    protects: boolean,
+    batch: FlushBatch,
+    tally: FrameTally,
+  ): void {
+    const { u32 } = this.memory
+    const { arch } = this
+    const taken = protects ? EntryFlag.write : 0
+    const words = (target - entry) >> 2
+    let present = 0
+    for (let i = 0; i < pages; i++) {
+      const at = (entry + i * 8) as Ptr
+      const word = at >>> 2
+      if (!arch.isPresent(u32[word]!)) continue
+      const high = u32[word + 1]!
+      if ((arch.flagsOf(u32[word]!, high) & taken) !== 0)
+        this.changeFlags(at, (vpn + i) as Vpn, taken, 0, batch)
+      const low = u32[word]!
+      u32[word + words + 1] = high
+      u32[word + words] = low
+      present++
+      if ((arch.flagsOf(low, high) & EntryFlag.special) === 0) this.#retain(arch.pfnOf(low, high), tally)
+    }
+    if (present > 0) this.#countEntry(target, present)
+  }
+
+  #retain(pfn: Pfn, tally: FrameTally): void {
+    const { buddy, frames } = this.env
+    buddy.retain(pfn)
+    if ((frames.flags(pfn) & FrameFlag.anonymous) !== 0) tally.anonymous++
+    else tally.others++
+  }
+
+  /**
+   * Unmaps what is mapped by the `pages` entries from `entry` on and gives the frames' references to the batch. `tally` says
+   * how many were counted; `keepDirty` is told of frames of objects whose entry was dirty.
+   */
+  clearRun(
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    batch: FlushBatch,
+    tally: FrameTally,
+    keepDirty: (pfn: Pfn) => void,
+  ): void {
+    const { u32 } = this.memory
+    const { arch } = this
+    const { frames } = this.env
+    let cleared = 0
+    for (let i = 0; i < pages; i++) {
+      const word = (entry >>> 2) + i * 2
+      if (!arch.isPresent(u32[word]!)) continue
+      const high = u32[word + 1]!
+      const low = this.#swap(word, 0)
+      u32[word + 1] = 0
+      cleared++
+      batch.touch((vpn + i) as Vpn)
+      const flags = arch.flagsOf(low, high)
+      if ((flags & EntryFlag.special) !== 0) continue
+      const pfn = arch.pfnOf(low, high)
+      const frame = frames.flags(pfn)
+      if ((frame & FrameFlag.anonymous) !== 0) tally.anonymous++
+      else tally.others++
+      if ((flags & EntryFlag.dirty) !== 0 && (frame & FrameFlag.file) !== 0) keepDirty(pfn)
+      batch.releaseFrame(pfn)
+    }
+    if (cleared > 0) this.#countEntry(entry, -cleared)
   }
 
   /** Maps one page, or -ENOMEM. */

@@ -85,26 +85,38 @@ export class PageTable {
    * skipped at their full size, superpages are not visited. `visit` may change the entry that it is given, and no table.
    */
   walk(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+    const { arch } = this
+    const { u32 } = this.memory
+    this.walkRuns(start, end, (first, at, pages) => {
+      let entry = at
+      for (let i = 0; i < pages; i++) {
+        if (arch.isPresent(u32[entry >>> 2]!)) visit((first + i) as Vpn, entry)
+        entry = (entry + 8) as Ptr
+      }
+    })
+  }
+
+  /**
+   * Calls `visit` for the part of each 4 KiB-leaf table that is in the range: `pages` entries from `entry` on, present or
+   * not. For loops over many pages that must be tight.
+   */
+  walkRuns(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr, pages: number) => void): void {
     this.#walkTable(this.root, this.top, this.#clampLow(start), this.#clampHigh(end), visit)
   }
 
-  #walkTable(table: Pfn, level: number, start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+  #walkTable(
+    table: Pfn,
+    level: number,
+    start: Vpn,
+    end: Vpn,
+    visit: (vpn: Vpn, entry: Ptr, pages: number) => void,
+  ): void {
     for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
       const child = this.childOf(this.entryAt(table, vpn, level))
       const stop = Math.min(this.nextAt(vpn, level), end) as Vpn
       if (child === NO_FRAME) continue
-      if (level === 1) this.#walkLeaves(child, vpn, stop, visit)
+      if (level === 1) visit(vpn, this.entryAt(child, vpn, 0), stop - vpn)
       else this.#walkTable(child, level - 1, vpn, stop, visit)
-    }
-  }
-
-  #walkLeaves(table: Pfn, start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
-    const { arch } = this
-    const { u32 } = this.memory
-    let entry = this.entryAt(table, start, 0)
-    for (let vpn = start; vpn < end; vpn++) {
-      if (arch.isPresent(u32[entry >>> 2]!)) visit(vpn, entry)
-      entry = (entry + 8) as Ptr
     }
   }
 

@@ -1,6 +1,5 @@
-import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
-import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { NULL, type Ptr } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isEnoughMemory } from './accounting.js'
@@ -10,7 +9,7 @@ import { type Extent, insertVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { isCopyOnWrite, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED_MASK, VM_WIPEONFORK } from './vm-flags.js'
 import { Vma } from './vma.js'
-import { countResident } from './zap-range.js'
+import { countOthers } from './zap-range.js'
 
 /**
  * Fills an empty space with a copy of another (dup_mmap): every mapping, and the entries of pages that only the parent
@@ -79,36 +78,21 @@ function copyEntries(
   const from = new UserMapper(mm, parent.root)
   const to = new UserMapper(mm, child.root)
   const protects = isCopyOnWrite(vma.flags)
-  const childBatch = mm.flusher.batch(child.root)
+  const tally = { anonymous: 0, others: 0 }
   let result = 0
-  from.walk(vma.start, vma.end, (vpn, entry) => {
-    const target = result === 0 ? to.makeLeaf(vpn) : NULL
+  from.walkRuns(vma.start, vma.end, (vpn, entry, pages) => {
+    if (result !== 0 || !hasPresent(from, entry, pages)) return
+    const target = to.makeLeaf(vpn)
     if (target === NULL) result = -ENOMEM
-    else {
-      if (protects) from.changeFlags(entry, vpn, EntryFlag.write, 0, batch)
-      shareFrame(mm, child, vma.object, from, entry, to, target, vpn, childBatch)
-    }
+    else from.share(entry, vpn, pages, target, protects, batch, tally)
   })
-  childBatch.finish()
+  child.rssAnonymous += tally.anonymous
+  if (tally.others > 0) countOthers(mm, child, vma.object, tally.others)
   return result
 }
 
-/** The child's entry: the same frame with one reference more. */
-function shareFrame(
-  mm: SpaceEnv,
-  child: AddressSpace,
-  object: Ptr,
-  from: UserMapper,
-  entry: Ptr,
-  to: UserMapper,
-  target: Ptr,
-  vpn: Vpn,
-  batch: FlushBatch,
-): void {
-  const pfn = from.pfn(entry)
-  const flags = from.flags(entry)
-  to.set(target, vpn, pfn, flags, batch)
-  if ((flags & EntryFlag.special) !== 0) return
-  mm.buddy.retain(pfn)
-  countResident(mm, child, object, pfn, 1)
+/** No table is made for the child where the parent's holds nothing of the mapping. */
+function hasPresent(mapper: UserMapper, entry: Ptr, pages: number): boolean {
+  for (let i = 0; i < pages; i++) if (mapper.isPresent((entry + i * 8) as Ptr)) return true
+  return false
 }

@@ -1,4 +1,3 @@
-import { EntryFlag } from '../arch/memory-management-arch.js'
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
@@ -20,25 +19,23 @@ export function zapRange(
   batch: FlushBatch,
 ): void {
   const mapper = new UserMapper(mm, space.root)
-  const { object } = vma
-  mapper.walk(start, end, (vpn, entry) => {
-    const pfn = mapper.pfn(entry)
-    const flags = mapper.clear(entry, vpn, batch)
-    if ((flags & EntryFlag.special) !== 0) return
-    countResident(mm, space, object, pfn, -1)
-    if ((flags & EntryFlag.dirty) !== 0) keepDirty(mm, pfn)
-    batch.releaseFrame(pfn)
-  })
+  const tally = { anonymous: 0, others: 0 }
+  const keepDirty = (pfn: Pfn) => mm.objects.markDirty(pfn)
+  mapper.walkRuns(start, end, (vpn, entry, pages) =>
+    mapper.clearRun(entry, vpn, pages, batch, tally, keepDirty),
+  )
+  if (tally.anonymous > 0) space.rssAnonymous -= tally.anonymous
+  if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }
 
 /** Adds to the count of resident pages that a frame belongs to (MM_ANONPAGES, MM_SHMEMPAGES, MM_FILEPAGES). */
 export function countResident(mm: SpaceEnv, space: AddressSpace, object: Ptr, pfn: Pfn, pages: number): void {
   if ((mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0) space.rssAnonymous += pages
-  else if (mm.objects.isShmem(object)) space.rssShared += pages
-  else space.rssFile += pages
+  else countOthers(mm, space, object, pages)
 }
 
-/** What the entry knew of a change to a page of a file, its frame knows from now on. */
-function keepDirty(mm: SpaceEnv, pfn: Pfn): void {
-  if ((mm.frames.flags(pfn) & FrameFlag.file) !== 0) mm.objects.markDirty(pfn)
+/** The same for frames of objects. */
+export function countOthers(mm: SpaceEnv, space: AddressSpace, object: Ptr, pages: number): void {
+  if (mm.objects.isShmem(object)) space.rssShared += pages
+  else space.rssFile += pages
 }
