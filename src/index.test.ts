@@ -64,5 +64,6 @@ test('mremap, mprotect, discard and munmap do what Linux does, and refusals carr
   expect(() => space.read(moved, 1)).toThrow('EFAULT')
   expect(() => space.munmap(1, 4096)).toThrow('EINVAL')
   expect(() => space.mmap({ length: 0 })).toThrow('EINVAL')
+  expect(() => space.mmap({ length: 4096, protection: 'none' })).toThrow("made of 'r', 'w' and 'x': EINVAL")
   machine.check()
 })

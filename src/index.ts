@@ -8,7 +8,7 @@
  *     const address = space.mmap({ length: 8192 })
  *     space.write(address, 'hello')
  */
-import { ENOMEM, ErrnoError } from './base/errno.js'
+import { EINVAL, ENOMEM, ErrnoError } from './base/errno.js'
 import { NULL, type Ptr, pageOf } from './base/numbers.js'
 import { copyFromUser, copyToUser } from './fault/user-copy.js'
 import { type MemoryManager, type MemoryStats, mmAttach, mmInit } from './mm.js'
@@ -228,8 +228,9 @@ export class Space {
 }
 
 function protectionBits(letters: string): number {
+  if (!/^[rwx]*$/.test(letters)) throw new ErrnoError("a protection is made of 'r', 'w' and 'x'", EINVAL)
   const bits = { r: mman.PROT_READ, w: mman.PROT_WRITE, x: mman.PROT_EXEC }
-  return [...letters].reduce((all, letter) => all | (bits[letter as 'r' | 'w' | 'x'] ?? 0), 0)
+  return [...letters].reduce((all, letter) => all | bits[letter as 'r' | 'w' | 'x'], 0)
 }
 
 function orThrow(operation: string, result: number): number {

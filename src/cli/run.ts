@@ -35,7 +35,11 @@ function readProgram(path: string): Uint8Array {
   try {
     const stat = fs.statSync(path)
     if (stat.isDirectory()) throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: is a directory, not a program`)
-    if (process.platform !== 'win32' && stat.isFile() && (stat.mode & 0o111) === 0) {
+    if (!stat.isFile()) {
+      // A device may have no end; a pipe can be read only once.
+      throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: not a regular file; give the path of a program`)
+    }
+    if (process.platform !== 'win32' && (stat.mode & 0o111) === 0) {
       throw new Refusal(
         EXIT_NOT_EXECUTABLE,
         `${path}: permission denied; make it executable: chmod +x ${path}`,
