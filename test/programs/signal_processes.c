@@ -365,9 +365,9 @@ static void restarts(void) {
     fflush(stdout);
     pid_t parent = getpid(), p = fork();
     if (p == 0) {
-      sleep_ms(20);
+      sleep_ms(150);
       kill(parent, SIGUSR1);
-      sleep_ms(20);
+      sleep_ms(150);
       if (write(fd[1], "x", 1) != 1) _exit(1);
       _exit(0);
     }
@@ -377,9 +377,9 @@ static void restarts(void) {
     waitpid(p, &status, 0);
     p = fork();
     if (p == 0) {
-      sleep_ms(20);
+      sleep_ms(150);
       kill(parent, SIGUSR1);
-      sleep_ms(20);
+      sleep_ms(150);
       _exit(9);
     }
     r = waitpid(p, &status, 0);
@@ -434,6 +434,7 @@ static void sleepers(void) {
 }
 
 int main(void) {
+  setpgid(0, 0); /* kill(0, …) must not meet who started us */
   default_deaths();
   stop_and_continue();
   waitid_events();
