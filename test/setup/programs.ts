@@ -55,7 +55,11 @@ function programsOf(source: string, hasReference: boolean): GuestProgram[] {
 /** All guest programs, whether they are built or not. */
 export function guestPrograms(): GuestProgram[] {
   const files = readdirSync(sources).filter((file) => /\.(c|cc)$/.test(file))
-  const tools = [join(sources, 'tools', 'probe.c'), join(root, 'test', 'vma-oracle', 'vmaoracle.c')]
+  const tools = [
+    join(sources, 'tools', 'probe.c'),
+    join(sources, 'tools', 'storm.c'),
+    join(root, 'test', 'vma-oracle', 'vmaoracle.c'),
+  ]
   return [
     ...files.sort().flatMap((file) => programsOf(join(sources, file), true)),
     ...tools.flatMap((file) => programsOf(file, false)),

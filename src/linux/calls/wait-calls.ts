@@ -1,5 +1,5 @@
 /** wait4(2) and waitid(2): hearing of children that have ended, stopped or gone on. */
-import { ECHILD, EFAULT, EINVAL } from '../../base/errno.js'
+import { ECHILD, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import { PAGE_SIZE, type Ptr } from '../../base/numbers.js'
 import { childInfo } from '../child-info.js'
 import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from '../process.js'
@@ -108,7 +108,7 @@ function wait4(c: SyscallContext): number {
   const options = c.args.low(2)
   if (has(options, ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE))) return -EINVAL
   const wanted = c.args.int(0)
-  if (wanted === INT_MIN) return -ECHILD
+  if (wanted === INT_MIN) return -ESRCH
   const group = wanted === 0 ? c.process.groupId : Math.max(0, -wanted)
   const selection = { id: Math.max(0, wanted), group: wanted === -1 ? 0 : group, options: options | WEXITED }
   const event = waitFor(c, selection)
