@@ -1,5 +1,5 @@
 /** The files of a machine, as the rest of linux/ and the program that embeds it see them. */
-import { EACCES, EBADF, ENOENT } from '../../base/errno.js'
+import { EACCES, EBADF, ENOENT, ETXTBSY } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
 import type { Process } from '../process.js'
@@ -120,6 +120,7 @@ export class Files implements FileServices {
     const dentry = vfs.walk.resolve(user.walker(process.id), user.cwd, fromUnicode(path), true)
     if (typeof dentry === 'number') return dentry
     const error = checkAccess(user.credentials, dentry.inode, May.execute)
+    if (error === 0 && dentry.inode.writers > 0) return -ETXTBSY
     const file = error !== 0 ? error : openDentry(vfs, dentry, Open.readOnly)
     if (typeof file === 'number') return file
     if (isMappable(file)) return this.#executable(file)

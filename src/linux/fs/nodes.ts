@@ -79,6 +79,8 @@ export interface Inode {
   pages: Ptr
   /** Open file descriptions on it: an unlinked inode lives as long as one is left. */
   opens: number
+  /** Of those, how many may write: a program that somebody writes cannot be executed. */
+  writers: number
   /** For character devices. */
   rdev: number
   /** Of a symbolic link. */
@@ -137,6 +139,7 @@ export function makeInode(
     size: 0,
     pages: NULL,
     opens: 0,
+    writers: 0,
     rdev: 0,
     target: '',
     accessed: now,

@@ -30,7 +30,7 @@ import {
   makeInode,
   type Time,
 } from './nodes.js'
-import { type FileKind, makeOpenFile, type OpenFile } from './open-file.js'
+import { type FileKind, isWritable, makeOpenFile, type OpenFile } from './open-file.js'
 import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
@@ -208,7 +208,9 @@ export class Vfs {
   /** A new open file, to which no number refers yet. */
   openFile(kind: FileKind, dentry: Dentry, flags: number): OpenFile {
     dentry.inode.opens++
-    return makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
+    const file = makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
+    if (isWritable(file)) dentry.inode.writers++
+    return file
   }
 
   /** Whether what is written to a file goes nowhere. */
@@ -232,6 +234,7 @@ export class Vfs {
     forgetFile(file)
     operationsOf(file).channel?.close(this, file)
     inode.opens--
+    if (isWritable(file)) inode.writers--
     if (inode.opens > 0) return
     if (inode.links === 0) this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
