@@ -34,9 +34,10 @@ function sourceFiles(folder: string): string[] {
   })
 }
 
-function importsOf(path: string): string[] {
-  const text = readFileSync(path, 'utf8')
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map((match) => match[1]!)
+const importsOf = (path: string): string[] => importsIn(readFileSync(path, 'utf8'))
+
+function importsIn(text: string): string[] {
+  return [...text.matchAll(/\b(?:from\s+|import\s*\(?\s*)'([^'\n]+)'/g)].map((match) => match[1]!)
 }
 
 const layerOf = (path: string) => relative(src, path).split('/')[0]!
@@ -72,4 +73,10 @@ test('an import that goes up is found', () => {
   expect(violations([{ path, imports: ['node:fs'] }])).toHaveLength(1)
   expect(violations([{ path, imports: ['../state/memory.js', './y.js'] }])).toEqual([])
   expect(violations([{ path: join(src, 'hart', 'x.ts'), imports: ['../mm.js'] }])).toHaveLength(1)
+})
+
+test('imports of every form are seen, and nothing else', () => {
+  const text = `import a from './a.js'\nimport {\n  b,\n} from './b.js'\nimport './c.js'\nawait import('./d.js')
+export * from './e.js'\nconst calls = [{ name: 'recvfrom', trace: 'i' }]`
+  expect(importsIn(text)).toEqual(['./a.js', './b.js', './c.js', './d.js', './e.js'])
 })
