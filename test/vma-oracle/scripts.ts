@@ -1,6 +1,5 @@
 /**
  * Scripts for vmaoracle.c, made by gen.mjs from a seed, and what the real kernel answered to them (test/references/vma).
- * For now without `fork`.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -29,8 +28,7 @@ export const SCRIPTS: readonly Script[] = [
 export function scriptText({ seed, ops, policy }: Script): string {
   const free = policy === 'fixed' ? [] : ['--free']
   const args = [join(here, 'gen.mjs'), '--ops', `${ops}`, '--seed', `${seed}`, ...free]
-  const text = execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 })
-  return text.replace(/^(fork|exit)\n/gm, '')
+  return execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 })
 }
 
 export const scriptHash = (script: Script) =>
@@ -78,9 +76,8 @@ export function compareLogs(script: Script, linux: Log, ours: Log): Difference[]
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
   const count = Math.max(linux.lines.length, ours.lines.length)
-  return Array.from({ length: count }, (_, i) => ({
-    operation: operations[i] ?? '',
-    linux: linux.lines[i] ?? '',
-    ours: ours.lines[i] ?? '',
-  })).filter((line) => line.linux !== line.ours)
+  return Array.from({ length: count }, (_, i) => {
+    const [line, own] = [linux.lines[i] ?? '', ours.lines[i] ?? '']
+    return { operation: operations[Number.parseInt(line || own, 10) - 1] ?? '', linux: line, ours: own }
+  }).filter((line) => line.linux !== line.ours)
 }
