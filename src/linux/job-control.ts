@@ -6,6 +6,7 @@ import { EIO } from '../base/errno.js'
 import { type Process, ProcessFlag } from './process.js'
 import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDSTOP, Signal, SignalCode } from './signal-numbers.js'
+import { realUserOf } from './signal-permission.js'
 import type { Signals } from './signals.js'
 import { type Thread, ThreadState } from './thread.js'
 import type { ThreadList } from './thread-list.js'
@@ -60,7 +61,14 @@ export class JobControl {
     const isRefused = signals.sender.isRefused(parent, Signal.CHLD)
     if (!isRefused && (this.#u32[action + ACTION_FLAGS / 4]! & SA_NOCLDSTOP) === 0) {
       const { time } = this.#env.usageOf(process)
-      const info = signals.info({ signal: Signal.CHLD, code, processId: process.id, status, time })
+      const info = signals.info({
+        signal: Signal.CHLD,
+        code,
+        processId: process.id,
+        userId: realUserOf(process),
+        status,
+        time,
+      })
       signals.sendToProcess(parent, Signal.CHLD, info)
     }
     for (const thread of this.#env.threads.ofProcess(parent.ptr)) {

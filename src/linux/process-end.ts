@@ -7,6 +7,7 @@ import type { Linux } from './linux.js'
 import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
 import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
+import { realUserOf } from './signal-permission.js'
 import { type Thread, ThreadState } from './thread.js'
 import { addUsage, readUsage, type Usage } from './usage.js'
 import { WaitKind } from './wait.js'
@@ -169,7 +170,9 @@ export class ProcessEnd {
     const isRefused = signal === Signal.CHLD && signals.sender.isRefused(parent, signal)
     if (signal === 0 || signal > SIGNAL_MAX || parent.isZombie || isRefused) return
     const { time } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
-    const info = signals.info({ signal, ...childInfo(process.exitStatus), processId: process.id, time })
+    const userId = realUserOf(process)
+    const what = childInfo(process.exitStatus)
+    const info = signals.info({ signal, ...what, processId: process.id, userId, time })
     signals.sendToProcess(parent, signal, info)
   }
 

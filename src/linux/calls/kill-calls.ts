@@ -1,8 +1,9 @@
-/** System calls that send signals: kill(2), tgkill(2), rt_sigqueueinfo(2). Programs run as root, so that all may send to all. */
+/** System calls that send signals: kill(2), tgkill(2), rt_sigqueueinfo(2). */
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { copyFromUser } from '../../fault/user-copy.js'
 import type { Process } from '../process.js'
 import { SIGNAL_MAX, SignalCode } from '../signal-numbers.js'
+import { checkSender, realUserOf } from '../signal-permission.js'
 import { INFO_CODE, SIGINFO_BYTES } from '../signal-queue.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
@@ -12,15 +13,20 @@ const INT_MIN = -0x8000_0000
 /** Signal 0 only asks whether somebody is there. */
 const isValid = (signal: number) => signal >= 0 && signal <= SIGNAL_MAX
 
+/** -EINVAL, -EPERM, or 0. */
+function check(c: SyscallContext, target: Process, signal: number): number {
+  return isValid(signal) ? checkSender(c.process, target, signal) : -EINVAL
+}
+
 /** What kill and tkill tell: who sent it. */
 function senderInfo(c: SyscallContext, signal: number, code: number): Uint8Array {
-  return c.linux.signals.info({ signal, code, processId: c.process.id })
+  return c.linux.signals.info({ signal, code, processId: c.process.id, userId: realUserOf(c.process) })
 }
 
 /** `main`: the thread that was named, if it was not the first. */
 function sendTo(c: SyscallContext, process: Process, signal: number, main?: Thread): number {
-  if (!isValid(signal)) return -EINVAL
-  if (signal === 0) return 0
+  const refused = check(c, process, signal)
+  if (refused < 0 || signal === 0) return refused
   return c.linux.signals.sendToProcess(process, signal, senderInfo(c, signal, SignalCode.user), main)
 }
 
@@ -65,8 +71,8 @@ function sendToThread(c: SyscallContext, group: number | undefined, id: number, 
   const { linux } = c
   const thread = findThread(c, group, id)
   if (thread === undefined) return isZombie(c, group ?? id, id) && isValid(signal) ? 0 : -ESRCH
-  if (!isValid(signal)) return -EINVAL
-  if (signal === 0) return 0
+  const refused = check(c, linux.processOf(thread), signal)
+  if (refused < 0 || signal === 0) return refused
   const info = senderInfo(c, signal, SignalCode.tkill)
   return linux.signals.sendToThread(linux.processOf(thread), thread, signal, info)
 }
@@ -95,8 +101,9 @@ function rtSigqueueinfo(c: SyscallContext): number {
   const thread = linux.threads.byId(id)
   const process = linux.processes.get(id) ?? (thread && linux.processOf(thread))
   if (process === undefined) return -ESRCH
-  if (!isValid(signal)) return -EINVAL
-  return signal === 0 ? 0 : linux.signals.sendToProcess(process, signal, info, thread)
+  const refused = check(c, process, signal)
+  if (refused < 0 || signal === 0) return refused
+  return linux.signals.sendToProcess(process, signal, info, thread)
 }
 
 function rtTgsigqueueinfo(c: SyscallContext): number {
@@ -110,8 +117,10 @@ function rtTgsigqueueinfo(c: SyscallContext): number {
   const { linux } = c
   const thread = findThread(c, group, id)
   if (thread === undefined) return -ESRCH
-  if (!isValid(signal)) return -EINVAL
-  return signal === 0 ? 0 : linux.signals.sendToThread(linux.processOf(thread), thread, signal, info)
+  const process = linux.processOf(thread)
+  const refused = check(c, process, signal)
+  if (refused < 0 || signal === 0) return refused
+  return linux.signals.sendToThread(process, thread, signal, info)
 }
 
 export const killCalls: readonly Syscall[] = [
