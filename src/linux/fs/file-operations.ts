@@ -66,10 +66,16 @@ const device: FileOperations = {
   waitsFor: (vfs, file) => vfs.devices.of(file.dentry.inode)?.waitsFor ?? 0,
 }
 
+/** A file about the memory of a program that is gone since. */
+function isStale(vfs: Vfs, { space, dentry }: OpenFile): boolean {
+  return space !== 0 && space !== vfs.proc.spaceOf(dentry.inode)
+}
+
 /** A text of /proc: made when it is read from the start, so that a reader in pieces sees one state. */
 const text: FileOperations = {
   ...READY,
   read(vfs, file, position, target) {
+    if (isStale(vfs, file)) return 0
     if (position === 0 || file.text === null) file.text = vfs.madeUp(file.dentry).text(file.dentry.inode)
     const part = file.text.subarray(position, position + target.length)
     target.set(part)
@@ -81,8 +87,10 @@ const text: FileOperations = {
 /** Binary files of /proc that are read where one likes: pagemap, mem. */
 const raw: FileOperations = {
   ...READY,
-  read: (vfs, file, position, target) => vfs.proc.readRaw(file.dentry.inode, position, target),
-  write: (vfs, file, position, source) => vfs.proc.writeRaw(file.dentry.inode, position, source),
+  read: (vfs, file, position, target) =>
+    isStale(vfs, file) ? 0 : vfs.proc.readRaw(file.dentry.inode, position, target),
+  write: (vfs, file, position, source) =>
+    isStale(vfs, file) ? 0 : vfs.proc.writeRaw(file.dentry.inode, position, source),
 }
 
 const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => -EISDIR }

@@ -36,6 +36,8 @@ export interface OpenFile {
   listing: readonly Listed[] | null
   /** /proc: the text as it was when it was last read from the start. */
   text: Uint8Array | null
+  /** /proc: the address space that it is about, if it shows memory; that of a program that is gone shows nothing. 0 = none. */
+  space: number
   /** flock(2): LOCK_SH 1, LOCK_EX 2, none 0. */
   lock: number
   /** What a file of the kernel's own is (fs/ipc/): a pipe, a socket, …; `kind` says which. */
@@ -50,7 +52,7 @@ export interface Descriptor {
 }
 
 export function makeOpenFile(identity: number, kind: FileKind, dentry: Dentry, flags: number): OpenFile {
-  const none = { listing: null, text: null, lock: 0, object: null, watchers: [] }
+  const none = { listing: null, text: null, space: 0, lock: 0, object: null, watchers: [] }
   return { identity, kind, dentry, flags, position: 0, references: 0, ...none }
 }
 

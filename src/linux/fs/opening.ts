@@ -102,6 +102,7 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
   }
   const file = vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
   if (kind === 'pipe') attachPipe(vfs, file)
+  if (kind === 'text' || kind === 'raw') file.space = vfs.proc.spaceOf(dentry.inode)
   return file
 }
 

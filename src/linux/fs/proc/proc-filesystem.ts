@@ -27,6 +27,8 @@ export interface MadeUp {
 
 /** Files that are no texts: of a process or a thread. */
 const RAW = /(^|\/)(pagemap|mem)$/
+/** Files that stay with the memory that the process had when they were opened. */
+const ABOUT_MEMORY = /(^|\/)(environ|auxv|maps|smaps|smaps_rollup|pagemap|mem)$/
 
 const PROC: MadeUp = { tree: SYSTEM_TREE, hasProcesses: true, magic: FilesystemMagic.proc }
 
@@ -140,6 +142,12 @@ export class ProcFilesystem implements FilesystemOperations {
   /** How an entry is opened: as a text, or by a reader of its own. */
   isRaw(inode: Inode): boolean {
     return inode.pid !== 0 && RAW.test(inode.key)
+  }
+
+  /** Number of the address space that a file shows; 0 when it shows none. */
+  spaceOf({ pid, key }: Inode): number {
+    const process = pid !== 0 && ABOUT_MEMORY.test(key) ? this.#env.processes.get(pid) : undefined
+    return process === undefined || process.isZombie ? 0 : process.space.id
   }
 
   /** The contents of a file at this moment. */

@@ -36,6 +36,11 @@ export function nameOf(process: Process, thread: Thread | undefined): string {
   return isFirst ? fromUnicode(process.name) : byteString(thread.name)
 }
 
+/** Here, and only here, a name keeps to its line. */
+function escapedName(process: Process, thread: Thread | undefined): string {
+  return nameOf(process, thread).replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+}
+
 export function statusText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
   const { id, parentId, groupId, sessionId, isZombie } = process
   const number = thread?.id ?? id
@@ -44,7 +49,7 @@ export function statusText(process: Process, thread: Thread | undefined, env: Fi
   const umask = isZombie ? '' : `Umask:\t${mask.toString(8).padStart(4, '0')}\n`
   const size = isZombie ? 0 : files.capacity
   return (
-    `Name:\t${nameOf(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
+    `Name:\t${escapedName(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
     `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t0\n` +
     `${identityLines(process)}FDSize:\t${size}\nGroups:\t${userOf(process).credentials.groups.join(' ')} \n` +
     `NStgid:\t${id}\nNSpid:\t${number}\nNSpgid:\t${groupId}\nNSsid:\t${sessionId}\nKthread:\t0\n` +
