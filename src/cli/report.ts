@@ -2,6 +2,7 @@
 import { styleText } from 'node:util'
 import { PAGE_SIZE } from '../base/numbers.js'
 import type { CrashReport, ExitReport, MemoryReport } from '../linux/report.js'
+import { Signal } from '../linux/signal-numbers.js'
 import { formatSize } from './size.js'
 
 type Style = (format: Parameters<typeof styleText>[0], text: string) => string
@@ -80,8 +81,29 @@ function missLines({ below, above }: CrashReport): string[] {
   ]
 }
 
-/** What a program that died of a signal died of. */
-export function crashText(crash: CrashReport): string {
+/** Signals whose default action is to dump core: the program went wrong, and where is worth knowing. */
+const FAULT_SIGNALS: ReadonlySet<number> = new Set([
+  Signal.QUIT,
+  Signal.ILL,
+  Signal.TRAP,
+  Signal.ABRT,
+  Signal.BUS,
+  Signal.FPE,
+  Signal.SEGV,
+  Signal.SYS,
+])
+
+/**
+ * What to say of a program that died of a signal: all of it when it went wrong, a line when somebody ended it and the
+ * report is wanted, nothing when the reader of its output had enough (as shells do).
+ */
+export function deathText(crash: CrashReport, wanted: boolean): string {
+  if (crash.outOfMemory || FAULT_SIGNALS.has(crash.signal)) return crashText(crash)
+  if (!wanted || crash.signal === Signal.PIPE) return ''
+  return `pagoda: ${crash.name} (${crash.message}), signal ${crash.signal}\n`
+}
+
+function crashText(crash: CrashReport): string {
   const place = crash.symbol === undefined ? hex(crash.pc) : `${hex(crash.pc)} (${crash.symbol})`
   const lines = [
     `pagoda: ${style('red', crash.name)} (${crash.message}), signal ${crash.signal}, at pc ${place}`,

@@ -12,7 +12,7 @@ import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from '
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
 import { nodeHost } from './node-streams.js'
-import { crashText, reportJson, reportText } from './report.js'
+import { deathText, reportJson, reportText } from './report.js'
 import { say } from './say.js'
 import { formatSize } from './size.js'
 
@@ -172,7 +172,7 @@ async function runForwarding(linux: Linux): Promise<ExitReport> {
 }
 
 function writeReport(report: ExitReport, options: RunOptions): void {
-  if (report.crash !== undefined) say(crashText(report.crash))
+  if (report.crash !== undefined) say(deathText(report.crash, options.report))
   if (report.stuck) say('pagoda: the program waits for something that cannot come; stopped\n')
   if (options.report) say(reportText(report))
   if (options.json === undefined) return

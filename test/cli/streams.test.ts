@@ -90,7 +90,7 @@ describe.skipIf(probe === undefined)('standard streams', () => {
     child.stdout.once('data', () => child.stdout.destroy())
     const { status, stderr } = await resultOf(child)
     expect(status).toBe(141)
-    expect(stderr).toMatch(/^pagoda: SIGPIPE \(Broken pipe\), signal 13, at pc 0x[0-9a-f]+.*\n$/)
+    expect(stderr).toBe('')
   })
 
   test.concurrent('a reader that goes away: EPIPE for who ignores the signal', async () => {
