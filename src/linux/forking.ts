@@ -4,6 +4,7 @@ import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
+import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
 import { Process, ProcessFlag } from './process.js'
 import { finishCall, setX } from './registers.js'
@@ -74,7 +75,7 @@ export class Forking {
   /** The child's number, -EAGAIN, -ENOMEM, -EEXIST, or PARKED while a vfork's child has the memory. */
   clone(process: Process, thread: Thread, request: CloneRequest): number {
     if (thread.hasSignal) return -ERESTARTNOINTR
-    const id = this.#takeId(request.id)
+    const id = this.#isOverLimit(process) ? -EAGAIN : this.#takeId(request.id)
     if (id < 0) return id
     const isThread = (request.flags & CloneFlag.thread) !== 0
     const child = isThread ? this.#makeThread(process, id) : this.#makeProcess(process, id, request)
@@ -83,6 +84,17 @@ export class Forking {
     this.#tellNumber(process, child, request)
     child.start()
     return (request.flags & CloneFlag.vfork) === 0 ? id : this.#waitForChild(thread, child)
+  }
+
+  /** RLIMIT_NPROC counts the threads and zombies of a user other than root. */
+  #isOverLimit(process: Process): boolean {
+    const { files } = process
+    if (files.realUser === 0 || files.isPrivileged) return false
+    let count = 0
+    for (const other of this.#linux.processes.values()) {
+      if (other.files.realUser === files.realUser) count += Math.max(1, other.threadCount)
+    }
+    return count >= process.softLimit(Limit.processes)
   }
 
   #takeId(wanted: number): number {

@@ -123,14 +123,15 @@ export class Scheduler {
       linux.signals.deliver(process, thread, linux.hart.ptr)
       return Exit.ecall
     }
-    const exit = linux.hart.run(linux.time.budget(process, thread, this.#chunk()))
+    const exit = linux.hart.run(linux.time.budget(process, thread, this.#chunk(thread)))
     if (exit === Exit.ecall) this.#dispatcher.dispatch(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit
   }
 
-  #chunk(): number {
-    return Math.min(CHUNK, this.#limit - this.#linux.hart.instructions())
+  /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */
+  #chunk(thread: Thread): number {
+    return Math.min(CHUNK, Math.min(this.#limit, thread.sliceEnd) - this.#linux.hart.instructions())
   }
 
   #trap(process: Process, thread: Thread, exit: Exit): void {

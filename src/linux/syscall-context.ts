@@ -62,6 +62,10 @@ export interface ExecutableFile {
 export interface ProcessFiles {
   /** For clone(2): what the new process gets, with the table of open files or the directories shared (CLONE_FILES, CLONE_FS). */
   fork(sharesFiles: boolean, sharesSurroundings: boolean): ProcessFiles
+  /** getuid(2): whose processes RLIMIT_NPROC counts together. */
+  readonly realUser: number
+  /** Whether limits of that kind are not for it. */
+  readonly isPrivileged: boolean
   /** Whether another process has the same table of open files. */
   readonly sharesFiles: boolean
   /** At execve: closes what is marked close-on-exec. */

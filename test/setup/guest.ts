@@ -39,6 +39,7 @@ export async function runGuest(command: GuestCommand, options: Partial<BootOptio
   if (problem) throw new Error(`${command.path}: ${problem.reason}`)
   const report = await linux.run()
   mm.check()
+  linux.check()
   return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report }
 }
 

@@ -2,7 +2,7 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
-import { type Credentials, ROOT } from './credentials.js'
+import { type Credentials, isPrivileged, ROOT } from './credentials.js'
 import type { Dentry } from './nodes.js'
 import type { FileTable, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -64,6 +64,14 @@ export class FileUser implements ProcessFiles {
     const user = new FileUser(this.#vfs, files, this.cwd, surroundings)
     user.credentials = this.credentials
     return user
+  }
+
+  get realUser(): number {
+    return this.credentials.user.real
+  }
+
+  get isPrivileged(): boolean {
+    return isPrivileged(this.credentials)
   }
 
   get sharesFiles(): boolean {
