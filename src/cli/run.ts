@@ -1,6 +1,4 @@
 /** `pagoda run`: one program on a machine of its own. */
-import fs from 'node:fs'
-import { basename, resolve } from 'node:path'
 import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
@@ -12,7 +10,9 @@ import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from '
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
 import { nodeHost } from './node-streams.js'
-import { deathText, reportJson, reportText } from './report.js'
+import { guestPath, readProgram } from './program-file.js'
+import { deathText, reportText } from './report.js'
+import { ReportFile } from './report-file.js'
 import { say } from './say.js'
 import { formatSize } from './size.js'
 
@@ -30,50 +30,6 @@ export interface RunOptions {
   readonly trace?: boolean
 }
 
-/** The program's bytes. A refusal says what to do, and has the exit code that a shell gives. */
-function readProgram(path: string): Uint8Array {
-  try {
-    const stat = fs.statSync(path)
-    if (stat.isDirectory()) throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: is a directory, not a program`)
-    if (!stat.isFile()) {
-      // A device may have no end; a pipe can be read only once.
-      throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: not a regular file; give the path of a program`)
-    }
-    if (process.platform !== 'win32' && (stat.mode & 0o111) === 0) {
-      throw new Refusal(
-        EXIT_NOT_EXECUTABLE,
-        `${path}: permission denied; make it executable: chmod +x ${path}`,
-      )
-    }
-    return fs.readFileSync(path)
-  } catch (error) {
-    if (error instanceof Refusal) throw error
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new Refusal(EXIT_NOT_FOUND, `${path}: no such file; give the path of a riscv64 Linux program`)
-    }
-    throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: ${code === 'EACCES' ? 'permission denied' : message}`)
-  }
-}
-
-function isUnder(path: string, folder: string): boolean {
-  return folder === '/' || path === folder || path.startsWith(`${folder}/`)
-}
-
-/** Where the program stands in the guest: at its path on the host, unless a mount hides that. */
-function guestPath(program: string, mounts: readonly Mount[]): string {
-  const name = basename(program)
-  const places = [resolve(program), `/bin/${name}`, `/.program/${name}`]
-  const found = places.find((place) => !mounts.some(({ guest }) => isUnder(place, guest)))
-  if (found === undefined) {
-    throw new Refusal(
-      EXIT_OWN_FAILURE,
-      '--mount over / leaves no place for the program; mount at a folder, like /mnt',
-    )
-  }
-  return found
-}
-
 function openFolder(option: string, path: string, readOnly: boolean): NodeDirectory {
   try {
     return new NodeDirectory(path, readOnly)
@@ -84,9 +40,29 @@ function openFolder(option: string, path: string, readOnly: boolean): NodeDirect
   }
 }
 
-function mountAll(files: Files, mounts: readonly Mount[]): void {
-  for (const { host, guest, readOnly } of mounts) {
-    const directory = openFolder('--mount', host, readOnly)
+/** What the options and the program say of the host, all looked at before a machine is made. */
+interface Prepared {
+  readonly mounts: readonly (Mount & { readonly directory: NodeDirectory })[]
+  /** The uppermost first. */
+  readonly root: readonly NodeDirectory[] | undefined
+  /** The program's bytes and its place in the guest; without --root. */
+  readonly added: { readonly path: string; readonly bytes: Uint8Array } | undefined
+}
+
+function prepare(program: string, options: RunOptions): Prepared {
+  const { mount = [], root } = options
+  const mounts = mount.map((each) => ({
+    ...each,
+    directory: openFolder('--mount', each.host, each.readOnly),
+  }))
+  const folders = root?.map((path) => openFolder('--root', path, true)).reverse()
+  const added =
+    root === undefined ? { path: guestPath(program, mounts), bytes: readProgram(program) } : undefined
+  return { mounts, root: folders, added }
+}
+
+function mountAll(files: Files, mounts: Prepared['mounts']): void {
+  for (const { host, guest, readOnly, directory } of mounts) {
     const result = files.mount(guest, directory, { readOnly, source: host })
     if (result < 0) throw new Refusal(EXIT_OWN_FAILURE, `--mount ${guest}: ${errnoMessage(result)}`)
   }
@@ -97,9 +73,12 @@ function tooSmall({ mm }: BootedLinux): string {
 }
 
 /** Copies a program of the host into the guest; its path there. */
-function addProgram(machine: BootedLinux, program: string, options: RunOptions): string {
-  const path = guestPath(program, options.mount ?? [])
-  const added = machine.files.addFile(path, readProgram(program), 0o755)
+function addProgram(
+  machine: BootedLinux,
+  program: string,
+  { path, bytes }: NonNullable<Prepared['added']>,
+): string {
+  const added = machine.files.addFile(path, bytes, 0o755)
   if (added === -ENOMEM || added === -ENOSPC) {
     const why = `needs more memory than there is; ${tooSmall(machine)}`
     throw new Refusal(EXIT_NOT_EXECUTABLE, `${program}: ${why}`)
@@ -138,17 +117,17 @@ function startProgram(
   program: string,
   args: readonly string[],
   options: RunOptions,
+  { mounts, added }: Prepared,
 ): void {
   const { linux, files } = machine
-  const added = options.root === undefined ? addProgram(machine, program, options) : undefined
-  mountAll(files, options.mount ?? [])
+  mountAll(files, mounts)
   if (!files.isDirectory(options.cwd)) {
     throw new Refusal(
       EXIT_OWN_FAILURE,
       `--cwd ${options.cwd}: no such directory in the guest; --mount can put one there`,
     )
   }
-  const path = added ?? findProgram(machine, program, options)
+  const path = added ? addProgram(machine, program, added) : findProgram(machine, program, options)
   const problem = linux.start(path, [program, ...args], environmentOf(options))
   if (problem === undefined) return
   const advice = problem.errno === -ENOMEM ? `; ${tooSmall(machine)}` : ''
@@ -171,36 +150,37 @@ async function runForwarding(linux: Linux): Promise<ExitReport> {
   }
 }
 
-function writeReport(report: ExitReport, options: RunOptions): void {
+function sayReport(report: ExitReport, options: RunOptions): void {
   if (report.crash !== undefined) say(deathText(report.crash, options.report))
   if (report.stuck) say('pagoda: the program waits for something that cannot come; stopped\n')
   if (options.report) say(reportText(report))
-  if (options.json === undefined) return
-  try {
-    fs.writeFileSync(options.json, reportJson(report))
-  } catch (error) {
-    throw new Refusal(EXIT_OWN_FAILURE, `--json ${options.json}: ${(error as Error).message}`)
-  }
 }
 
-/** Runs the program to its end; the command's exit code. */
-export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
-  if (options.root === undefined) readProgram(program) // before anything is made: the commonest mistakes
-  const root = options.root?.map((path) => openFolder('--root', path, true)).reverse()
-  const clock = options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual')
-  const machine = bootLinux({
+function bootMachine(options: RunOptions, { root }: Prepared): BootedLinux {
+  return bootLinux({
     host: nodeHost(),
     memory: options.memory,
     seed: options.seed,
-    clock,
+    clock: options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual'),
     cwd: options.cwd,
     ...(root === undefined ? {} : { root }),
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
-  startProgram(machine, program, args, options)
+}
+
+async function runToEnd(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+  prepared: Prepared,
+  reportFile: ReportFile | undefined,
+): Promise<number> {
+  const machine = bootMachine(options, prepared)
+  startProgram(machine, program, args, options, prepared)
   const report = await runForwarding(machine.linux)
   const lost = machine.files.sync()
-  writeReport(report, options)
+  sayReport(report, options)
+  reportFile?.write(report)
   if (lost < 0) {
     throw new Refusal(
       EXIT_OWN_FAILURE,
@@ -208,4 +188,15 @@ export async function run(program: string, args: readonly string[], options: Run
     )
   }
   return report.stuck ? EXIT_OWN_FAILURE : report.exitCode
+}
+
+/** Runs the program to its end; the command's exit code. */
+export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
+  const prepared = prepare(program, options)
+  const reportFile = options.json === undefined ? undefined : new ReportFile(options.json)
+  try {
+    return await runToEnd(program, args, options, prepared, reportFile)
+  } finally {
+    reportFile?.close()
+  }
 }

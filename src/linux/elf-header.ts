@@ -112,7 +112,7 @@ function isElf(view: DataView): boolean {
 }
 
 function notElf(source: ElfSource): string {
-  if (source.size === 0) return 'empty'
+  if (source.size === 0) return 'empty file, not a program'
   const start = readView(source, 0, Math.min(source.size, 2))
   if (start?.byteLength === 2 && start.getUint16(0, false) === 0x2321) {
     return 'a script whose first line names no interpreter'

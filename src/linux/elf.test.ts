@@ -126,7 +126,7 @@ describe('a bad file is refused with its reason', () => {
   })
   const notRunnable = elfImage({ segments: [{ address: TEXT, bytes: code(64), flags: 6 }] })
   const cases: readonly (readonly [name: string, image: Uint8Array, reason: RegExp])[] = [
-    ['empty', new Uint8Array(), /^empty$/],
+    ['empty', new Uint8Array(), /^empty file, not a program$/],
     ['text', new TextEncoder().encode('hello'), /^not an ELF file$/],
     ['one byte', Uint8Array.of(0x7f), /^not an ELF file$/],
     ['script', new TextEncoder().encode('#!/bin/sh\n'), /script/],

@@ -110,7 +110,10 @@ describe('a script', () => {
   })
 
   it.each([
-    ['#!/none\n', 'needs the interpreter /none: No such file or directory'],
+    [
+      '#!/none\n',
+      'needs the interpreter /none: No such file or directory; give the guest a folder that has it with --root',
+    ],
     ['#!/\n', 'needs the interpreter /: Permission denied'],
     ['#!\n', 'a script whose first line names no interpreter'],
     ['#!/text\n', 'its interpreter /text is not an ELF file'],

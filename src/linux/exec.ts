@@ -139,11 +139,17 @@ function readScript(file: ExecutableFile) {
   return length < 0 ? undefined : parseScript(start.subarray(0, length))
 }
 
-/** `interpreter`: whose absence it is, when not the program's own. */
+/** `interpreter`: the name that a script gave, when it is not the program's own. */
 function openProblem(errno: number, interpreter: string | undefined): ExecProblem {
-  const message = errnoMessage(errno)
-  if (interpreter === undefined) return { errno, reason: message }
-  return { errno, reason: `needs the interpreter ${interpreter}: ${message}` }
+  if (interpreter !== undefined) return interpreterProblem(errno, interpreter, true)
+  return { errno, reason: errnoMessage(errno) }
+}
+
+/** A script's interpreter can only be put there; a program can also do without one. */
+function interpreterProblem(errno: number, interpreter: string, isScript: boolean): ExecProblem {
+  const advice = `; give the guest a folder that has it with --root${isScript ? '' : ', or link with -static'}`
+  const way = errno === -ENOENT ? advice : ''
+  return { errno, reason: `needs the interpreter ${interpreter}: ${errnoMessage(errno)}${way}` }
 }
 
 /** `interpreter`: which file it is about, when not the program's own. */
@@ -163,17 +169,14 @@ function readProgram({ file, calledBy }: Start): ElfFile | ExecProblem {
 
 function openInterpreter(env: ExecEnv, process: Process, path: string): ElfFile | ExecProblem {
   const file = openNamed(env, process, path)
-  if (typeof file === 'number') return interpreterMissing(file, path)
+  if (typeof file === 'number') {
+    const problem = interpreterProblem(file, path, false)
+    return { ...problem, reason: `dynamically linked: ${problem.reason}` }
+  }
   const program = readInterpreter(file)
   if (!isProblem(program)) return { file, program }
   file.close()
   return execProblem(program, path)
-}
-
-function interpreterMissing(errno: number, path: string): ExecProblem {
-  const isAbsent = errno === -ENOENT
-  const way = isAbsent ? '; give the guest a folder that has it with --root, or link with -static' : ''
-  return { errno, reason: `dynamically linked: ${openProblem(errno, path).reason}${way}` }
 }
 
 /** What is too large for the machine, before any of it is mapped. */

@@ -1,9 +1,18 @@
 /** What the options of `pagoda run` do, and what it reports. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { probe, runPagoda, runProbe } from '../setup/command.js'
+import { probe, resultOf, runPagoda, runProbe, startPagoda } from '../setup/command.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pagoda-options-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -81,6 +90,20 @@ describe.skipIf(probe === undefined)('pagoda run', () => {
     expect(report).toMatchObject({ exitCode: 0, stuck: false, memory: { missing: {} } })
     expect(report.memory.maps).toContain('[stack]')
     expect(report.memory.instructions).toBeGreaterThan(1000)
+  })
+
+  test.concurrent('--json to where the program writes comes after what it wrote', async () => {
+    const path = join(folder, 'everything')
+    writeFileSync(path, 'what an older run left')
+    const output = openSync(path, 'a')
+    const child = startPagoda(['run', '--no-report', '--json', '/dev/stdout', probe!, 'both'], {
+      stdio: ['ignore', output, 'pipe'],
+    })
+    expect(await resultOf(child)).toMatchObject({ status: 0, stderr: 'to error\n' })
+    closeSync(output)
+    const [line, ...report] = readFileSync(path, 'utf8').split('\n')
+    expect(line).toBe('to output')
+    expect(JSON.parse(report.join('\n'))).toMatchObject({ exitCode: 0 })
   })
 
   test.concurrent('--clock virtual is counted, real passes', async () => {

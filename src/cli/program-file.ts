@@ -1,0 +1,49 @@
+/** The program that `pagoda run` is given: a file of the host, and where it stands in the guest. */
+import fs from 'node:fs'
+import { basename, resolve } from 'node:path'
+import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
+import type { Mount } from './mount.js'
+
+/** The program's bytes. A refusal says what to do, and has the exit code that a shell gives. */
+export function readProgram(path: string): Uint8Array {
+  try {
+    const stat = fs.statSync(path)
+    if (stat.isDirectory()) throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: is a directory, not a program`)
+    if (!stat.isFile()) {
+      // A device may have no end; a pipe can be read only once.
+      throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: not a regular file; give the path of a program`)
+    }
+    if (process.platform !== 'win32' && (stat.mode & 0o111) === 0) {
+      throw new Refusal(
+        EXIT_NOT_EXECUTABLE,
+        `${path}: permission denied; make it executable: chmod +x ${path}`,
+      )
+    }
+    return fs.readFileSync(path)
+  } catch (error) {
+    if (error instanceof Refusal) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new Refusal(EXIT_NOT_FOUND, `${path}: no such file; give the path of a riscv64 Linux program`)
+    }
+    throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: ${code === 'EACCES' ? 'permission denied' : message}`)
+  }
+}
+
+function isUnder(path: string, folder: string): boolean {
+  return folder === '/' || path === folder || path.startsWith(`${folder}/`)
+}
+
+/** Where the program stands in the guest: at its path on the host, unless a mount hides that. */
+export function guestPath(program: string, mounts: readonly Mount[]): string {
+  const name = basename(program)
+  const places = [resolve(program), `/bin/${name}`, `/.program/${name}`]
+  const found = places.find((place) => !mounts.some(({ guest }) => isUnder(place, guest)))
+  if (found === undefined) {
+    throw new Refusal(
+      EXIT_OWN_FAILURE,
+      '--mount over / leaves no place for the program; mount at a folder, like /mnt',
+    )
+  }
+  return found
+}
