@@ -99,7 +99,9 @@ export function command(): Command {
 function configured(command: Command): Command {
   const output = { writeOut: (text: string) => say(text, 1), writeErr: (text: string) => say(text) }
   for (const each of [command, ...command.commands]) {
-    each.exitOverride().showHelpAfterError().configureOutput(output)
+    const usage = `Usage: ${each.parent ? 'pagoda ' : ''}${each.name()} ${each.usage()}`
+    const help = `pagoda ${each.parent ? `${each.name()} ` : 'run '}--help`
+    each.exitOverride().showHelpAfterError(`${usage}\n${help} says more`).configureOutput(output)
   }
   return command
 }

@@ -52,9 +52,14 @@ describe.skipIf(probe === undefined)('a program that cannot be run', () => {
     ['is a folder', () => folder, 126, /is a directory/],
     ['is not executable', () => put('data', '', 0o644), 126, /permission denied; .*chmod \+x/],
     ['is a device', () => '/dev/zero', 126, /not a regular file; give the path/],
-    ['is empty', () => put('empty', ''), 126, /: empty$/],
+    ['is empty', () => put('empty', ''), 126, /: empty file, not a program$/],
     ['is a text', () => put('text', 'hello\n'), 126, /not an ELF file/],
-    ['is a script', () => put('script', '#!/bin/sh\n'), 126, /needs the interpreter \/bin\/sh/],
+    [
+      'is a script',
+      () => put('script', '#!/bin/sh\n'),
+      126,
+      /needs the interpreter \/bin\/sh: .* with --root/,
+    ],
     ['is for another machine', () => changed('x86', (e) => void (e[18] = 62)), 126, /x86-64; only riscv64/],
     ['is 32-bit', () => changed('rv32', (e) => void (e[4] = 1)), 126, /a 32-bit ELF/],
     ['is an object file', () => changed('object', (e) => void (e[16] = 1)), 126, /not been linked/],
@@ -97,6 +102,8 @@ describe('a command line that is wrong', () => {
     expect(result.stdout.toString()).toBe('')
     expect(result.stderr).toMatch(message)
     expect(result.stderr).toContain('Usage: pagoda')
+    if (args.length > 0)
+      expect(result.stderr).toMatch(/^error: .*\nUsage: pagoda .*\npagoda (run )?--help .*\n$/)
     expect(result.status).toBe(125)
   })
 })
@@ -109,8 +116,8 @@ describe.skipIf(probe === undefined)('a machine that cannot be made as asked', (
     ['a folder not there', ['--cwd', '/nowhere'], /--cwd \/nowhere: no such directory in the guest/],
     ['an unwritable report', ['--json', `${folder}/no/report.json`], /--json .*no such file or directory/],
   ]
-  test.concurrent.each(cases)('%s', async (_, args, message) => {
-    const result = await runPagoda(['run', '--no-report', ...args, probe!, 'exit', '3'])
+  test.concurrent.each(cases)('%s: nothing runs', async (_, args, message) => {
+    const result = await runPagoda(['run', '--no-report', ...args, probe!, 'both'])
     expect(result.stdout.toString()).toBe('')
     expect(result.stderr).toMatch(/^pagoda: .*\n$/)
     expect(result.stderr).toMatch(message)
