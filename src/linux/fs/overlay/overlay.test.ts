@@ -1,12 +1,22 @@
 /** A root that is folders of the host with the guest's changes in RAM above them. */
 import { expect, test } from 'vitest'
-import { EACCES, EEXIST, EIO, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY } from '../../../base/errno.js'
+import {
+  EACCES,
+  EEXIST,
+  EIO,
+  EISDIR,
+  ENOENT,
+  ENOMEM,
+  ENOSPC,
+  ENOTDIR,
+  ENOTEMPTY,
+} from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { mapRegion } from '../../../space/map-region.js'
 import { locked, peekPage } from '../../../space/testing.js'
 import { VM_READ } from '../../../space/vm-flags.js'
 import { At, FileType, Open } from '../flags.js'
-import { AT_FDCWD, FileMachine, OUT } from '../testing/file-machine.js'
+import { AT_FDCWD, FileMachine, OUT, OUT_BYTES } from '../testing/file-machine.js'
 import { MemoryHost } from '../testing/memory-host.js'
 
 /** A host that may be read and nothing else. */
@@ -234,4 +244,34 @@ test('files of the host that nobody has open take a part of RAM only, and few ha
   expect(free - machine.mm.buddy.freeFrames()).toBeLessThan(machine.mm.buddy.totalFrames() / 6)
   expect(host.handles.size).toBeLessThan(80)
   machine.check()
+})
+
+test('every allocation may fail', () => {
+  let failures = 0
+  for (let nth = 1; nth < 60; nth++) {
+    const { host, machine } = boot({ 'd/f': 'x'.repeat(3 * PAGE_SIZE), 'd/g': 'g' })
+    machine.poke(OUT - 8 * PAGE_SIZE, new Uint8Array(OUT_BYTES + 8 * PAGE_SIZE))
+    machine.faults.failAt(nth)
+    const before = machine.faults.count
+    const results = [
+      machine.readFile('/d/f'),
+      machine.writeFile('/d/g', 'changed'),
+      machine.writeFile('/d/new', 'new'),
+      mkdir(machine, '/d/sub'),
+      rename(machine, '/d/f', '/d/sub/f'),
+      machine.readFile('/d/sub/f'),
+    ]
+    const wasReached = machine.faults.count - before >= nth
+    machine.faults.reset()
+    const failed = results.filter((result) => typeof result === 'number' && result < 0)
+    expect(failed.every((errno) => [-ENOSPC, -ENOMEM].includes(errno as number))).toBe(true)
+    expect(failed.length).toBeLessThanOrEqual(wasReached ? 1 : 0)
+    failures += failed.length
+    expect(machine.readFile('/d/sub/f')).toBe('x'.repeat(3 * PAGE_SIZE))
+    expect(host.text('d/g')).toBe('g')
+    machine.check()
+    if (!wasReached) break
+    expect(nth, 'allocations come to an end').toBeLessThan(59)
+  }
+  expect(failures).toBeGreaterThan(4)
 })
