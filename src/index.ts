@@ -8,9 +8,11 @@
  *     const address = space.mmap({ length: 8192 })
  *     space.write(address, 'hello')
  */
-import { EINVAL, ENOMEM, ErrnoError } from './base/errno.js'
-import { NULL, type Ptr, pageOf } from './base/numbers.js'
-import { copyFromUser, copyToUser } from './fault/user-copy.js'
+import { EFAULT, EINVAL, ENOMEM, ErrnoError, ESRCH } from './base/errno.js'
+import { NULL, type Pfn, type Ptr, pageOf } from './base/numbers.js'
+import { Access, FaultResult } from './fault/access.js'
+import { handleFault } from './fault/handle-fault.js'
+import { copyFromUser, copyToUser, isUserRange } from './fault/user-copy.js'
 import { type MemoryManager, type MemoryStats, mmAttach, mmInit } from './mm.js'
 import { UserMapper } from './paging/user-mapper.js'
 import { AddressSpace } from './space/address-space.js'
@@ -49,9 +51,12 @@ export class Machine {
     return new Machine(mmInit({ bytes: memory, shared, seed }))
   }
 
-  /** A view on a machine that another thread booted with `shared`. `hart` tells the threads apart: 0 is the first one. */
-  static attach(memory: RawMemory, hart = 1): Machine {
-    return new Machine(mmAttach(memory, { hart }))
+  /**
+   * A view on a machine that another thread booted with `shared`. `hart` tells the threads apart, 0 is the one that booted;
+   * by default each that attaches gets the next number. Throws an ErrnoError (EINVAL) when the memory holds no machine.
+   */
+  static attach(memory: RawMemory, hart?: number): Machine {
+    return new Machine(mmAttach(memory, hart === undefined ? {} : { hart }))
   }
 
   /** What to post to a worker, for Machine.attach. */
@@ -87,7 +92,10 @@ export class Machine {
     return takeSnapshot(this.mm.memory)
   }
 
-  /** Everything is as it was; views of spaces that existed then are good again. */
+  /**
+   * Everything is as it was; views of spaces that existed then are good again. Throws an ErrnoError (EINVAL) when the snapshot
+   * is of a machine of another size.
+   */
   restore(snapshot: Snapshot): void {
     restoreSnapshot(this.mm.memory, snapshot)
   }
@@ -112,20 +120,41 @@ export interface MapOptions {
   readonly populate?: boolean
 }
 
-/** The address space of one process. Addresses and lengths are in bytes; refusals are thrown as ErrnoError. */
+/** How an access ends: names of FaultResult. */
+export type FaultOutcome = keyof typeof FaultResult
+
+const ACCESS = { r: Access.read, w: Access.write, x: Access.execute } as const
+const OUTCOMES = Object.keys(FaultResult) as FaultOutcome[]
+/** Reads up to here are tried; a larger one must be of memory that is mapped. */
+const READ_ANYHOW_MAX = 2 ** 28
+
+/**
+ * The address space of one process. Addresses and lengths are in bytes; refusals are thrown as ErrnoError: ESRCH from
+ * everything once the space is gone (`exit`, here or through another view).
+ */
 export class Space {
+  /** 1, 2, …: no two spaces of a machine have the same. */
+  readonly id: number
   readonly #mm: MemoryManager
-  readonly #space: AddressSpace
+  readonly #view: AddressSpace
   readonly #words = new Uint32Array(12)
   readonly #arguments = new SyscallArguments({ u32: this.#words })
 
   constructor(mm: MemoryManager, space: Ptr) {
     this.#mm = mm
-    this.#space = new AddressSpace(mm.memory, space)
+    this.#view = new AddressSpace(mm.memory, space)
+    this.id = this.#view.id
   }
 
-  get id(): number {
-    return this.#space.id
+  /** The record, if the space is still there. */
+  get #space(): AddressSpace {
+    if (!this.#mm.spaces.isLive(this.#view.ptr, this.id)) throw new ErrnoError('the space has ended', ESRCH)
+    return this.#view
+  }
+
+  /** Number of the frame that holds the root page table: what an emulator's MMU walks from (in satp: plus 0x80000). */
+  get root(): Pfn {
+    return this.#space.root
   }
 
   /** Maps anonymous memory and returns its address. */
@@ -169,7 +198,8 @@ export class Space {
 
   /** What the process would read there. */
   read(address: number, length: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(length)
+    this.#checkRange('read', address, length)
+    const bytes = newBytes(length)
     orThrow('read', copyFromUser(this.#mm, this.#space, address, bytes))
     return bytes
   }
@@ -182,7 +212,20 @@ export class Space {
   /** Writes as the process would. */
   write(address: number, data: Uint8Array | string): void {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
+    this.#checkRange('write', address, bytes.length)
     orThrow('write', copyToUser(this.#mm, this.#space, address, bytes))
+  }
+
+  /**
+   * Handles a page fault: what an emulator does when its walk finds no entry that allows the access ('r', 'w' or 'x').
+   * 'ok': walk again; 'segvMapErr': nothing is mapped there; 'segvAccErr': the mapping does not allow it; 'bus': past the end
+   * of what is mapped; 'outOfMemory': no frame is left.
+   */
+  fault(address: number, access: 'r' | 'w' | 'x'): FaultOutcome {
+    const kind = ACCESS[access]
+    if (kind === undefined || Number.isNaN(address)) throw new ErrnoError('fault', EINVAL)
+    const result = handleFault(this.#mm, this.#space, pageOf(address), kind)
+    return OUTCOMES.find((name) => FaultResult[name] === result)!
   }
 
   /** A child: the same memory, copied on write. */
@@ -190,7 +233,7 @@ export class Space {
     return new Space(this.#mm, orThrow('fork', this.#mm.spaces.clone(this.#space.ptr) || -ENOMEM) as Ptr)
   }
 
-  /** The process ends: everything that only it had is free again. Do not use it any more. */
+  /** The process ends: everything that only it had is free again. */
   exit(): void {
     this.#mm.spaces.release(this.#space.ptr)
   }
@@ -217,6 +260,16 @@ export class Space {
     return { mapped: totalPages * 4096, resident: rssPages * 4096, minorFaults, majorFaults }
   }
 
+  #checkRange(operation: string, address: number, length: number): void {
+    if (!Number.isSafeInteger(length) || length < 0 || !Number.isInteger(address)) {
+      throw new ErrnoError(operation, EINVAL)
+    }
+    const mapped = this.#space.totalPages * 4096
+    if (!isUserRange(this.#mm, address, length) || length > Math.max(mapped, READ_ANYHOW_MAX)) {
+      throw new ErrnoError(operation, EFAULT)
+    }
+  }
+
   /** Arguments as registers hold them. */
   #pass(...values: number[]): SyscallArguments {
     values.forEach((value, i) => {
@@ -233,6 +286,14 @@ function protectionBits(letters: string): number {
   return [...letters].reduce((all, letter) => all | bits[letter as 'r' | 'w' | 'x'], 0)
 }
 
+function newBytes(length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length)
+  } catch {
+    throw new ErrnoError(`the host has no room for ${length} bytes`, ENOMEM)
+  }
+}
+
 function orThrow(operation: string, result: number): number {
   if (result < 0) throw new ErrnoError(operation, result)
   return result
@@ -240,8 +301,7 @@ function orThrow(operation: string, result: number): number {
 
 export { InvariantError } from './base/assert.js'
 export { ErrnoError, errnoMessage, errnoName } from './base/errno.js'
-export { Access, FaultResult } from './fault/access.js'
-export { handleFault } from './fault/handle-fault.js'
+export type { Pfn, Ptr, Vpn } from './base/numbers.js'
 export {
   type InitOptions,
   MemoryManager,
@@ -250,4 +310,8 @@ export {
   mmInit,
   type ThreadOptions,
 } from './mm.js'
+export { AddressSpace } from './space/address-space.js'
 export type { Snapshot } from './state/snapshot.js'
+/** Constants of <sys/mman.h>: PROT_READ, MAP_PRIVATE, MADV_DONTNEED, … */
+export * as mman from './syscall/mman.js'
+export { Access, FaultResult, handleFault }

@@ -43,10 +43,15 @@ const HART_RECORD_BYTES = 4096
 /** Constant tables of the interpreter: can be rebuilt, so they are not part of the state. */
 const SCRATCH_BYTES = 512 * 1024
 const HARTS_MAX = 32
+/** A lock's word holds a hart's number and one more. */
+const OWNERS_MAX = 2 ** 31 - 1
 
 /** What is the thread's own choice, at boot and at attaching. */
 export interface ThreadOptions {
-  /** Number of the hart that this thread runs, 0 and up. Default 0. */
+  /**
+   * Number of the hart that this thread runs, 0 and up: no two threads may have the same, because it says whose a lock is.
+   * Default: 0 for who boots, for who attaches the next that nobody has taken.
+   */
   readonly hart?: number
   /** Makes allocations fail on purpose. */
   readonly faults?: FaultInjector
@@ -123,7 +128,9 @@ export class MemoryManager implements FaultEnv {
   static init(options: InitOptions): MemoryManager {
     const harts = options.harts ?? 1
     if (!(harts >= 1 && harts <= HARTS_MAX)) throw new ErrnoError('a machine has 1 to 32 harts', EINVAL)
-    const mm = new MemoryManager(bootLayers(options, harts), options.hart ?? 0)
+    const hart = options.hart ?? 0
+    const mm = new MemoryManager(bootLayers(options, harts), hart)
+    mm.memory.u32[wordIndex(Word.lastHart)] = hart
     reserveZeroFrame(mm)
     markBooted(mm.memory)
     return mm
@@ -134,7 +141,8 @@ export class MemoryManager implements FaultEnv {
     const memory = Memory.attach(raw)
     const problem = headerProblem(memory)
     if (problem !== undefined) throw new ErrnoError(`attach: ${problem}`, EINVAL)
-    return new MemoryManager(attachLayers(memory, options), options.hart ?? 0)
+    const hart = takeHart(memory, options.hart)
+    return new MemoryManager(attachLayers(memory, { ...options, hart }), hart)
   }
 
   /** Every address space, as views. */
@@ -234,6 +242,19 @@ function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: n
   setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
   memory.u32[wordIndex(Word.hartCount)] = harts
   memory.u32[wordIndex(Word.randomState)] = seed
+}
+
+/** The number of a thread that attaches. Its word is no lock's, and this thread has no AtomicWords yet. */
+function takeHart({ i32 }: Memory, wanted: number | undefined): number {
+  const word = wordIndex(Word.lastHart)
+  if (wanted === undefined) return Atomics.add(i32, word, 1) + 1
+  if (!(Number.isInteger(wanted) && wanted >= 0 && wanted < OWNERS_MAX)) {
+    throw new ErrnoError('attach: a hart number is a whole number from 0 on', EINVAL)
+  }
+  for (let last = Atomics.load(i32, word); last < wanted; last = Atomics.load(i32, word)) {
+    Atomics.compareExchange(i32, word, last, wanted)
+  }
+  return wanted
 }
 
 function attachLayers(memory: Memory, options: ThreadOptions): Layers {

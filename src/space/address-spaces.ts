@@ -84,6 +84,17 @@ export class AddressSpaces {
     return this.#mm.atomics.load(new AddressSpace(this.#mm.memory, space).refCountPtr)
   }
 
+  /** Whether a record is still that of the space `id`, which is of no other space before or after. */
+  isLive(space: Ptr, id: number): boolean {
+    const { atomics, memory } = this.#mm
+    atomics.lock(LOCK, LockRank.spaces)
+    const view = new AddressSpace(memory, memory.u32[wordIndex(Word.spaceList)]! as Ptr)
+    while (view.ptr !== NULL && view.ptr !== space) view.ptr = view.next
+    const isLive = view.ptr !== NULL && view.id === id
+    atomics.unlock(LOCK, LockRank.spaces)
+    return isLive
+  }
+
   /** Every space, the newest first. */
   forEach(visit: (space: AddressSpace) => void): void {
     const { u32 } = this.#mm.memory

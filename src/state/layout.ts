@@ -33,10 +33,7 @@ export const Region = {
   slabCaches: 2,
   harts: 3,
   tlbs: 4,
-  spaces: 5,
-  objects: 6,
-  runQueue: 7,
-  scratch: 8,
+  scratch: 5,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
@@ -60,6 +57,8 @@ export const Word = {
   nextObjectId: 6,
   nextThreadId: 7,
   objectList: 8,
+  /** The highest hart number that a thread has taken: who attaches without one takes the next. */
+  lastHart: 9,
   randomState: 12,
   hartCount: 13,
   currentThread: 14,
@@ -105,10 +104,6 @@ export function markBooted(memory: Memory): void {
 
 export function headerArchId(memory: Memory): number {
   return memory.u32[5]!
-}
-
-export function headerSeed(memory: Memory): number {
-  return memory.u32[6]!
 }
 
 export function setRegion(memory: Memory, region: Region, ptr: Ptr, bytes: number): void {

@@ -67,8 +67,12 @@ export class Memory {
     }
   }
 
-  /** A view on a buffer that another thread allocated. */
+  /** A view on a buffer that another thread allocated. Throws an ErrnoError when it is none that `allocate` made. */
   static attach(raw: RawMemory): Memory {
-    return new Memory(raw)
+    try {
+      return new Memory(raw)
+    } catch {
+      throw new ErrnoError("attach: not a Pagoda machine's memory", EINVAL)
+    }
   }
 }

@@ -2,9 +2,9 @@
  * A snapshot is a copy of the buffer, taken with the harts at a safe point. Frames that are all zero are left
  * out, so that a machine that touched 10 MiB costs 10 MiB.
  */
-import { assert } from '../base/assert.js'
+import { EINVAL, ErrnoError } from '../base/errno.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
-import { Region, regionBytes, regionPtr } from './layout.js'
+import { Region, regionBytes, regionPtr, Word, wordIndex } from './layout.js'
 import type { Memory } from './memory.js'
 
 const WORDS_PER_FRAME = PAGE_SIZE / 4
@@ -34,9 +34,21 @@ export function takeSnapshot(memory: Memory): Snapshot {
   return { bytes: memory.bytes, frames: Uint32Array.from(kept), contents }
 }
 
-/** Puts a snapshot back, into the memory that it was taken from or another of the same size. */
+/**
+ * Puts a snapshot back, into the memory that it was taken from or another of the same size; else throws an ErrnoError. Threads
+ * that have attached since keep their hart numbers.
+ */
 export function restoreSnapshot(memory: Memory, snapshot: Snapshot): void {
-  assert(snapshot.bytes === memory.bytes, 'a snapshot fits only a memory of its size')
+  if (snapshot.bytes !== memory.bytes) {
+    throw new ErrnoError('restore: a snapshot fits only a memory of its size', EINVAL)
+  }
+  const word = wordIndex(Word.lastHart)
+  const lastHart = memory.u32[word]!
+  putBack(memory, snapshot)
+  memory.u32[word] = Math.max(memory.u32[word]!, lastHart)
+}
+
+function putBack(memory: Memory, snapshot: Snapshot): void {
   let next = 0
   for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
     if (snapshot.frames[next] === frame) {
