@@ -12,7 +12,6 @@
  *     28   u32  spareNodes        tree nodes set aside, linked through their parent field
  *     32   u32  spareCount
  *     36   u32  previous, next    list of all spaces (lock: LockWord.spaces)
- *     44   u32  activeHarts       bit per hart that runs in it
  *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
@@ -95,13 +94,6 @@ export class AddressSpace {
   }
   set next(space: Ptr) {
     this.#setU32(40, space)
-  }
-
-  get activeHarts(): number {
-    return this.#u32(44)
-  }
-  set activeHarts(bits: number) {
-    this.#setU32(44, bits)
   }
 
   /** Private pages mapped (RssAnon). */
