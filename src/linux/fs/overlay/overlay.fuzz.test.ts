@@ -81,10 +81,12 @@ function attributes(machine: FileMachine, path: string): unknown {
   return typeof stat === 'number' ? stat : [stat.mode, stat.size, stat.links]
 }
 
-/** Everything below a path. */
+/** Everything below a path; a link is not gone through, or it may lead upwards for ever. */
 function picture(machine: FileMachine, path: string): unknown {
-  const names = machine.names(path)
   const own = [attributes(machine, path), machine.readFile(path)]
+  const stat = machine.stat(path, At.symlinkNoFollow)
+  if (typeof stat === 'number' || (stat.mode & FileType.mask) === FileType.symlink) return own
+  const names = machine.names(path)
   if (typeof names === 'number') return [...own, names]
   return [...own, names.map((name) => [name, picture(machine, `${path}/${name}`)])]
 }
