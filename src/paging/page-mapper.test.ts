@@ -4,6 +4,7 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import { AtomicWords } from '../state/atomics.js'
 import { PageMapper } from './page-mapper.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
@@ -204,6 +205,22 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
     expect(look()).toBe('none')
   })
 
+  test('a debug scheduler sees every exchange of an entry, on a plain memory too', () => {
+    const { machine, mapper, batch } = setUp()
+    const steps: Ptr[] = []
+    const onStep = (operation: string, ptr: Ptr) => void (operation === 'exchange' && steps.push(ptr))
+    const atomics = new AtomicWords(machine.memory, { owner: 1, onStep })
+    const { memory, arch, frames, buddy } = machine
+    const stepped = new PageMapper({ memory, arch, frames, buddy, atomics }, mapper.root)
+    const entry = stepped.makeLeaf(page(3))
+    steps.length = 0
+    stepped.set(entry, page(3), machine.newFrame(), RW, batch)
+    stepped.changeFlags(entry, page(3), EntryFlag.write, 0, batch)
+    expect(stepped.clear(entry, page(3), batch)).toBe(RW & ~EntryFlag.write)
+    expect(new Set(steps)).toEqual(new Set([entry]))
+    expect(steps.length).toBeGreaterThanOrEqual(4)
+  })
+
   test('new tables are published whole', () => {
     const { machine, mapper } = setUp()
     const found: Ptr[] = []
@@ -216,7 +233,7 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
   })
 })
 
-/** The machine with a memory that calls `onStore` after each store of a word. */
+/** The machine with a plain memory that calls `onStore` after each store of a word. */
 function watch(machine: PagingMachine, onStore: () => void) {
   const u32 = new Proxy(machine.memory.u32, {
     get: (words, key) => Reflect.get(words, key, words),
@@ -227,7 +244,11 @@ function watch(machine: PagingMachine, onStore: () => void) {
     },
   })
   const memory = Object.create(machine.memory, { u32: { value: u32 } })
-  return { memory, arch: machine.arch, frames: machine.frames, buddy: machine.buddy }
+  const { arch, frames, buddy } = machine
+  const exchange = () => {
+    throw new Error('a plain memory needs none')
+  }
+  return { memory, arch, frames, buddy, atomics: { isPlain: true, exchange } }
 }
 
 test('walking an empty space of 2^26 pages is instant', () => {

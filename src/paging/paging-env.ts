@@ -28,6 +28,8 @@ export interface PagingEnv {
   readonly arch: MemoryManagementArch
   readonly frames: TableFrames
   readonly buddy: TableAllocator
+  /** For the words that a walker on another thread may change meanwhile (accessed, dirty). */
+  readonly atomics: Pick<AtomicWords, 'exchange' | 'isPlain'>
 }
 
 export interface KernelPagingEnv extends PagingEnv {

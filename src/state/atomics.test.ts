@@ -22,6 +22,8 @@ describe.each([
     expect(words.compareExchange(WORD, 5, 9)).toBe(-2)
     expect(words.compareExchange(WORD, -2, 9)).toBe(-2)
     expect(words.load(WORD)).toBe(9)
+    expect(words.exchange(WORD, 11)).toBe(9)
+    expect(words.load(WORD)).toBe(11)
   })
 
   test('a held lock says who has it, and only that one gives it back', () => {
@@ -41,8 +43,11 @@ describe.each([
     words.load(WORD)
     words.add(WORD, 1)
     words.compareExchange(WORD, 2, 3)
+    expect(words.exchange(OTHER, 3)).toBe(0)
     words.unlock(LOCK, LockRank.space)
-    expect(steps.join(', ')).toBe('lock 512, store 520, load 520, add 520, exchange 520, unlock 512')
+    expect(steps.join(', ')).toBe(
+      'lock 512, store 520, load 520, add 520, exchange 520, exchange 516, unlock 512',
+    )
   })
 
   test('with debug, locks are taken in rising and released in falling rank', () => {

@@ -39,7 +39,7 @@ export class AtomicWords {
   readonly #i32: Int32Array
   readonly #shared: boolean
   /** Nothing but the word itself: one thread, and nobody who checks or watches. */
-  readonly #isPlain: boolean
+  readonly isPlain: boolean
   readonly #owner: number
   readonly #debug: boolean
   readonly #onStep: AtomicsOptions['onStep']
@@ -55,7 +55,7 @@ export class AtomicWords {
     this.#onStep = options.onStep
     this.#onSpin = options.onSpin
     this.#i32 = memory.i32
-    this.#isPlain = !this.#shared && !this.#debug && this.#onStep === undefined
+    this.isPlain = !this.#shared && !this.#debug && this.#onStep === undefined
   }
 
   load(ptr: Ptr): number {
@@ -74,6 +74,19 @@ export class AtomicWords {
     return Atomics.add(this.#memory.i32, ptr >>> 2, value)
   }
 
+  /** Returns what was there before. */
+  exchange(ptr: Ptr, value: number): number {
+    if (!this.isPlain) return this.#exchangeWatched(ptr, value)
+    const old = this.#i32[ptr >>> 2]!
+    this.#i32[ptr >>> 2] = value
+    return old
+  }
+
+  #exchangeWatched(ptr: Ptr, value: number): number {
+    this.#onStep?.('exchange', ptr)
+    return Atomics.exchange(this.#i32, ptr >>> 2, value)
+  }
+
   /** Returns what was there; it was replaced when that equals `expected`. */
   compareExchange(ptr: Ptr, expected: number, replacement: number): number {
     this.#onStep?.('exchange', ptr)
@@ -82,7 +95,7 @@ export class AtomicWords {
 
   /** Spins until the lock is ours. Not recursive. */
   lock(ptr: Ptr, rank: LockRank): void {
-    if (!this.#isPlain) {
+    if (!this.isPlain) {
       this.#lockWatched(ptr, rank)
       return
     }
@@ -107,7 +120,7 @@ export class AtomicWords {
   }
 
   unlock(ptr: Ptr, rank: LockRank): void {
-    if (!this.#isPlain) {
+    if (!this.isPlain) {
       this.#unlockWatched(ptr, rank)
       return
     }
