@@ -1,6 +1,7 @@
 /** What many mappings cost as a multiple of what few cost. */
-import { type TreeTimes, timeTree } from '../src/space/vma-tree.bench.js'
+
 import type { Benchmark, Contender } from './benchmark.js'
+import { type TreeTimes, timeTree } from './tree-times.js'
 
 type Measure = Exclude<keyof TreeTimes, 'mappings'>
 

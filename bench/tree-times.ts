@@ -1,12 +1,12 @@
 /** What a look-up and a gap search cost in a space of 100 mappings and in one of 65,530, the most that Linux allows. */
-import { NULL, type Vpn } from '../base/numbers.js'
-import { Random } from '../base/random.js'
-import { mmInit } from '../mm.js'
-import { AddressSpace } from './address-space.js'
-import { insertVma } from './extent.js'
-import { VM_MAY_ACCESS } from './vm-flags.js'
-import { Vma } from './vma.js'
-import { highestGap } from './vma-gaps.js'
+import { NULL, type Vpn } from '../src/base/numbers.js'
+import { Random } from '../src/base/random.js'
+import { mmInit } from '../src/mm.js'
+import { AddressSpace } from '../src/space/address-space.js'
+import { insertVma } from '../src/space/extent.js'
+import { VM_MAY_ACCESS } from '../src/space/vm-flags.js'
+import { Vma } from '../src/space/vma.js'
+import { highestGap } from '../src/space/vma-gaps.js'
 
 export interface TreeTimes {
   readonly mappings: number
@@ -64,13 +64,4 @@ export function timeTree(mappings: number): TreeTimes {
   })
   if (sum === 0) throw new Error('unreachable: keeps the loops from being removed')
   return { mappings, lookup, lookupNear, gap, gapBelow }
-}
-
-/** The rows of the benchmark: what many mappings cost, as a multiple of what few cost. */
-export function treeRows(): { name: string; few: number; many: number; ratio: number }[] {
-  const few = timeTree(100)
-  const many = timeTree(65_530)
-  return (['lookup', 'lookupNear', 'gap', 'gapBelow'] as const).map((name) => {
-    return { name, few: few[name], many: many[name], ratio: many[name] / few[name] }
-  })
 }
