@@ -117,12 +117,6 @@ export class Tlbs {
     u32[header + 3]! += 1
   }
 
-  /** Forgets the pages `start` to `end` - 1. */
-  flushRange(hart: number, start: Vpn, end: Vpn): void {
-    if (end - start >= TLB_ENTRIES / 8) this.flushAll(hart)
-    else for (let vpn = start; vpn < end; vpn++) this.flushPage(hart, vpn)
-  }
-
   flushAll(hart: number): void {
     const { u32 } = this.#memory
     this.#forgetAll(hart)
