@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -26,7 +27,7 @@ let tarball: string
 /** A build of its own: the other tests use dist/ at the same time. */
 function buildCopy(copy: string): void {
   mkdirSync(copy)
-  const wanted = ['bin', 'src', 'scripts', 'examples', 'package.json', 'LICENSE']
+  const wanted = ['bin', 'docs', 'src', 'scripts', 'examples', 'package.json', 'LICENSE']
   const names = readdirSync(root).filter((name) => wanted.includes(name) || /^tsconfig|\.md$/.test(name))
   for (const name of names) cpSync(join(root, name), join(copy, name), { recursive: true })
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
@@ -45,6 +46,14 @@ beforeAll(() => {
 }, 180_000)
 
 afterAll(() => rmSync(project, { recursive: true, force: true }))
+
+test("the README's links to files lead to files that ship", () => {
+  const readme = readFileSync(join(project, 'node_modules/pagoda/README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, path]) => path!)
+  expect(links).toContain('docs/linux-differences.md')
+  const missing = links.filter((path) => !existsSync(join(project, 'node_modules/pagoda', path)))
+  expect(missing).toEqual([])
+})
 
 test('the library can be imported and used', () => {
   const script = `
