@@ -114,6 +114,10 @@ describe('a script', () => {
       '#!/none\n',
       'needs the interpreter /none: No such file or directory; give the guest a folder that has it with --root',
     ],
+    [
+      '#!/\x1b[2J\x7f\n',
+      'needs the interpreter /\ufffd[2J\ufffd: No such file or directory; give the guest a folder that has it with --root',
+    ],
     ['#!/\n', 'needs the interpreter /: Permission denied'],
     ['#!\n', 'a script whose first line names no interpreter'],
     ['#!/text\n', 'its interpreter /text is not an ELF file'],

@@ -139,6 +139,11 @@ function readScript(file: ExecutableFile) {
   return length < 0 ? undefined : parseScript(start.subarray(0, length))
 }
 
+/** A name as a file has it may hold what makes a terminal do things. */
+function shown(name: string): string {
+  return name.replace(/\p{C}/gu, '\ufffd')
+}
+
 /** `interpreter`: the name that a script gave, when it is not the program's own. */
 function openProblem(errno: number, interpreter: string | undefined): ExecProblem {
   if (interpreter !== undefined) return interpreterProblem(errno, interpreter, true)
@@ -149,13 +154,13 @@ function openProblem(errno: number, interpreter: string | undefined): ExecProble
 function interpreterProblem(errno: number, interpreter: string, isScript: boolean): ExecProblem {
   const advice = `; give the guest a folder that has it with --root${isScript ? '' : ', or link with -static'}`
   const way = errno === -ENOENT ? advice : ''
-  return { errno, reason: `needs the interpreter ${interpreter}: ${errnoMessage(errno)}${way}` }
+  return { errno, reason: `needs the interpreter ${shown(interpreter)}: ${errnoMessage(errno)}${way}` }
 }
 
 /** `interpreter`: which file it is about, when not the program's own. */
 function execProblem(found: ElfProblem, interpreter: string | undefined): ExecProblem {
   const { problem, errno = -ENOEXEC, late = false } = found
-  const reason = interpreter === undefined ? problem : `its interpreter ${interpreter} is ${problem}`
+  const reason = interpreter === undefined ? problem : `its interpreter ${shown(interpreter)} is ${problem}`
   return late ? { errno, reason, fatal: true } : { errno, reason }
 }
 
