@@ -31,6 +31,22 @@ export function isPrivileged({ user }: Credentials): boolean {
   return user.effective === 0
 }
 
+/** Of 41 capabilities, in two words. */
+const ALL_CAPABILITIES = [0xffff_ffff, 0x1ff] as const
+const NO_CAPABILITIES = [0, 0] as const
+
+/** Permitted as long as one of the users is 0; what is in effect is the effective user's. */
+export function capabilitiesOf({ user }: Credentials): {
+  effective: readonly number[]
+  permitted: readonly number[]
+} {
+  const isPermitted = user.real === 0 || user.effective === 0 || user.saved === 0
+  return {
+    effective: user.effective === 0 ? ALL_CAPABILITIES : NO_CAPABILITIES,
+    permitted: isPermitted ? ALL_CAPABILITIES : NO_CAPABILITIES,
+  }
+}
+
 export function isInGroup({ group, groups }: Credentials, id: number): boolean {
   return group.files === id || groups.includes(id)
 }

@@ -5,6 +5,7 @@ import type { FileBacking } from '../../syscall/file-backing.js'
 import type { Process } from '../process.js'
 import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
 import { attributeCalls } from './calls/attribute-calls.js'
+import { capabilityCalls } from './calls/capability-calls.js'
 import { copyingCalls } from './calls/copying.js'
 import { directoryCalls } from './calls/directory-calls.js'
 import { epollCalls } from './calls/epoll-calls.js'
@@ -206,6 +207,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...lockCalls(vfs),
     ...statCalls(vfs),
     ...userCalls,
+    ...capabilityCalls,
     ...directoryCalls(vfs),
     ...attributeCalls(vfs),
     ...copyingCalls(vfs),

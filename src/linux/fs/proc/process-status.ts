@@ -5,6 +5,7 @@ import { PROCESS_PENDING, type Process, ProcessFlag } from '../../process.js'
 import { ACTION_BYTES, FIRST_ACTION } from '../../signal-actions.js'
 import { SIGNAL_MAX } from '../../signal-numbers.js'
 import { THREAD_BLOCKED, THREAD_PENDING, type Thread, ThreadFlag, ThreadState } from '../../thread.js'
+import { capabilitiesOf } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import { byteString, fromUnicode } from '../text.js'
@@ -124,11 +125,15 @@ function hexadecimal(low: number, high: number): string {
   return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0')
 }
 
+function capabilities([low = 0, high = 0]: readonly number[]): string {
+  return hexadecimal(low, high)
+}
+
 function securityLines(process: Process): string {
-  const own = userOf(process).credentials.user.effective === 0 ? ALL_CAPABILITIES : NO_CAPABILITIES
+  const { effective, permitted } = capabilitiesOf(userOf(process).credentials)
   const noNew = (process.flags & ProcessFlag.noNewPrivileges) !== 0 ? 1 : 0
   return (
-    `CapInh:\t${NO_CAPABILITIES}\nCapPrm:\t${own}\nCapEff:\t${own}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
+    `CapInh:\t${NO_CAPABILITIES}\nCapPrm:\t${capabilities(permitted)}\nCapEff:\t${capabilities(effective)}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
     `CapAmb:\t${NO_CAPABILITIES}\nNoNewPrivs:\t${noNew}\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
     'Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunsupported\n'
   )

@@ -1,8 +1,9 @@
 /** The few files of /sys that programs look at: how many processors there are. */
 import type { FileEnvironment } from '../environment.js'
 import { FilesystemMagic } from '../flags.js'
+import type { Vfs } from '../vfs.js'
 import type { MadeUp } from './proc-filesystem.js'
-import { directory, file } from './proc-node.js'
+import { directory, file, type ProcNode } from './proc-node.js'
 
 /** A list of processor numbers: `0`, `0-3`. */
 function allProcessors({ mm }: FileEnvironment): string {
@@ -12,14 +13,41 @@ function allProcessors({ mm }: FileEnvironment): string {
 
 const processors = file((_vfs, _process, env) => allProcessors(env))
 
-const cpu = directory({
-  online: processors,
-  possible: processors,
-  present: processors,
-  offline: file(() => '\n'),
-  kernel_max: file(() => '63\n'),
-  isolated: file(() => '\n'),
-})
+/** Processors share nothing below their package. */
+function topologyOf(number: number): ProcNode {
+  const own = file(() => `${(2 ** number).toString(16)}\n`)
+  const list = file(() => `${number}\n`)
+  return directory({
+    core_cpus: own,
+    core_cpus_list: list,
+    core_id: list,
+    package_cpus_list: processors,
+    physical_package_id: file(() => '0\n'),
+    thread_siblings: own,
+    thread_siblings_list: list,
+  })
+}
+
+/** `cpu0` and so on: a folder for each processor. */
+function processorFolders({ env }: Vfs): Record<string, ProcNode> {
+  const numbers = Array.from({ length: env.mm.tlbs.hartCount }, (_, number) => number)
+  const online = file(() => '1\n', 0o644)
+  return Object.fromEntries(
+    numbers.map((number) => [`cpu${number}`, directory({ online, topology: topologyOf(number) })]),
+  )
+}
+
+const cpu = directory(
+  {
+    online: processors,
+    possible: processors,
+    present: processors,
+    offline: file(() => '\n'),
+    kernel_max: file(() => '63\n'),
+    isolated: file(() => '\n'),
+  },
+  processorFolders,
+)
 
 const node = directory({ online: file(() => '0\n'), possible: file(() => '0\n') })
 
