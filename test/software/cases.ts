@@ -80,7 +80,7 @@ const python: SoftwareCase[] = [
     'import sys, platform; print(sys.version_info[:2], platform.machine(), sys.maxsize, 2 ** 200, sorted({3, 1, 2}), 1e100)',
   ]),
   define('python', 'traceback', ['/usr/bin/python3', '-c', 'def f(n): return 1 / n\nf(0)'], { heavy: true }),
-  define('python', 'concurrency', ['/usr/bin/python3', '/scripts/concurrency.py'], { heavy: true }),
+  define('python', 'concurrency', ['/usr/bin/python3', '/scripts/concurrency.py']),
   ...['test_list', 'test_dict', 'test_re', 'test_json', 'test_threading', 'test_subprocess', 'test_mmap'].map(
     (module) => unittests(module, { heavy: true }),
   ),
@@ -117,13 +117,14 @@ function storms(rounds: number, details: Details): SoftwareCase[] {
 
 /** Stressor and operations, as stress-ng's options count them. */
 const STRESSORS = {
-  memory: 'vm:20000 mmap:20 brk:2000 stack:2 bigheap:200 malloc:2000 mremap:20 madvise:10 msync:50',
+  memory: 'vm:20000 mmap:4 brk:2000 stack:2 bigheap:200 malloc:2000 mremap:4 madvise:2 msync:50',
   'shared-memory': 'shm:4 memfd:4 mmapfork:2 mmapmany:2 mincore:100 munmap:10 fault:500 pagemove:5',
-  processes: 'fork:50 vfork:50 exec:10 wait:100 clone:20 pthread:50 zombie:50 kill:1000 nice:10',
+  processes: 'fork:50 vfork:50 vforkmany:20 wait:100 clone:20 pthread:50 zombie:50 kill:1000 nice:10',
   threads: 'futex:1000 mutex:1000 sem:1000 tsearch:2 membarrier:20 yield:1000 switch:500 context:500',
-  pipes: 'pipe:1000 fifo:500 eventfd:500 epoll:20 poll:200 select:100 sockpair:200 fd-fork:5',
-  signals: 'signal:500 sigq:500 sigfd:200 sigsuspend:100 sigsegv:200 sigpipe:100 sigaltstack:20 timer:50',
-  files: 'dentry:100 dir:50 rename:200 link:50 symlink:50 chmod:50 open:100 seek:200 hdd:200 dup:20',
+  pipes: 'pipe:1000 fifo:500 eventfd:500 epoll:20 poll:200 sockpair:200 fd-fork:5',
+  signals:
+    'signal:500 sigq:500 sigfd:200 sigsuspend:100 sigsegv:200 sigpipe:100 sigrt:50 sigchld:50 timer:50',
+  files: 'dentry:100 dir:50 rename:200 link:2 symlink:1 chmod:50 open:100 seek:200 hdd:200 dup:20',
 } as const
 
 const stress: SoftwareCase[] = Object.entries(STRESSORS).map(([group, stressors]) =>
@@ -135,7 +136,7 @@ export const softwareCases: readonly SoftwareCase[] = [
   ...tools,
   ...python,
   ...redis,
-  ...storms(1000, {}),
-  ...storms(12000, { heavy: true }),
+  ...storms(10_000, {}),
+  ...storms(100_000, { heavy: true }),
   ...stress,
 ]

@@ -16,5 +16,5 @@ local n = 0; for line in io.lines('data') do n = n + tonumber(line) end; print(n
 print(os.rename('data', 'moved'), os.remove('data'), os.remove('moved'), io.open('missing'))
 local p = io.popen('/usr/bin/busybox seq 1 5 | /usr/bin/busybox tr "\\n" " "'); if p then print(p:read('a')); print(p:close()) end
 print(os.execute('exit 3')); print(os.execute()); print(os.getenv('HOME'), os.getenv('NONE'), os.date('!%Y-%m-%d', 86400), os.time({ year = 2001, month = 1, day = 1, hour = 12 }))
-local deep = 0; local function down() deep = deep + 1; down() end; print(pcall(down)); print(deep > 1000)
+local deep = 0; local function down(n) deep = deep + 1; if n > 0 then return 1 + down(n - 1) end return 0 end; print(down(5000), deep, pcall(string.rep, 'x', 1 << 40))
 print(load('return 1 +')); goto done; print('skipped'); ::done:: print(string.rep('ab', 2e5):len())

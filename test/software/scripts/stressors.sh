@@ -1,6 +1,6 @@
 # Each stressor with --verify: its exit code, and how many operations were counted (the bogo-op limits are exact for one instance).
 for spec in "$@"; do
-  name=${spec%:*}; ops=${spec#*:}
+  name=${spec%:*}; ops=${spec#*:}; rm -f metrics
   stress-ng --temp-path /tmp --no-rand-seed --verify --metrics --yaml metrics -t 120 "--$name" 1 "--$name-ops" "$ops" > log 2>&1
   status=$?
   done_ops=$(sed -n 's/^ *bogo-ops: \([0-9]*\)$/\1/p' metrics 2>/dev/null | head -1)
