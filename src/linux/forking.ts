@@ -89,7 +89,7 @@ export class Forking {
   /** RLIMIT_NPROC counts the threads and zombies of a user other than root. */
   #isOverLimit(process: Process): boolean {
     const { files } = process
-    if (files.realUser === 0 || files.isPrivileged) return false
+    if (files.realUser === 0 || files.isUnlimited) return false
     let count = 0
     for (const other of this.#linux.processes.values()) {
       if (other.files.realUser === files.realUser) count += Math.max(1, other.threadCount)

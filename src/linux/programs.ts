@@ -93,7 +93,7 @@ export class Programs {
       process.files.close()
       process.files = own
     }
-    process.files.closeOnExec()
+    process.files.leaveProgram()
   }
 
   #resetRegisters(context: Ptr, loaded: LoadedProgram): void {

@@ -1,6 +1,7 @@
 /** Who may send signals to whom (check_kill_permission of Linux). */
 import { EPERM } from '../base/errno.js'
-import { isPrivileged } from './fs/credentials.js'
+import { Capability } from './fs/capabilities.js'
+import { may } from './fs/credentials.js'
 import { userOf } from './fs/file-user.js'
 import type { Process } from './process.js'
 import { Signal } from './signal-numbers.js'
@@ -14,7 +15,7 @@ export function realUserOf(process: Process): number {
 export function checkSender(sender: Process, target: Process, signal: number): number {
   if (sender === target) return 0
   const who = userOf(sender).credentials
-  if (isPrivileged(who)) return 0
+  if (may(who, Capability.kill)) return 0
   const { real, saved } = userOf(target).credentials.user
   const isSameUser = [who.user.effective, who.user.real].some((id) => id === real || id === saved)
   if (isSameUser || (signal === Signal.CONT && sender.sessionId === target.sessionId)) return 0

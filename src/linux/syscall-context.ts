@@ -64,12 +64,12 @@ export interface ProcessFiles {
   fork(sharesFiles: boolean, sharesSurroundings: boolean): ProcessFiles
   /** getuid(2): whose processes RLIMIT_NPROC counts together. */
   readonly realUser: number
-  /** Whether limits of that kind are not for it. */
-  readonly isPrivileged: boolean
+  /** CAP_SYS_RESOURCE: limits of that kind are not for it. */
+  readonly isUnlimited: boolean
   /** Whether another process has the same table of open files. */
   readonly sharesFiles: boolean
-  /** At execve: closes what is marked close-on-exec. */
-  closeOnExec(): void
+  /** At execve: closes what is marked close-on-exec; what counts as the saved user, and root's capabilities, are as new. */
+  leaveProgram(): void
   /** At exit: closes everything, unless another process has the same table. */
   close(): void
 }

@@ -2,7 +2,8 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
-import { type Credentials, isPrivileged, ROOT } from './credentials.js'
+import { afterExec, Capability } from './capabilities.js'
+import { type Credentials, may, ROOT } from './credentials.js'
 import type { Dentry } from './nodes.js'
 import type { FileTable, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -70,8 +71,8 @@ export class FileUser implements ProcessFiles {
     return this.credentials.user.real
   }
 
-  get isPrivileged(): boolean {
-    return isPrivileged(this.credentials)
+  get isUnlimited(): boolean {
+    return may(this.credentials, Capability.resource)
   }
 
   get sharesFiles(): boolean {
@@ -99,7 +100,14 @@ export class FileUser implements ProcessFiles {
     this.#vfs.drop(file)
   }
 
-  closeOnExec(): void {
+  leaveProgram(): void {
+    const { user, group, groups, capabilities } = this.credentials
+    this.credentials = {
+      user: { ...user, saved: user.effective, files: user.effective },
+      group: { ...group, saved: group.effective, files: group.effective },
+      groups,
+      capabilities: afterExec(capabilities, user),
+    }
     for (const fd of this.files.numbers()) if (this.files.descriptor(fd)!.closeOnExec) this.closeNumber(fd)
   }
 

@@ -14,14 +14,15 @@ import {
   EROFS,
   EXDEV,
 } from '../../base/errno.js'
+import { Capability } from './capabilities.js'
 import {
   type Credentials,
   checkAccess,
   checkChange,
   isOwner,
-  isPrivileged,
   isProtected,
   May,
+  may,
   own,
 } from './credentials.js'
 import { FileType, Rename } from './flags.js'
@@ -56,7 +57,7 @@ export function make(vfs: Vfs, walker: Walker, place: Place, mode: number, rdev:
   const error = checkFree(vfs, walker, place, (mode & FileType.mask) === FileType.directory)
   if (error !== 0) return error
   const isDevice = (mode & FileType.mask) === FileType.character || (mode & FileType.mask) === FileType.block
-  if (isDevice && !isPrivileged(walker.credentials)) return -EPERM
+  if (isDevice && !may(walker.credentials, Capability.makeDevice)) return -EPERM
   const made = vfs.operations(place.directory).create(place.directory, place.name, mode, rdev, vfs.now())
   return finish(walker, place, made)
 }

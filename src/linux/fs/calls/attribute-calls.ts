@@ -12,7 +12,8 @@ import {
   ESPIPE,
 } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { type Credentials, checkAccess, isInGroup, isOwner, May } from '../credentials.js'
+import { Capability } from '../capabilities.js'
+import { type Credentials, checkAccess, isInGroup, isOwner, May, may } from '../credentials.js'
 import { operationsOf } from '../file-operations.js'
 import type { AttributeChange } from '../filesystem.js'
 import { At, Fallocate, FILE_BYTES_MAX, Open, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
@@ -147,16 +148,17 @@ function entryOf(file: OpenFile | number): Dentry | number {
 function changeMode(vfs: Vfs, c: SyscallContext, dentry: Dentry | number, mode: number): number {
   if (typeof dentry === 'number') return dentry
   const who = walkerOf(c).credentials
-  const keepsGroup = who.user.files === 0 || isInGroup(who, dentry.inode.gid)
+  const keepsGroup = may(who, Capability.keepSetIds) || isInGroup(who, dentry.inode.gid)
   return change(vfs, c, dentry, { permissions: mode & (keepsGroup ? 0o7777 : 0o5777) })
 }
 
-/** Only root gives files away; an owner may choose among the own groups. */
+/** Only CAP_CHOWN gives files away; an owner may choose among the own groups. */
 function mayChown(uid: number, gid: number): (who: Credentials, inode: Inode) => number {
   return (who, inode) => {
-    if (who.user.files === 0) return 0
-    const keepsUser = uid === NO_ID || (uid === inode.uid && isOwner(who, inode))
-    const keepsGroup = gid === NO_ID || (isOwner(who, inode) && (isInGroup(who, gid) || gid === inode.gid))
+    if (may(who, Capability.changeOwner)) return 0
+    const isOwn = who.user.files === inode.uid
+    const keepsUser = uid === NO_ID || (uid === inode.uid && isOwn)
+    const keepsGroup = gid === NO_ID || (isOwn && (isInGroup(who, gid) || gid === inode.gid))
     return keepsUser && keepsGroup ? 0 : -EPERM
   }
 }

@@ -1,26 +1,33 @@
-/** capget(2), as kernel/capability.c: nobody's capabilities were ever changed, so they follow from the user. */
-import { EFAULT, EINVAL, ESRCH } from '../../../base/errno.js'
+/** capget(2) and capset(2), as kernel/capability.c. */
+import { EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { capabilitiesOf } from '../credentials.js'
+import { ALL, type CapabilitySet, mayReplace } from '../capabilities.js'
 import { userOf } from '../file-user.js'
-import { put, take } from './support.js'
+import { put, take, userOfCall } from './support.js'
 
-/** Versions of the interface by how many records of three words they have. */
+/** Versions of the interface by how many records of three words they have: effective, permitted, inheritable. */
 const RECORDS = new Map([
   [0x1998_0330, 1],
   [0x2007_1026, 2],
   [0x2008_0522, 2],
 ])
 const NEWEST = 0x2008_0522
+const RECORD_BYTES = 12
 
-/** The header's version; an unknown one is answered with the newest. */
-function recordsOf(c: SyscallContext, header: number): number {
+/** By the header's version; an unknown one is answered with the newest. */
+function recordsOf(c: SyscallContext): number {
+  const header = c.args.address(0)
   const version = take(c, header, 4)?.getUint32(0, true)
   if (version === undefined) return -EFAULT
   const records = RECORDS.get(version)
   if (records !== undefined) return records
   return put(c, header, new Uint8Array(Uint32Array.of(NEWEST).buffer)) < 0 ? -EFAULT : -EINVAL
+}
+
+/** The header's process number; undefined: it cannot be read. */
+function numberOf(c: SyscallContext): number | undefined {
+  return take(c, c.args.address(0) + 4, 4)?.getInt32(0, true)
 }
 
 function processOf(c: SyscallContext, id: number): Process | undefined {
@@ -29,20 +36,39 @@ function processOf(c: SyscallContext, id: number): Process | undefined {
 }
 
 function capget(c: SyscallContext): number {
-  const [header, data] = [c.args.address(0), c.args.address(1)]
-  const records = recordsOf(c, header)
+  const data = c.args.address(1)
+  const records = recordsOf(c)
   if (data === 0) return records === -EFAULT ? -EFAULT : 0
   if (records < 0) return records
-  const id = take(c, header + 4, 4)?.getInt32(0, true)
+  const id = numberOf(c)
   if (id === undefined) return -EFAULT
   if (id < 0) return -EINVAL
   const process = processOf(c, id)
   if (process === undefined) return -ESRCH
-  const { effective, permitted } = capabilitiesOf(userOf(process).credentials)
-  const words = [0, 1].flatMap((word) => [effective[word]!, permitted[word]!, 0])
+  const { effective, permitted, inheritable } = userOf(process).credentials.capabilities
+  const words = [0, 1].flatMap((word) => [effective[word]!, permitted[word]!, inheritable[word]!])
   return put(c, data, new Uint8Array(Uint32Array.from(words.slice(0, records * 3)).buffer))
+}
+
+function capset(c: SyscallContext): number {
+  const records = recordsOf(c)
+  if (records < 0) return records
+  const id = numberOf(c)
+  if (id === undefined) return -EFAULT
+  if (id !== 0 && id !== c.thread.id) return -EPERM
+  const data = take(c, c.args.address(1), records * RECORD_BYTES)
+  if (data === undefined) return -EFAULT
+  const word = (record: number, i: number) =>
+    record < records ? (data.getUint32(record * RECORD_BYTES + i * 4, true) & ALL[record]!) >>> 0 : 0
+  const [effective, permitted, inheritable] = [0, 1, 2].map((i): CapabilitySet => [word(0, i), word(1, i)])
+  const wanted = { effective: effective!, permitted: permitted!, inheritable: inheritable! }
+  const user = userOfCall(c)
+  if (!mayReplace(user.credentials.capabilities, wanted)) return -EPERM
+  user.credentials = { ...user.credentials, capabilities: wanted }
+  return 0
 }
 
 export const capabilityCalls: readonly Syscall[] = [
   { number: 90, name: 'capget', trace: 'pp', handler: capget },
+  { number: 91, name: 'capset', trace: 'pp', handler: capset },
 ]

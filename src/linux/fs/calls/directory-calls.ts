@@ -1,7 +1,8 @@
 /** Names and directories: mkdirat, unlinkat, renameat2, linkat, symlinkat, mknodat, getdents64, getcwd, chdir. */
 import { EFAULT, EINVAL, ENOENT, ENOTDIR, EPERM, ERANGE } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { checkAccess, isPrivileged, May } from '../credentials.js'
+import { Capability } from '../capabilities.js'
+import { checkAccess, May, may } from '../credentials.js'
 import type { FileUser } from '../file-user.js'
 import type { Listed } from '../filesystem.js'
 import { At, FileType, PATH_MAX, Rename } from '../flags.js'
@@ -129,7 +130,7 @@ function enter(user: FileUser, directory: Dentry): number {
 function changeRoot(vfs: Vfs, c: SyscallContext): number {
   const dentry = directoryArgument(vfs, c)
   if (typeof dentry === 'number') return dentry
-  if (!isPrivileged(userOfCall(c).credentials)) return -EPERM
+  if (!may(userOfCall(c).credentials, Capability.changeRoot)) return -EPERM
   userOfCall(c).root = dentry
   return 0
 }

@@ -1,6 +1,7 @@
 /** What a file is: fstat, newfstatat, statx, statfs, access and readlink. */
 import { EFAULT, EINVAL, ENOENT, EROFS } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { ofRealUser } from '../capabilities.js'
 import { type Credentials, checkAccess, May } from '../credentials.js'
 import { At, FileType } from '../flags.js'
 import { type Dentry, isDirectory, isSymlink, typeOf } from '../nodes.js'
@@ -84,7 +85,12 @@ function accessor(c: SyscallContext, flags: number): Credentials {
   const { credentials } = userOfCall(c)
   if ((flags & At.effectiveAccess) !== 0) return credentials
   const { user, group } = credentials
-  return { ...credentials, user: { ...user, files: user.real }, group: { ...group, files: group.real } }
+  return {
+    ...credentials,
+    user: { ...user, files: user.real },
+    group: { ...group, files: group.real },
+    capabilities: ofRealUser(credentials.capabilities, user),
+  }
 }
 
 function access(vfs: Vfs, c: SyscallContext, flags: number): number {

@@ -1,7 +1,8 @@
 /** Users and groups of a process: setuid(2) and its kin, with the rules of kernel/sys.c. */
 import { EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { type Credentials, type Ids, isPrivileged } from '../credentials.js'
+import { afterFilesUser, afterUsers, Capability } from '../capabilities.js'
+import { type Credentials, type Ids, may } from '../credentials.js'
 import { put, take, userOfCall } from './support.js'
 
 /** -1: this one stays as it is. */
@@ -33,9 +34,16 @@ function of(c: SyscallContext): Credentials {
   return userOfCall(c).credentials
 }
 
-function become(c: SyscallContext, kind: Kind, ids: Ids): number {
+/** CAP_SETUID, CAP_SETGID. */
+function isFree(c: SyscallContext, kind: Kind): boolean {
+  return may(of(c), kind === 'user' ? Capability.setUser : Capability.setGroup)
+}
+
+function become(c: SyscallContext, kind: Kind, ids: Ids, follow = afterUsers): number {
   const user = userOfCall(c)
-  user.credentials = { ...user.credentials, [kind]: ids }
+  const before = user.credentials
+  const capabilities = kind === 'user' ? follow(before.capabilities, before.user, ids) : before.capabilities
+  user.credentials = { ...before, [kind]: ids, capabilities }
   return 0
 }
 
@@ -44,7 +52,7 @@ function setOne(c: SyscallContext, kind: Kind): number {
   const id = c.args.low(0)
   const before = of(c)[kind]
   if (id === SAME) return -EINVAL
-  if (isPrivileged(of(c))) return become(c, kind, { real: id, effective: id, saved: id, files: id })
+  if (isFree(c, kind)) return become(c, kind, { real: id, effective: id, saved: id, files: id })
   if (id !== before.real && id !== before.saved) return -EPERM
   return become(c, kind, { ...before, effective: id, files: id })
 }
@@ -53,7 +61,7 @@ function setOne(c: SyscallContext, kind: Kind): number {
 function setTwo(c: SyscallContext, kind: Kind): number {
   const [real, effective] = [c.args.low(0), c.args.low(1)]
   const before = of(c)[kind]
-  if (!isPrivileged(of(c))) {
+  if (!isFree(c, kind)) {
     if (![SAME, before.real, before.effective].includes(real)) return -EPERM
     if (![SAME, before.real, before.effective, before.saved].includes(effective)) return -EPERM
   }
@@ -72,7 +80,7 @@ function setThree(c: SyscallContext, kind: Kind): number {
   const before = of(c)[kind]
   const asked = [c.args.low(0), c.args.low(1), c.args.low(2)]
   const known = [SAME, before.real, before.effective, before.saved]
-  if (!isPrivileged(of(c)) && asked.some((id) => !known.includes(id))) return -EPERM
+  if (!isFree(c, kind) && asked.some((id) => !known.includes(id))) return -EPERM
   const [real, effective, saved] = [before.real, before.effective, before.saved].map((id, i) =>
     asked[i] === SAME ? id : asked[i]!,
   )
@@ -91,8 +99,8 @@ function getThree(c: SyscallContext, kind: Kind): number {
 function setFiles(c: SyscallContext, kind: Kind): number {
   const id = c.args.low(0)
   const before = of(c)[kind]
-  const allowed = isPrivileged(of(c)) || Object.values(before).includes(id)
-  if (id !== SAME && allowed) become(c, kind, { ...before, files: id })
+  const allowed = isFree(c, kind) || Object.values(before).includes(id)
+  if (id !== SAME && allowed) become(c, kind, { ...before, files: id }, afterFilesUser)
   return before.files
 }
 
@@ -107,7 +115,7 @@ function getGroups(c: SyscallContext): number {
 
 function setGroups(c: SyscallContext): number {
   const count = c.args.low(0)
-  if (!isPrivileged(of(c))) return -EPERM
+  if (!isFree(c, 'group')) return -EPERM
   if (count > GROUPS_MAX) return -EINVAL
   const view = count === 0 ? new DataView(new ArrayBuffer(0)) : take(c, c.args.address(1), count * 4)
   if (view === undefined) return -EFAULT

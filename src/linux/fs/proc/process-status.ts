@@ -5,7 +5,6 @@ import { PROCESS_PENDING, type Process, ProcessFlag } from '../../process.js'
 import { ACTION_BYTES, FIRST_ACTION } from '../../signal-actions.js'
 import { SIGNAL_MAX } from '../../signal-numbers.js'
 import { THREAD_BLOCKED, THREAD_PENDING, type Thread, ThreadFlag, ThreadState } from '../../thread.js'
-import { capabilitiesOf } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import { byteString, fromUnicode } from '../text.js'
@@ -130,10 +129,10 @@ function capabilities([low = 0, high = 0]: readonly number[]): string {
 }
 
 function securityLines(process: Process): string {
-  const { effective, permitted } = capabilitiesOf(userOf(process).credentials)
+  const { effective, permitted, inheritable } = userOf(process).credentials.capabilities
   const noNew = (process.flags & ProcessFlag.noNewPrivileges) !== 0 ? 1 : 0
   return (
-    `CapInh:\t${NO_CAPABILITIES}\nCapPrm:\t${capabilities(permitted)}\nCapEff:\t${capabilities(effective)}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
+    `CapInh:\t${capabilities(inheritable)}\nCapPrm:\t${capabilities(permitted)}\nCapEff:\t${capabilities(effective)}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
     `CapAmb:\t${NO_CAPABILITIES}\nNoNewPrivs:\t${noNew}\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
     'Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunsupported\n'
   )
