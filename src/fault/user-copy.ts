@@ -81,7 +81,7 @@ export function clearUser(mm: FaultEnv, space: AddressSpace, address: number, le
 }
 
 /**
- * The bytes of a NUL-terminated string, without the NUL, as UTF-8 text. -EFAULT when it runs into memory that cannot be
+ * A NUL-terminated string, without the NUL: a character (0 to 255) a byte. -EFAULT when it runs into memory that cannot be
  * read, -ENAMETOOLONG when there is no NUL in the first `max` bytes.
  */
 export function readUserString(
@@ -90,29 +90,23 @@ export function readUserString(
   address: number,
   max: number,
 ): string | number {
-  const bytes: number[] = []
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = readString(mm, space, address, max, bytes)
+  const result = readString(mm, space, address, max)
   mm.atomics.unlock(space.lock, LockRank.space)
-  return result < 0 ? result : new TextDecoder().decode(Uint8Array.from(bytes))
+  return result
 }
 
-function readString(
-  mm: FaultEnv,
-  space: AddressSpace,
-  address: number,
-  max: number,
-  bytes: number[],
-): number {
+function readString(mm: FaultEnv, space: AddressSpace, address: number, max: number): string | number {
   const { u8 } = mm.memory
-  while (bytes.length < max) {
-    const at = address + bytes.length
+  let text = ''
+  while (text.length < max) {
+    const at = address + text.length
     const from = isUserRange(mm, at, 1) ? userPtr(mm, space, at, Access.read) : NULL
     if (from === NULL) return -EFAULT
-    const end = Math.min(from + max - bytes.length, from - (from & PAGE_MASK) + PAGE_SIZE)
+    const end = Math.min(from + max - text.length, from - (from & PAGE_MASK) + PAGE_SIZE)
     for (let ptr: number = from; ptr < end; ptr++) {
-      if (u8[ptr] === 0) return 0
-      bytes.push(u8[ptr]!)
+      if (u8[ptr] === 0) return text
+      text += String.fromCharCode(u8[ptr]!)
     }
   }
   return -ENAMETOOLONG

@@ -4,6 +4,7 @@ import type { MemoryManager } from '../mm.js'
 import { Special, Vma } from '../space/vma.js'
 import { isProblem, readLibrary } from './elf.js'
 import { readElfSymbols } from './elf-symbols.js'
+import { fromUnicode } from './fs/text.js'
 import type { Process } from './process.js'
 import type { ExecutableFile, FileServices } from './syscall-context.js'
 
@@ -19,14 +20,14 @@ export function symbolAt({ mm, files }: SymbolEnv, process: Process, address: nu
   const isFile = vma.ptr !== NULL && vma.start <= page && vma.object !== NULL && vma.special === Special.none
   if (!isFile) return undefined
   const { path } = files.nameOfObject(vma.object)
-  const file = files.openExecutable(process, path)
+  const file = files.openExecutable(process, fromUnicode(path))
   if (typeof file === 'number') return undefined
   const offset = (vma.pageOffset - vma.start) * PAGE_SIZE + address
   const symbol = symbolOfFile(file, offset)
   const { path: opened } = file
   file.close()
   if (symbol === undefined || opened === process.executable) return symbol
-  return `${symbol} in ${opened.split('/').pop()}`
+  return `${symbol} in ${path.split('/').pop()}`
 }
 
 /** The function whose code stands at an offset of a file. */

@@ -2,6 +2,7 @@
  * Reads an ELF program and checks all that loading it relies on, so that `exec.ts` can map it without a second look.
  * Whatever the bytes are, the answer is a program or one line that says why not.
  */
+
 import { EIO, ELIBBAD } from '../base/errno.js'
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import {
@@ -15,6 +16,7 @@ import {
   readView,
   u64,
 } from './elf-header.js'
+import { byteString } from './fs/text.js'
 
 export type { ElfProblem, ElfSource } from './elf-header.js'
 
@@ -103,7 +105,7 @@ function segmentsProblem(segments: readonly ElfSegment[], size: number, lowest: 
   return undefined
 }
 
-/** The path in a PT_INTERP header, with its errors as Linux has them. */
+/** The path in a PT_INTERP header, a byte string, with its errors as Linux has them. */
 function interpreterPath(source: ElfSource, view: DataView, at: number): string | ElfProblem {
   const length = u64(view, at + 32)
   if (length < INTERPRETER_BYTES_MIN || length > INTERPRETER_BYTES_MAX) {
@@ -112,7 +114,7 @@ function interpreterPath(source: ElfSource, view: DataView, at: number): string 
   const text = readView(source, u64(view, at + 8), length)
   if (text === undefined) return { problem: 'cut short: the path of its interpreter is missing', errno: -EIO }
   if (text.getUint8(length - 1) !== 0) return { problem: 'broken: the path of its interpreter does not end' }
-  return new TextDecoder().decode(text).split('\0')[0]!
+  return byteString(new Uint8Array(text.buffer, text.byteOffset, length)).split('\0')[0]!
 }
 
 function entryProblem(header: ElfHeader, segments: readonly ElfSegment[]): string | undefined {

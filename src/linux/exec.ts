@@ -9,6 +9,7 @@ import { AddressSpace } from '../space/address-space.js'
 import { setLayout } from '../space/placement.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
 import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
+import { bytesOf, toUnicode } from './fs/text.js'
 import { type ElfFile, isPlaced, mapImage, placeInterpreter, placeProgram, setHeap } from './image.js'
 import { stringBytes } from './initial-stack.js'
 import { applyLimits, Limit } from './limits.js'
@@ -26,6 +27,7 @@ const STRING_BYTES_MIN = 128 * 1024
 /** Scripts whose interpreter is a script. */
 const SCRIPTS_MAX = 5
 
+/** The strings are byte strings (fs/text.ts): a program may be given any bytes. */
 export interface Execution {
   /** As execve was given it: AT_EXECFN. */
   readonly path: string
@@ -141,7 +143,7 @@ function readScript(file: ExecutableFile) {
 
 /** A name as a file has it may hold what makes a terminal do things. */
 function shown(name: string): string {
-  return name.replace(/\p{C}/gu, '\ufffd')
+  return (toUnicode(name) ?? name).replace(/\p{C}/gu, '\ufffd')
 }
 
 /** `interpreter`: the name that a script gave, when it is not the program's own. */
@@ -200,13 +202,12 @@ function sizeProblem(mm: MemoryManager, process: Process, files: ProgramFiles): 
   return { errno: -ENOMEM, reason, fatal: true }
 }
 
-/** The strings of a program's stack, in UTF-8. */
+/** The strings of a program's stack. */
 function encoded(execution: Execution) {
-  const utf8 = new TextEncoder()
   return {
-    executable: utf8.encode(execution.path),
-    arguments: execution.arguments.map((text) => utf8.encode(text)),
-    environment: execution.environment.map((text) => utf8.encode(text)),
+    executable: bytesOf(execution.path),
+    arguments: execution.arguments.map(bytesOf),
+    environment: execution.environment.map(bytesOf),
   }
 }
 

@@ -161,8 +161,8 @@ export class Forking {
     child.sessionId = parent.sessionId
     child.startTime = this.#linux.clock.now()
     for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
-    const { executable, name, arguments: args, environment } = parent
-    Object.assign(child, { executable, name, arguments: args, environment })
+    const { executable, name, arguments: args, environment, outOfMemoryScore, coreFilter } = parent
+    Object.assign(child, { executable, name, arguments: args, environment, outOfMemoryScore, coreFilter })
     if (request.clearsHandlers) this.#linux.signals.resetActions(child)
   }
 

@@ -5,6 +5,7 @@
  *     const problem = linux.start('/bin/hello', ['hello'], ['HOME=/'])
  *     const report = problem ?? (await linux.run())
  */
+
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import type { Hart } from '../hart/hart.js'
@@ -18,6 +19,7 @@ import { Clock, type ClockMode } from './clock.js'
 import type { ExecProblem } from './exec.js'
 import { Forking } from './forking.js'
 import type { FileEnvironment } from './fs/environment.js'
+import { fromUnicode } from './fs/text.js'
 import { Futexes } from './futexes.js'
 import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
@@ -117,7 +119,11 @@ export class Linux implements SignalEnv, FileEnvironment {
     const thread = this.#makeFirst()
     if (thread === undefined) return NO_MEMORY
     const process = this.processOf(thread)
-    const problem = this.programs.load(process, thread, { path, arguments: args, environment })
+    const problem = this.programs.load(process, thread, {
+      path: fromUnicode(path),
+      arguments: args.map(fromUnicode),
+      environment: environment.map(fromUnicode),
+    })
     if (problem === undefined) {
       this.reporter.begin(process)
       thread.start()

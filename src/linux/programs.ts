@@ -1,9 +1,11 @@
 /** Puts a program into a process: for the first one of a machine, and for execve(2). */
+
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr } from '../base/numbers.js'
 import { HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
+import { byteString, bytesOf } from './fs/text.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
 import { Signal } from './signal-numbers.js'
@@ -48,8 +50,8 @@ export class Programs {
 
   #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
     process.executable = loaded.path
-    process.name = request.path.split('/').pop()!.slice(0, NAME_LENGTH)
-    thread.name = new TextEncoder().encode(process.name)
+    thread.name = bytesOf(request.path.split('/').pop()!.slice(0, NAME_LENGTH))
+    process.name = byteString(thread.name)
     process.arguments = loaded.arguments
     process.environment = request.environment
   }

@@ -2,10 +2,12 @@
  * The first line of a script, `#!INTERPRETER [ARGUMENT]`, exactly as fs/binfmt_script.c of Linux 6.12 reads it: of the
  * file's first 256 bytes; all that follows the interpreter's name is one argument; a name that may be cut short is none.
  */
+import { byteString } from './fs/text.js'
 
 /** BINPRM_BUF_SIZE: bytes of a file that decide what it is. What the file does not have is zeroes. */
 export const SCRIPT_LINE_BYTES = 256
 
+/** Byte strings. */
 export interface ScriptLine {
   readonly interpreter: string
   readonly argument: string | undefined
@@ -44,7 +46,7 @@ function lineEnd(bytes: Uint8Array): number | undefined {
 /** To the first zero byte or `end`. */
 function textAt(bytes: Uint8Array, start: number, end: number): string {
   const zero = bytes.indexOf(0, start)
-  return new TextDecoder().decode(bytes.subarray(start, zero < 0 ? end : Math.min(zero, end)))
+  return byteString(bytes.subarray(start, zero < 0 ? end : Math.min(zero, end)))
 }
 
 /** Undefined when the file is no script, or one that names no interpreter. `start`: up to 256 bytes of it. */

@@ -48,7 +48,7 @@ export interface Syscall {
 
 /** A program file, opened for execve(2). It is mapped from its page object, as Linux maps it from the page cache. */
 export interface ExecutableFile {
-  /** Absolute path in the guest, links resolved: /proc/self/exe. */
+  /** Absolute path in the guest, links resolved, a byte string: /proc/self/exe. */
   readonly path: string
   /** Page object (a reference is held until `close`). */
   readonly object: import('../base/numbers.js').Ptr
@@ -87,7 +87,7 @@ export interface FileServices {
   readonly syscalls: readonly Syscall[]
   /** A new process: 0, 1 and 2 are the host's streams, the working directory is `cwd`. */
   createFiles(cwd: string): ProcessFiles
-  /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` may be relative to the working directory. */
+  /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` is a byte string, relative to the working directory. */
   openExecutable(process: Process, path: string): ExecutableFile | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number

@@ -1,6 +1,8 @@
 /** Prints system calls as strace(1) does. */
+
 import { errnoMessage, errnoName } from '../base/errno.js'
 import { copyFromUser, readUserString } from '../fault/user-copy.js'
+import { bytesOf } from './fs/text.js'
 import { signalName } from './signal-numbers.js'
 import type { Syscall, SyscallContext } from './syscall-context.js'
 import { syscallName } from './syscall-names.js'
@@ -58,7 +60,7 @@ const buffer = (c: SyscallContext, i: number, length: number) => bytesAt(c, c.ar
 function string(c: SyscallContext, i: number): string {
   if (c.args.isZero(i)) return 'NULL'
   const text = readUserString(c.mm, c.space, c.args.address(i), STRING_BYTES_MAX)
-  return typeof text === 'number' ? hex64(c, i) : quoted(new TextEncoder().encode(text), false)
+  return typeof text === 'number' ? hex64(c, i) : quoted(bytesOf(text), false)
 }
 
 /** An array of struct iovec whose bytes the call takes; the next argument is its length. */

@@ -1,6 +1,8 @@
 /** System calls that ask who and where: numbers of the process, the system's name, what prctl(2) keeps. */
+
 import { EFAULT, EINVAL } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
+import { byteString } from '../fs/text.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE } from '../release.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
@@ -28,7 +30,7 @@ function setName(c: SyscallContext): number {
   const end = bytes.subarray(0, there).indexOf(0)
   if (end < 0 && there < bytes.length) return -EFAULT
   c.thread.name = bytes.subarray(0, end < 0 ? there : end)
-  if (c.thread.id === c.process.id) c.process.name = new TextDecoder().decode(c.thread.name)
+  if (c.thread.id === c.process.id) c.process.name = byteString(c.thread.name)
   return 0
 }
 

@@ -118,7 +118,7 @@ export class Files implements FileServices {
   openExecutable(process: Process, path: string): ExecutableFile | number {
     const { vfs } = this
     const user = userOf(process)
-    const dentry = vfs.walk.resolve(user.walker(process.id), user.cwd, fromUnicode(path), true)
+    const dentry = vfs.walk.resolve(user.walker(process.id), user.cwd, path, true)
     if (typeof dentry === 'number') return dentry
     const error = checkAccess(user.credentials, dentry.inode, May.execute)
     if (error === 0 && dentry.inode.writers > 0) return -ETXTBSY
@@ -188,9 +188,8 @@ export class Files implements FileServices {
     const { contents, names, root } = this.vfs
     const object = file.dentry.inode.pages
     names.note(object, file.dentry)
-    const path = pathOf(file.dentry, root)
     return {
-      path: toUnicode(path) ?? path,
+      path: pathOf(file.dentry, root),
       object,
       size: contents.size(object),
       read: (offset, target) => contents.read(object, offset, target),

@@ -1,12 +1,15 @@
 /** The files of /proc/PID, and of each of its threads. */
+import { EACCES, EINVAL, ESRCH } from '../../../base/errno.js'
 import type { Process } from '../../process.js'
 import type { Thread } from '../../thread.js'
+import { Capability } from '../capabilities.js'
+import { may } from '../credentials.js'
 import { pathOf } from '../describe.js'
 import type { FileEnvironment } from '../environment.js'
 import { type FileUser, userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
-import { fromUnicode } from '../text.js'
+import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
 import { directory, file, link, type ProcDirectory, type ProcNode, processFile } from './proc-node.js'
@@ -16,26 +19,52 @@ import { statusText } from './process-status.js'
 
 /** Name of a process as ps shows it: 15 bytes. */
 const COMM_MAX = 15
+/** Bytes of a number that are looked at. */
+const NUMBER_MAX = 12
+const OUT_OF_MEMORY_MAX = 1000
+const CORE_FILTER_BITS = 0x1ff
 
 const links: Record<string, ProcNode> = {
-  exe: link((_vfs, process) => fromUnicode(process?.executable ?? '')),
+  exe: link((_vfs, process) => process?.executable ?? ''),
   cwd: userLink((user) => user.cwd),
   root: userLink((user) => user.root),
 }
 
 const constants: Record<string, ProcNode> = {
   cgroup: file(() => ''),
-  coredump_filter: file(() => '00000033\n', 0o644),
   loginuid: file(() => '4294967295', 0o644),
   sessionid: file(() => '4294967295'),
   timerslack_ns: file(() => '50000\n', 0o666),
   wchan: processFile(() => '0'),
   oom_score: processFile(() => '0\n'),
-  oom_score_adj: file(() => '0\n', 0o644),
   io: file(
     () => 'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n',
     0o400,
   ),
+}
+
+/** Lower than it was is for CAP_SYS_RESOURCE. */
+function adjustOutOfMemory(process: Process, score: number): number {
+  if (Math.abs(score) > OUT_OF_MEMORY_MAX) return -EINVAL
+  const isLower = score < process.outOfMemoryScore
+  if (isLower && !may(userOf(process).credentials, Capability.resource)) return -EACCES
+  process.outOfMemoryScore = score
+  return 0
+}
+
+/** A number as kstrtoint() takes it: decimal, 0x, or octal with a 0; blanks around it. */
+function writeNumber(set: (process: Process, value: number) => number) {
+  return (source: Uint8Array, process: Process | undefined): number => {
+    const text = byteString(source.subarray(0, NUMBER_MAX)).trim()
+    const isNumber = /^[+-]?(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(text)
+    if (process === undefined) return -ESRCH
+    if (!isNumber) return -EINVAL
+    const digits = text.replace(/^[+-]/, '')
+    const base = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10
+    const value = Number.parseInt(digits.replace(/^0x/i, ''), base) * (text.startsWith('-') ? -1 : 1)
+    const result = set(process, value)
+    return result < 0 ? result : source.length
+  }
 }
 
 const texts: Record<string, ProcNode> = {
@@ -51,10 +80,22 @@ const texts: Record<string, ProcNode> = {
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
   schedstat: processFile((process, _vfs, env) => `${Math.floor(env.usageOf(process).time)} 0 0\n`),
+  coredump_filter: {
+    ...processFile(({ coreFilter }) => `${coreFilter.toString(16).padStart(8, '0')}\n`, 0o644),
+    write: writeNumber((process, value) => {
+      if (value < 0) return -EINVAL
+      process.coreFilter = value & CORE_FILTER_BITS
+      return 0
+    }),
+  },
+  oom_score_adj: {
+    ...processFile(({ outOfMemoryScore }) => `${outOfMemoryScore}\n`, 0o644),
+    write: (source, process) => writeNumber(adjustOutOfMemory)(source.subarray(0, NUMBER_MAX), process),
+  },
   comm: {
-    ...processFile(({ name }) => `${fromUnicode(name)}\n`, 0o644),
+    ...processFile(({ name }) => `${name}\n`, 0o644),
     write: (source, process) => {
-      if (process !== undefined) process.name = new TextDecoder().decode(source.slice(0, COMM_MAX))
+      if (process !== undefined) process.name = byteString(source.slice(0, COMM_MAX))
       return source.length
     },
   },
@@ -108,7 +149,7 @@ function userLink(of: (user: FileUser) => Dentry): ProcNode {
 }
 
 function zeroEnded(list: readonly string[]): string {
-  return list.map((text) => `${fromUnicode(text)}\0`).join('')
+  return list.map((text) => `${text}\0`).join('')
 }
 
 /** /proc/PID/fd: every open file, a link to what it is. */

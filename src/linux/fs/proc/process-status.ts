@@ -7,7 +7,7 @@ import { SIGNAL_MAX } from '../../signal-numbers.js'
 import { THREAD_BLOCKED, THREAD_PENDING, type Thread, ThreadFlag, ThreadState } from '../../thread.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
-import { byteString, fromUnicode } from '../text.js'
+import { byteString } from '../text.js'
 
 const KIB_PER_PAGE = PAGE_SIZE / 1024
 const ALL_CAPABILITIES = '000001ffffffffff'
@@ -33,7 +33,7 @@ export function stateOf(process: Process, thread: Thread | undefined): string {
 /** The name of one thread; of the first one it is that of the process. */
 export function nameOf(process: Process, thread: Thread | undefined): string {
   const isFirst = thread === undefined || thread.id === process.id
-  return isFirst ? fromUnicode(process.name) : byteString(thread.name)
+  return isFirst ? process.name : byteString(thread.name)
 }
 
 /** Here, and only here, a name keeps to its line. */

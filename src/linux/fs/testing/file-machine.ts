@@ -174,6 +174,8 @@ export class FileMachine {
       executable: '/bin/program',
       arguments: ['program', '--flag'],
       environment: ['HOME=/root'],
+      outOfMemoryScore: 0,
+      coreFilter: 0x33,
       space: this.space,
       files: this.user,
       softLimit,
