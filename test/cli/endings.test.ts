@@ -132,8 +132,10 @@ const script = findCommand('script')
 
 describe.skipIf(probe === undefined || script === undefined)('on a terminal', () => {
   test.concurrent('Ctrl-C typed ends a guest that waits for a line, and the terminal is as it was', async () => {
-    const command = `${process.execPath} ${pagoda} run --no-report ${probe} wait; echo status $?; stty -a`
-    const child = spawn(script!, ['-qec', command, '/dev/null'], { env: { ...process.env, NO_COLOR: '1' } })
+    // Ctrl-C reaches the shell too: without a trap dash dies of it, where bash waits for the command's end.
+    const command = `trap : INT; ${process.execPath} ${pagoda} run --no-report ${probe} wait; echo status $?; stty -a`
+    const env = { ...process.env, NO_COLOR: '1', SHELL: '/bin/sh' }
+    const child = spawn(script!, ['-qec', command, '/dev/null'], { env })
     const typed = ['a line\n', '\x03']
     let shown = ''
     child.stdout.on('data', (chunk) => {
