@@ -23,6 +23,7 @@ import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
 import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
 import { PageObjects } from './space/page-object.js'
+import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
 import { type AtomicsOptions, AtomicWords } from './state/atomics.js'
 import { Counter, counted } from './state/counters.js'
@@ -37,6 +38,7 @@ import {
   writeHeader,
 } from './state/layout.js'
 import { Memory, type RawMemory } from './state/memory.js'
+import { bootSettings } from './state/settings.js'
 
 /** A hart's record in Region.harts. */
 const HART_RECORD_BYTES = 4096
@@ -101,6 +103,7 @@ export class MemoryManager implements FaultEnv {
   readonly kernelMapper: KernelMapper
   readonly objects: PageObjects
   readonly vmas: VmaTree
+  readonly names: VmaNames
   readonly spaces: AddressSpaces
   readonly fault: Fault
   /** The hart that this thread runs. */
@@ -118,6 +121,7 @@ export class MemoryManager implements FaultEnv {
     this.flusher = new PageFlusher(memory, layers.tlbs, layers.buddy)
     this.kernelMapper = layers.kernelMapper
     this.objects = new PageObjects(this)
+    this.names = new VmaNames(memory, layers.atomics, slab)
     this.vmas = new VmaTree(memory, slab)
     this.spaces = new AddressSpaces(this)
     this.fault = new Fault(this)
@@ -132,6 +136,7 @@ export class MemoryManager implements FaultEnv {
     const mm = new MemoryManager(bootLayers(options, harts), hart)
     mm.memory.u32[wordIndex(Word.lastHart)] = hart
     reserveZeroFrame(mm)
+    bootSettings(mm.memory, (mm.buddy.freeFrames() * PAGE_SIZE) / 1024)
     markBooted(mm.memory)
     return mm
   }

@@ -10,6 +10,7 @@ import * as lock from '../syscall/lock.js'
 import { sysMmap } from '../syscall/map.js'
 import { sysMincore } from '../syscall/mincore.js'
 import { sysMsync } from '../syscall/msync.js'
+import { sysSetVmaName } from '../syscall/name-memory.js'
 import { sysMprotect } from '../syscall/protect.js'
 import { sysMremap } from '../syscall/remap.js'
 import { SyscallArguments } from '../syscall/syscall-arguments.js'
@@ -107,6 +108,8 @@ const CALLS = {
   munlock: lock.sysMunlock,
   mlockall: lock.sysMlockall,
   munlockall: lock.sysMunlockall,
+  /** With prctl's own number of the option first. */
+  setVmaName: sysSetVmaName,
 } as const
 
 /** A file that anything may be done with. */

@@ -198,6 +198,11 @@ export class Linux implements SignalEnv, FileEnvironment {
     return this.processTable.of(thread)
   }
 
+  currentProcess(): Process | undefined {
+    const thread = this.mm.memory.u32[wordIndex(Word.currentThread)]! as Ptr
+    return thread === NULL ? undefined : this.processOf(this.threads.at(thread))
+  }
+
   /** The oldest thread of a process that lives. */
   threadOf(process: Process): Thread {
     return this.threads.of(process.ptr)!

@@ -15,6 +15,7 @@ import { mapBaseFor } from './placement.js'
 import type { SpaceEnv } from './space-env.js'
 import { unmapRange } from './unmap-range.js'
 import { NO_LIMIT } from './vm-flags.js'
+import { Vma } from './vma.js'
 
 const LOCK = lockPtr(LockWord.spaces)
 const STACK_LIMIT = 8 * 2 ** 20
@@ -112,8 +113,10 @@ export class AddressSpaces {
     let mappings = 0
     let nodes = 0
     let previous = NULL
+    const names = new Map<Ptr, number>()
     this.forEach((space) => {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
+      countNames(this.#mm, space, names)
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
       nodes += tree.nodes
@@ -123,6 +126,7 @@ export class AddressSpaces {
     assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
     assert(slab.used(this.#cache) === spaces, 'every space is in the list')
     vmas.checkTotals({ mappings, nodes })
+    this.#mm.names.check(names)
   }
 
   stats(): SpaceStats[] {
@@ -211,5 +215,13 @@ export class AddressSpaces {
     else u32[wordIndex(Word.spaceList)] = next
     u32[wordIndex(Word.spaceCount)]!--
     atomics.unlock(LOCK, LockRank.spaces)
+  }
+}
+
+/** How many mappings have each name. */
+function countNames(mm: SpaceEnv, space: AddressSpace, names: Map<Ptr, number>): void {
+  const vma = new Vma(mm.memory, mm.vmas.first(space))
+  for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr))) {
+    if (vma.name !== NULL) names.set(vma.name, (names.get(vma.name) ?? 0) + 1)
   }
 }

@@ -5,7 +5,7 @@ import { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isEnoughMemory } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { forkFamily } from './anonymous-family.js'
-import { type Extent, insertVma } from './extent.js'
+import { type Extent, extentOf, insertVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { isCopyOnWrite, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED_MASK, VM_WIPEONFORK } from './vm-flags.js'
 import { Vma } from './vma.js'
@@ -64,8 +64,7 @@ function copyMapping(
 
 /** Memory locks are not inherited. */
 function childExtent(vma: Vma): Extent {
-  const { start, end, pageOffset, object, file } = vma
-  return { start, end, pageOffset, flags: vma.flags & ~VM_LOCKED_MASK, object, file, anonId: 0 }
+  return { ...extentOf(vma, vma.start, vma.end), flags: vma.flags & ~VM_LOCKED_MASK, anonId: 0 }
 }
 
 function copyEntries(

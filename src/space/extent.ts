@@ -13,9 +13,16 @@ export interface Extent {
   readonly object: Ptr
   readonly file: number
   readonly anonId: number
+  readonly name: Ptr
 }
 
-/** Makes `fresh` a mapping of the space. Nodes are reserved; the object gets a reference. */
+/** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew. */
+export function extentOf(vma: Vma, start: Vpn, end: Vpn): Extent {
+  const { flags, object, file, anonId, name } = vma
+  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, anonId, name }
+}
+
+/** Makes `fresh` a mapping of the space. Nodes are reserved; object and name get a reference. */
 export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent: Extent): void {
   fresh.start = extent.start
   fresh.end = extent.end
@@ -24,6 +31,7 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
   fresh.object = extent.object
   fresh.file = extent.file
   fresh.anonId = extent.anonId
+  fresh.name = mm.names.retain(extent.name)
   mm.vmas.insert(space, fresh.ptr)
   if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
 }
@@ -32,6 +40,7 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
 export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
   mm.vmas.remove(space, vma.ptr)
   if (vma.object !== NULL) mm.objects.detachVma(vma.object, vma.ptr)
+  mm.names.release(vma.name)
   mm.vmas.freeVma(vma.ptr)
 }
 
@@ -48,15 +57,7 @@ export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): 
 /** Cuts a mapping in two at a page inside it; `fresh` (one node is reserved) becomes the upper part. */
 export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, fresh: Ptr): void {
   const upper = new Vma(mm.memory, fresh)
-  const extent: Extent = {
-    start: at,
-    end: vma.end,
-    pageOffset: vma.offsetOf(at),
-    flags: vma.flags,
-    object: vma.object,
-    file: vma.file,
-    anonId: vma.anonId,
-  }
+  const extent = extentOf(vma, at, vma.end)
   upper.anonDepth = vma.anonDepth
   upper.special = vma.special
   moveEnd(mm, space, vma, at)

@@ -22,20 +22,25 @@ export function mapsText(mm: SpaceEnv, space: AddressSpace, describe: (vma: Vma)
   let text = ''
   const vma = new Vma(mm.memory, mm.vmas.first(space))
   while (vma.ptr !== NULL) {
-    text += mapsLine(space, vma, describe)
+    text += mapsLine(mm, space, vma, describe)
     vma.at(mm.vmas.next(vma.ptr))
   }
   return text
 }
 
 /** The line of one mapping, with its newline. Without a name it ends in a blank. */
-export function mapsLine(space: AddressSpace, vma: Vma, describe: (vma: Vma) => MappedFile): string {
+export function mapsLine(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  describe: (vma: Vma) => MappedFile,
+): string {
   const hasObject = vma.object !== NULL && vma.special === Special.none
   const { device, inode, path } = hasObject ? describe(vma) : NO_FILE
   const range = `${address(vma.start)}-${address(vma.end)}`
   const offset = hasObject ? address(vma.pageOffset) : '00000000'
   const line = `${range} ${permissions(vma.flags)} ${offset} ${device} ${inode} `
-  const name = hasObject ? path.replaceAll('\n', '\\012') : kernelName(space, vma)
+  const name = hasObject ? objectName(mm, vma, path) : kernelName(mm, space, vma)
   return name === '' ? `${line}\n` : `${line.padEnd(NAME_COLUMN)} ${name}\n`
 }
 
@@ -50,11 +55,17 @@ function permissions(flags: number): string {
   return read + write + execute + ((flags & VM_MAYSHARE) !== 0 ? 's' : 'p')
 }
 
-/** What memory without a file is called: by what it is, or by where it lies. */
-function kernelName(space: AddressSpace, vma: Vma): string {
+/** Only shared anonymous memory can have both. */
+function objectName(mm: SpaceEnv, vma: Vma, path: string): string {
+  return vma.name === NULL ? path.replaceAll('\n', '\\012') : `[anon_shmem:${mm.names.text(vma.name)}]`
+}
+
+/** What memory without a file is called: by what it is, by where it lies, or as its program said. */
+function kernelName(mm: SpaceEnv, space: AddressSpace, vma: Vma): string {
   if (vma.special !== Special.none) return SPECIAL_NAMES[vma.special] ?? ''
   const start = vma.start * PAGE_SIZE
   const end = vma.end * PAGE_SIZE
   if (start < space.brk && end > space.brkStart) return '[heap]'
-  return start <= space.stackStart && end >= space.stackStart ? '[stack]' : ''
+  if (start <= space.stackStart && end >= space.stackStart) return '[stack]'
+  return vma.name === NULL ? '' : `[anon:${mm.names.text(vma.name)}]`
 }

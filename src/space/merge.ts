@@ -1,6 +1,6 @@
 /**
  * When two neighbouring mappings become one (mm/vma.c of Linux 6.12): same flags, same open file, offsets that go on,
- * and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
+ * the same name, and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
  * none yet, while the other way round it is (6.16 changed that).
  */
 import { NULL, type Ptr } from '../base/numbers.js'
@@ -11,12 +11,13 @@ import type { SpaceEnv } from './space-env.js'
 import { VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
 
-function isAlike(vma: Vma, extent: Extent): boolean {
+function isAlike(mm: SpaceEnv, vma: Vma, extent: Extent): boolean {
   return (
     vma.flags === extent.flags &&
     vma.object === extent.object &&
     vma.file === extent.file &&
-    vma.special === 0
+    vma.special === 0 &&
+    mm.names.equal(vma.name, extent.name)
   )
 }
 
@@ -25,22 +26,22 @@ function isFamilyCompatible(neighbour: Vma, anonId: number): boolean {
   return neighbour.anonId === anonId || (anonId === 0 && neighbour.anonDepth === 1)
 }
 
-export function canMergeLeft(previous: Vma, extent: Extent): boolean {
+export function canMergeLeft(mm: SpaceEnv, previous: Vma, extent: Extent): boolean {
   return (
     previous.ptr !== NULL &&
     previous.end === extent.start &&
-    isAlike(previous, extent) &&
+    isAlike(mm, previous, extent) &&
     previous.offsetOf(previous.end) === extent.pageOffset &&
     isFamilyCompatible(previous, extent.anonId)
   )
 }
 
 /** `joined`: what is to be merged is merged with that mapping on its left as well, or NULL. */
-export function canMergeRight(next: Vma, extent: Extent, joined: Vma | undefined): boolean {
+export function canMergeRight(mm: SpaceEnv, next: Vma, extent: Extent, joined: Vma | undefined): boolean {
   return (
     next.ptr !== NULL &&
     next.start === extent.end &&
-    isAlike(next, extent) &&
+    isAlike(mm, next, extent) &&
     next.pageOffset === extent.pageOffset + (extent.end - extent.start) &&
     isFamilyCompatible(next, extent.anonId) &&
     (joined === undefined || joined.anonId === 0 || next.anonId === 0 || joined.anonId === next.anonId)
@@ -54,9 +55,9 @@ export function canMergeRight(next: Vma, extent: Extent, joined: Vma | undefined
 export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, leftOnly = false): Ptr {
   if ((extent.flags & VM_SPECIAL) !== 0) return NULL
   const previous = new Vma(mm.memory, mm.vmas.findBelow(space, extent.start))
-  const left = canMergeLeft(previous, extent)
+  const left = canMergeLeft(mm, previous, extent)
   const next = new Vma(mm.memory, leftOnly ? NULL : mm.vmas.find(space, extent.end))
-  const right = canMergeRight(next, extent, left ? previous : undefined)
+  const right = canMergeRight(mm, next, extent, left ? previous : undefined)
   if (left && right) return absorbNext(mm, space, previous, next)
   if (left) moveEnd(mm, space, previous, extent.end)
   else if (right) moveStart(mm, space, next, extent.start)
@@ -70,7 +71,7 @@ export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, left
 export function mergeExtension(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent): boolean {
   if ((extent.flags & VM_SPECIAL) !== 0) return false
   const next = new Vma(mm.memory, mm.vmas.next(vma.ptr))
-  if (canMergeRight(next, extent, vma)) absorbNext(mm, space, vma, next)
+  if (canMergeRight(mm, next, extent, vma)) absorbNext(mm, space, vma, next)
   else moveEnd(mm, space, vma, extent.end)
   return true
 }
@@ -94,8 +95,8 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
   const atEnd = extent.end === vma.end
   const previous = new Vma(mm.memory, atStart ? mm.vmas.previous(vma.ptr) : NULL)
   const next = new Vma(mm.memory, atEnd ? mm.vmas.next(vma.ptr) : NULL)
-  const left = canMergeLeft(previous, extent)
-  const right = canMergeRight(next, extent, left ? previous : undefined)
+  const left = canMergeLeft(mm, previous, extent)
+  const right = canMergeRight(mm, next, extent, left ? previous : undefined)
   if (left && right) {
     adoptFamily(previous, next.anonId !== 0 ? next : vma)
     removeVma(mm, space, vma)

@@ -1,15 +1,15 @@
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
-import { type Extent, splitVma } from './extent.js'
+import { type Extent, extentOf, splitVma } from './extent.js'
 import { mergeExisting } from './merge.js'
 import type { SpaceEnv } from './space-env.js'
 import { MAP_COUNT_MAX } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
 /**
- * Gives a part of one mapping other flags: merges it with a neighbour or cuts the mapping (vma_modify_flags). Accounts
- * nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or -ENOMEM; at
+ * Gives a part of one mapping other flags, or another name: merges it with a neighbour or cuts the mapping
+ * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or -ENOMEM; at
  * the limit of mappings the first of two cuts may have been made, as in Linux.
  */
 export function modifyFlags(
@@ -19,18 +19,25 @@ export function modifyFlags(
   start: Vpn,
   end: Vpn,
   flags: number,
+  name = vma.name,
 ): Ptr | number {
-  const { object, file, anonId } = vma
-  const extent: Extent = { start, end, pageOffset: vma.offsetOf(start), flags, object, file, anonId }
+  const extent: Extent = { ...extentOf(vma, start, end), flags, name }
   const merged = mergeExisting(mm, space, vma, extent)
   if (merged !== NULL) return merged
   const cuts = (start > vma.start ? 1 : 0) + (end < vma.end ? 1 : 0)
   const fresh = allocateCuts(mm, space, cuts)
   if (fresh === undefined) return -ENOMEM
   const result = cutOut(mm, space, vma, start, end, fresh)
-  if (result > 0) vma.at(result as Ptr).flags = flags
+  if (result > 0) change(mm, vma.at(result as Ptr), flags, name)
   for (const unused of fresh) mm.vmas.freeVma(unused)
   return result
+}
+
+function change(mm: SpaceEnv, vma: Vma, flags: number, name: Ptr): void {
+  vma.flags = flags
+  if (name === vma.name) return
+  mm.names.release(vma.name)
+  vma.name = mm.names.retain(name)
 }
 
 /** Records and nodes for so many cuts, or undefined (and none) without memory. */

@@ -3,7 +3,7 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping, isEnoughMemory } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
-import { type Extent, insertVma } from './extent.js'
+import { type Extent, extentOf, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
 import type { RemapRequest } from './remap-range.js'
 import type { SpaceEnv } from './space-env.js'
@@ -54,10 +54,9 @@ function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn,
 
 /** Anonymous memory without a page yet counts from its new place, so that it merges there as new memory does. */
 function movedExtent(vma: Vma, start: Vpn, target: Vpn, pages: number): Extent {
-  const { flags, object, file, anonId } = vma
-  const isUntouched = vma.isAnonymous && anonId === 0
+  const isUntouched = vma.isAnonymous && vma.anonId === 0
   const pageOffset = isUntouched ? target : vma.offsetOf(start)
-  return { start: target, end: (target + pages) as Vpn, pageOffset, flags, object, file, anonId }
+  return { ...extentOf(vma, start, start), start: target, end: (target + pages) as Vpn, pageOffset }
 }
 
 /** copy_vma. A merge may swallow `vma` itself. */

@@ -3,7 +3,7 @@ import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
 import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
-import type { Extent } from './extent.js'
+import { extentOf } from './extent.js'
 import { mergeExtension } from './merge.js'
 import { moveMapping } from './move-mapping.js'
 import { findPlace } from './placement.js'
@@ -94,11 +94,9 @@ function isRoomAbove(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number)
 
 /** Never allocates. The mapping above is joined when it is reached and fits. */
 function growInPlace(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): number {
-  const { flags, object, file, anonId, end } = vma
+  const { flags, end } = vma
   if ((flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, pages)) return -ENOMEM
-  const pageOffset = vma.offsetOf(end)
-  const extent: Extent = { start: end, end: (end + pages) as Vpn, pageOffset, flags, object, file, anonId }
-  if (!mergeExtension(mm, space, vma, extent)) return -ENOMEM
+  if (!mergeExtension(mm, space, vma, extentOf(vma, end, (end + pages) as Vpn))) return -ENOMEM
   countMapping(space, flags, pages)
   return 0
 }

@@ -51,7 +51,8 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
   const pages = end - start
   if (!mayExpand(space, flags, pages) || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
   if (!isEnoughMemory(mm, pages)) return -ENOMEM
-  const extent: Extent = { start, end, pageOffset: start, flags, object: NULL, file: 0, anonId: 0 }
+  const nothing = { object: NULL, file: 0, anonId: 0, name: NULL }
+  const extent: Extent = { start, end, pageOffset: start, flags, ...nothing }
   const isFirst = start <= pagesFor(space.brkStart)
   if (isFirst || mergeNew(mm, space, extent, true) === NULL) {
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL

@@ -8,6 +8,7 @@ import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 import type { PageObjects } from './page-object.js'
+import type { VmaNames } from './vma-names.js'
 import type { VmaTree } from './vma-tree.js'
 
 /**
@@ -30,4 +31,5 @@ export interface SpaceEnv {
   readonly objects: PageObjects
   /** The mappings of every space. */
   readonly vmas: VmaTree
+  readonly names: VmaNames
 }

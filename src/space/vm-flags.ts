@@ -10,6 +10,8 @@ export const VM_MAYEXEC = 0x40
 export const VM_MAYSHARE = 0x80
 export const VM_GROWSDOWN = 0x100
 export const VM_PFNMAP = 0x400
+/** mseal: it stays as and where it is. Bit 63 in Linux. */
+export const VM_SEALED = 0x800
 export const VM_LOCKED = 0x2000
 export const VM_IO = 0x4000
 export const VM_SEQ_READ = 0x8000

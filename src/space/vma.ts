@@ -1,5 +1,5 @@
 /**
- * A VMA: a run of pages of one address space with one protection and one backing. 64 bytes, slab cache "vma".
+ * A VMA: a run of pages of one address space with one protection and one backing. 80 bytes, slab cache "vma".
  * All fields are guarded by the lock of the space, but for the links, which the object's lock guards.
  *
  *     0   f64  start        first page
@@ -14,11 +14,12 @@
  *     48  u32  space        its address space
  *     52  u32  leaf         tree node that holds it
  *     56  u32  previousMapping, nextMapping list of all mappings of the object
+ *     64  u32  name         VmaNames, or NULL; the record has a reference to it
  */
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
-export const VMA_BYTES = 64
+export const VMA_BYTES = 80
 /** Byte offset of the tree's backlink. */
 export const VMA_LEAF = 52
 
@@ -132,6 +133,14 @@ export class Vma {
   }
   set nextMapping(vma: Ptr) {
     this.#memory.u32[(this.ptr + 60) >>> 2] = vma
+  }
+
+  get name(): Ptr {
+    return this.#memory.u32[(this.ptr + 64) >>> 2]! as Ptr
+  }
+  /** The reference is the caller's care: VmaNames. */
+  set name(name: Ptr) {
+    this.#memory.u32[(this.ptr + 64) >>> 2] = name
   }
 
   /** Private anonymous: no object and not the kernel's own. */

@@ -72,6 +72,8 @@ export const Word = {
   armedTimers: 24,
   /** Timers of files. */
   fileTimers: 26,
+  /** 48 settings of two words each (settings.ts). */
+  settings: 64,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

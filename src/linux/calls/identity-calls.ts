@@ -2,6 +2,7 @@
 
 import { EFAULT, EINVAL } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
+import { sysSetVmaName } from '../../syscall/name-memory.js'
 import { byteString } from '../fs/text.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE } from '../release.js'
@@ -23,6 +24,7 @@ function uname(c: SyscallContext): number {
 const THREAD_NAME_BYTES = 16
 const PR_SET_NAME = 15
 const PR_GET_NAME = 16
+const PR_SET_VMA = 0x5356_4d41
 
 function setName(c: SyscallContext): number {
   const bytes = new Uint8Array(THREAD_NAME_BYTES - 1)
@@ -85,6 +87,7 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [38, setNoNewPrivileges],
   [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
   [41, (c) => (restIsZero(c, 2) ? setFlag(c, ProcessFlag.thpDisabled, !c.args.isZero(1)) : -EINVAL)],
+  [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
   [42, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.thpDisabled) : -EINVAL)],
 ])
 

@@ -20,7 +20,10 @@ export const Capability = {
   setGroup: 6,
   setUser: 7,
   setInheritable: 8,
+  lockMemory: 14,
+  rawAccess: 17,
   changeRoot: 18,
+  administrate: 21,
   resource: 24,
   makeDevice: 27,
 } as const

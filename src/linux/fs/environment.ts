@@ -15,6 +15,8 @@ export interface FileEnvironment {
   readonly clock: Clock
   /** Living ones and zombies. */
   readonly processes: ReadonlyMap<number, Process>
+  /** Whose thread makes the call that is being done; undefined outside of one. */
+  currentProcess(): Process | undefined
   readonly threads: { ofProcess(process: Ptr): Iterable<Thread> }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage

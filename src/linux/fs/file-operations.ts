@@ -81,7 +81,7 @@ const text: FileOperations = {
     target.set(part)
     return part.length
   },
-  write: (vfs, file, _position, source) => vfs.madeUp(file.dentry).writeText(file.dentry.inode, source),
+  write: (vfs, { dentry }, position, source) => vfs.madeUp(dentry).writeText(dentry.inode, source, position),
 }
 
 /** Binary files of /proc that are read where one likes: pagemap, mem. */

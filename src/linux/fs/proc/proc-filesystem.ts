@@ -157,11 +157,11 @@ export class ProcFilesystem implements FilesystemOperations {
     return bytesOf(node.text(this.#vfs, this.#env.processes.get(inode.pid), this.#env))
   }
 
-  writeText(inode: Inode, source: Uint8Array): number {
+  writeText(inode: Inode, source: Uint8Array, position: number): number {
     const node = this.#nodeOf(inode)
     const process = this.#env.processes.get(inode.pid)
     if (node?.type !== 'file' || node.write === undefined) return -EIO
-    return node.write(source, process)
+    return node.write(source, process, this.#env, position)
   }
 
   /** Bytes of /proc/PID/pagemap (multiples of 8) or mem. */

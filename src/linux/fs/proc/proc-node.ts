@@ -17,7 +17,13 @@ export interface ProcFile {
   readonly permissions: number
   /** A byte string. */
   readonly text: (vfs: Vfs, process: Process | undefined, env: FileEnvironment) => string
-  readonly write?: (source: Uint8Array, process: Process | undefined) => number
+  /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`. */
+  readonly write?: (
+    source: Uint8Array,
+    process: Process | undefined,
+    env: FileEnvironment,
+    position: number,
+  ) => number
 }
 
 export interface ProcLink {

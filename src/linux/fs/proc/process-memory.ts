@@ -68,7 +68,7 @@ function eachMapping({ mm }: Vfs['env'], space: AddressSpace, visit: (vma: Vma) 
 }
 
 function lineOf(vfs: Vfs, space: AddressSpace, vma: Vma): string {
-  return mapsLine(space, vma, ({ object }) => vfs.names.of(object))
+  return mapsLine(vfs.env.mm, space, vma, ({ object }) => vfs.names.of(object))
 }
 
 export function maps({ space }: Process, vfs: Vfs): string {

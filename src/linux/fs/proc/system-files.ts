@@ -1,9 +1,12 @@
 /** The files of /proc that belong to no process. */
+import { Setting, writeSetting } from '../../../state/settings.js'
 import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
+import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
 import { cpuinfoText, meminfoText, statisticsText, vmstatText } from './machine-texts.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { integerSetting, unsignedSetting } from './sysctl.js'
 
 const HZ_NANOSECONDS = 1e9
 const UUID_BYTES = 16
@@ -12,7 +15,7 @@ function constant(text: string, permissions = 0o444): ProcNode {
   return file(() => text, permissions)
 }
 
-/** Settings: readable, and writable by root in Linux; here nothing changes them. */
+/** Settings that root may write in Linux; here nothing changes them. Those that can be changed: sysctl.ts. */
 function settings(values: Readonly<Record<string, string | number>>): Record<string, ProcNode> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, constant(`${value}\n`, 0o644)]),
@@ -46,7 +49,6 @@ const sysKernel = directory({
     arch: 'riscv64',
     pid_max: 32768,
     'threads-max': 15553,
-    randomize_va_space: 0,
     cap_last_cap: 40,
     ngroups_max: 65536,
     core_pattern: 'core',
@@ -66,27 +68,35 @@ const sysKernel = directory({
     tainted: 0,
     printk: '0\t4\t1\t7',
   }),
+  randomize_va_space: integerSetting(Setting.randomizeVaSpace),
   random,
 })
 
-const sysVm = directory(
-  settings({
-    overcommit_memory: 0,
-    overcommit_ratio: 50,
-    overcommit_kbytes: 0,
-    max_map_count: 65530,
-    mmap_min_addr: 4096,
-    swappiness: 60,
-    nr_hugepages: 0,
-    vfs_cache_pressure: 100,
-    dirty_ratio: 20,
-    dirty_background_ratio: 10,
-    min_free_kbytes: 5632,
-    'page-cluster': 3,
-    oom_kill_allocating_task: 0,
-    panic_on_oom: 0,
+const PER_CENT = { min: 0, max: 100 }
+
+const sysVm = directory({
+  ...settings({ nr_hugepages: 0, min_free_kbytes: 5632 }),
+  overcommit_memory: integerSetting(Setting.overcommitMemory, { min: 0, max: 2 }),
+  overcommit_ratio: integerSetting(Setting.overcommitRatio, {
+    written: ({ memory }) => writeSetting(memory, Setting.overcommitKbytes, 0),
   }),
-)
+  overcommit_kbytes: unsignedSetting(Setting.overcommitKbytes, {
+    written: ({ memory }) => writeSetting(memory, Setting.overcommitRatio, 0),
+  }),
+  user_reserve_kbytes: unsignedSetting(Setting.userReserveKbytes),
+  admin_reserve_kbytes: unsignedSetting(Setting.adminReserveKbytes),
+  max_map_count: integerSetting(Setting.maxMapCount, { min: 0 }),
+  mmap_min_addr: unsignedSetting(Setting.mmapMinAddr, { capability: Capability.rawAccess }),
+  mmap_rnd_bits: integerSetting(Setting.mmapRandomBits, { min: 18, max: 24, permissions: 0o600 }),
+  legacy_va_layout: integerSetting(Setting.legacyLayout, { min: 0 }),
+  swappiness: integerSetting(Setting.swappiness, { min: 0, max: 200 }),
+  vfs_cache_pressure: integerSetting(Setting.vfsCachePressure, { min: 0 }),
+  dirty_ratio: integerSetting(Setting.dirtyRatio, PER_CENT),
+  dirty_background_ratio: integerSetting(Setting.dirtyBackgroundRatio, PER_CENT),
+  'page-cluster': integerSetting(Setting.pageCluster, { min: 0, max: 31 }),
+  oom_kill_allocating_task: integerSetting(Setting.oomKillAllocatingTask),
+  panic_on_oom: integerSetting(Setting.panicOnOom, { min: 0, max: 2 }),
+})
 
 const sysFs = directory({
   ...settings({

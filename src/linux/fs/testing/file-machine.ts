@@ -132,6 +132,7 @@ export class FileMachine {
         host,
         clock,
         processes,
+        currentProcess: () => this.process,
         threads: { ofProcess: () => [] },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
         randomBytes: (target) => target.fill(0x5a),
