@@ -16,6 +16,7 @@ const FAULTS: readonly (readonly [keyof MemoryReport['stats']['events'], string]
   ['faultCopy', 'copied on write'],
   ['faultReuse', 'made writable in place (last owner)'],
   ['faultFile', 'page of a file or shared object'],
+  ['faultAround', '… and mapped beside it'],
   ['faultMajor', 'of those, read from the host'],
   ['faultStackGrowth', 'stack grown on the way'],
   ['faultSpurious', 'spurious'],

@@ -36,7 +36,7 @@ export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
 export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
   const { vma, vpn, batch, mapper, space } = fault
   if (vma.anonId === 0) prepareAnonymous(mm, vma)
-  mm.frames.set(pfn, 1, FrameFlag.anonymous, vma.anonId, vma.offsetOf(vpn))
+  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive, vma.anonId, vma.offsetOf(vpn))
   mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
   space.rssAnonymous++
 }

@@ -15,7 +15,7 @@ export function writeProtectedFault(mm: FaultEnv, fault: Fault): FaultResult {
   const pfn = mapper.pfn(entry)
   if ((mapper.flags(entry) & EntryFlag.special) !== 0) return writeSpecial(mm, fault, pfn)
   if ((vma.flags & VM_SHARED) !== 0) return writeShared(mm, fault, pfn)
-  return isOnlyOwner(mm, pfn) ? reuse(mm, fault) : copy(mm, fault, pfn)
+  return isOnlyOwner(mm, pfn) ? takeOver(mm, fault, pfn) : copy(mm, fault, pfn)
 }
 
 /** The old frame is not counted: neither as a reference nor as resident. It is the zero page or one of the vdso's. */
@@ -32,6 +32,12 @@ function isOnlyOwner(mm: FaultEnv, pfn: Pfn): boolean {
 /** First write to a page of a shared mapping: its provider will have to be told. */
 function writeShared(mm: FaultEnv, fault: Fault, pfn: Pfn): FaultResult {
   if (!mm.objects.isShmem(fault.vma.object)) mm.objects.markDirty(pfn)
+  return reuse(mm, fault)
+}
+
+/** From now on nobody needs to ask again, even when mprotect takes the right to write and gives it back. */
+function takeOver(mm: FaultEnv, fault: Fault, pfn: Pfn): FaultResult {
+  mm.frames.setFlags(pfn, mm.frames.flags(pfn) | FrameFlag.exclusive)
   return reuse(mm, fault)
 }
 

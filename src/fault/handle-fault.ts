@@ -45,6 +45,7 @@ export function faultForced(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access:
   let result = findMapping(mm, fault)
   if (result === FaultResult.ok) result = resolve(mm, fault)
   fault.batch.finish()
+  if (result === FaultResult.ok) countInSpace(fault)
   return result
 }
 

@@ -1,16 +1,17 @@
-import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
-import { VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
+import { VM_SHARED } from '../space/vm-flags.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
 import type { Fault, FaultEnv } from './fault.js'
-import { readOnlyFlags, writtenFlags } from './page-flags.js'
+import { faultAround } from './fault-around.js'
+import { objectPageFlags } from './page-flags.js'
 
-/** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared access. */
+/** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared write. */
 export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
+  if (!fault.isWrite && faultAround(mm, fault)) return FaultResult.ok
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
   mapObjectPage(mm, fault, page as Pfn)
@@ -56,21 +57,11 @@ function mapObjectPage(mm: FaultEnv, fault: Fault, page: Pfn): void {
   const { vma, space } = fault
   const isShmem = mm.objects.isShmem(vma.object)
   if (fault.isWrite && !isShmem) mm.objects.markDirty(page)
-  fault.mapper.set(fault.entry, fault.vpn, page, objectPageFlags(fault, isShmem), fault.batch)
+  const flags = objectPageFlags(vma.flags, fault.isWrite, isShmem)
+  fault.mapper.set(fault.entry, fault.vpn, page, flags, fault.batch)
   if (isShmem) space.rssShared++
   else space.rssFile++
   count(mm.memory, Counter.faultFile)
-}
-
-/**
- * Writable at once where nobody needs to hear of the first write; a provider does, so its pages stay read-only until
- * then (vma_wants_writenotify).
- */
-function objectPageFlags(fault: Fault, isShmem: boolean): number {
-  const { flags } = fault.vma
-  if (fault.isWrite) return writtenFlags(flags)
-  const writableAtOnce = isShmem && (flags & VM_SHARED) !== 0 && (flags & VM_WRITE) !== 0
-  return readOnlyFlags(flags) | (writableAtOnce ? EntryFlag.write : 0)
 }
 
 function countMajor(mm: FaultEnv, fault: Fault): void {

@@ -1,5 +1,5 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { VM_EXEC, VM_READ, VM_WRITE } from '../space/vm-flags.js'
+import { VM_EXEC, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { Access } from './access.js'
 
 /**
@@ -23,4 +23,14 @@ export function accessError(vmFlags: number, access: number): boolean {
   if (access === Access.write) return (vmFlags & VM_WRITE) === 0
   if (access === Access.execute) return (vmFlags & VM_EXEC) === 0
   return (vmFlags & (VM_READ | VM_WRITE)) === 0
+}
+
+/**
+ * The same for a page of an object: writable at once where nobody needs to hear of the first write; a provider does, so
+ * its pages stay read-only until then (vma_wants_writenotify).
+ */
+export function objectPageFlags(vmFlags: number, isWrite: boolean, isShmem: boolean): number {
+  if (isWrite) return writtenFlags(vmFlags)
+  const writableAtOnce = isShmem && (vmFlags & VM_SHARED) !== 0 && (vmFlags & VM_WRITE) !== 0
+  return readOnlyFlags(vmFlags) | (writableAtOnce ? EntryFlag.write : 0)
 }

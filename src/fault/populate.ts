@@ -1,3 +1,4 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -76,9 +77,18 @@ function forEachMapping(
 
 function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
   for (let vpn: number = from; vpn < to; vpn++) {
+    if (isThere(mm, space, vpn as Vpn, access)) continue
     const result = faultForced(mm, space, vpn as Vpn, access)
     if (result === FaultResult.outOfMemory) return -ENOMEM
     if (result !== FaultResult.ok) return -EFAULT
   }
   return 0
+}
+
+/** A page that may be accessed so already needs no fault, and is not counted as one (follow_page_pte). */
+function isThere(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
+  const mapper = mm.fault.mapperOf(mm, space)
+  const entry = mapper.leaf(vpn)
+  if (entry === NULL || !mapper.isPresent(entry)) return false
+  return access !== Access.write || (mapper.flags(entry) & EntryFlag.write) !== 0
 }

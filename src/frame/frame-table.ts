@@ -31,6 +31,11 @@ export const FrameFlag = {
   dirtyPage: 1 << 13,
   /** Reserved, and not in the kernel's linear map. Always with `reserved`. */
   noMap: 1 << 14,
+  /**
+   * Anonymous frame that no fork has shared since its owner last wrote to it (PageAnonExclusive): it may be written without
+   * asking. Without the flag a write looks whether anybody else still has it.
+   */
+  exclusive: 1 << 15,
 } as const
 
 const ENTRY_BYTES = 16

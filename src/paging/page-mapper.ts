@@ -137,7 +137,7 @@ export class PageMapper extends PageTable {
   /**
    * For fork: the absent entries from `target` on, of another address space's table, map what our `pages` entries from
    * `entry` on map. With `protects` nobody may write these pages any more: our entries change too. Every frame that is counted
-   * has one reference more, and `tally` says how many there were.
+   * has one reference more and is nobody's alone any more; `tally` says how many there were.
    */
   share(
     entry: Ptr,
@@ -172,8 +172,10 @@ export class PageMapper extends PageTable {
   #retain(pfn: Pfn, tally: FrameTally): void {
     const { buddy, frames } = this.env
     buddy.retain(pfn)
-    if ((frames.flags(pfn) & FrameFlag.anonymous) !== 0) tally.anonymous++
+    const flags = frames.flags(pfn)
+    if ((flags & FrameFlag.anonymous) !== 0) tally.anonymous++
     else tally.others++
+    if ((flags & FrameFlag.exclusive) !== 0) frames.setFlags(pfn, flags & ~FrameFlag.exclusive)
   }
 
   /**

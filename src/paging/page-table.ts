@@ -3,6 +3,8 @@ import { NO_FRAME, NULL, PAGE_SHIFT, type Pfn, type Ptr, type Vpn } from '../bas
 import type { Memory } from '../state/memory.js'
 import { dumpLeaves } from './page-table-dump.js'
 
+const ENTRY_BYTES = 8
+
 /**
  * A tree of page tables, for reading: what the hardware walks, seen through the architecture's format. A view that
  * costs nothing to make. `start` and `end` bound the pages that it answers for: a user's mapper never looks into the
@@ -41,6 +43,11 @@ export class PageTable {
   leaf(vpn: Vpn): Ptr {
     if (vpn < this.start || vpn >= this.end) return NULL
     return this.arch.leafEntry(this.memory.u32, this.root, vpn)
+  }
+
+  /** The entry that many pages further on in the same table. */
+  neighbour(entry: Ptr, pages: number): Ptr {
+    return (entry + pages * ENTRY_BYTES) as Ptr
   }
 
   /** Whether the entry maps a frame, be it with no access at all (PROT_NONE). */

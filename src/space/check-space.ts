@@ -69,6 +69,7 @@ function checkEntry(mm: SpaceEnv, vma: Vma, pfn: Pfn, flags: number): void {
   }
   const isOwn = (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0
   assert(!isOwn || vma.anonId !== 0, 'a mapping with pages of its own has a family')
-  const isAlone = mm.frames.refCount(pfn) === 1
-  assert(!writable || !isOwn || isAlone, 'a frame of several owners is writable for none of them')
+  const isExclusive = (mm.frames.flags(pfn) & FrameFlag.exclusive) !== 0
+  assert(!isExclusive || (isOwn && mm.frames.refCount(pfn) === 1), 'an exclusive frame has one owner')
+  assert(!writable || !isOwn || isExclusive, 'a frame of several owners is writable for none of them')
 }

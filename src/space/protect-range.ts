@@ -74,7 +74,7 @@ function protectMapping(
   if (flags < 0) return flags
   const changed = modifyFlags(mm, space, vma, start, end, flags)
   if (changed < 0) return changed
-  changeEntries(mm, space, start, end, flags)
+  changeEntries(mm, space, vma.at(changed as Ptr), start, end)
   countPages(space, old, start - end)
   countPages(space, flags, end - start)
   return 0
@@ -91,11 +91,14 @@ function accountedFlags(mm: SpaceEnv, space: AddressSpace, vma: Vma, flags: numb
 }
 
 /** Gives the entries that are there the access that the flags give, and no more. */
-function changeEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: number): void {
+function changeEntries(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
   const mapper = new UserMapper(mm, space.root)
   const batch = mm.flusher.batch(space.root)
+  const { flags } = vma
   const access = entryAccess(flags)
   if ((flags & VM_WRITE) === 0) mapper.protectRange(start, end, ACCESS_ENTRY, access, batch)
+  else if ((flags & VM_SHARED) !== 0 && mm.objects.isShmem(vma.object))
+    mapper.protectRange(start, end, ACCESS_ENTRY, access | EntryFlag.write, batch)
   else {
     mapper.walk(start, end, (vpn, entry) => {
       const write = mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0
@@ -106,15 +109,14 @@ function changeEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, 
 }
 
 /**
- * Whether a fault would do nothing but allow the store: the frame is the space's alone, or it is shared memory that
- * was written before (can_change_pte_writable). Other pages wait for the fault.
+ * Whether a fault would do nothing but allow the store: the frame is the space's alone, or its provider has heard of an
+ * earlier one (can_change_pte_writable). Other pages wait for the fault.
  */
 function mayWriteNow(mm: SpaceEnv, mapper: UserMapper, entry: Ptr, flags: number): boolean {
   const had = mapper.flags(entry)
-  if ((had & EntryFlag.special) !== 0) return false
   if ((flags & VM_SHARED) !== 0) return (had & EntryFlag.dirty) !== 0
-  const pfn = mapper.pfn(entry)
-  return (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0 && mm.frames.refCount(pfn) === 1
+  if ((had & EntryFlag.special) !== 0) return false
+  return (mm.frames.flags(mapper.pfn(entry)) & FrameFlag.exclusive) !== 0
 }
 
 /** Writable implies readable on riscv64; see protection_map of arch/riscv/mm/init.c. */

@@ -30,11 +30,13 @@ export const Counter = {
   faultOutOfMemory: 10,
   flushPages: 11,
   flushFull: 12,
+  /** Pages of files and shared objects that a fault mapped beside its own. */
+  faultAround: 13,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
-export function count(memory: Memory, counter: Counter): void {
-  memory.f64[(COUNTERS >>> 3) + counter]! += 1
+export function count(memory: Memory, counter: Counter, times = 1): void {
+  memory.f64[(COUNTERS >>> 3) + counter]! += times
 }
 
 export function counted(memory: Memory, counter: Counter): number {
