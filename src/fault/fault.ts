@@ -2,13 +2,13 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
+import type { ObjectSpacesEnv } from '../space/object-spaces.js'
 import type { SpaceEnv } from '../space/space-env.js'
-import type { TruncateEnv } from '../space/truncate.js'
 import { Vma } from '../space/vma.js'
 import { Access } from './access.js'
 
 /** What the fault handler works with; MemoryManager is one. */
-export interface FaultEnv extends TruncateEnv {
+export interface FaultEnv extends ObjectSpacesEnv {
   /** Recycled, so that a fault allocates nothing. */
   readonly fault: Fault
 }

@@ -4,12 +4,13 @@
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
-import type { Pfn } from '../base/numbers.js'
+import type { Pfn, Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { SpaceEnv } from '../space/space-env.js'
 
+const WRITTEN = EntryFlag.write | EntryFlag.dirty
 const COUNTED = FrameFlag.anonymous | FrameFlag.file
 
 /** Asserts that every frame of user memory has as many references as entries and page caches name it. */
@@ -42,9 +43,20 @@ function countEntries(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, nam
     assert((flags & COUNTED) !== 0, 'user memory is anonymous or of a page cache')
     if ((flags & FrameFlag.anonymous) !== 0) anonymous++
     else shared++
+    if (isFilePage(mm, pfn) && (mapper.flags(entry) & WRITTEN) !== 0) {
+      assert(
+        (flags & FrameFlag.dirtyPage) !== 0,
+        'a page of a file that can be stored to is marked as changed',
+      )
+    }
   })
   assert(anonymous === space.rssAnonymous, 'RssAnon counts the anonymous pages mapped')
   assert(shared === space.rssFile + space.rssShared, 'RssFile and RssShmem count the object pages mapped')
+}
+
+/** A page that a provider wants to hear of when it changes. */
+function isFilePage(mm: SpaceEnv, pfn: Pfn): boolean {
+  return (mm.frames.flags(pfn) & FrameFlag.file) !== 0 && !mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)
 }
 
 /** 1 for a page table. */

@@ -36,6 +36,8 @@ export const FrameFlag = {
    * asking. Without the flag a write looks whether anybody else still has it.
    */
   exclusive: 1 << 15,
+  /** Page-cache frame that is being written to its provider, and was not changed since (space/write-back.ts). */
+  writeBack: 1 << 16,
 } as const
 
 const ENTRY_BYTES = 16

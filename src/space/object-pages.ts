@@ -1,11 +1,9 @@
 import { EIO, ENOMEM, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { noteError } from './error-sequence.js'
 import { ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
-import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
-
-const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
 /** Where the pages of `provided` objects come from: one per thread and provider id. */
 export interface PageProvider {
@@ -87,9 +85,14 @@ export class ObjectPages extends ObjectRecords {
     return this.env.memory.u8.subarray(frameToPtr(pfn), frameToPtr(pfn) + length)
   }
 
-  /** Every cached page of an object, by rising index. */
-  forEachPage(object: Ptr, visit: (index: number, pfn: Pfn) => void): void {
-    this.cache.forEach(this.cacheOf(object), visit)
+  /** Every cached page of an object from `first` to `end` - 1, by rising index. */
+  forEachPage(
+    object: Ptr,
+    visit: (index: number, pfn: Pfn) => void,
+    first = 0,
+    end = OBJECT_PAGES_MAX,
+  ): void {
+    this.cache.forEach(this.cacheOf(object), visit, first, end)
   }
 
   /**
@@ -107,48 +110,73 @@ export class ObjectPages extends ObjectRecords {
     if (first >= OBJECT_PAGES_MAX) return
     this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
       this.countPage(object, -1)
-      frames.setFlags(pfn, frames.flags(pfn) & ~(FrameFlag.file | FrameFlag.dirtyPage))
+      this.markClean(pfn)
+      frames.setFlags(pfn, frames.flags(pfn) & ~(FrameFlag.file | FrameFlag.writeBack))
       buddy.release(pfn)
     })
   }
 
-  /** Marks a page of a `provided` object as changed, so that writeBack gives it to the provider. */
+  /** Marks a page of the cache as changed, so that write-back gives it to the provider. */
   markDirty(pfn: Pfn): void {
     const { frames } = this.env
-    frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.dirtyPage)
+    const flags = frames.flags(pfn)
+    if ((flags & FrameFlag.dirtyPage) !== 0) return
+    frames.setFlags(pfn, flags | FrameFlag.dirtyPage)
+    this.countDirty(frames.owner(pfn) as Ptr, 1)
   }
 
-  /**
-   * Gives changed pages to the provider (msync, fsync, last close). A page stays marked while a writable shared
-   * mapping could change it unseen. 0, or the first negative errno.
-   */
-  writeBack(object: Ptr): number {
+  protected markClean(pfn: Pfn): void {
+    const { frames } = this.env
+    const flags = frames.flags(pfn)
+    if ((flags & FrameFlag.dirtyPage) === 0) return
+    frames.setFlags(pfn, flags & ~FrameFlag.dirtyPage)
+    this.countDirty(frames.owner(pfn) as Ptr, -1)
+  }
+
+  /** Whether changed pages have somewhere to go. */
+  takesWrites(object: Ptr): boolean {
+    return this.providers.get(this.provider(object))?.writePage !== undefined
+  }
+
+  /** Marks the changed pages of a range as being written; false when there are none. The first step of writeBackObject. */
+  beginWriteBack(object: Ptr, first: number, end: number): boolean {
+    const { frames } = this.env
+    const before = this.dirtyPages(object)
+    if (before === 0) return false
+    this.lock(object)
+    const begin = (_index: number, pfn: Pfn) => {
+      if ((frames.flags(pfn) & FrameFlag.dirtyPage) === 0) return
+      this.markClean(pfn)
+      frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.writeBack)
+    }
+    this.forEachPage(object, begin, first, end)
+    this.unlock(object)
+    return this.dirtyPages(object) < before
+  }
+
+  /** The last step: writes the pages that were marked. 0 or the first negative errno. */
+  finishWriteBack(object: Ptr, first: number, end: number): number {
     const provider = this.providers.get(this.provider(object))
-    if (provider === undefined) return 0
     let problem = 0
     this.lock(object)
-    const keep = this.#hasWritableMapping(object)
-    this.forEachPage(object, (index, pfn) => {
-      problem = this.#writePage(object, provider, index, pfn, keep) || problem
-    })
+    const finish = (index: number, pfn: Pfn) => {
+      problem = this.#writePage(object, provider, index, pfn) || problem
+    }
+    this.forEachPage(object, finish, first, end)
+    if (problem !== 0) this.setErrors(object, noteError(this.errors(object), problem))
     this.unlock(object)
     return problem
   }
 
-  #writePage(object: Ptr, provider: PageProvider, index: number, pfn: Pfn, keep: boolean): number {
+  /** What could not be written stays changed: it is tried again, and its frame is not taken away. */
+  #writePage(object: Ptr, provider: PageProvider | undefined, index: number, pfn: Pfn): number {
     const { frames } = this.env
+    if ((frames.flags(pfn) & FrameFlag.writeBack) === 0) return 0
     const length = Math.min(PAGE_SIZE, this.size(object) - index * PAGE_SIZE)
-    const isDirty = (frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
-    if (!isDirty || length <= 0 || provider.writePage === undefined) return 0
-    const result = provider.writePage(this.identity(object), index, this.bytes(pfn, length))
-    if (result === 0 && !keep) frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.dirtyPage)
+    const source = this.bytes(pfn, Math.max(0, length))
+    const result = length <= 0 ? 0 : (provider?.writePage?.(this.identity(object), index, source) ?? -EIO)
+    frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.writeBack)
+    if (result !== 0) this.markDirty(pfn)
     return result
-  }
-
-  #hasWritableMapping(object: Ptr): boolean {
-    for (let at = this.firstMapping(object); at !== 0; at = this.vma.nextMapping) {
-      if ((this.vma.at(at).flags & SHARED_WRITABLE) === SHARED_WRITABLE) return true
-    }
-    return false
   }
 }

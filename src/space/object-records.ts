@@ -11,6 +11,8 @@
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
  *     44    Ptr  previous object, 48 Ptr next object (LockWord.objects)
+ *     52    u32  errors of write-back (error-sequence.ts)
+ *     56    u32  pages in the cache that are marked `dirtyPage` (atomic)
  *
  * Guarded by the object's lock unless a field says otherwise.
  */
@@ -43,7 +45,7 @@ export interface ObjectsEnv {
   readonly slab: SlabAllocator
 }
 
-export const OBJECT_BYTES = 56
+export const OBJECT_BYTES = 64
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -123,6 +125,24 @@ export class ObjectRecords {
   /** A number that names the object for providers, futexes and `maps`; never used twice. */
   identity(object: Ptr): number {
     return this.word(object, 36)
+  }
+
+  /** Errors of write-back, as error-sequence.ts has them. */
+  errors(object: Ptr): number {
+    return this.word(object, 52)
+  }
+
+  setErrors(object: Ptr, word: number): void {
+    this.setWord(object, 52, word)
+  }
+
+  /** Pages that differ from what the provider has. */
+  dirtyPages(object: Ptr): number {
+    return this.word(object, 56)
+  }
+
+  protected countDirty(object: Ptr, change: number): void {
+    this.env.atomics.add((object + 56) as Ptr, change)
   }
 
   /** First Vma that maps the object, NULL when none does. Hold the object's lock to walk on. */

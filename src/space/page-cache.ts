@@ -32,7 +32,7 @@ type Visit = (index: number, pfn: Pfn) => void
 interface Range {
   readonly first: number
   readonly end: number
-  readonly drop: Visit
+  readonly visit: Visit
 }
 
 export class PageCache {
@@ -88,15 +88,16 @@ export class PageCache {
     const { u32 } = this.#memory
     const root = u32[handle >>> 2]!
     if (root === 0) return
-    this.#cut(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, { first, end, drop })
+    this.#cut(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, { first, end, visit: drop })
     this.#dropEmptyRoot(handle)
   }
 
-  /** Every page, by rising index. */
-  forEach(handle: Ptr, visit: Visit): void {
+  /** Every page from `first` to `end` - 1, by rising index. */
+  forEach(handle: Ptr, visit: Visit, first = 0, end: number = OBJECT_PAGES_MAX): void {
     const { u32 } = this.#memory
     const root = u32[handle >>> 2]!
-    if (root !== 0) this.#visit(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, visit)
+    const shift = (u32[(handle >>> 2) + 1]! - 1) * BITS
+    if (root !== 0) this.#visit(root, shift, 0, { first, end, visit })
   }
 
   /** Asserts the node counts and that no node is empty; returns how many pages and nodes there are. */
@@ -199,19 +200,20 @@ export class PageCache {
       const slot = ((node + SLOTS_OFFSET) >>> 2) + i
       const child = u32[slot]!
       if (child === 0) continue
-      if (shift === 0) range.drop(base + i, child as Pfn)
+      if (shift === 0) range.visit(base + i, child as Pfn)
       else this.#cut(child, shift - BITS, base + (i << shift), range)
       if (shift === 0 || u32[child >>> 2] === 0) this.#emptySlot(node, slot, shift)
     }
   }
 
-  #visit(node: number, shift: number, base: number, visit: Visit): void {
+  #visit(node: number, shift: number, base: number, range: Range): void {
     const { u32 } = this.#memory
-    for (let i = 0; i < SLOTS; i++) {
+    const start = range.first > base ? Math.min(SLOTS, (range.first - base) >>> shift) : 0
+    for (let i = start; i < SLOTS && base + (i << shift) < range.end; i++) {
       const child = u32[((node + SLOTS_OFFSET) >>> 2) + i]!
       if (child === 0) continue
-      if (shift === 0) visit(base + i, child as Pfn)
-      else this.#visit(child, shift - BITS, base + (i << shift), visit)
+      if (shift === 0) range.visit(base + i, child as Pfn)
+      else this.#visit(child, shift - BITS, base + (i << shift), range)
     }
   }
 

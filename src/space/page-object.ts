@@ -49,7 +49,7 @@ export class PageObjects extends ObjectPages {
     return object
   }
 
-  /** Gives one reference back; the last one frees the pages (unwritten ones too: see writeBack) and the record. */
+  /** Gives one reference back; the last one frees the pages (unwritten ones too: see write-back.ts) and the record. */
   release(object: Ptr): void {
     const before = this.env.atomics.add((object + 4) as Ptr, -1)
     assert(before > 0, 'a page object is released once per reference')
@@ -93,9 +93,49 @@ export class PageObjects extends ObjectPages {
       problem = this.#writePart(object, offset + done, source.subarray(done, done + count))
       if (problem === 0) done += count
     }
-    if (done > 0 && offset + done > this.size(object)) this.setSize(object, offset + done)
+    if (done > 0) this.#grow(object, offset + done, offset)
     this.unlock(object)
     return done > 0 ? done : problem
+  }
+
+  /**
+   * Takes over bytes that the provider has already: pages that are in the cache get them and stay as clean as they were. The
+   * object grows if need be. `offset + source.length` ≤ OBJECT_BYTES_MAX.
+   */
+  update(object: Ptr, offset: number, source: Uint8Array): void {
+    this.lock(object)
+    this.#grow(object, offset + source.length, offset)
+    for (let done = 0; done < source.length; ) {
+      const at = offset + done
+      const count = bytesInPage(at, source.length - done)
+      const pfn = this.find(object, Math.floor(at / PAGE_SIZE))
+      if (pfn !== NO_FRAME) {
+        this.env.memory.u8.set(source.subarray(done, done + count), frameToPtr(pfn) + (at % PAGE_SIZE))
+      }
+      done += count
+    }
+    this.unlock(object)
+  }
+
+  /** Makes the object larger, with zeroes. */
+  extend(object: Ptr, bytes: number): void {
+    this.lock(object)
+    this.#grow(object, bytes, bytes)
+    this.unlock(object)
+  }
+
+  /**
+   * Raises the size to `bytes`, of which those from `written` on have their contents already. Stores beyond the old end in its
+   * page were nobody's: a file that a provider has reads as zeroes there. (tmpfs of Linux 6.12 shows them.)
+   */
+  #grow(object: Ptr, bytes: number, written: number): void {
+    const before = this.size(object)
+    if (bytes <= before) return
+    this.setSize(object, bytes)
+    if (this.isShmem(object) || written <= before || (before & PAGE_MASK) === 0) return
+    const page = this.find(object, Math.floor(before / PAGE_SIZE))
+    const length = Math.min(written, before + PAGE_SIZE - (before % PAGE_SIZE)) - before
+    if (page !== NO_FRAME) this.env.memory.fill((frameToPtr(page) + (before % PAGE_SIZE)) as Ptr, 0, length)
   }
 
   /** Copies part of one page; a hole of a file that is only here reads as zeroes and stays a hole. */
@@ -168,12 +208,16 @@ export class PageObjects extends ObjectPages {
     const { frames } = this.env
     const { pages, nodes } = this.cache.check(this.cacheOf(object))
     assert(pages === this.pages(object), 'a page object counts its pages')
+    let dirty = 0
     this.forEachPage(object, (index, pfn) => {
       assert(frames.owner(pfn) === object, 'a page cache frame knows its object')
       assert(frames.index(pfn) === index, 'a page cache frame knows its index')
       assert((frames.flags(pfn) & FrameFlag.file) !== 0, 'a page cache frame is marked so')
       assert(frames.refCount(pfn) >= 1, 'a page cache frame has the reference of its cache')
+      assert((frames.flags(pfn) & FrameFlag.writeBack) === 0, 'no page is left half written back')
+      if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) dirty++
     })
+    assert(dirty === this.dirtyPages(object), 'a page object counts its changed pages')
     assert(this.checkMappings(object) <= this.references(object), 'every mapping holds a reference')
     return nodes
   }

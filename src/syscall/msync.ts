@@ -4,6 +4,7 @@ import type { FaultEnv } from '../fault/fault.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { VM_LOCKED, VM_SHARED } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
+import { writeBackObject } from '../space/write-back.js'
 import { LockRank } from '../state/atomics.js'
 import { MS_ASYNC, MS_INVALIDATE, MS_SYNC } from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
@@ -31,7 +32,7 @@ function sync(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: nu
   mm.atomics.unlock(space.lock, LockRank.space)
   let failed = 0
   for (const object of objects) {
-    failed ||= mm.objects.writeBack(object)
+    failed ||= writeBackObject(mm, object)
     mm.objects.release(object)
   }
   return failed || problem

@@ -7,6 +7,7 @@ import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../base/numbers.js'
 import type { MemoryManager } from '../../mm.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
+import { writeBackObject } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
 export class FileContents {
@@ -111,9 +112,23 @@ export class FileContents {
     return this.#objects.firstMapping(object) !== NULL
   }
 
-  /** Gives pages that mappings have changed to the provider. */
-  writeBack(object: Ptr): number {
-    return this.#objects.writeBack(object)
+  /** Takes over bytes that the provider has already written. */
+  update(object: Ptr, offset: number, source: Uint8Array): void {
+    this.#objects.update(object, offset, source)
+  }
+
+  /** Gives pages that mappings have changed to the provider: all of them, or those that hold a byte from `offset` on. */
+  writeBack(object: Ptr, offset = 0, length = Number.POSITIVE_INFINITY): number {
+    return writeBackObject(this.#mm, object, Math.floor(offset / PAGE_SIZE), pagesFor(offset + length))
+  }
+
+  /** Where errors of write-back stand: what a new open file keeps, and what is news for one that kept `since`. */
+  errors(object: Ptr): number {
+    return this.#objects.errors(object)
+  }
+
+  setErrors(object: Ptr, word: number): void {
+    this.#objects.setErrors(object, word)
   }
 
   frames(): { total: number; free: number } {

@@ -62,7 +62,8 @@ export class HostFiles {
     const file = this.#file(inode)
     if (file === undefined) return -EBADF
     const written = file.host.write(file.handle, offset, source)
-    return written <= 0 ? written : this.#contents.write(inode.pages, offset, source.subarray(0, written))
+    if (written > 0) this.#contents.update(inode.pages, offset, source.subarray(0, written))
+    return written
   }
 
   resize(inode: Inode, bytes: number): number {

@@ -1,0 +1,45 @@
+/**
+ * Changed pages of a file go to its provider: msync, fsync, the last close, the end of a process, and whoever needs memory.
+ *
+ * A page is written while nobody can change it unseen, as Linux does it (clear_page_dirty_for_io, folio_mkclean): its mark
+ * moves from `dirtyPage` to `writeBack`, then every entry that maps it loses D and W, and then its bytes are written. A store that
+ * comes later faults and marks it again. The caller holds no lock: those of the spaces are taken one after another.
+ */
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import type { Ptr } from '../base/numbers.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import type { AddressSpace } from './address-space.js'
+import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
+import { OBJECT_PAGES_MAX } from './page-cache.js'
+import type { SpaceEnv } from './space-env.js'
+import { VM_SHARED } from './vm-flags.js'
+
+const WRITABLE = EntryFlag.write | EntryFlag.dirty
+
+/**
+ * Gives the changed pages `first` to `end` - 1 of an object to its provider. 0, or the first negative errno, which is also noted
+ * for whoever has the file open (ObjectRecords.errors); pages that could not be written stay marked.
+ */
+export function writeBackObject(
+  mm: ObjectSpacesEnv,
+  object: Ptr,
+  first = 0,
+  end: number = OBJECT_PAGES_MAX,
+): number {
+  if (!mm.objects.takesWrites(object) || !mm.objects.beginWriteBack(object, first, end)) return 0
+  forEachSpaceOf(mm, object, (space) => cleanInSpace(mm, space, object, first, end))
+  return mm.objects.finishWriteBack(object, first, end)
+}
+
+/** Takes D and W from the entries of shared mappings: the next store faults (page_mkclean). */
+function cleanInSpace(mm: SpaceEnv, space: AddressSpace, object: Ptr, first: number, end: number): void {
+  const batch = mm.flusher.batch(space.root)
+  const mapper = new UserMapper(mm, space.root)
+  forEachViewIn(mm, space, object, first, end, (vma, from, to) => {
+    if ((vma.flags & VM_SHARED) === 0) return
+    mapper.walk(from, to, (vpn, entry) => {
+      if ((mapper.flags(entry) & WRITABLE) !== 0) mapper.changeFlags(entry, vpn, WRITABLE, 0, batch)
+    })
+  })
+  batch.finish()
+}
