@@ -21,6 +21,7 @@ export class FakeArch implements MemoryManagementArch {
   readonly userEnd = 8192 as Vpn
   readonly kernelStart = -8192 as Vpn
   readonly physBasePfn = RAM_PAGE_NUMBER
+  readonly accessedMask = EntryFlag.accessed
   readonly kernelLayout = {
     linearMap: { start: -8192 as Vpn, pages: 4096 },
     vmalloc: { start: -4096 as Vpn, pages: 2048 },

@@ -64,6 +64,8 @@ export interface MemoryManagementArch {
   /** Physical page number of frame 0. */
   readonly physBasePfn: number
   readonly kernelLayout: KernelLayout
+  /** The bits of a leaf's low word that say EntryFlag.accessed. */
+  readonly accessedMask: number
 
   /** Which entry of a table at `level` is on the way to `vpn`. */
   index(vpn: Vpn, level: number): number

@@ -29,9 +29,9 @@ function isOnlyOwner(mm: FaultEnv, pfn: Pfn): boolean {
   return (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0 && mm.frames.refCount(pfn) === 1
 }
 
-/** First write to a page of a shared mapping: its provider will have to be told. */
+/** First write to a page of a shared mapping: its provider, if it has one, will have to be told. */
 function writeShared(mm: FaultEnv, fault: Fault, pfn: Pfn): FaultResult {
-  if (!mm.objects.isShmem(fault.vma.object)) mm.objects.markDirty(pfn)
+  mm.objects.markDirty(pfn)
   return reuse(mm, fault)
 }
 

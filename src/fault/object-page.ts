@@ -1,16 +1,18 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
-import { VM_SHARED } from '../space/vm-flags.js'
+import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
 import type { Fault, FaultEnv } from './fault.js'
 import { faultAround } from './fault-around.js'
-import { objectPageFlags } from './page-flags.js'
+import { objectPageFlags, readOnlyFlags } from './page-flags.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared write. */
 export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
+  if ((fault.vma.flags & VM_PFNMAP) !== 0) return mapUncounted(mm, fault)
   if (!fault.isWrite && faultAround(mm, fault)) return FaultResult.ok
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
@@ -56,12 +58,22 @@ function refusal(errno: number): FaultResult {
 function mapObjectPage(mm: FaultEnv, fault: Fault, page: Pfn): void {
   const { vma, space } = fault
   const isShmem = mm.objects.isShmem(vma.object)
-  if (fault.isWrite && !isShmem) mm.objects.markDirty(page)
+  if (fault.isWrite) mm.objects.markDirty(page)
   const flags = objectPageFlags(vma.flags, fault.isWrite, isShmem)
   fault.mapper.set(fault.entry, fault.vpn, page, flags, fault.batch)
   if (isShmem) space.rssShared++
   else space.rssFile++
   count(mm.memory, Counter.faultFile)
+}
+
+/** [vvar]: neither a reference nor resident memory (vmf_insert_pfn). Its object, which is never freed, keeps the frame. */
+function mapUncounted(mm: FaultEnv, fault: Fault): FaultResult {
+  const { vma, vpn } = fault
+  const page = mm.objects.find(vma.object, vma.offsetOf(vpn))
+  if (page === NO_FRAME) return FaultResult.bus
+  fault.mapper.set(fault.entry, vpn, page, readOnlyFlags(vma.flags) | EntryFlag.special, fault.batch)
+  count(mm.memory, Counter.faultFile)
+  return FaultResult.ok
 }
 
 function countMajor(mm: FaultEnv, fault: Fault): void {

@@ -172,8 +172,8 @@ export function isUserRange(mm: FaultEnv, address: number, length: number): bool
   return address >= 0 && address + length <= mm.arch.userEnd * PAGE_SIZE
 }
 
-const NEEDED_TO_WRITE = EntryFlag.user | EntryFlag.write | EntryFlag.dirty
-const NEEDED_TO_READ = EntryFlag.user | EntryFlag.read | EntryFlag.accessed
+const NEEDED_TO_WRITE = EntryFlag.user | EntryFlag.write
+const NEEDED_TO_READ = EntryFlag.user | EntryFlag.read
 
 /** Where a byte of the program is in the buffer, faulted in if need be; NULL when the program may not access it so. */
 function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
@@ -190,6 +190,16 @@ function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Acces
   const entry = mapper.leaf(vpn)
   if (entry === NULL || !mapper.isPresent(entry)) return NULL
   const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
-  if ((mapper.flags(entry) & needed) !== needed) return NULL
+  const flags = mapper.flags(entry)
+  if ((flags & needed) !== needed) return NULL
+  const marks = EntryFlag.accessed | (access === Access.write ? EntryFlag.dirty : 0)
+  if ((flags & marks) !== marks) markUsed(mm, space, entry, vpn, marks)
   return frameToPtr(mapper.pfn(entry))
+}
+
+/** As the hardware's walker would, had the kernel gone through the page table. */
+function markUsed(mm: FaultEnv, space: AddressSpace, entry: Ptr, vpn: Vpn, marks: number): void {
+  const batch = mm.flusher.batch(space.root)
+  mm.fault.mapperOf(mm, space).changeFlags(entry, vpn, 0, marks, batch)
+  batch.finish()
 }

@@ -6,7 +6,15 @@ import type { AddressSpace } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
 import { ObjectKind } from '../space/page-object.js'
 import { findPlace } from '../space/placement.js'
-import { VM_DONTEXPAND, VM_EXEC, VM_MAYEXEC, VM_MAYREAD, VM_MAYWRITE, VM_READ } from '../space/vm-flags.js'
+import {
+  VM_DONTEXPAND,
+  VM_EXEC,
+  VM_MAYEXEC,
+  VM_MAYREAD,
+  VM_MAYWRITE,
+  VM_PFNMAP,
+  VM_READ,
+} from '../space/vm-flags.js'
 import { Special } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import type { Clock } from './clock.js'
@@ -15,7 +23,7 @@ import { buildVvar } from './vvar.js'
 
 const VVAR_PAGES = 2
 const VDSO_PAGES = 1
-const VVAR_FLAGS = VM_READ | VM_MAYREAD | VM_DONTEXPAND
+const VVAR_FLAGS = VM_READ | VM_MAYREAD | VM_PFNMAP | VM_DONTEXPAND
 const VDSO_FLAGS = VM_READ | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_DONTEXPAND
 
 export class VdsoPages {
@@ -29,8 +37,8 @@ export class VdsoPages {
 
   /** Makes the pages; undefined when there is no memory for them. */
   static create(mm: MemoryManager, clock: Clock): VdsoPages | undefined {
-    const vvar = mm.objects.create(ObjectKind.anonymousShared, VVAR_PAGES * PAGE_SIZE)
-    const vdso = mm.objects.create(ObjectKind.anonymousShared, VDSO_PAGES * PAGE_SIZE)
+    const vvar = mm.objects.create(ObjectKind.kernel, VVAR_PAGES * PAGE_SIZE)
+    const vdso = mm.objects.create(ObjectKind.kernel, VDSO_PAGES * PAGE_SIZE)
     const isThere = vvar !== NULL && vdso !== NULL
     const isFilled =
       isThere && mm.objects.write(vvar, 0, buildVvar(clock)) > 0 && mm.objects.write(vdso, 0, buildVdso()) > 0

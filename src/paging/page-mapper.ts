@@ -136,7 +136,7 @@ export class PageMapper extends PageTable {
 
   /**
    * For fork: the absent entries from `target` on, of another address space's table, map what our `pages` entries from
-   * `entry` on map. With `protects` nobody may write these pages any more: our entries change too. Every frame that is counted
+   * `entry` on map, not accessed yet (pte_mkold). With `protects` nobody may write these pages any more: our entries change too. Every frame that is counted
    * has one reference more and is nobody's alone any more; `tally` says how many there were.
    */
   share(
@@ -150,6 +150,7 @@ export class PageMapper extends PageTable {
   ): void {
     const { u32 } = this.memory
     const { arch } = this
+    const accessed = arch.accessedMask
     const taken = protects ? EntryFlag.write : 0
     const words = (target - entry) >> 2
     let present = 0
@@ -162,7 +163,7 @@ export class PageMapper extends PageTable {
         this.changeFlags(at, (vpn + i) as Vpn, taken, 0, batch)
       const low = u32[word]!
       u32[word + words + 1] = high
-      u32[word + words] = low
+      u32[word + words] = low & ~accessed
       present++
       if ((arch.flagsOf(low, high) & EntryFlag.special) === 0) this.#retain(arch.pfnOf(low, high), tally)
     }

@@ -7,7 +7,14 @@ import type { AddressSpace } from './address-space.js'
 import { forkFamily } from './anonymous-family.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
-import { isCopyOnWrite, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED_MASK, VM_WIPEONFORK } from './vm-flags.js'
+import {
+  isCopyOnWrite,
+  VM_ACCOUNT,
+  VM_DONTCOPY,
+  VM_LOCKED_MASK,
+  VM_PFNMAP,
+  VM_WIPEONFORK,
+} from './vm-flags.js'
 import { Vma } from './vma.js'
 import { countOthers } from './zap-range.js'
 
@@ -59,7 +66,12 @@ function copyMapping(
   copy.special = vma.special
   if (!isWiped) forkFamily(mm, copy, vma)
   countPages(child, copy.flags, copy.pages)
-  return isWiped || vma.anonId === 0 ? 0 : copyEntries(mm, parent, child, vma, batch)
+  return isWiped || !needsEntries(vma) ? 0 : copyEntries(mm, parent, child, vma, batch)
+}
+
+/** What the child could not fault in as the parent has it (vma_needs_copy). */
+function needsEntries(vma: Vma): boolean {
+  return vma.anonId !== 0 || (vma.flags & VM_PFNMAP) !== 0
 }
 
 /** Memory locks are not inherited. */

@@ -37,14 +37,14 @@ export function mapsLine(
 ): string {
   const hasObject = vma.object !== NULL && vma.special === Special.none
   const { device, inode, path } = hasObject ? describe(vma) : NO_FILE
-  const range = `${address(vma.start)}-${address(vma.end)}`
-  const offset = hasObject ? address(vma.pageOffset) : '00000000'
+  const range = `${pageAddress(vma.start)}-${pageAddress(vma.end)}`
+  const offset = hasObject ? pageAddress(vma.pageOffset) : '00000000'
   const line = `${range} ${permissions(vma.flags)} ${offset} ${device} ${inode} `
   const name = hasObject ? objectName(mm, vma, path) : kernelName(mm, space, vma)
   return name === '' ? `${line}\n` : `${line.padEnd(NAME_COLUMN)} ${name}\n`
 }
 
-function address(page: number): string {
+export function pageAddress(page: number): string {
   return (page * PAGE_SIZE).toString(16).padStart(8, '0')
 }
 
@@ -61,7 +61,7 @@ function objectName(mm: SpaceEnv, vma: Vma, path: string): string {
 }
 
 /** What memory without a file is called: by what it is, by where it lies, or as its program said. */
-function kernelName(mm: SpaceEnv, space: AddressSpace, vma: Vma): string {
+export function kernelName(mm: SpaceEnv, space: AddressSpace, vma: Vma): string {
   if (vma.special !== Special.none) return SPECIAL_NAMES[vma.special] ?? ''
   const start = vma.start * PAGE_SIZE
   const end = vma.end * PAGE_SIZE

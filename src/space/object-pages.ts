@@ -2,7 +2,7 @@ import { EIO, ENOMEM, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { noteError } from './error-sequence.js'
-import { ObjectRecords, type ObjectsEnv } from './object-records.js'
+import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 
 /** Where the pages of `provided` objects come from: one per thread and provider id. */
@@ -75,7 +75,7 @@ export class ObjectPages extends ObjectRecords {
 
   /** Asks the provider, if there is one. */
   #fill(object: Ptr, index: number, pfn: Pfn): number {
-    if (this.isShmem(object)) return 0
+    if (this.kind(object) !== ObjectKind.provided) return 0
     const provider = this.providers.get(this.provider(object))
     if (provider === undefined) return -EIO
     return provider.readPage(this.identity(object), index, this.bytes(pfn, PAGE_SIZE))

@@ -33,6 +33,8 @@ export const ObjectKind = {
   tmpfs: 2,
   /** A file whose pages come from a PageProvider, and go back to it. */
   provided: 3,
+  /** The kernel's own: [vdso] and [vvar]. Counted as a file's pages, and never dirty. */
+  kernel: 4,
 } as const
 export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind]
 
@@ -114,7 +116,8 @@ export class ObjectRecords {
 
   /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */
   isShmem(object: Ptr): boolean {
-    return this.kind(object) !== ObjectKind.provided
+    const kind = this.kind(object)
+    return kind === ObjectKind.tmpfs || kind === ObjectKind.anonymousShared
   }
 
   /** Who provides the pages; 0 = nobody. */

@@ -23,7 +23,7 @@ import {
 import { FrameFlag } from '../frame/frame-table.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { ObjectPages } from './object-pages.js'
-import { OBJECT_BYTES, type ObjectKind, type ObjectsEnv } from './object-records.js'
+import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 
 export type { PageProvider } from './object-pages.js'
@@ -156,7 +156,7 @@ export class PageObjects extends ObjectPages {
     const pfn = this.getOrAdd(object, Math.floor(offset / PAGE_SIZE))
     if (pfn < 0) return pfn
     this.env.memory.u8.set(source, frameToPtr(pfn as Pfn) + (offset % PAGE_SIZE))
-    this.markDirty(pfn as Pfn)
+    if (this.kind(object) !== ObjectKind.kernel) this.markDirty(pfn as Pfn)
     return 0
   }
 

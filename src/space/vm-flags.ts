@@ -23,11 +23,14 @@ export const VM_LOCKONFAULT = 0x8_0000
 export const VM_ACCOUNT = 0x10_0000
 export const VM_NORESERVE = 0x20_0000
 export const VM_SYNC = 0x80_0000
+/** MAP_DROPPABLE. Bit 38 in Linux. */
+export const VM_DROPPABLE = 0x100_0000
 export const VM_WIPEONFORK = 0x200_0000
 export const VM_DONTDUMP = 0x400_0000
 export const VM_MIXEDMAP = 0x1000_0000
 export const VM_HUGEPAGE = 0x2000_0000
 export const VM_NOHUGEPAGE = 0x4000_0000
+export const VM_MERGEABLE = 0x8000_0000
 
 /** Read, write and execute: what PROT_READ, PROT_WRITE and PROT_EXEC are, bit for bit. */
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC

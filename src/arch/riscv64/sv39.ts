@@ -54,6 +54,7 @@ export class Riscv64Sv39 implements MemoryManagementArch {
   /** RAM starts at 2 GiB, as on QEMU's virt board. */
   readonly physBasePfn = RAM_PAGE_NUMBER
   readonly kernelLayout = LAYOUT
+  readonly accessedMask = EntryFlag.accessed << FLAG_SHIFT
 
   index(vpn: Vpn, level: number): number {
     return (vpn >> (9 * level)) & 511

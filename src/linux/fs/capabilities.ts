@@ -23,6 +23,7 @@ export const Capability = {
   lockMemory: 14,
   rawAccess: 17,
   changeRoot: 18,
+  trace: 19,
   administrate: 21,
   resource: 24,
   makeDevice: 27,
@@ -47,7 +48,7 @@ function without(a: CapabilitySet, b: CapabilitySet): CapabilitySet {
   return [(a[0] & ~b[0]) >>> 0, (a[1] & ~b[1]) >>> 0]
 }
 
-function isWithin(a: CapabilitySet, b: CapabilitySet): boolean {
+export function isSubset(a: CapabilitySet, b: CapabilitySet): boolean {
   return ((a[0] & ~b[0]) | (a[1] & ~b[1])) === 0
 }
 
@@ -89,6 +90,6 @@ export function ofRealUser(capabilities: Capabilities, { real }: Ids): Capabilit
 /** Whether capset may replace one by the other (cap_capset); the bounding set is full. */
 export function mayReplace(old: Capabilities, wanted: Capabilities): boolean {
   const isFree = hasCapability(old, Capability.setInheritable)
-  if (!isFree && !isWithin(wanted.inheritable, either(old.inheritable, old.permitted))) return false
-  return isWithin(wanted.permitted, old.permitted) && isWithin(wanted.effective, wanted.permitted)
+  if (!isFree && !isSubset(wanted.inheritable, either(old.inheritable, old.permitted))) return false
+  return isSubset(wanted.permitted, old.permitted) && isSubset(wanted.effective, wanted.permitted)
 }

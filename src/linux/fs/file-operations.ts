@@ -66,32 +66,14 @@ const device: FileOperations = {
   waitsFor: (vfs, file) => vfs.devices.of(file.dentry.inode)?.waitsFor ?? 0,
 }
 
-/** A file about the memory of a program that is gone since. */
-function isStale(vfs: Vfs, { space, dentry }: OpenFile): boolean {
-  return space !== 0 && space !== vfs.proc.spaceOf(dentry.inode)
-}
-
-/** A text of /proc: made when it is read from the start, so that a reader in pieces sees one state. */
+/** What /proc and /sys make up: texts, and files that are read where one likes. */
 const text: FileOperations = {
   ...READY,
-  read(vfs, file, position, target) {
-    if (isStale(vfs, file)) return 0
-    if (position === 0 || file.text === null) file.text = vfs.madeUp(file.dentry).text(file.dentry.inode)
-    const part = file.text.subarray(position, position + target.length)
-    target.set(part)
-    return part.length
-  },
-  write: (vfs, { dentry }, position, source) => vfs.madeUp(dentry).writeText(dentry.inode, source, position),
+  read: (vfs, file, position, target) => vfs.madeUp(file.dentry).read(file, position, target),
+  write: (vfs, file, position, source) => vfs.madeUp(file.dentry).writeAt(file, position, source),
 }
 
-/** Binary files of /proc that are read where one likes: pagemap, mem. */
-const raw: FileOperations = {
-  ...READY,
-  read: (vfs, file, position, target) =>
-    isStale(vfs, file) ? 0 : vfs.proc.readRaw(file.dentry.inode, position, target),
-  write: (vfs, file, position, source) =>
-    isStale(vfs, file) ? 0 : vfs.proc.writeRaw(file.dentry.inode, position, source),
-}
+const raw = text
 
 const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => -EISDIR }
 

@@ -1,10 +1,12 @@
 /** Open file descriptions and the table of file numbers, as plain data. */
 import { EBADF, EMFILE } from '../../base/errno.js'
+import type { Credentials } from './credentials.js'
 import type { Listed } from './filesystem.js'
 import { Open } from './flags.js'
 import type { Watcher } from './ipc/epoll.js'
 import type { FileObject } from './ipc/file-object.js'
 import type { Dentry } from './nodes.js'
+import type { RecordReading } from './proc/record-text.js'
 
 /** What reads and writes it (file-operations.ts). */
 export type FileKind =
@@ -34,10 +36,12 @@ export interface OpenFile {
   references: number
   /** A directory as it was when it was last read from the start. */
   listing: readonly Listed[] | null
-  /** /proc: the text as it was when it was last read from the start. */
-  text: Uint8Array | null
+  /** /proc: where its reader is. */
+  reading: RecordReading | null
   /** /proc: the address space that it is about, if it shows memory; that of a program that is gone shows nothing. 0 = none. */
   space: number
+  /** Who opened it, where that counts later (pagemap shows frame numbers to few); else null. */
+  opener: Credentials | null
   /** flock(2): LOCK_SH 1, LOCK_EX 2, none 0. */
   lock: number
   /** What a file of the kernel's own is (fs/ipc/): a pipe, a socket, …; `kind` says which. */
@@ -52,7 +56,7 @@ export interface Descriptor {
 }
 
 export function makeOpenFile(identity: number, kind: FileKind, dentry: Dentry, flags: number): OpenFile {
-  const none = { listing: null, text: null, space: 0, lock: 0, object: null, watchers: [] }
+  const none = { listing: null, reading: null, space: 0, opener: null, lock: 0, object: null, watchers: [] }
   return { identity, kind, dentry, flags, position: 0, references: 0, ...none }
 }
 

@@ -92,6 +92,8 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
   const error = mayOpen(vfs, dentry, flags, who)
   if (error !== 0) return error
   const kind = kindOf(vfs, dentry, flags)
+  const barred = kind === 'text' || kind === 'raw' ? vfs.madeUp(dentry).mayOpen(dentry.inode) : 0
+  if (barred !== 0) return barred
   if (kind === 'pages') {
     const pages = vfs.operations(dentry).pages(dentry, wantsWrite(flags))
     if (pages < 0) return pages
@@ -102,7 +104,7 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
   }
   const file = vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
   if (kind === 'pipe') attachPipe(vfs, file)
-  if (kind === 'text' || kind === 'raw') file.space = vfs.proc.spaceOf(dentry.inode)
+  if (kind === 'text' || kind === 'raw') vfs.madeUp(dentry).opened(file, who)
   return file
 }
 
@@ -126,13 +128,14 @@ function mayOpen(vfs: Vfs, dentry: Dentry, flags: number, who: Credentials): num
   return isDirectory(inode) || typeOf(inode) === FileType.regular ? 0 : -ENXIO
 }
 
-function kindOf(vfs: Vfs, { inode }: Dentry, flags: number): FileKind {
+function kindOf(vfs: Vfs, dentry: Dentry, flags: number): FileKind {
+  const { inode } = dentry
   if ((flags & Open.path) !== 0) return 'path'
   if (isDirectory(inode)) return 'directory'
   if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
   if (!isMadeUp(inode.filesystem)) return 'pages'
-  return vfs.proc.isRaw(inode) ? 'raw' : 'text'
+  return vfs.madeUp(dentry).isRaw(inode) ? 'raw' : 'text'
 }
 
 /** A pipe of the machine's own, and not one of the host's. */

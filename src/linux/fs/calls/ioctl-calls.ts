@@ -26,6 +26,7 @@ function ioctl(vfs: Vfs, c: SyscallContext): number {
     case Ioctl.bytesReadable:
       return bytesReadable(vfs, c, file)
     default:
+      if (file.kind === 'text' || file.kind === 'raw') return vfs.madeUp(file.dentry).control(c, file)
       return terminalIoctl(vfs, c, file, request)
   }
 }

@@ -1,5 +1,6 @@
 /** Users and groups of a process: setuid(2) and its kin, with the rules of kernel/sys.c. */
 import { EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+import { ProcessFlag } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { afterFilesUser, afterUsers, Capability } from '../capabilities.js'
 import { type Credentials, type Ids, may } from '../credentials.js'
@@ -44,6 +45,9 @@ function become(c: SyscallContext, kind: Kind, ids: Ids, follow = afterUsers): n
   const before = user.credentials
   const capabilities = kind === 'user' ? follow(before.capabilities, before.user, ids) : before.capabilities
   user.credentials = { ...before, [kind]: ids, capabilities }
+  const isOther = ids.effective !== before[kind].effective || ids.files !== before[kind].files
+  // fs.suid_dumpable is 0: what the memory holds was another user's (commit_creds).
+  if (isOther) c.process.setFlag(ProcessFlag.notDumpable, true)
   return 0
 }
 

@@ -1,12 +1,15 @@
 /** /proc/PID/pagemap: 64 bits for each page of the address space (Documentation/admin-guide/mm/pagemap.rst). */
 import { EntryFlag } from '../../../arch/memory-management-arch.js'
 import { EINVAL } from '../../../base/errno.js'
-import { NULL, type Ptr, type Vpn } from '../../../base/numbers.js'
-import { FrameFlag } from '../../../frame/frame-table.js'
+import type { Ptr, Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
 import type { AddressSpace } from '../../../space/address-space.js'
+import { isAnonymousFrame, mappingsOf } from '../../../space/page-usage.js'
 import { LockRank } from '../../../state/atomics.js'
+import { Capability } from '../capabilities.js'
+import { may } from '../credentials.js'
+import { file, type ProcFile, type RawRequest } from './proc-node.js'
 
 /** Bits of the upper half; the lower one has the frame number. */
 const PRESENT = 1 << 31
@@ -14,34 +17,47 @@ const FILE_OR_SHARED = 1 << 29
 const EXCLUSIVE = 1 << 24
 const ENTRY_BYTES = 8
 
+/** /proc/PID/pagemap. Frame numbers are shown to openers with CAP_SYS_ADMIN. */
+export const pagemap: ProcFile = {
+  ...file(() => '', 0o400),
+  memory: 'look',
+  needsMemory: true,
+  raw: {
+    read: ({ vfs, space, opener }: RawRequest, position, target) =>
+      space === undefined
+        ? 0
+        : readPagemap(vfs.env.mm, space, position, target, may(opener, Capability.administrate)),
+  },
+}
+
 /** Bytes read; -EINVAL when the position or the length is no multiple of 8. */
-export function readPagemap(
+function readPagemap(
   mm: MemoryManager,
   space: AddressSpace,
   position: number,
   target: Uint8Array,
+  showsFrames: boolean,
 ): number {
   if (position % ENTRY_BYTES !== 0 || target.length % ENTRY_BYTES !== 0) return -EINVAL
   const first = position / ENTRY_BYTES
   const pages = Math.max(0, Math.min(target.length / ENTRY_BYTES, mm.arch.userEnd - first))
-  const view = new DataView(target.buffer, target.byteOffset, target.length)
+  const bytes = target.subarray(0, pages * ENTRY_BYTES).fill(0)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const mapper = new UserMapper(mm, space.root)
   mm.atomics.lock(space.lock, LockRank.space)
-  for (let i = 0; i < pages; i++) {
-    const entry = mapper.leaf((first + i) as Vpn)
-    const present = entry !== NULL && mapper.isPresent(entry)
-    view.setUint32(i * ENTRY_BYTES, present ? mapper.pfn(entry) + mm.arch.physBasePfn : 0, true)
-    view.setUint32(i * ENTRY_BYTES + 4, present ? flagsOf(mm, mapper, entry) : 0, true)
-  }
+  mapper.walk(first as Vpn, (first + pages) as Vpn, (vpn, entry) => {
+    const at = (vpn - first) * ENTRY_BYTES
+    view.setUint32(at, showsFrames ? mapper.pfn(entry) + mm.arch.physBasePfn : 0, true)
+    view.setUint32(at + 4, flagsOf(mm, mapper, entry), true)
+  })
   mm.atomics.unlock(space.lock, LockRank.space)
-  return pages * ENTRY_BYTES
+  return bytes.length
 }
 
-/** The zero page and the vdso (special entries) count as nobody's. */
-function flagsOf({ frames }: MemoryManager, mapper: UserMapper, entry: Ptr): number {
+/** The upper half of a present page's entry. The zero page and [vvar] are nobody's. */
+function flagsOf(mm: MemoryManager, mapper: UserMapper, entry: Ptr): number {
   if ((mapper.flags(entry) & EntryFlag.special) !== 0) return PRESENT
   const pfn = mapper.pfn(entry)
-  const isFile = (frames.flags(pfn) & FrameFlag.file) !== 0
-  const exclusive = frames.refCount(pfn) === (isFile ? 2 : 1)
-  return PRESENT | (isFile ? FILE_OR_SHARED : 0) | (exclusive ? EXCLUSIVE : 0)
+  const kind = isAnonymousFrame(mm, pfn) ? 0 : FILE_OR_SHARED
+  return PRESENT | kind | (mappingsOf(mm, pfn) === 1 ? EXCLUSIVE : 0)
 }

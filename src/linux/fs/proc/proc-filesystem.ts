@@ -2,20 +2,23 @@
  * /proc: a tree that is made up as it is looked at. The definitions are in process-files.ts and system-files.ts; here they become
  * entries. An inode's `key` is its path below the mount without the process number, its `pid` that number (0 = none).
  */
-import { EACCES, EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
-import type { Process } from '../../process.js'
-import { ROOT } from '../credentials.js'
+import { EACCES, EINVAL, EIO, ENOENT, ENOTTY, EPERM, ESRCH } from '../../../base/errno.js'
+import type { AddressSpace } from '../../../space/address-space.js'
+import { type Process, ProcessFlag } from '../../process.js'
+import { mayAccess } from '../../process-access.js'
+import type { SyscallContext } from '../../syscall-context.js'
+import { type Credentials, ROOT } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
 import { FilesystemMagic, FileType } from '../flags.js'
 import { type Dentry, type Inode, makeDentry, makeInode } from '../nodes.js'
+import type { OpenFile } from '../open-file.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
-import { readPagemap } from './pagemap.js'
-import type { ProcDirectory, ProcNode } from './proc-node.js'
+import type { ProcDirectory, ProcFile, ProcNode, RawRequest } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
-import { readMemory, writeMemory } from './process-memory.js'
+import { type RecordSource, readRecords, startReading, type TextRecord } from './record-text.js'
 import { SYSTEM_TREE } from './system-files.js'
 
 /** /proc, or /sys, which is made in the same way. */
@@ -25,10 +28,8 @@ export interface MadeUp {
   readonly magic: number
 }
 
-/** Files that are no texts: of a process or a thread. */
-const RAW = /(^|\/)(pagemap|mem)$/
-/** Files that stay with the memory that the process had when they were opened. */
-const ABOUT_MEMORY = /(^|\/)(environ|auxv|maps|smaps|smaps_rollup|pagemap|mem)$/
+/** Settings that are numbers are read from their start only (proc_dointvec). */
+const NUMBERS = /^[-\d\t]+\n$/
 
 const PROC: MadeUp = { tree: SYSTEM_TREE, hasProcesses: true, magic: FilesystemMagic.proc }
 
@@ -141,41 +142,92 @@ export class ProcFilesystem implements FilesystemOperations {
 
   /** How an entry is opened: as a text, or by a reader of its own. */
   isRaw(inode: Inode): boolean {
-    return inode.pid !== 0 && RAW.test(inode.key)
-  }
-
-  /** Number of the address space that a file shows; 0 when it shows none. */
-  spaceOf({ pid, key }: Inode): number {
-    const process = pid !== 0 && ABOUT_MEMORY.test(key) ? this.#env.processes.get(pid) : undefined
-    return process === undefined || process.isZombie ? 0 : process.space.id
-  }
-
-  /** The contents of a file at this moment. */
-  text(inode: Inode): Uint8Array {
     const node = this.#nodeOf(inode)
-    if (node?.type !== 'file') return new Uint8Array(0)
-    return bytesOf(node.text(this.#vfs, this.#env.processes.get(inode.pid), this.#env))
+    return node?.type === 'file' && node.raw !== undefined
   }
 
-  writeText(inode: Inode, source: Uint8Array, position: number): number {
+  /** What opening asks beyond the permission bits: who may look at a process's memory (proc_mem_open). 0, -EACCES or -ESRCH. */
+  mayOpen(inode: Inode): number {
+    const node = this.#nodeOf(inode)
+    if (node?.type !== 'file' || node.memory === undefined) return 0
+    const process = this.#env.processes.get(inode.pid)
+    if (process === undefined) return -ESRCH
+    if (process.isZombie) return node.needsMemory === true ? -ESRCH : 0
+    const caller = this.#env.currentProcess()
+    return caller === undefined || mayAccess(caller, process, 'files') === 0 ? 0 : -EACCES
+  }
+
+  /** Binds a new open file to the memory that its process has now, and to who opened it. */
+  opened(file: OpenFile, who: Credentials): void {
+    const { pid } = file.dentry.inode
+    const process = pid === 0 ? undefined : this.#env.processes.get(pid)
+    file.space = process === undefined || process.isZombie ? 0 : process.space.id
+    file.opener = who
+  }
+
+  /** Bytes at a position: 0 at the end; -ESRCH when the process is gone, and what the file itself says. */
+  read(file: OpenFile, position: number, target: Uint8Array): number {
+    const { inode } = file.dentry
+    const node = this.#nodeOf(inode)
+    const isGone = inode.pid !== 0 && !this.#env.processes.has(inode.pid)
+    if (node?.type !== 'file') return isGone ? -ESRCH : -ENOENT
+    if (node.raw !== undefined) return node.raw.read(this.#request(file), position, target)
+    if (isSetting(inode)) return this.#readSetting(node, inode, position, target)
+    file.reading ??= startReading()
+    return readRecords(file.reading, this.#sourceOf(node, file, isGone), position, target)
+  }
+
+  writeAt(file: OpenFile, position: number, source: Uint8Array): number {
+    const { inode } = file.dentry
     const node = this.#nodeOf(inode)
     const process = this.#env.processes.get(inode.pid)
-    if (node?.type !== 'file' || node.write === undefined) return -EIO
-    return node.write(source, process, this.#env, position)
+    if (node?.type !== 'file') return -ESRCH
+    if (node.raw?.write !== undefined) return node.raw.write(this.#request(file), position, source)
+    return node.write === undefined ? -EIO : node.write(source, process, this.#env, position)
   }
 
-  /** Bytes of /proc/PID/pagemap (multiples of 8) or mem. */
-  readRaw({ pid, key }: Inode, position: number, target: Uint8Array): number {
-    const process = this.#env.processes.get(pid)
-    if (process === undefined || process.isZombie) return 0
-    if (key.endsWith('pagemap')) return readPagemap(this.#env.mm, process.space, position, target)
-    return readMemory(this.#vfs, process, position, target)
+  /** ioctl(2) on a file of a process: -ENOTTY for nearly all. */
+  control(c: SyscallContext, file: OpenFile): number {
+    const node = this.#nodeOf(file.dentry.inode)
+    if (node?.type !== 'file' || node.ioctl === undefined) return -ENOTTY
+    return node.ioctl(c, this.#vfs, this.#spaceOf(file))
   }
 
-  writeRaw({ pid, key }: Inode, position: number, source: Uint8Array): number {
-    const process = this.#env.processes.get(pid)
-    if (process === undefined || process.isZombie) return 0
-    return key.endsWith('pagemap') ? -EINVAL : writeMemory(this.#vfs, process, position, source)
+  #request(file: OpenFile): RawRequest {
+    return { vfs: this.#vfs, space: this.#spaceOf(file), opener: file.opener ?? ROOT }
+  }
+
+  /** The memory that the file was opened for, if any program still has it. */
+  #spaceOf({ space: id, dentry }: OpenFile): AddressSpace | undefined {
+    const process = this.#env.processes.get(dentry.inode.pid)
+    if (process !== undefined && !process.isZombie && process.space.id === id) return process.space
+    let found: AddressSpace | undefined
+    this.#env.mm.spaces.forEach((space) => {
+      if (space.id === id) found = space
+    })
+    return found
+  }
+
+  #sourceOf(node: ProcFile, file: OpenFile, isGone: boolean): RecordSource {
+    const { records } = node
+    const space = node.memory === undefined ? undefined : this.#spaceOf(file)
+    if (records !== undefined) return (cursor) => (isGone ? -ESRCH : records(this.#vfs, space, cursor))
+    if (node.memory !== undefined && space === undefined) return () => undefined
+    return (cursor) => (cursor === 0 ? this.#whole(node, file.dentry.inode) : undefined)
+  }
+
+  #whole(node: ProcFile, { pid }: Inode): TextRecord | number {
+    const text = node.text(this.#vfs, this.#env.processes.get(pid), this.#env)
+    return typeof text === 'number' ? text : { text, next: 1 }
+  }
+
+  #readSetting(node: ProcFile, inode: Inode, position: number, target: Uint8Array): number {
+    const whole = this.#whole(node, inode)
+    if (typeof whole === 'number') return whole
+    if (position > 0 && NUMBERS.test(whole.text)) return 0
+    const part = bytesOf(whole.text).subarray(position, position + target.length)
+    target.set(part)
+    return part.length
   }
 
   /** The definition of an inode, walked to from its tree's top by its key. */
@@ -207,14 +259,23 @@ export class ProcFilesystem implements FilesystemOperations {
     return this.#owned(dentry)
   }
 
-  /** The files of a process belong to its effective user. */
+  /** The files of a process belong to its effective user; to root when others must not look in (task_dump_owner). */
   #owned(dentry: Dentry): Dentry {
-    const process = this.#env.processes.get(dentry.inode.pid)
-    const { user, group } = process === undefined ? ROOT : userOf(process).credentials
-    dentry.inode.uid = user.effective
-    dentry.inode.gid = group.effective
+    const { inode } = dentry
+    const process = this.#env.processes.get(inode.pid)
+    const isOpenFolder = inode.mode === (FileType.directory | 0o555)
+    const isHidden = process?.isZombie || process?.hasFlag?.(ProcessFlag.notDumpable)
+    const { user, group } =
+      process === undefined || (isHidden && !isOpenFolder) ? ROOT : userOf(process).credentials
+    inode.uid = user.effective
+    inode.gid = group.effective
     return dentry
   }
+}
+
+/** Of /proc/sys. */
+function isSetting({ pid, key, filesystem }: Inode): boolean {
+  return pid === 0 && filesystem.kind === 'proc' && key.startsWith('sys/')
 }
 
 /** Names are looked for among the definitions' own: `constructor` is none. */

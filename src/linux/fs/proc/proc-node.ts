@@ -1,8 +1,13 @@
 /** How the entries of /proc are defined: a tree of these. */
+import { ESRCH } from '../../../base/errno.js'
+import type { AddressSpace } from '../../../space/address-space.js'
 import type { Process } from '../../process.js'
+import type { SyscallContext } from '../../syscall-context.js'
+import type { Credentials } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import type { Dentry } from '../nodes.js'
 import type { Vfs } from '../vfs.js'
+import type { RecordSource } from './record-text.js'
 
 export interface ProcDirectory {
   readonly type: 'directory'
@@ -12,11 +17,34 @@ export interface ProcDirectory {
   readonly dynamic?: (vfs: Vfs, process: Process | undefined) => Readonly<Record<string, ProcNode>>
 }
 
+/** What a file about a process's memory lets one do, and so what its opener must be allowed: to look, or to change things. */
+export type MemoryUse = 'look' | 'change'
+
+/** Contents that are no text: read and written where one likes. `space` is undefined when the program is gone. */
+export interface RawContents {
+  read(request: RawRequest, position: number, target: Uint8Array): number
+  write?(request: RawRequest, position: number, source: Uint8Array): number
+}
+
+export interface RawRequest {
+  readonly vfs: Vfs
+  readonly space: AddressSpace | undefined
+  /** Who opened the file. */
+  readonly opener: Credentials
+}
+
 export interface ProcFile {
   readonly type: 'file'
   readonly permissions: number
-  /** A byte string. */
-  readonly text: (vfs: Vfs, process: Process | undefined, env: FileEnvironment) => string
+  /** All of it, a byte string; or a negative errno for who reads. */
+  readonly text: (vfs: Vfs, process: Process | undefined, env: FileEnvironment) => string | number
+  /** Instead of `text`: record by record. `space` is that of the opening; undefined when it is gone. */
+  readonly records?: (vfs: Vfs, space: AddressSpace | undefined, cursor: number) => ReturnType<RecordSource>
+  readonly raw?: RawContents
+  /** A file that stays with the memory that the process had when it was opened. */
+  readonly memory?: MemoryUse
+  /** Opening fails with -ESRCH when the process has no memory any more. */
+  readonly needsMemory?: true
   /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`. */
   readonly write?: (
     source: Uint8Array,
@@ -24,6 +52,8 @@ export interface ProcFile {
     env: FileEnvironment,
     position: number,
   ) => number
+  /** ioctl(2): -ENOTTY without. */
+  readonly ioctl?: (c: SyscallContext, vfs: Vfs, space: AddressSpace | undefined) => number
 }
 
 export interface ProcLink {
@@ -48,12 +78,12 @@ export function file(text: ProcFile['text'], permissions = 0o444): ProcFile {
   return { type: 'file', permissions, text }
 }
 
-/** For what belongs to a process; nothing once it is gone. */
+/** For what belongs to a process: -ESRCH once it is gone. */
 export function processFile(
-  text: (process: Process, vfs: Vfs, env: FileEnvironment) => string,
+  text: (process: Process, vfs: Vfs, env: FileEnvironment) => string | number,
   permissions = 0o444,
 ): ProcFile {
-  return file((vfs, process, env) => (process === undefined ? '' : text(process, vfs, env)), permissions)
+  return file((vfs, process, env) => (process === undefined ? -ESRCH : text(process, vfs, env)), permissions)
 }
 
 export function link(target: ProcLink['target'], text?: ProcLink['text']): ProcLink {

@@ -125,7 +125,7 @@ describe('smaps', () => {
     expect(sum('Size')).toBe(totalPages * 4)
     expect(Math.abs(sum('Rss') - rssPages * 4)).toBeLessThanOrEqual(8)
     expect(sum('Private_Dirty')).toBe(sum('Anonymous'))
-    expect(text).toMatch(/^VmFlags: rd wr mr mw me $/m)
+    expect(text).toMatch(/^VmFlags: rd wr mr mw me ac $/m)
     expect(machine.readFile('/proc/self/smaps_rollup')).toMatch(/ ---p 00000000 00:00 0 +\[rollup\]\nRss: /)
   })
 })

@@ -11,9 +11,11 @@ import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
+import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
+import { pagemap } from './pagemap.js'
 import { directory, file, link, type ProcDirectory, type ProcNode, processFile } from './proc-node.js'
-import { auxiliaryVectorText, maps, smaps, smapsRollup } from './process-memory.js'
+import { auxiliaryVectorText, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
 import { statusText } from './process-status.js'
 
@@ -68,14 +70,19 @@ function writeNumber(set: (process: Process, value: number) => number) {
 }
 
 const texts: Record<string, ProcNode> = {
-  maps: processFile(maps),
-  smaps: processFile(smaps),
-  smaps_rollup: processFile(smapsRollup),
-  auxv: processFile(auxiliaryVectorText, 0o400),
+  maps,
+  smaps,
+  smaps_rollup: smapsRollup,
+  numa_maps: numaMaps,
+  auxv: { ...processFile(auxiliaryVectorText, 0o400), memory: 'look', needsMemory: true },
   statm: processFile(statmText),
   limits: processFile(limitsText),
   cmdline: processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
-  environ: processFile(({ environment }) => zeroEnded(environment), 0o400),
+  environ: {
+    ...processFile(({ environment }) => zeroEnded(environment), 0o400),
+    memory: 'look',
+    needsMemory: true,
+  },
   personality: processFile(({ personality }) => `${personality.toString(16).padStart(8, '0')}\n`, 0o400),
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
@@ -99,8 +106,8 @@ const texts: Record<string, ProcNode> = {
       return source.length
     },
   },
-  pagemap: processFile(() => '', 0o400),
-  mem: processFile(() => '', 0o600),
+  pagemap,
+  mem: memory,
 }
 
 const descriptors: ProcDirectory = { ...directory({}, descriptorLinks), permissions: 0o500 }
