@@ -32,6 +32,22 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('what the mapper relies on: $
     }
   })
 
+  test(`the short questions of loops agree with the flags (seed ${SEED})`, () => {
+    const random = new Random(SEED)
+    for (let i = 0; i < 4000; i++) {
+      const pfn = random.between(1, 2 ** 20 - 1) as Pfn
+      const low = arch.leafLow(pfn, random.below(ENTRY_FLAGS_ALL + 1))
+      const high = arch.leafHigh(pfn, 0)
+      const flags = arch.flagsOf(low, high)
+      expect(arch.frameOf(low, high)).toBe(pfn)
+      expect(arch.isSpecial(low)).toBe((flags & EntryFlag.special) !== 0)
+      expect(arch.isWritable(low)).toBe((flags & EntryFlag.write) !== 0)
+      const safe = arch.writeProtected(low)
+      expect(arch.flagsOf(safe, high)).toBe(flags & ~EntryFlag.write)
+      expect([arch.isPresent(safe), arch.frameOf(safe, high)]).toEqual([true, pfn])
+    }
+  })
+
   test('a table entry is no leaf, and leads to its table', () => {
     for (const pfn of [1, 2, 0x7ffff, 0x80000, 0xfffff] as Pfn[]) {
       const low = arch.tableLow(pfn)

@@ -78,11 +78,27 @@ export class FakeArch implements MemoryManagementArch {
     return ((high | 0) - RAM_PAGE_NUMBER) as Pfn
   }
 
+  frameOf(low: number, high: number): Pfn {
+    return this.pfnOf(low, high)
+  }
+
   flagsOf(low: number, _high: number): number {
     return low & ENTRY_FLAGS_ALL
   }
 
   /** 26-bit addresses: bit 25 is repeated up to bit 63. */
+  isWritable(low: number): boolean {
+    return (low & EntryFlag.write) !== 0
+  }
+
+  isSpecial(low: number): boolean {
+    return (low & EntryFlag.special) !== 0
+  }
+
+  writeProtected(low: number): number {
+    return (low & ~EntryFlag.write) >>> 0
+  }
+
   isCanonical(low: number, high: number): boolean {
     const repeated = (low | 0) >> 25
     return (repeated === 0 || repeated === -1) && (high | 0) === repeated

@@ -138,6 +138,18 @@ export class BuddyAllocator implements FrameAllocator {
     frames.setRefCount(pfn, count + 1)
   }
 
+  /**
+   * One reference more to a frame that another address space maps from now on (fork), so that it is nobody's alone any
+   * more; whether it is anonymous memory. One call for each page.
+   */
+  retainUser(pfn: Pfn): boolean {
+    if (!this.#shared) return (this.#frames.addSharer(pfn) & FrameFlag.anonymous) !== 0
+    this.retain(pfn)
+    const flags = this.#frames.flags(pfn)
+    if ((flags & FrameFlag.exclusive) !== 0) this.#frames.setFlags(pfn, flags & ~FrameFlag.exclusive)
+    return (flags & FrameFlag.anonymous) !== 0
+  }
+
   /** One reference less; the last one frees the block. */
   release(pfn: Pfn): void {
     const frames = this.#frames
@@ -149,6 +161,14 @@ export class BuddyAllocator implements FrameAllocator {
     }
     frames.setRefCount(pfn, 1)
     this.free(pfn, frames.flags(pfn) & ORDER_MASK)
+  }
+
+  /** `release` for the first `count` of many frames; most have other references (fork) or were single (exit). */
+  releaseAll(pfns: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const pfn = pfns[i]! as Pfn
+      if (this.#shared || !this.#frames.dropReference(pfn)) this.release(pfn)
+    }
   }
 
   /**

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { Region, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
@@ -83,51 +84,72 @@ export class FrameTable {
   }
 
   refCount(pfn: Pfn): number {
-    return this.#u32[this.#base + pfn * 4 + REF_COUNT]!
+    return this.#u32[this.#base + (pfn << 2) + REF_COUNT]!
   }
 
   setRefCount(pfn: Pfn, count: number): void {
-    this.#u32[this.#base + pfn * 4 + REF_COUNT] = count
+    this.#u32[this.#base + (pfn << 2) + REF_COUNT] = count
+  }
+
+  /** One reference more to an allocated frame, which is not exclusive then; its flags. Nobody else may count at the same time. */
+  addSharer(pfn: Pfn): number {
+    const at = this.#base + (pfn << 2)
+    const u32 = this.#u32
+    const count = u32[at]!
+    const flags = u32[at + FLAGS]!
+    assert(count > 0, 'a free frame is retained')
+    u32[at] = count + 1
+    if ((flags & FrameFlag.exclusive) !== 0) u32[at + FLAGS] = flags & ~FrameFlag.exclusive
+    return flags
+  }
+
+  /** Takes a reference away unless it is the last one; says whether it did. Nobody else may count at the same time. */
+  dropReference(pfn: Pfn): boolean {
+    const at = this.#base + (pfn << 2)
+    const count = this.#u32[at]!
+    if (count <= 1) return false
+    this.#u32[at] = count - 1
+    return true
   }
 
   /** Where the reference count is, for atomic operations on it. */
   refCountPtr(pfn: Pfn): Ptr {
-    return ((this.#base + pfn * 4 + REF_COUNT) * 4) as Ptr
+    return ((this.#base + (pfn << 2) + REF_COUNT) * 4) as Ptr
   }
 
   /** Order and FrameFlag. */
   flags(pfn: Pfn): number {
-    return this.#u32[this.#base + pfn * 4 + FLAGS]!
+    return this.#u32[this.#base + (pfn << 2) + FLAGS]!
   }
 
   /** Replaces all flags, the order too: for a block of order > 0 say `order | FrameFlag.…`. */
   setFlags(pfn: Pfn, flags: number): void {
-    this.#u32[this.#base + pfn * 4 + FLAGS] = flags
+    this.#u32[this.#base + (pfn << 2) + FLAGS] = flags
   }
 
   order(pfn: Pfn): number {
-    return this.#u32[this.#base + pfn * 4 + FLAGS]! & ORDER_MASK
+    return this.#u32[this.#base + (pfn << 2) + FLAGS]! & ORDER_MASK
   }
 
   owner(pfn: Pfn): number {
-    return this.#u32[this.#base + pfn * 4 + OWNER]!
+    return this.#u32[this.#base + (pfn << 2) + OWNER]!
   }
 
   setOwner(pfn: Pfn, owner: number): void {
-    this.#u32[this.#base + pfn * 4 + OWNER] = owner
+    this.#u32[this.#base + (pfn << 2) + OWNER] = owner
   }
 
   index(pfn: Pfn): number {
-    return this.#u32[this.#base + pfn * 4 + INDEX]!
+    return this.#u32[this.#base + (pfn << 2) + INDEX]!
   }
 
   setIndex(pfn: Pfn, index: number): void {
-    this.#u32[this.#base + pfn * 4 + INDEX] = index
+    this.#u32[this.#base + (pfn << 2) + INDEX] = index
   }
 
   /** A whole entry at once. */
   set(pfn: Pfn, refCount: number, flags: number, owner: number, index: number): void {
-    const at = this.#base + pfn * 4
+    const at = this.#base + (pfn << 2)
     const u32 = this.#u32
     u32[at + REF_COUNT] = refCount
     u32[at + FLAGS] = flags

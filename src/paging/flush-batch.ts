@@ -7,7 +7,8 @@ import type { Tlbs } from './tlb.js'
 
 /** The part of the frame allocator that a batch needs. */
 export interface FrameReleaser {
-  release(pfn: Pfn): void
+  /** Gives up one reference to each of the first `count` frames. */
+  releaseAll(frames: Uint32Array, count: number): void
   free(pfn: Pfn, order: number): void
 }
 
@@ -17,9 +18,9 @@ export interface FrameReleaser {
  */
 export const PAGES_ONE_BY_ONE_MAX = 512
 /** Frames that wait for the flush; when so many wait, it is done early. */
-export const FRAMES_MAX = 512
-/** Marks a waiting frame as a table: frame numbers stay below 2^20. */
-const TABLE = 2 ** 31
+export const FRAMES_MAX = 1024
+/** The same for page tables. */
+const TABLES_MAX = 64
 
 /**
  * What must happen, in this order, after page-table entries were changed: TLBs forget the pages, then frames and
@@ -32,11 +33,14 @@ export class FlushBatch {
   readonly #buddy: FrameReleaser
   readonly #idle: FlushBatch[]
   readonly #pages = new Float64Array(PAGES_ONE_BY_ONE_MAX)
-  readonly #frames = new Uint32Array(FRAMES_MAX)
+  /** Frames that wait; others write where `roomForRun` tells them. */
+  readonly waiting = new Uint32Array(FRAMES_MAX)
+  readonly #tables = new Uint32Array(TABLES_MAX)
   #root = NO_FRAME
   /** Pages touched since the last flush; beyond PAGES_ONE_BY_ONE_MAX only counted. */
   #pageCount = 0
   #frameCount = 0
+  #tableCount = 0
 
   constructor(memory: Memory, tlbs: Tlbs, buddy: FrameReleaser, idle: FlushBatch[]) {
     this.#memory = memory
@@ -58,15 +62,40 @@ export class FlushBatch {
     this.#pageCount++
   }
 
+  /**
+   * For a loop over many entries: where in `waiting` there is room for `count` frames. Each put there gives up one
+   * reference, after `addRun` has said how many they are. What waits already is settled first when there is no room.
+   */
+  roomForRun(count: number): number {
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
+    assert(count <= FRAMES_MAX, 'a run is no longer than a table')
+    if (this.#frameCount + count > FRAMES_MAX) this.#settle()
+    return this.#frameCount
+  }
+
+  /** The entries of these adjacent pages are cleared, those that there were; `frames` were put into the place. */
+  addRun(vpn: Vpn, pages: number, frames: number): void {
+    const count = this.#pageCount
+    if (count + pages <= PAGES_ONE_BY_ONE_MAX) {
+      for (let i = 0; i < pages; i++) this.#pages[count + i] = vpn + i
+    }
+    this.#pageCount = count + pages
+    this.#frameCount += frames
+  }
+
   /** Gives up one reference to a frame, after the flush. Its entry was cleared (and so touched) before. */
   releaseFrame(pfn: Pfn): void {
-    this.#wait(pfn)
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
+    if (this.#frameCount === FRAMES_MAX) this.#settle()
+    this.waiting[this.#frameCount++] = pfn
   }
 
   /** Frees a table, after the flush. No entry points to it any more. The root itself: no hart keeps using it. */
   freeTable(pfn: Pfn): void {
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
     if (pfn === this.#root) this.#tlbs.deactivateRoot(pfn)
-    this.#wait(pfn + TABLE)
+    if (this.#tableCount === TABLES_MAX) this.#settle()
+    this.#tables[this.#tableCount++] = pfn
   }
 
   /** Flushes, gives the frames back, and ends the batch. */
@@ -77,22 +106,13 @@ export class FlushBatch {
     this.#idle.push(this)
   }
 
-  #wait(frame: number): void {
-    assert(this.#root !== NO_FRAME, 'a finished batch is used')
-    if (this.#frameCount === FRAMES_MAX) this.#settle()
-    this.#frames[this.#frameCount++] = frame
-  }
-
   #settle(): void {
     if (this.#pageCount > 0) this.#flush()
-    for (let i = 0; i < this.#frameCount; i++) this.#giveBack(this.#frames[i]!)
+    if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount)
+    for (let i = 0; i < this.#tableCount; i++) this.#buddy.free(this.#tables[i]! as Pfn, 0)
     this.#pageCount = 0
     this.#frameCount = 0
-  }
-
-  #giveBack(frame: number): void {
-    if (frame >= TABLE) this.#buddy.free((frame - TABLE) as Pfn, 0)
-    else this.#buddy.release(frame as Pfn)
+    this.#tableCount = 0
   }
 
   #flush(): void {

@@ -150,33 +150,37 @@ export class PageMapper extends PageTable {
   ): void {
     const { u32 } = this.memory
     const { arch } = this
+    const { buddy } = this.env
     const accessed = arch.accessedMask
-    const taken = protects ? EntryFlag.write : 0
     const words = (target - entry) >> 2
+    const first = entry >>> 2
     let present = 0
+    let anonymous = 0
+    let others = 0
     for (let i = 0; i < pages; i++) {
-      const at = (entry + i * 8) as Ptr
-      const word = at >>> 2
-      if (!arch.isPresent(u32[word]!)) continue
+      const word = first + i * 2
+      let low = u32[word]!
+      if (!arch.isPresent(low)) continue
+      if (protects && arch.isWritable(low)) low = this.#writeProtect(word, (vpn + i) as Vpn, batch)
       const high = u32[word + 1]!
-      if ((arch.flagsOf(u32[word]!, high) & taken) !== 0)
-        this.changeFlags(at, (vpn + i) as Vpn, taken, 0, batch)
-      const low = u32[word]!
       u32[word + words + 1] = high
       u32[word + words] = low & ~accessed
       present++
-      if ((arch.flagsOf(low, high) & EntryFlag.special) === 0) this.#retain(arch.pfnOf(low, high), tally)
+      if (arch.isSpecial(low)) continue
+      if (buddy.retainUser(arch.frameOf(low, high))) anonymous++
+      else others++
     }
+    tally.anonymous += anonymous
+    tally.others += others
     if (present > 0) this.#countEntry(target, present)
   }
 
-  #retain(pfn: Pfn, tally: FrameTally): void {
-    const { buddy, frames } = this.env
-    buddy.retain(pfn)
-    const flags = frames.flags(pfn)
-    if ((flags & FrameFlag.anonymous) !== 0) tally.anonymous++
-    else tally.others++
-    if ((flags & FrameFlag.exclusive) !== 0) frames.setFlags(pfn, flags & ~FrameFlag.exclusive)
+  /** Takes the right to write from a present entry; returns its new low word. */
+  #writeProtect(word: number, vpn: Vpn, batch: FlushBatch): number {
+    const low = this.arch.writeProtected(this.#take(word))
+    this.#swap(word, low)
+    batch.touch(vpn)
+    return low
   }
 
   /**
@@ -194,25 +198,38 @@ export class PageMapper extends PageTable {
     const { u32 } = this.memory
     const { arch } = this
     const { frames } = this.env
+    const first = entry >>> 2
+    const room = batch.roomForRun(pages)
+    const { waiting } = batch
+    let from = pages
+    let to = 0
     let cleared = 0
+    let counted = 0
+    let anonymous = 0
     for (let i = 0; i < pages; i++) {
-      const word = (entry >>> 2) + i * 2
+      const word = first + i * 2
       if (!arch.isPresent(u32[word]!)) continue
       const high = u32[word + 1]!
       const low = this.#swap(word, 0)
       u32[word + 1] = 0
-      cleared++
-      batch.touch((vpn + i) as Vpn)
-      const flags = arch.flagsOf(low, high)
-      if ((flags & EntryFlag.special) !== 0) continue
-      const pfn = arch.pfnOf(low, high)
-      const frame = frames.flags(pfn)
-      if ((frame & FrameFlag.anonymous) !== 0) tally.anonymous++
-      else tally.others++
-      if ((flags & EntryFlag.dirty) !== 0 && (frame & FrameFlag.file) !== 0) keepDirty(pfn)
-      batch.releaseFrame(pfn)
+      if (cleared++ === 0) from = i
+      to = i
+      if (arch.isSpecial(low)) continue
+      const pfn = arch.frameOf(low, high)
+      if ((frames.flags(pfn) & FrameFlag.anonymous) !== 0) anonymous++
+      else this.#keepDirty(low, high, pfn, keepDirty)
+      waiting[room + counted++] = pfn
     }
-    if (cleared > 0) this.#countEntry(entry, -cleared)
+    if (cleared === 0) return
+    tally.anonymous += anonymous
+    tally.others += counted - anonymous
+    batch.addRun((vpn + from) as Vpn, to - from + 1, counted)
+    this.#countEntry(entry, -cleared)
+  }
+
+  #keepDirty(low: number, high: number, pfn: Pfn, keepDirty: (pfn: Pfn) => void): void {
+    const isDirty = (this.arch.flagsOf(low, high) & EntryFlag.dirty) !== 0
+    if (isDirty && (this.env.frames.flags(pfn) & FrameFlag.file) !== 0) keepDirty(pfn)
   }
 
   /** Maps one page, or -ENOMEM. */

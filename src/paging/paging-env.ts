@@ -18,8 +18,8 @@ export interface TableAllocator {
   /** A frame of zeroes, or NO_FRAME. */
   allocateZeroed(order: number): Pfn
   free(pfn: Pfn, order: number): void
-  /** One reference more to a frame that is mapped. */
-  retain(pfn: Pfn): void
+  /** One reference more to a frame that is mapped; whether it is anonymous memory. */
+  retainUser(pfn: Pfn): boolean
 }
 
 /** What a mapper works with. The memory manager is one. */

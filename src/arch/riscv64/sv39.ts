@@ -17,7 +17,9 @@ import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../../base/numbers
 import { EntryFlag, type KernelLayout, type MemoryManagementArch } from '../memory-management-arch.js'
 
 const V = 1
+const W = 1 << 2
 const G = 1 << 5
+const SPECIAL = 1 << 8
 const ACCESS = 0b1110
 const PAGE_NUMBER_SHIFT = 10
 /** Page-number bits that stand in the low word. */
@@ -110,8 +112,25 @@ export class Riscv64Sv39 implements MemoryManagementArch {
     return (upper + (low >>> PAGE_NUMBER_SHIFT) - RAM_PAGE_NUMBER) as Pfn
   }
 
+  /** The page numbers of RAM fit in the low word. */
+  frameOf(low: number, _high: number): Pfn {
+    return ((low >>> PAGE_NUMBER_SHIFT) - RAM_PAGE_NUMBER) as Pfn
+  }
+
   flagsOf(low: number, _high: number): number {
     return (low >>> FLAG_SHIFT) & ((low & V) !== 0 ? FLAGS : FLAGS_WITHOUT_ACCESS)
+  }
+
+  isWritable(low: number): boolean {
+    return (low & W) !== 0
+  }
+
+  isSpecial(low: number): boolean {
+    return (low & SPECIAL) !== 0
+  }
+
+  writeProtected(low: number): number {
+    return (low & ~W) >>> 0
   }
 
   isCanonical(_low: number, high: number): boolean {
