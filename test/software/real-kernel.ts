@@ -1,4 +1,4 @@
-/** Runs cases on the real riscv64 Linux, all those of a root in one boot. */
+/** Runs cases on the real riscv64 Linux, many in one boot. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,9 @@ import { filesOf } from './files.js'
 import type { Outcome } from './references.js'
 import { findRoot, type RootName } from './roots.js'
 
+/** After which a case is killed. */
+const CASE_SECONDS = 600
+
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export function kernelVersion(): string {
@@ -17,21 +20,33 @@ export function kernelVersion(): string {
   return image!.slice('vmlinux-'.length)
 }
 
+export type Command = Pick<SoftwareCase, 'name' | 'argv' | 'env' | 'input'>
+
+export interface Machine {
+  readonly root: RootName
+  /** Paths on this machine by path in the guest. */
+  readonly files: Iterable<readonly [string, string]>
+  /** RAM in bytes. */
+  readonly memory: number
+  /** After which a command is killed. */
+  readonly seconds: number
+}
+
 /** The fields that runner.c reads. */
-function planOf({ name, argv, env = [], input = '' }: SoftwareCase): string {
+function planOf({ name, argv, env = [], input = '' }: Command): string {
   const environment = [...ENVIRONMENT, ...env]
-  const fields = [name, argv.length, ...argv, environment.length, ...environment, input]
+  const fields = [encodeURIComponent(name), argv.length, ...argv, environment.length, ...environment, input]
   return fields.map((field) => `${field}\0`).join('')
 }
 
-function prepare(folder: string, root: RootName, tests: readonly SoftwareCase[]): void {
+function prepare(folder: string, { root, files }: Machine, commands: readonly Command[]): void {
   cpSync(findRoot(root)!, folder, { recursive: true, verbatimSymlinks: true })
-  for (const [guest, path] of tests.flatMap((test) => [...filesOf(test)])) {
+  for (const [guest, path] of files) {
     mkdirSync(dirname(join(folder, guest)), { recursive: true })
     copyFileSync(path, join(folder, guest))
   }
-  writeFileSync(join(folder, 'cases'), tests.map(planOf).join(''))
-  const compile = ['-O2', '-static', '-o', join(folder, 'runner'), local('runner.c')]
+  writeFileSync(join(folder, 'cases'), commands.map(planOf).join(''))
+  const compile = ['-O2', '-static', '-o', join(folder, 'runner'), local('../software/runner.c')]
   execFileSync('riscv64-linux-gnu-gcc', compile)
 }
 
@@ -39,24 +54,40 @@ function outcomeOf(line: string): [string, Outcome] {
   const [name, status, stdout, stderr] = line.split(' ')
   const text = (hex = '') => Buffer.from(hex, 'hex').toString('latin1')
   const wait = Number(status)
-  if (wait < 0) throw new Error(`${name} did not end on the real kernel: ${text(stdout)} ${text(stderr)}`)
   const code = wait & 0x7f ? 128 + (wait & 0x7f) : (wait >> 8) & 0xff
-  return [name!, { status: code, stdout: text(stdout), stderr: text(stderr) }]
+  return [
+    decodeURIComponent(name!),
+    { status: wait < 0 ? UNFINISHED : code, stdout: text(stdout), stderr: text(stderr) },
+  ]
 }
 
-/** By the cases' names. Throws when a case, or the machine, does not come to its end. */
-export function runOnLinux(root: RootName, tests: readonly SoftwareCase[]): Map<string, Outcome> {
+/** The status of a command that was killed because it took too long. */
+export const UNFINISHED = -1
+
+/** By the commands' names. Throws when the machine does not come to its end. */
+export function runCommands(machine: Machine, commands: readonly Command[]): Map<string, Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'pagoda-software-'))
   try {
-    prepare(folder, root, tests)
-    const output = execFileSync(local('../riscv64-linux/rv-exec'), ['-r', folder, '/runner'], {
+    prepare(folder, machine, commands)
+    const runner = ['-r', folder, '/runner', `${machine.seconds}`]
+    const output = execFileSync(local('../riscv64-linux/rv-exec'), runner, {
       encoding: 'latin1',
       maxBuffer: 2 ** 28,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { RV_TIMEOUT: '3000', ...process.env, RV_MEM: `${MEMORY / 2 ** 20}M` },
+      env: { RV_TIMEOUT: '3000', ...process.env, RV_MEM: `${machine.memory / 2 ** 20}M` },
     })
     return new Map(output.trim().split('\n').map(outcomeOf))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** By the cases' names. Throws when a case, or the machine, does not come to its end. */
+export function runOnLinux(root: RootName, tests: readonly SoftwareCase[]): Map<string, Outcome> {
+  const files = tests.flatMap((test) => [...filesOf(test)])
+  const outcomes = runCommands({ root, files, memory: MEMORY, seconds: CASE_SECONDS }, tests)
+  for (const [name, { status, stdout, stderr }] of outcomes) {
+    if (status === UNFINISHED) throw new Error(`${name} did not end on the real kernel: ${stdout} ${stderr}`)
+  }
+  return outcomes
 }

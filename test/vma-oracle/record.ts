@@ -1,13 +1,11 @@
-/** `npm run record:vma [POLICY…]`: what the real kernel answers to the scripts. About a minute each. */
+/** `npm run record:vma`: what the real kernel answers to the scripts. */
 import { buildPrograms } from '../setup/programs.js'
-import { askLinux } from './ask-linux.js'
-import { parseLog, SCRIPTS, writeLog } from './scripts.js'
+import { askLinuxAll } from './run-scripts.js'
+import { SCRIPTS, writeLog } from './scripts.js'
 
 buildPrograms()
-const policies = process.argv.slice(2)
-
-for (const script of SCRIPTS.filter(({ policy }) => policies.length === 0 || policies.includes(policy))) {
-  const log = parseLog(script, askLinux(script))
-  writeLog(script, log)
-  console.log(`${script.policy} ${script.seed}: ${log.lines.length} lines, ${log.kernel}`)
+const logs = askLinuxAll(SCRIPTS)
+for (const [i, script] of SCRIPTS.entries()) {
+  writeLog(script, logs[i]!)
+  console.log(`${script.policy} ${script.seed}: ${logs[i]!.lines.length} lines, ${logs[i]!.kernel}`)
 }

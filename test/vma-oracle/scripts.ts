@@ -1,11 +1,11 @@
 /**
- * Scripts for vmaoracle.c, made by gen.mjs from a seed, and what the real kernel answered to them (test/references/vma).
+ * Scripts for vmaoracle.c, made by generate.ts from a seed, and what the real kernel answered to them (test/references/vma).
  */
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generate } from './generate.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const folder = join(here, '..', 'references', 'vma')
@@ -16,20 +16,32 @@ export interface Script {
   readonly seed: number
   readonly ops: number
   readonly policy: Policy
+  /** Of the window: the fewer, the more operations meet. */
+  readonly pages: number
+  /** Operations that are left out. */
+  readonly without?: readonly string[]
+  /** Only the lines as far as this operation. */
+  readonly upTo?: number
 }
 
 /** The recorded ones. Where the kernel chooses addresses (top, bottom) they are scripts that let it. */
 export const SCRIPTS: readonly Script[] = [
-  { seed: 1, ops: 1500, policy: 'fixed' },
-  { seed: 2, ops: 1500, policy: 'top' },
-  { seed: 3, ops: 1500, policy: 'bottom' },
+  { seed: 1, ops: 1500, policy: 'fixed', pages: 4096 },
+  { seed: 2, ops: 1500, policy: 'top', pages: 4096 },
+  { seed: 3, ops: 1500, policy: 'bottom', pages: 4096 },
+  { seed: 4, ops: 1500, policy: 'fixed', pages: 256 },
+  { seed: 5, ops: 1500, policy: 'top', pages: 512 },
+  { seed: 6, ops: 1500, policy: 'bottom', pages: 256 },
 ]
 
-export function scriptText({ seed, ops, policy }: Script): string {
-  const free = policy === 'fixed' ? [] : ['--free']
-  const args = [join(here, 'gen.mjs'), '--ops', `${ops}`, '--seed', `${seed}`, ...free]
-  return execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 })
+export function scriptText({ seed, ops, policy, pages, without = [], upTo }: Script): string {
+  const lines = generate({ seed, ops, pages, free: policy !== 'fixed' }).split('\n')
+  const kept = lines.filter((line) => !without.includes(line.split(' ')[0]!))
+  return upTo === undefined ? kept.join('\n') : `${kept.slice(0, upTo).join('\n')}\n`
 }
+
+/** The command line of vmaoracle for it. */
+export const oracleArguments = ({ policy, pages }: Script) => ['-p', policy, '-n', `${pages}`]
 
 export const scriptHash = (script: Script) =>
   createHash('sha256').update(scriptText(script)).digest('hex').slice(0, 16)

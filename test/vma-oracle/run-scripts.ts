@@ -1,0 +1,70 @@
+/** Runs scripts for vmaoracle on a real kernel and in Pagoda, and compares what it prints. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bootLinux } from '../../src/linux/boot.js'
+import { callbackOutput, fixedInput } from '../../src/linux/host.js'
+import { guestProgram } from '../setup/programs.js'
+import { type Log, oracleArguments, parseLog, type Script, scriptText } from './scripts.js'
+
+const exec = fileURLToPath(new URL('../riscv64-linux/rv-exec', import.meta.url))
+
+/** RAM of both machines. */
+const MEMORY = 2 ** 31
+
+/** As vmaoracle -b takes them: the end of the name says pages and policy. */
+const fileOf = ({ policy, pages }: Script, i: number) => `/s/${i}.${pages}.${policy}`
+
+function logOf(script: Script, output: string, file: string): Log {
+  const start = output.indexOf(`= ${file}\n`)
+  const end = output.indexOf(`= ${file} status `)
+  if (start < 0 || end < 0 || !output.startsWith(`= ${file} status 0\n`, end))
+    throw new Error(
+      `seed ${script.seed} ${script.policy} did not end well: ${output.slice(start).slice(-500)}`,
+    )
+  return parseLog(script, output.slice(start + `= ${file}\n`.length, end))
+}
+
+/** What vmaoracle prints for scripts on a real kernel, all in one boot. */
+export function askLinuxAll(scripts: readonly Script[], options: readonly string[] = []): Log[] {
+  const root = mkdtempSync(join(tmpdir(), 'pagoda-vma-'))
+  try {
+    mkdirSync(join(root, 's'))
+    copyFileSync(guestProgram('vmaoracle')!, join(root, 'program'))
+    scripts.forEach((script, i) => {
+      writeFileSync(join(root, fileOf(script, i)), scriptText(script))
+    })
+    const command = ['-r', root, '/program', ...options, '-b', ...scripts.map(fileOf)]
+    const output = execFileSync(exec, command, {
+      encoding: 'utf8',
+      maxBuffer: 2 ** 30,
+      env: { ...process.env, RV_MEM: `${MEMORY / 2 ** 20}M` },
+    })
+    return scripts.map((script, i) => logOf(script, output, fileOf(script, i)))
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+/** What it prints in Pagoda; every invariant is checked at the end. */
+export async function askPagoda(script: Script, options: readonly string[] = []): Promise<Log> {
+  const out: Uint8Array[] = []
+  const err: Uint8Array[] = []
+  const host = {
+    stdin: fixedInput(Buffer.from(scriptText(script), 'latin1')),
+    stdout: callbackOutput((chunk) => out.push(chunk)),
+    stderr: callbackOutput((chunk) => err.push(chunk)),
+  }
+  const { linux, files, mm } = bootLinux({ host, memory: MEMORY })
+  files.addFile('/program', readFileSync(guestProgram('vmaoracle')!), 0o755)
+  const problem = linux.start('/program', ['/program', ...options, ...oracleArguments(script)], [])
+  if (problem) throw new Error(problem.reason)
+  const report = await linux.run()
+  const errors = Buffer.concat(err).toString('latin1')
+  if (report.exitCode !== 0) throw new Error(`vmaoracle ended with ${report.exitCode}: ${errors}`)
+  mm.check()
+  linux.check()
+  return parseLog(script, Buffer.concat(out).toString('latin1'))
+}
