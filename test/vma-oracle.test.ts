@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { guestProgram } from './setup/programs.js'
 import { askPagoda } from './vma-oracle/run-scripts.js'
-import { compareLogs, readLog, SCRIPTS, scriptHash } from './vma-oracle/scripts.js'
+import { compareLogs, REGRESSIONS, readLog, SCRIPTS, scriptHash } from './vma-oracle/scripts.js'
 
 const path = guestProgram('vmaoracle')
 
@@ -17,6 +17,12 @@ describe.skipIf(path === undefined || !existsSync(path))('mapping calls as on th
       expect(compareLogs(script, linux!, await askPagoda(script))).toEqual([])
     },
   )
+
+  test.each(REGRESSIONS.map((script) => [script.name!, script] as const))('%s', async (_, script) => {
+    const linux = readLog(script)
+    expect(linux?.scriptHash, 'the script has changed: npm run record:vma').toBe(scriptHash(script))
+    expect(compareLogs(script, linux!, await askPagoda(script))).toEqual([])
+  })
 
   test('a difference would be seen', () => {
     const script = SCRIPTS[0]!

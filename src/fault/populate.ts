@@ -16,6 +16,14 @@ import { accessError } from './page-flags.js'
  * 0, or the first error: -EFAULT (no access, past the end of the object), -ENOMEM.
  */
 export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  mm.atomics.lock(space.lock, LockRank.space)
+  const result = populateLocked(mm, space, start, end)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result
+}
+
+/** The same for callers that hold the space's lock (populate_vma_page_range). */
+export function populateLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   return forEachMapping(mm, space, start, end, (vma, from, to) => {
     if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0
     if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0) return -EFAULT
@@ -44,18 +52,20 @@ export function populateQuietly(mm: FaultEnv, space: AddressSpace, start: Vpn, e
  */
 export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, access: Access): number {
   let reached: number = start
+  mm.atomics.lock(space.lock, LockRank.space)
   const result = forEachMapping(mm, space, start, end, (vma, from, to) => {
     if (from > reached) return -ENOMEM
     if (accessError(vma.flags, access)) return -EINVAL
     reached = to
     return faultIn(mm, space, from, to, access)
   })
+  mm.atomics.unlock(space.lock, LockRank.space)
   return result === 0 && reached < end ? -ENOMEM : result
 }
 
 type VisitMapping = (vma: Vma, from: Vpn, to: Vpn) => number
 
-/** Visits the parts of the mappings that lie in the range, under the lock, until one returns an error. */
+/** Visits the parts of the mappings that lie in the range until one returns an error. */
 function forEachMapping(
   mm: FaultEnv,
   space: AddressSpace,
@@ -65,13 +75,11 @@ function forEachMapping(
 ): number {
   const vma = new Vma(mm.memory, NULL)
   let result = 0
-  mm.atomics.lock(space.lock, LockRank.space)
   for (let at = start; result === 0 && at < end; at = vma.end) {
     const found = mm.vmas.find(space, at)
     if (found === NULL || vma.at(found).start >= end) break
     result = visit(vma, Math.max(at, vma.start) as Vpn, Math.min(end, vma.end) as Vpn)
   }
-  mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
 

@@ -12,11 +12,15 @@ import {
   VM_ACCOUNT,
   VM_EXEC,
   VM_GROWSDOWN,
+  VM_LOCKED,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
 } from './vm-flags.js'
 import { Vma } from './vma.js'
+
+/** Faults in pages of locked memory that has become writable. */
+export type PopulateLocked = (start: Vpn, end: Vpn) => void
 
 const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
 
@@ -24,6 +28,7 @@ const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
  * mprotect. `prot` is VM_READ | VM_WRITE | VM_EXEC; with `growsDown` (PROT_GROWSDOWN) the change begins where the mapping that
  * holds `start` begins. 0, or -ENOMEM (a hole, limits, no memory), -EACCES (more than the file was opened for), -EINVAL
  * (growsDown, and the mapping does not). As in Linux, what lies before the obstacle stays changed.
+ * `populate` is called for each part that `populatesWhenWritable`.
  */
 export function protectRange(
   mm: SpaceEnv,
@@ -32,29 +37,44 @@ export function protectRange(
   end: Vpn,
   prot: number,
   growsDown = false,
+  populate: PopulateLocked = () => {},
 ): number {
   const vma = new Vma(mm.memory, mm.vmas.find(space, start))
   if (vma.ptr === NULL) return -ENOMEM
   if (growsDown) {
     if (vma.start >= end) return -ENOMEM
     if ((vma.flags & VM_GROWSDOWN) === 0) return -EINVAL
-    return protectFrom(mm, space, vma.start, end, prot)
+    return protectFrom(mm, space, vma.start, end, prot, populate)
   }
-  return vma.start > start ? -ENOMEM : protectFrom(mm, space, start, end, prot)
+  return vma.start > start ? -ENOMEM : protectFrom(mm, space, start, end, prot, populate)
 }
 
 /** One mapping after the other, up to the first hole or error. */
-function protectFrom(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, prot: number): number {
+function protectFrom(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  prot: number,
+  populate: PopulateLocked,
+): number {
   const vma = new Vma(mm.memory)
   for (let at = start; at < end; ) {
     const holding = mm.vmas.findHolding(space, at)
     if (holding === NULL) return -ENOMEM
     const stop = Math.min(vma.at(holding).end, end) as Vpn
+    const populates = populatesWhenWritable(vma.flags, prot)
     const result = protectMapping(mm, space, vma, at, stop, prot)
     if (result < 0) return result
+    if (populates) populate(at, stop)
     at = stop
   }
   return 0
+}
+
+/** Private locked memory that could not be written: its stores would fault from now on, which locking is to prevent. */
+function populatesWhenWritable(old: number, prot: number): boolean {
+  return (old & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (prot & VM_WRITE) !== 0
 }
 
 /** Pages of one mapping (mprotect_fixup). */

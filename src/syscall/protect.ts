@@ -1,6 +1,7 @@
 import { EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
+import { populateLocked } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { protectRange } from '../space/protect-range.js'
 import { VM_ACCESS_FLAGS } from '../space/vm-flags.js'
@@ -35,5 +36,7 @@ function protectLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, 
   const growsDown = (prot & PROT_GROWSDOWN) !== 0
   const isMapped = mm.vmas.findHolding(space, start) !== NULL
   if ((prot & PROT_GROWSUP) !== 0) return isMapped ? -EINVAL : -ENOMEM
-  return protectRange(mm, space, start, end, prot & VM_ACCESS_FLAGS, growsDown)
+  return protectRange(mm, space, start, end, prot & VM_ACCESS_FLAGS, growsDown, (from, to) => {
+    populateLocked(mm, space, from, to)
+  })
 }

@@ -11,6 +11,8 @@ export interface SuiteTest {
   readonly before?: string
   /** Runs as user and group nobody. */
   readonly unprivileged?: true
+  /** What it needs and Pagoda has not: it is expected to fail. */
+  readonly missing?: string
   /** Takes Pagoda more than a second: only with PAGODA_FULL=1. */
   readonly heavy?: true
 }

@@ -13,7 +13,7 @@ Random mapping calls (test/vma-oracle) on a real riscv64 Linux and in Pagoda; wh
   --policy P         where the mappings lie: fixed, top, bottom, or all in turns (default all)
   --script N         operations in one script (default 2000)
   --pages N          of the window (default: 128, 512, 256 and 4096 in turns)
-  --without A,B      operations to leave out, by their names in the script
+  --without PATTERN  lines of the scripts to leave out: a regular expression
   --batch N          scripts in one boot of the real kernel (default 10)
   --raw              compare the mappings as the kernel splits them, not joined where nothing visible differs
   --keep-going       do not stop at the first script that differs
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     policy: { type: 'string', default: 'all' },
     pages: { type: 'string' },
-    without: { type: 'string', default: '' },
+    without: { type: 'string', default: '^$' },
     script: { type: 'string', default: '2000' },
     batch: { type: 'string', default: '10' },
     raw: { type: 'boolean', default: false },
@@ -65,7 +65,7 @@ function scriptsOf(first: number): Script[] {
   for (let left = count('ops', values.ops), i = 0; left > 0; i++) {
     const ops = Math.min(left, perScript)
     const pages = values.pages === undefined ? PAGES[i % PAGES.length]! : count('pages', values.pages)
-    const without = values.without.split(',')
+    const without = new RegExp(values.without)
     scripts.push({ without, seed: first + i, ops, policy: chosen[i % chosen.length]!, pages })
     left -= ops
   }
@@ -77,7 +77,7 @@ const flags = values.raw ? ['-m'] : []
 /** Runs a script again with the layout as text, as far as its first difference, and prints what the layouts were. */
 async function showLayouts(script: Script, operation: number): Promise<void> {
   const cut = { ...script, upTo: operation }
-  const last = (lines: readonly string[]) => lines.at(-1)
+  const last = (lines: readonly string[]) => lines.find((line) => line.startsWith(`${operation} `))
   const [linux] = askLinuxAll([cut], [...flags, '-f'])
   const pagoda = await askPagoda(cut, [...flags, '-f'])
   console.log(`  layout on Linux: ${last(linux!.lines)}\n  layout here:     ${last(pagoda.lines)}`)

@@ -1,11 +1,16 @@
-/** `npm run record:vma`: what the real kernel answers to the scripts. */
+/** `npm run record:vma [NAME…]`: what the real kernel answers to the scripts; NAME is a regression or `fixed-1`. */
 import { buildPrograms } from '../setup/programs.js'
 import { askLinuxAll } from './run-scripts.js'
-import { SCRIPTS, writeLog } from './scripts.js'
+import { REGRESSIONS, SCRIPTS, type Script, writeLog } from './scripts.js'
 
 buildPrograms()
-const logs = askLinuxAll(SCRIPTS)
-for (const [i, script] of SCRIPTS.entries()) {
+const names = process.argv.slice(2)
+const nameOf = ({ name, policy, seed }: Script) => name ?? `${policy}-${seed}`
+const scripts = [...SCRIPTS, ...REGRESSIONS].filter(
+  (script) => names.length === 0 || names.includes(nameOf(script)),
+)
+const logs = askLinuxAll(scripts)
+for (const [i, script] of scripts.entries()) {
   writeLog(script, logs[i]!)
-  console.log(`${script.policy} ${script.seed}: ${logs[i]!.lines.length} lines, ${logs[i]!.kernel}`)
+  console.log(`${nameOf(script)}: ${logs[i]!.lines.length} lines, ${logs[i]!.kernel}`)
 }

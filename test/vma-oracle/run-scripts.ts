@@ -1,5 +1,5 @@
 /** Runs scripts for vmaoracle on a real kernel and in Pagoda, and compares what it prints. */
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,9 +37,10 @@ export function askLinuxAll(scripts: readonly Script[], options: readonly string
       writeFileSync(join(root, fileOf(script, i)), scriptText(script))
     })
     const command = ['-r', root, '/program', ...options, '-b', ...scripts.map(fileOf)]
-    const output = execFileSync(exec, command, {
+    const { stdout: output } = spawnSync(exec, command, {
       encoding: 'utf8',
       maxBuffer: 2 ** 30,
+      stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, RV_MEM: `${MEMORY / 2 ** 20}M` },
     })
     return scripts.map((script, i) => logOf(script, output, fileOf(script, i)))
