@@ -1,9 +1,10 @@
-import { EIO, ENOMEM, ENXIO } from '../base/errno.js'
+import { EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { noteError } from './error-sequence.js'
 import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
+import { PageQuotas } from './page-quota.js'
 
 /** Where the pages of `provided` objects come from: one per thread and provider id. */
 export interface PageProvider {
@@ -18,10 +19,12 @@ export class ObjectPages extends ObjectRecords {
   /** Providers of this thread, by id. */
   readonly providers = new Map<number, PageProvider>()
   protected readonly cache: PageCache
+  readonly quotas: PageQuotas
 
   constructor(env: ObjectsEnv) {
     super(env)
     this.cache = new PageCache(env.memory, env.slab)
+    this.quotas = new PageQuotas(env)
   }
 
   /** The cached frame of a page; NO_FRAME when there is none. */
@@ -31,7 +34,7 @@ export class ObjectPages extends ObjectRecords {
 
   /**
    * The frame of a page, read from the provider or zeroed when it was not there. No reference is added for the
-   * caller. -ENXIO past the end of the object, -ENOMEM, or what the provider says (-EIO).
+   * caller. -ENXIO past the end of the object, -ENOMEM, -ENOSPC, or what the provider says (-EIO).
    */
   get(object: Ptr, index: number): number {
     this.lock(object)
@@ -59,7 +62,15 @@ export class ObjectPages extends ObjectRecords {
     return found !== NO_FRAME ? found : this.#add(object, index)
   }
 
+  /** -ENOSPC when its quota is used up, or for a page that no cache can hold. */
   #add(object: Ptr, index: number): number {
+    if (index >= OBJECT_PAGES_MAX || !this.quotas.charge(this.quota(object))) return -ENOSPC
+    const result = this.#addCharged(object, index)
+    if (result < 0) this.quotas.refund(this.quota(object))
+    return result
+  }
+
+  #addCharged(object: Ptr, index: number): number {
     const { frames, buddy } = this.env
     const pfn = buddy.allocateZeroed(0)
     if (pfn === NO_FRAME) return -ENOMEM
@@ -83,6 +94,27 @@ export class ObjectPages extends ObjectRecords {
 
   protected bytes(pfn: Pfn, length: number): Uint8Array {
     return this.env.memory.u8.subarray(frameToPtr(pfn), frameToPtr(pfn) + length)
+  }
+
+  /** Sees to it that a page is there, past the end too: 1 when it was added, 0, -ENOMEM, -ENOSPC, -EIO. */
+  reserve(object: Ptr, index: number): number {
+    this.lock(object)
+    const isThere = this.find(object, index) !== NO_FRAME
+    const result = isThere ? 0 : Math.min(1, this.#add(object, index))
+    this.unlock(object)
+    return result
+  }
+
+  /** The first page from `index` on that is in the cache; infinity when there is none. */
+  nextPage(object: Ptr, index: number): number {
+    return this.cache.next(this.cacheOf(object), index)
+  }
+
+  /** The first page from `index` on that is not in the cache. */
+  nextHole(object: Ptr, index: number): number {
+    let at = index
+    while (this.find(object, at) !== NO_FRAME) at++
+    return at
   }
 
   /** Every cached page of an object from `first` to `end` - 1, by rising index. */
@@ -110,6 +142,7 @@ export class ObjectPages extends ObjectRecords {
     if (first >= OBJECT_PAGES_MAX) return
     this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
       this.countPage(object, -1)
+      this.quotas.refund(this.quota(object))
       this.markClean(pfn)
       frames.setFlags(pfn, frames.flags(pfn) & ~(FrameFlag.file | FrameFlag.writeBack))
       buddy.release(pfn)

@@ -13,6 +13,8 @@
  *     44    Ptr  previous object, 48 Ptr next object (LockWord.objects)
  *     52    u32  errors of write-back (error-sequence.ts)
  *     56    u32  pages in the cache that are marked `dirtyPage` (atomic)
+ *     60    Ptr  quota that its pages are charged to (page-quota.ts), NULL = none
+ *     64    u32  mappings that are shared and may be written some day (VM_SHARED and VM_MAYWRITE)
  *
  * Guarded by the object's lock unless a field says otherwise.
  */
@@ -24,7 +26,10 @@ import type { SlabAllocator } from '../slab/slab-allocator.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
+
+const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
 export const ObjectKind = {
   /** MAP_SHARED | MAP_ANONYMOUS, or a shared mapping of /dev/zero. */
@@ -47,7 +52,7 @@ export interface ObjectsEnv {
   readonly slab: SlabAllocator
 }
 
-export const OBJECT_BYTES = 64
+export const OBJECT_BYTES = 72
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -148,6 +153,21 @@ export class ObjectRecords {
     this.env.atomics.add((object + 56) as Ptr, change)
   }
 
+  /** What its pages are charged to; NULL = nothing. */
+  quota(object: Ptr): Ptr {
+    return this.word(object, 60) as Ptr
+  }
+
+  /** Before it has pages. */
+  setQuota(object: Ptr, quota: Ptr): void {
+    this.setWord(object, 60, quota)
+  }
+
+  /** Mappings through which it may be written, now or after an mprotect (i_mmap_writable). */
+  writableMappings(object: Ptr): number {
+    return this.word(object, 64)
+  }
+
   /** First Vma that maps the object, NULL when none does. Hold the object's lock to walk on. */
   firstMapping(object: Ptr): Ptr {
     return this.word(object, 40) as Ptr
@@ -162,7 +182,14 @@ export class ObjectRecords {
     this.vma.previousMapping = NULL
     if (first !== NULL) this.vma.at(first).previousMapping = vma
     this.setWord(object, 40, vma)
+    this.#countWritable(object, vma, 1)
     this.unlock(object)
+  }
+
+  #countWritable(object: Ptr, vma: Ptr, change: number): void {
+    if ((this.vma.at(vma).flags & SHARED_WRITABLE) === SHARED_WRITABLE) {
+      this.setWord(object, 64, this.writableMappings(object) + change)
+    }
   }
 
   /** Unlinks a Vma; its reference is the caller's to give back. */
@@ -172,6 +199,7 @@ export class ObjectRecords {
     if (nextMapping !== NULL) this.vma.at(nextMapping).previousMapping = previousMapping
     if (previousMapping !== NULL) this.vma.at(previousMapping).nextMapping = nextMapping
     else this.setWord(object, 40, nextMapping)
+    this.#countWritable(object, vma, -1)
     this.unlock(object)
   }
 
@@ -214,14 +242,17 @@ export class ObjectRecords {
   /** Asserts the links and that every mapping in the list maps the object; returns how many there are. */
   protected checkMappings(object: Ptr): number {
     let mappings = 0
+    let writable = 0
     let previous = NULL
     for (let at = this.firstMapping(object); at !== NULL; at = this.vma.nextMapping) {
       this.vma.at(at)
       assert(this.vma.object === object, 'a mapping in the list maps the object')
       assert(this.vma.previousMapping === previous, 'the list of mappings is linked both ways')
+      if ((this.vma.flags & SHARED_WRITABLE) === SHARED_WRITABLE) writable++
       previous = at
       mappings++
     }
+    assert(writable === this.writableMappings(object), 'an object counts its writable mappings')
     return mappings
   }
 }

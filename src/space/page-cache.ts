@@ -100,6 +100,26 @@ export class PageCache {
     if (root !== 0) this.#visit(root, shift, 0, { first, end, visit })
   }
 
+  /** The first page from `index` on; infinity when there is none. */
+  next(handle: Ptr, index: number): number {
+    const { u32 } = this.#memory
+    const root = u32[handle >>> 2]!
+    if (root === 0) return Number.POSITIVE_INFINITY
+    return this.#nextIn(root, (u32[(handle >>> 2) + 1]! - 1) * BITS, 0, index)
+  }
+
+  #nextIn(node: number, shift: number, base: number, index: number): number {
+    const { u32 } = this.#memory
+    for (let i = index > base ? Math.min(SLOTS, (index - base) >>> shift) : 0; i < SLOTS; i++) {
+      const child = u32[((node + SLOTS_OFFSET) >>> 2) + i]!
+      if (child === 0) continue
+      const at = base + (i << shift)
+      const found = shift === 0 ? at : this.#nextIn(child, shift - BITS, at, index)
+      if (found !== Number.POSITIVE_INFINITY) return found
+    }
+    return Number.POSITIVE_INFINITY
+  }
+
   /** Asserts the node counts and that no node is empty; returns how many pages and nodes there are. */
   check(handle: Ptr): { pages: number; nodes: number } {
     const { u32 } = this.#memory

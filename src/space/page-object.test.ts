@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EFBIG, EIO, ENOMEM, ENXIO } from '../base/errno.js'
+import { EFBIG, EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
 import type { Pfn, Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
@@ -120,8 +120,13 @@ describe('objects', () => {
     expect(objects.get(object, 1)).toBe(-ENXIO)
     expect(objects.get(object, 0)).toBeGreaterThan(0)
     expect(objects.write(object, OBJECT_BYTES_MAX, new Uint8Array(1))).toBe(-EFBIG)
-    expect(objects.write(object, OBJECT_BYTES_MAX - 1, new Uint8Array(2))).toBe(1)
-    expect(objects.size(object)).toBe(OBJECT_BYTES_MAX)
+    expect(objects.write(object, OBJECT_PAGES_MAX * 4096 - 1, new Uint8Array(2))).toBe(1)
+    expect(objects.write(object, OBJECT_PAGES_MAX * 4096, new Uint8Array(1))).toBe(-ENOSPC)
+    expect(objects.size(object)).toBe(OBJECT_PAGES_MAX * 4096)
+    truncateObject(mm, object, OBJECT_BYTES_MAX)
+    expect(objects.read(object, 2 ** 60, new Uint8Array(3))).toBe(3)
+    expect(objects.get(object, 2 ** 48)).toBe(-ENOSPC)
+    truncateObject(mm, object, 10)
     const orphan = objects.create(ObjectKind.provided, 10, 5)
     expect(objects.get(orphan, 0)).toBe(-EIO)
     expect(objects.read(orphan, 0, new Uint8Array(4))).toBe(-EIO)

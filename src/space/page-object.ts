@@ -29,8 +29,8 @@ import { OBJECT_PAGES_MAX } from './page-cache.js'
 export type { PageProvider } from './object-pages.js'
 export { ObjectKind, type ObjectsEnv } from './object-records.js'
 
-/** Largest size of an object in bytes (4 TiB); more is EFBIG. */
-export const OBJECT_BYTES_MAX = OBJECT_PAGES_MAX * PAGE_SIZE
+/** Largest size of an object in bytes (2^63, which stands for 2^63 - 1); more is EFBIG. Pages beyond 4 TiB have no place: ENOSPC. */
+export const OBJECT_BYTES_MAX = 2 ** 63
 
 export class PageObjects extends ObjectPages {
   readonly #slabCache: CacheId
@@ -195,10 +195,16 @@ export class PageObjects extends ObjectPages {
   check(): void {
     let objects = 0
     let nodes = 0
+    const charged = new Map<Ptr, number>()
     this.forEach((object) => {
       nodes += this.#checkObject(object)
+      charged.set(this.quota(object), (charged.get(this.quota(object)) ?? 0) + this.pages(object))
       objects++
     })
+    charged.delete(NULL)
+    for (const [quota, pages] of charged) {
+      assert(this.quotas.used(quota) === pages, 'a quota counts the pages of its files')
+    }
     assert(this.env.slab.used(this.#slabCache) === objects, 'every page object is in the list')
     this.cache.checkTotal(nodes)
   }

@@ -4,11 +4,14 @@
  * spaces are taken one after another, below the object's.
  */
 import { type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 import type { SpaceEnv } from './space-env.js'
+import type { Vma } from './vma.js'
 import { zapRange } from './zap-range.js'
 
 /** Sets the size in bytes (≤ OBJECT_BYTES_MAX). What is cut off is gone, the rest of the last page reads as zeroes. */
@@ -18,24 +21,54 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
     return
   }
   mm.objects.setSize(object, bytes)
-  unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX)
+  unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX, false)
   mm.objects.dropFrom(object, bytes)
 }
 
-/** Pages `first` to `first + pages` - 1 read as zeroes from now on; the size stays. */
+/** Pages `first` to `first + pages` - 1 read as zeroes from now on; the size stays, and so do private copies. */
 export function punchHole(mm: ObjectSpacesEnv, object: Ptr, first: number, pages: number): void {
-  unmapObjectPages(mm, object, first, first + pages)
+  unmapObjectPages(mm, object, first, first + pages, true)
   mm.objects.dropRange(object, first, first + pages)
 }
 
-/** Takes pages of the object out of every address space that maps them. */
-function unmapObjectPages(mm: ObjectSpacesEnv, object: Ptr, first: number, end: number): void {
-  forEachSpaceOf(mm, object, (space) => unmapInSpace(mm, space, object, first, end))
+/** Takes pages of the object, and copies of them unless they are kept, out of every address space that maps them. */
+function unmapObjectPages(
+  mm: ObjectSpacesEnv,
+  object: Ptr,
+  first: number,
+  end: number,
+  keepsCopies: boolean,
+): void {
+  forEachSpaceOf(mm, object, (space) => unmapInSpace(mm, space, object, first, end, keepsCopies))
 }
 
-function unmapInSpace(mm: SpaceEnv, space: AddressSpace, object: Ptr, first: number, end: number): void {
+function unmapInSpace(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  object: Ptr,
+  first: number,
+  end: number,
+  keepsCopies: boolean,
+): void {
   const batch = mm.flusher.batch(space.root)
-  forEachViewIn(mm, space, object, first, end, (vma, from, to) => zapRange(mm, space, vma, from, to, batch))
+  const zap = keepsCopies ? zapOriginals : zapRange
+  forEachViewIn(mm, space, object, first, end, (vma, from, to) => zap(mm, space, vma, from, to, batch))
   new UserMapper(mm, space.root).prune(0 as Vpn, mm.arch.userEnd, batch)
   batch.finish()
+}
+
+/** zapRange of the object's own pages only. */
+function zapOriginals(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  batch: FlushBatch,
+): void {
+  const mapper = new UserMapper(mm, space.root)
+  mapper.walk(start, end, (vpn, entry) => {
+    const isOriginal = (mm.frames.flags(mapper.pfn(entry)) & FrameFlag.file) !== 0
+    if (isOriginal) zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch)
+  })
 }

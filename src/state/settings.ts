@@ -33,6 +33,13 @@ export const Setting = {
   pageCluster: 14,
   oomKillAllocatingTask: 15,
   panicOnOom: 16,
+  /** vm.memfd_noexec: 0 memfds are executable unless they say so, 1 the other way round, 2 none is. */
+  memfdNoexec: 40,
+  /** kernel.shmmax in bytes, shmall in pages, shmmni segments; kernel.shm_rmid_forced. */
+  shmMax: 41,
+  shmAll: 42,
+  shmMni: 43,
+  shmRemoveForced: 44,
 } as const
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48

@@ -13,6 +13,10 @@ export interface FileBacking {
   readonly executable: boolean
   /** False for directories, pipes and terminals: ENODEV. */
   readonly mappable: boolean
+  /** A memfd that may not be written any more (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
+  readonly sealed?: boolean
+  /** Its pages are huge ones, of which there are none. */
+  readonly hugePages?: boolean
 }
 
 /** The file behind a file number, or a negative errno (-EBADF). */

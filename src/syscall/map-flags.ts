@@ -1,5 +1,5 @@
 /** Which VM flags a mapping gets, or why it is refused: the second half of do_mmap's checks. */
-import { EACCES, EINVAL, ENODEV, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
+import { EACCES, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
 import {
   VM_DONTDUMP,
   VM_EXEC,
@@ -13,6 +13,7 @@ import {
   VM_SHARED,
   VM_SYNC,
   VM_WIPEONFORK,
+  VM_WRITE,
 } from '../space/vm-flags.js'
 import type { FileBacking } from './file-backing.js'
 import * as mman from './mman.js'
@@ -91,7 +92,13 @@ export function fileFlags(request: MapRequest, file: FileBacking, vmFlags: numbe
   if (type === mman.MAP_SHARED_VALIDATE && unknown) return -EOPNOTSUPP
   if ((request.prot & mman.PROT_WRITE) !== 0 && !file.writable) return -EACCES
   const shared = vmFlags | VM_SHARED | VM_MAYSHARE
-  return readableFlags(file, file.writable ? shared : shared & ~(VM_MAYWRITE | VM_SHARED))
+  const granted = readableFlags(file, file.writable ? shared : shared & ~(VM_MAYWRITE | VM_SHARED))
+  return granted >= 0 && file.sealed === true ? sealedFlags(granted) : granted
+}
+
+/** What the seals of a memfd leave of a shared mapping: to look at, for good (seal_check_write). */
+function sealedFlags(vmFlags: number): number {
+  return (vmFlags & VM_WRITE) !== 0 ? -EPERM : vmFlags & ~VM_MAYWRITE
 }
 
 /** What shared and private mappings of a file need alike. */
@@ -99,6 +106,7 @@ function readableFlags(file: FileBacking, vmFlags: number): number {
   if (!file.readable) return -EACCES
   if (!file.executable && (vmFlags & VM_EXEC) !== 0) return -EPERM
   if (!file.mappable) return -ENODEV
+  if (file.hugePages === true) return -ENOMEM
   if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
   return file.executable ? vmFlags : vmFlags & ~VM_MAYEXEC
 }

@@ -59,6 +59,11 @@ export class SyscallArguments {
     return (this.low(i) & PAGE_MASK) === 0
   }
 
+  /** The value as a signed number, exact. */
+  signed64(i: number): bigint {
+    return (BigInt(this.high(i) | 0) << 32n) | BigInt(this.low(i))
+  }
+
   /** The page of the value, unsigned and always exact: 0 to 2^52 - 1. */
   page(i: number): number {
     return this.high(i) * 0x10_0000 + (this.low(i) >>> 12)

@@ -19,9 +19,21 @@ export class FileContents {
     this.#objects = mm.objects
   }
 
-  /** An empty file of tmpfs or a memfd: NULL without memory. */
-  create(): Ptr {
-    return this.#objects.create(ObjectKind.tmpfs, 0, 0)
+  /** An empty file of tmpfs or a memfd, its pages charged to a quota: NULL without memory. */
+  create(quota: Ptr): Ptr {
+    const object = this.#objects.create(ObjectKind.tmpfs, 0, 0)
+    if (object !== NULL) this.#objects.setQuota(object, quota)
+    return object
+  }
+
+  /** A quota of so many pages; NULL, which limits nothing, without memory. */
+  createQuota(pages: number): Ptr {
+    return this.#objects.quotas.create(pages)
+  }
+
+  /** Pages at most and in use. */
+  quota(quota: Ptr): { most: number; used: number } {
+    return { most: this.#objects.quotas.most(quota), used: this.#objects.quotas.used(quota) }
   }
 
   /** A file whose pages a provider reads; NULL without memory. */
@@ -59,15 +71,33 @@ export class FileContents {
     return this.#zero(object, offset, first * PAGE_SIZE) || this.#zero(object, last * PAGE_SIZE, end)
   }
 
-  /** Sees to it that every page of a part of the file is there: 0 or -ENOSPC, then as far as it got. */
+  /** Sees to it that every page of a part is there, past the end too: 0, or -ENOSPC and those that were added are gone again. */
   allocate(object: Ptr, offset: number, length: number): number {
     const end = pagesFor(offset + length)
     const first = Math.floor(offset / PAGE_SIZE)
     if (end - first > this.frames().free + this.pages(object)) return -ENOSPC
+    const added: number[] = []
     for (let index = first; index < end; index++) {
-      if (this.#objects.get(object, index) < 0) return -ENOSPC
+      const result = this.#objects.reserve(object, index)
+      if (result > 0) added.push(index)
+      if (result >= 0) continue
+      for (const page of added) this.#objects.dropRange(object, page, page + 1)
+      return -ENOSPC
     }
     return 0
+  }
+
+  /** Where the next data or hole begins, as pages are there or not, not before `offset` and not after the end. */
+  seek(object: Ptr, offset: number, what: 'data' | 'hole'): number {
+    const page = Math.floor(offset / PAGE_SIZE)
+    const found =
+      what === 'data' ? this.#objects.nextPage(object, page) : this.#objects.nextHole(object, page)
+    return Math.min(this.size(object), Math.max(offset, found * PAGE_SIZE))
+  }
+
+  /** Shared mappings that may write to it, now or later. */
+  writableMappings(object: Ptr): number {
+    return this.#objects.writableMappings(object)
   }
 
   /** Zeroes what is there of less than a page or two. */
@@ -85,7 +115,7 @@ export class FileContents {
   write(object: Ptr, offset: number, source: Uint8Array): number {
     if (source.length === 0) return 0
     if (offset >= FILE_BYTES_MAX) return -EFBIG
-    return this.#objects.write(object, offset, source.subarray(0, FILE_BYTES_MAX - offset))
+    return this.#objects.write(object, offset, source)
   }
 
   /** Pages that it holds now (st_blocks). */

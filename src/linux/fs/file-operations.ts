@@ -1,5 +1,5 @@
 /** Reading, writing and polling an open file, by its kind. */
-import { EBADF, EFBIG, EIO, EISDIR, EPERM } from '../../base/errno.js'
+import { EBADF, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
 import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
@@ -39,7 +39,7 @@ const pages: FileOperations = {
   },
   write(vfs, file, position, source) {
     const { inode } = file.dentry
-    if (position >= FILE_BYTES_MAX && source.length > 0) return -EFBIG
+    if (position >= FILE_BYTES_MAX && source.length > 0) return -EINVAL
     const room = sealedRoom(vfs, inode, position, source.length)
     if (room < 0) return room
     const count = vfs.operations(file.dentry).write(inode, position, source.subarray(0, room))
@@ -51,12 +51,18 @@ const pages: FileOperations = {
   },
 }
 
+/** What Linux writes to a tmpfs at once, as a file position is aligned (mapping_max_folio_size): allowed or refused as a whole. */
+const FOLIO_BYTES = 2 ** 21
+
 /** How much of a write the seals of a memfd let through. */
 function sealedRoom(vfs: Vfs, inode: Inode, position: number, length: number): number {
+  if (length === 0) return 0
   if ((inode.seals & (Seal.write | Seal.futureWrite)) !== 0) return -EPERM
   if ((inode.seals & Seal.grow) === 0) return length
   const room = vfs.contents.size(inode.pages) - position
-  return room <= 0 && length > 0 ? -EPERM : Math.min(length, Math.max(0, room))
+  if (room >= length) return length
+  const whole = Math.floor((position + room) / FOLIO_BYTES) * FOLIO_BYTES - position
+  return whole > 0 ? whole : -EPERM
 }
 
 const device: FileOperations = {

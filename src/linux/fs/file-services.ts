@@ -11,16 +11,19 @@ import { directoryCalls } from './calls/directory-calls.js'
 import { epollCalls } from './calls/epoll-calls.js'
 import { ioctlCalls } from './calls/ioctl-calls.js'
 import { lockCalls } from './calls/lock-calls.js'
+import { memfdCalls } from './calls/memfd-calls.js'
 import { openingCalls } from './calls/opening-calls.js'
 import { pipeCalls } from './calls/pipe-calls.js'
 import { pollCalls } from './calls/poll-calls.js'
 import { readWriteCalls } from './calls/read-write.js'
 import { receivingCalls } from './calls/receiving-calls.js'
 import { sendingCalls } from './calls/sending-calls.js'
+import { sizeCalls } from './calls/size-calls.js'
 import { socketCalls } from './calls/socket-calls.js'
 import { socketOptionCalls } from './calls/socket-options.js'
 import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
+import { syncCalls } from './calls/sync-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
 import { userCalls } from './calls/user-calls.js'
 import { checkAccess, May } from './credentials.js'
@@ -28,7 +31,7 @@ import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
 import type { FileEnvironment } from './environment.js'
 import { FileUser, userOf } from './file-user.js'
-import { Open } from './flags.js'
+import { Open, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { dumpTree, type FileStats, fileStats } from './inspect.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
@@ -143,6 +146,8 @@ export class Files implements FileServices {
       writable: isWritable(file),
       executable: true,
       mappable: object !== NULL || isZero,
+      sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
+      hugePages: inode.filesystem.kind === 'hugetlbfs',
     }
   }
 
@@ -203,12 +208,15 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
   return [
     ...readWriteCalls(vfs),
     ...openingCalls(vfs),
+    ...memfdCalls(vfs),
     ...lockCalls(vfs),
     ...statCalls(vfs),
     ...userCalls,
     ...capabilityCalls,
     ...directoryCalls(vfs),
     ...attributeCalls(vfs),
+    ...sizeCalls(vfs),
+    ...syncCalls(vfs),
     ...copyingCalls(vfs),
     ...ioctlCalls(vfs),
     ...pollCalls(vfs),

@@ -58,6 +58,8 @@ export interface FilesystemOperations {
   pages(dentry: Dentry, writable: boolean): Ptr | number
   /** ftruncate: the page object takes the new size. */
   resize(dentry: Dentry, bytes: number): number
+  /** fallocate: room for a part of the file; its size stays. */
+  allocate(inode: Inode, offset: number, length: number): number
   /** write(2) at an offset within the limits: bytes written. */
   write(inode: Inode, offset: number, source: Uint8Array): number
   /** fsync. */

@@ -147,8 +147,8 @@ export const SYMLINKS_MAX = 40
 export const TRANSFER_MAX = 0x7ffff000
 /** Most elements of an iovec. */
 export const IOV_MAX = 1024
-/** Largest file in bytes: the largest page object. */
-export const FILE_BYTES_MAX = 2 ** 42
+/** Largest file in bytes: 2^63 - 1, which a number rounds. */
+export const FILE_BYTES_MAX = 2 ** 63
 
 /** statfs f_type. */
 export const FilesystemMagic = {
@@ -158,6 +158,7 @@ export const FilesystemMagic = {
   pipe: 0x50495045,
   overlay: 0x794c7630,
   sysfs: 0x62656572,
+  hugetlbfs: 0x958458f6,
 } as const
 
 /** The device number that stat reports, as the kernel encodes it for user space (new_encode_dev). */

@@ -8,7 +8,7 @@ import { NULL, PAGE_SIZE, type Ptr } from '../../base/numbers.js'
 import type { PageProvider } from '../../space/page-object.js'
 import type { FileContents } from './contents.js'
 import type { HostDirectory, HostHandle } from './host-directory.js'
-import type { Dentry, Inode, Time } from './nodes.js'
+import type { Dentry, Filesystem, Inode, Time } from './nodes.js'
 
 /** Closed files whose pages and handles are kept. */
 const IDLE_MAX = 32
@@ -80,10 +80,13 @@ export class HostFiles {
     return file.writable ? result || file.host.sync(file.handle) : result
   }
 
-  syncAll(): number {
+  /** Every file (of one mount), whatever becomes of the others: 0 or the first negative errno. */
+  syncAll(filesystem?: Filesystem): number {
     let result = 0
-    for (const file of this.#files.values()) {
-      if (file.writable) result ||= this.#contents.writeBack(file.inode.pages)
+    for (const { inode, writable } of this.#files.values()) {
+      if (!writable || (filesystem !== undefined && inode.filesystem !== filesystem)) continue
+      const written = this.#contents.writeBack(inode.pages)
+      result ||= written
     }
     return result
   }

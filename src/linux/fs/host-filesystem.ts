@@ -175,6 +175,11 @@ export class HostFilesystem implements FilesystemOperations {
     return this.#files.resize(dentry.inode, bytes)
   }
 
+  /** The host makes room as it likes. */
+  allocate(): number {
+    return 0
+  }
+
   write(inode: Inode, offset: number, source: Uint8Array): number {
     return this.#files.write(inode, offset, source)
   }
@@ -193,9 +198,9 @@ export class HostFilesystem implements FilesystemOperations {
     for (const [key, known] of this.#inodes) if (known === inode) this.#inodes.delete(key)
   }
 
-  /** Writes back what mappings have changed, of every file. */
-  syncAll(): number {
-    return this.#files.syncAll()
+  /** Writes back what mappings have changed, of every file (of one mount). 0 or the first negative errno. */
+  syncAll(filesystem?: Filesystem): number {
+    return this.#files.syncAll(filesystem)
   }
 
   statistics(): FilesystemStatistics {

@@ -16,7 +16,7 @@ export interface Time {
   readonly nanoseconds: number
 }
 
-export type FilesystemKind = 'tmpfs' | 'overlay' | 'host' | 'proc' | 'sysfs'
+export type FilesystemKind = 'tmpfs' | 'hugetlbfs' | 'overlay' | 'host' | 'proc' | 'sysfs'
 
 /** A file or folder in a layer of the host below an overlay; the path as HostDirectory has it. */
 export interface LowerPlace {
@@ -59,6 +59,8 @@ export interface Filesystem {
   readonly mountPath: string
   /** Which host directory or page provider belongs to it; 0 for none. */
   readonly provider: number
+  /** What the pages of its files are charged to (space/page-quota.ts); NULL = nothing. */
+  readonly quota: Ptr
   nextInode: number
   /** `order` of the next entry. */
   nextOrder: number

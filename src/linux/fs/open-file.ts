@@ -44,6 +44,8 @@ export interface OpenFile {
   opener: Credentials | null
   /** flock(2): LOCK_SH 1, LOCK_EX 2, none 0. */
   lock: number
+  /** Errors of write-back that were there, or that it has heard of (space/error-sequence.ts). */
+  errors: number
   /** What a file of the kernel's own is (fs/ipc/): a pipe, a socket, …; `kind` says which. */
   object: FileObject | null
   /** The epolls that watch it. */
@@ -56,7 +58,8 @@ export interface Descriptor {
 }
 
 export function makeOpenFile(identity: number, kind: FileKind, dentry: Dentry, flags: number): OpenFile {
-  const none = { listing: null, reading: null, space: 0, opener: null, lock: 0, object: null, watchers: [] }
+  const nothing = { listing: null, reading: null, opener: null, object: null, watchers: [] }
+  const none = { ...nothing, space: 0, lock: 0, errors: 0 }
   return { identity, kind, dentry, flags, position: 0, references: 0, ...none }
 }
 

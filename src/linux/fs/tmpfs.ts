@@ -144,14 +144,22 @@ export class Tmpfs implements FilesystemOperations {
     inode.pages = NULL
   }
 
-  statistics(): FilesystemStatistics {
+  /** fallocate. */
+  allocate(inode: Inode, offset: number, length: number): number {
+    return this.contents.allocate(inode.pages, offset, length)
+  }
+
+  statistics(filesystem: Filesystem): FilesystemStatistics {
     const { total, free } = this.contents.frames()
+    const half = Math.floor(total / 2)
+    const { most, used } =
+      filesystem.quota === NULL ? { most: half, used: 0 } : this.contents.quota(filesystem.quota)
     return {
       magic: FilesystemMagic.tmpfs,
-      blocks: Math.floor(total / 2),
-      blocksFree: Math.min(free, Math.floor(total / 2)),
-      files: total,
-      filesFree: free,
+      blocks: most,
+      blocksFree: filesystem.quota === NULL ? Math.min(free, half) : most - used,
+      files: half,
+      filesFree: half - (filesystem.nextInode - 1),
     }
   }
 
@@ -159,7 +167,7 @@ export class Tmpfs implements FilesystemOperations {
   #inode(filesystem: Filesystem, mode: number, now: Time): Inode | number {
     const inode = makeInode(filesystem, mode, now)
     if (typeOf(inode) !== FileType.regular) return inode
-    const pages = this.contents.create()
+    const pages = this.contents.create(filesystem.quota)
     if (pages === NULL) return -ENOSPC
     inode.pages = pages
     inode.seals = Seal.seal

@@ -1,7 +1,8 @@
 /** The name space of a machine: its file systems, the root, and what the calls need of both. */
 import { assert } from '../../base/assert.js'
 import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
-import type { Ptr } from '../../base/numbers.js'
+import { NULL, type Ptr } from '../../base/numbers.js'
+import { sampleErrors } from '../../space/error-sequence.js'
 import { buildBootTree, mountOverRoot } from './boot-tree.js'
 import { FileContents } from './contents.js'
 import { ROOT } from './credentials.js'
@@ -14,6 +15,7 @@ import type { FilesystemOperations } from './filesystem.js'
 import { deviceNumber, FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { HostFilesystem } from './host-filesystem.js'
+import { HugeTlbFilesystem } from './hugetlbfs.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import { Pipes } from './ipc/pipe.js'
@@ -46,6 +48,7 @@ export interface VfsState {
   readonly filesystems: Filesystem[]
   /** Memfds, O_TMPFILE and the streams live in a file system that is mounted nowhere. */
   readonly hidden: Dentry
+  hiddenHuge: Dentry | null
   /** Identity of the next open file. */
   nextOpenFile: number
   /** How many event sources there have been. */
@@ -89,7 +92,8 @@ export class Vfs {
     const tmpfs = new Tmpfs(this.contents)
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
-    this.#operations = { tmpfs, overlay, host: this.hosts, proc: this.proc, sysfs: this.sys }
+    const hugetlbfs = new HugeTlbFilesystem(this.contents)
+    this.#operations = { tmpfs, hugetlbfs, overlay, host: this.hosts, proc: this.proc, sysfs: this.sys }
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.state = emptyState(this.now(), this.overlay)
@@ -141,7 +145,9 @@ export class Vfs {
 
   /** Mounts a file system that needs nothing of the host on a directory. */
   mountOwn(kind: 'proc' | 'sysfs' | 'tmpfs', path: string, place: Dentry, permissions = 0o755): Dentry {
-    const filesystem = this.#nextFilesystem(kind, kind, path, {})
+    const half = Math.floor(this.contents.frames().total / 2)
+    const quota = kind === 'tmpfs' ? this.contents.createQuota(half) : NULL
+    const filesystem = this.#nextFilesystem(kind, kind, path, { quota })
     const mode = FileType.directory | (kind === 'tmpfs' ? permissions : 0o555)
     const root = makeRoot(filesystem, mode, this.now())
     this.#cover(place, root)
@@ -187,11 +193,21 @@ export class Vfs {
   }
 
   /** A regular file without a name: memfd_create. */
-  createHidden(name: string, permissions: number): Dentry | number {
-    const { hidden } = this.state
+  createHidden(name: string, permissions: number, isHuge = false): Dentry | number {
+    const hidden = isHuge ? this.#hiddenHuge() : this.state.hidden
     const made = this.operations(hidden).createUnnamed(hidden, FileType.regular | permissions, this.now())
     if (typeof made !== 'number') made.name = name
     return made
+  }
+
+  /** Files of huge pages are in a file system of their own, made when the first is. */
+  #hiddenHuge(): Dentry {
+    if (this.state.hiddenHuge === null) {
+      const filesystem = this.#nextFilesystem('hugetlbfs', 'none', '', {})
+      this.state.filesystems.push(filesystem)
+      this.state.hiddenHuge = makeRoot(filesystem, FileType.directory | 0o700, this.now())
+    }
+    return this.state.hiddenHuge
   }
 
   /** The entry behind file number 0, 1 or 2: a terminal, or a pipe. */
@@ -209,6 +225,7 @@ export class Vfs {
   openFile(kind: FileKind, dentry: Dentry, flags: number): OpenFile {
     dentry.inode.opens++
     const file = makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
+    if (kind === 'pages') file.errors = sampleErrors(this.contents.errors(dentry.inode.pages))
     if (isWritable(file)) dentry.inode.writers++
     return file
   }
@@ -265,7 +282,7 @@ export class Vfs {
     kind: FilesystemKind,
     source: string,
     path: string,
-    options: { readOnly?: boolean; provider?: number },
+    options: { readOnly?: boolean; provider?: number; quota?: Ptr },
   ): Filesystem {
     return makeFilesystem(kind, source, path, this.state.filesystems.length, options)
   }
@@ -286,6 +303,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     root: overlay?.root(visible) ?? makeRoot(visible, FileType.directory | 0o755, now),
     filesystems: [visible, nameless],
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
+    hiddenHuge: null,
     nextOpenFile: 1,
     nextEventSource: 0,
     sockets: { abstract: new Map(), nextAutomatic: 0, inFlight: new Map() },
@@ -300,7 +318,7 @@ function makeFilesystem(
   source: string,
   mountPath: string,
   index: number,
-  options: { readOnly?: boolean; provider?: number } = {},
+  options: { readOnly?: boolean; provider?: number; quota?: Ptr } = {},
 ): Filesystem {
   return {
     kind,
@@ -309,6 +327,7 @@ function makeFilesystem(
     source,
     mountPath,
     provider: options.provider ?? 0,
+    quota: options.quota ?? NULL,
     nextInode: 1,
     nextOrder: 1,
   }

@@ -34,14 +34,13 @@ export class Position {
     this.start = start
   }
 
-  /** -EFAULT, or -EINVAL for a negative one. */
+  /** -EFAULT. It may be negative. */
   static read(c: SyscallContext, argument: number, file: OpenFile): Position | number {
     if (c.args.isZero(argument)) return new Position(c, 0, file, file.position)
     const address = c.args.address(argument)
     const view = take(c, address, 8)
     if (view === undefined) return -EFAULT
-    const start = int64(view, 0)
-    return start < 0 ? -EINVAL : new Position(c, address, file, start)
+    return new Position(c, address, file, int64(view, 0))
   }
 
   /** Stores it, moved on. 0 or -EFAULT. */
@@ -63,6 +62,7 @@ function sendFile(vfs: Vfs, c: SyscallContext): number {
   if (!isReadable(source)) return -EBADF
   const from = Position.read(c, 2, source)
   if (typeof from === 'number') return from
+  if (from.start < 0) return -EINVAL
   const target = fileArgument(c, 0)
   if (typeof target === 'number') return target
   if (!isWritable(target)) return -EBADF
@@ -124,9 +124,15 @@ function checkRange(
   if (source.kind === 'directory' || target.kind === 'directory') return -EISDIR
   if (source.kind !== 'pages' || target.kind !== 'pages') return -EINVAL
   if (!isReadable(source) || !isWritable(target) || (target.flags & Open.append) !== 0) return -EBADF
-  if (from + count > Number.MAX_SAFE_INTEGER || to + count > Number.MAX_SAFE_INTEGER) return -EOVERFLOW
+  if (overflows(from, count) || overflows(to, count)) return -EOVERFLOW
+  if (from < 0 || to < 0) return -EINVAL
   const same = source.dentry.inode === target.dentry.inode
   return same && from < to + count && to < from + count ? -EINVAL : 0
+}
+
+/** As the kernel adds: a negative position is a number near 2^64. */
+function overflows(position: number, count: number): boolean {
+  return position < 0 ? position + count >= 0 && count > 0 : position + count > Number.MAX_SAFE_INTEGER
 }
 
 /** Bytes copied, until the source ends or the target takes less; a negative errno for the first piece. */

@@ -1,14 +1,15 @@
-/** openat, close, memfd_create and the numbers of open files: dup, dup3, fcntl, close_range. */
-import { EBADF, EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
+/** openat, close and the numbers of open files: dup, dup3, fcntl, close_range. */
+import { EBADF, EINVAL } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { Fcntl, Memfd, Open, SETTABLE_FLAGS, Seal } from '../flags.js'
+import { Fcntl, Open, SETTABLE_FLAGS } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import type { PipeEnd } from '../ipc/pipe-file.js'
-import { isWritable, type OpenFile } from '../open-file.js'
+import type { OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
 import { isLockCommand, lockRange } from './lock-calls.js'
+import { addSeals, sealsOf } from './memfd-calls.js'
 import { goOnOpening, isOpening, openFifo } from './pipe-calls.js'
 import {
   anyFileArgument,
@@ -17,7 +18,6 @@ import {
   lowestFree,
   pathArgument,
   startArgument,
-  stringArgument,
   userOfCall,
   walkerOf,
 } from './support.js'
@@ -25,8 +25,6 @@ import {
 const FD_CLOEXEC = 1
 const CLOSE_RANGE_CLOEXEC = 4
 const CLOSE_RANGE_UNSHARE = 2
-const MEMFD_NAME_MAX = 249
-const ALL_SEALS = Seal.seal | Seal.shrink | Seal.grow | Seal.write | Seal.futureWrite | Seal.exec
 
 export function openingCalls(vfs: Vfs): Syscall[] {
   return [
@@ -35,7 +33,6 @@ export function openingCalls(vfs: Vfs): Syscall[] {
     { number: 25, name: 'fcntl', handler: (c) => control(vfs, c), trace: 'fux' },
     { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
     { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
-    { number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' },
     { number: 436, name: 'close_range', handler: closeRange, trace: 'uux' },
   ]
 }
@@ -56,22 +53,6 @@ function openAt(vfs: Vfs, c: SyscallContext): number {
   const file = openPath(vfs, walkerOf(c), { start, path, flags, mode })
   if (typeof file === 'number') return file
   return file.kind === 'pipe' ? openFifo(vfs, c, file, closeOnExec) : installFile(c, file, closeOnExec)
-}
-
-function createMemfd(vfs: Vfs, c: SyscallContext): number {
-  const flags = c.args.int(1)
-  const known = Memfd.closeOnExec | Memfd.allowSealing | Memfd.noExecSeal | Memfd.executable
-  const both = Memfd.noExecSeal | Memfd.executable
-  if ((flags & ~known) !== 0 || (flags & both) === both) return -EINVAL
-  const name = stringArgument(c, 0, MEMFD_NAME_MAX + 1)
-  if (typeof name === 'number') return name === -EFAULT ? -EFAULT : -EINVAL
-  const noExec = (flags & Memfd.noExecSeal) !== 0
-  const dentry = vfs.createHidden(`/memfd:${name}`, noExec ? 0o666 : 0o777)
-  if (typeof dentry === 'number') return dentry
-  const sealable = noExec || (flags & Memfd.allowSealing) !== 0
-  dentry.inode.seals = (sealable ? 0 : Seal.seal) | (noExec ? Seal.exec : 0)
-  const file = vfs.openFile('pages', dentry, Open.readWrite | Open.largeFile)
-  return installFile(c, file, (flags & Memfd.closeOnExec) !== 0)
 }
 
 function duplicate(c: SyscallContext): number {
@@ -141,9 +122,9 @@ function controlOpen(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
     case Fcntl.getOwner:
       return 0
     case Fcntl.addSeals:
-      return addSeals(file, c.args.int(2))
+      return addSeals(vfs, file, c.args.low(2))
     case Fcntl.getSeals:
-      return isSealable(file) ? file.dentry.inode.seals : -EINVAL
+      return sealsOf(file)
     default:
       return -EINVAL
   }
@@ -161,18 +142,4 @@ function duplicateFrom(c: SyscallContext, file: OpenFile, closeOnExec: boolean):
   const lowest = c.args.low(2)
   if (lowest >= fileLimit(c)) return -EINVAL
   return installAt(c, file, lowestFree(c, lowest), closeOnExec)
-}
-
-function isSealable({ kind, dentry }: OpenFile): boolean {
-  return kind === 'pages' && dentry.inode.filesystem.kind === 'tmpfs'
-}
-
-function addSeals(file: OpenFile, seals: number): number {
-  if (!isSealable(file)) return -EINVAL
-  if (!isWritable(file)) return -EPERM
-  if ((seals & ~ALL_SEALS) !== 0) return -EINVAL
-  const { inode } = file.dentry
-  if ((inode.seals & Seal.seal) !== 0) return -EPERM
-  inode.seals |= seals
-  return 0
 }

@@ -122,15 +122,26 @@ function ignoresSeeks(file: OpenFile): boolean {
   return operationsOf(file).channel !== undefined && file.kind !== 'pipe' && file.kind !== 'socket'
 }
 
-/** Where a seek leads; -EINVAL before the start. Only files with contents have an end. A file counts as data from end to end. */
+/** Where a seek leads; -EINVAL before the start. Only files with contents have an end. */
 function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
   if (file.kind !== 'pages' && whence > Seek.current) return -EINVAL
   const size = sizeOf(vfs, file.dentry.inode)
   if (whence === Seek.data || whence === Seek.hole) {
     if (offset < 0 || offset >= size) return -ENXIO
-    return whence === Seek.data ? offset : size
+    return seekContents(vfs, file, offset, whence === Seek.data ? 'data' : 'hole')
   }
   const base = whence === Seek.set ? 0 : whence === Seek.current ? file.position : size
   const target = base + offset
-  return target < 0 || target >= 2 ** 63 ? -EINVAL : target
+  return target < 0 || target > 2 ** 63 ? -EINVAL : target
+}
+
+/** The next page that is there, or is not: -ENXIO when nothing but a hole follows. A file of the host is data from end to end. */
+function seekContents(vfs: Vfs, file: OpenFile, offset: number, what: 'data' | 'hole'): number {
+  const { inode } = file.dentry
+  const size = sizeOf(vfs, inode)
+  if (inode.filesystem.kind === 'host') return what === 'data' ? offset : size
+  const loaded = vfs.overlay?.load(inode) ?? 0
+  if (loaded !== 0) return loaded
+  const found = vfs.contents.seek(inode.pages, offset, what)
+  return what === 'data' && found >= size ? -ENXIO : found
 }

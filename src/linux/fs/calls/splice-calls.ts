@@ -57,6 +57,7 @@ function splice(vfs: Vfs, c: SyscallContext): number {
   if (typeof from === 'number') return from
   const to = Position.read(c, 3, target)
   if (typeof to === 'number') return to
+  if (from.start < 0 || to.start < 0) return -EINVAL
   const refused = checkEnds(source, target)
   if (refused !== 0) return refused
   const quick = (flags & SPLICE_NONBLOCK) !== 0 || isNonBlocking(target)

@@ -133,7 +133,12 @@ export function int64(view: DataView, offset: number): number {
   return view.getInt32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)
 }
 
+/** 2^63 stands for 2^63 - 1, which a number rounds to it. */
 export function setInt64(view: DataView, offset: number, value: number): void {
+  if (value >= 2 ** 63) {
+    view.setBigInt64(offset, 2n ** 63n - 1n, true)
+    return
+  }
   view.setUint32(offset, (value % 0x1_0000_0000) >>> 0, true)
   view.setInt32(offset + 4, Math.floor(value / 0x1_0000_0000), true)
 }

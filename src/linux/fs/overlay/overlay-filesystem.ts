@@ -134,8 +134,8 @@ export class OverlayFilesystem extends Tmpfs {
     super.forget(inode)
   }
 
-  override statistics(): FilesystemStatistics {
-    return { ...super.statistics(), magic: FilesystemMagic.overlay }
+  override statistics(filesystem: Filesystem): FilesystemStatistics {
+    return { ...super.statistics(filesystem), magic: FilesystemMagic.overlay }
   }
 
   protected override entries(directory: Dentry): number {

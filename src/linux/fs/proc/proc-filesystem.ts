@@ -126,6 +126,10 @@ export class ProcFilesystem implements FilesystemOperations {
     return 0
   }
 
+  allocate(): number {
+    return -EINVAL
+  }
+
   write(): number {
     return -EINVAL
   }

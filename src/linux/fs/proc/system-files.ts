@@ -95,6 +95,7 @@ const sysVm = directory({
   dirty_background_ratio: integerSetting(Setting.dirtyBackgroundRatio, PER_CENT),
   'page-cluster': integerSetting(Setting.pageCluster, { min: 0, max: 31 }),
   oom_kill_allocating_task: integerSetting(Setting.oomKillAllocatingTask),
+  memfd_noexec: integerSetting(Setting.memfdNoexec, { min: 0, max: 2, capability: Capability.administrate }),
   panic_on_oom: integerSetting(Setting.panicOnOom, { min: 0, max: 2 }),
 })
 

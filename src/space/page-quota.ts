@@ -1,0 +1,59 @@
+/**
+ * How many pages the files of one file system may have (the size of a tmpfs): slab cache "page_quota", which a file system
+ * keeps as long as it is there.
+ *
+ *     0   u32  pages at most
+ *     4   u32  pages in use (atomic)
+ */
+import { assert } from '../base/assert.js'
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { AtomicWords } from '../state/atomics.js'
+import type { Memory } from '../state/memory.js'
+
+const QUOTA_BYTES = 8
+
+export class PageQuotas {
+  readonly #memory: Memory
+  readonly #atomics: AtomicWords
+  readonly #slab: SlabAllocator
+  readonly #cache: CacheId
+
+  constructor(env: { memory: Memory; atomics: AtomicWords; slab: SlabAllocator }) {
+    this.#memory = env.memory
+    this.#atomics = env.atomics
+    this.#slab = env.slab
+    this.#cache = env.slab.createCache('page_quota', QUOTA_BYTES, 8)
+  }
+
+  /** NULL without memory. */
+  create(pages: number): Ptr {
+    const quota = this.#slab.allocate(this.#cache)
+    if (quota !== NULL) this.#memory.u32[quota >>> 2] = pages
+    return quota
+  }
+
+  most(quota: Ptr): number {
+    return this.#memory.u32[quota >>> 2]!
+  }
+
+  used(quota: Ptr): number {
+    return this.#memory.u32[(quota + 4) >>> 2]!
+  }
+
+  /** One page more; false when there are as many as there may be. Of NULL there are as many as one likes. */
+  charge(quota: Ptr): boolean {
+    if (quota === NULL) return true
+    const before = this.#atomics.add((quota + 4) as Ptr, 1)
+    if (before < this.most(quota)) return true
+    this.#atomics.add((quota + 4) as Ptr, -1)
+    return false
+  }
+
+  refund(quota: Ptr): void {
+    if (quota === NULL) return
+    const before = this.#atomics.add((quota + 4) as Ptr, -1)
+    assert(before > 0, 'a page is refunded once')
+  }
+}
