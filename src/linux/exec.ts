@@ -10,7 +10,15 @@ import { setLayout } from '../space/placement.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
 import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
 import { bytesOf, toUnicode } from './fs/text.js'
-import { type ElfFile, isPlaced, mapImage, placeInterpreter, placeProgram, setHeap } from './image.js'
+import {
+  type ElfFile,
+  isPlaced,
+  mapImage,
+  placeInterpreter,
+  placeProgram,
+  setHeap,
+  setSegments,
+} from './image.js'
 import { stringBytes } from './initial-stack.js'
 import { applyLimits, Limit } from './limits.js'
 import type { Process } from './process.js'
@@ -234,6 +242,7 @@ function fillSpace(
   const bias = mapAt(mm, space, main, placeProgram(mm, space, program))
   if (typeof bias !== 'number') return bias
   setHeap(space, program, bias)
+  setSegments(space, program, bias)
   const base = interpreter && mapAt(mm, space, interpreter, placeInterpreter(mm, space, interpreter.program))
   if (typeof base === 'object') return base
   const vdso = pages.map(mm, space)

@@ -140,6 +140,15 @@ export function setHeap(space: AddressSpace, program: ElfProgram, bias: number):
   const heap = isAmongMappings ? DYNAMIC_HEAP : pagesFor(Math.max(...ends)) * PAGE_SIZE
   space.brkStart = heap
   space.brk = heap
-  const data = program.segments.filter(({ flags }) => (flags & SegmentFlag.write) !== 0)
-  space.dataSegmentBytes = data.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
+}
+
+/** Where code and data are, as /proc/PID/stat tells it and RLIMIT_DATA counts it (load_elf_binary). */
+export function setSegments(space: AddressSpace, { segments }: ElfProgram, bias: number): void {
+  const code = segments.filter(({ flags }) => (flags & SegmentFlag.execute) !== 0)
+  const fileEnd = ({ address, fileBytes }: ElfSegment) => address + fileBytes
+  space.codeStart = Math.min(...code.map(({ address }) => address)) + bias
+  space.codeEnd = Math.max(0, ...code.map(fileEnd)) + bias
+  space.dataStart = Math.max(...segments.map(({ address }) => address)) + bias
+  space.dataEnd = Math.max(...segments.map(fileEnd)) + bias
+  space.dataSegmentBytes = space.dataEnd - space.dataStart
 }

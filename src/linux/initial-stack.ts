@@ -26,6 +26,9 @@ export interface InitialStack {
   readonly stackPointer: number
   /** Lowest address of a string: what is there before the kernel adds its tables. */
   readonly stringsStart: number
+  /** Where the argument strings end and those of the environment begin, and where these end. */
+  readonly environmentStart: number
+  readonly environmentEnd: number
 }
 
 export const AT_NULL = 0
@@ -95,7 +98,13 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
     at = writer.u64(at, type)
     at = writer.u64(at, type === AT_RANDOM ? randomAt : type === AT_EXECFN ? executableAt : value)
   }
-  return { bytes: writer.bytes, stackPointer, stringsStart: argumentsAt }
+  return {
+    bytes: writer.bytes,
+    stackPointer,
+    stringsStart: argumentsAt,
+    environmentStart: environmentAt,
+    environmentEnd: executableAt,
+  }
 }
 
 function pointersAndStrings(

@@ -279,8 +279,8 @@ export class Linux implements SignalEnv, FileEnvironment {
   usageOf(process: Process): Usage {
     let time = 0
     for (const thread of this.threads.ofProcess(process.ptr)) time += this.scheduler.timeOf(thread)
-    const { minorFaults, majorFaults, rssPages } = process.space
-    const now = { time, minorFaults, majorFaults, residentPages: rssPages }
+    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
+    const now = { time, minorFaults, majorFaults, residentPages }
     return sumOfUsage(now, readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr))
   }
 

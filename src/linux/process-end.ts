@@ -105,8 +105,8 @@ export class ProcessEnd {
 
   /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
   countFaults(process: Process): void {
-    const { minorFaults, majorFaults, rssPages } = process.space
-    const usage = { time: 0, minorFaults, majorFaults, residentPages: rssPages }
+    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
+    const usage = { time: 0, minorFaults, majorFaults, residentPages }
     addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
   }
 

@@ -34,6 +34,9 @@ export function makeStack(
   const start = (STACK_TOP / PAGE_SIZE - pages) as Vpn
   mm.atomics.lock(space.lock, LockRank.space)
   space.stackStart = stack.stackPointer
+  space.argumentsStart = stack.stringsStart
+  space.argumentsEnd = stack.environmentStart
+  space.environmentEnd = stack.environmentEnd
   const result = mapRegion(mm, space, { start, pages, flags, object: NULL, pageOffset: start, fixed: true })
   mm.atomics.unlock(space.lock, LockRank.space)
   if (result < 0) return result

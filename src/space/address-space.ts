@@ -1,5 +1,5 @@
 /**
- * The record of an address space: 256 bytes, slab cache "space". Guarded by its own lock (LockRank.space) unless
+ * The record of an address space: 336 bytes, slab cache "space". Guarded by its own lock (LockRank.space) unless
  * a field says otherwise.
  *
  *     0    i32  lock
@@ -19,7 +19,7 @@
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
-export const SPACE_BYTES = 256
+export const SPACE_BYTES = 336
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
 export const SPACE_SPARE_NODES = 28
@@ -119,6 +119,18 @@ export class AddressSpace {
   }
   get rssPages(): number {
     return this.rssAnonymous + this.rssFile + this.rssShared
+  }
+
+  /** Most pages resident at once, as it was when the number last fell (hiwater_rss). */
+  get peakRss(): number {
+    return this.#f64(216)
+  }
+  set peakRss(pages: number) {
+    this.#setF64(216, pages)
+  }
+  /** Most pages resident at once so far (VmHWM). */
+  get peakRssPages(): number {
+    return Math.max(this.peakRss, this.rssPages)
   }
 
   get sequence(): number {
@@ -259,5 +271,57 @@ export class AddressSpace {
   }
   set defaultFlags(flags: number) {
     this.#setU32(200, flags)
+  }
+
+  /** Where the program's code begins and ends, byte addresses: of all segments that are executable. */
+  get codeStart(): number {
+    return this.#f64(280)
+  }
+  set codeStart(address: number) {
+    this.#setF64(280, address)
+  }
+
+  get codeEnd(): number {
+    return this.#f64(288)
+  }
+  set codeEnd(address: number) {
+    this.#setF64(288, address)
+  }
+
+  /** Of its last segment: what is in the file. */
+  get dataStart(): number {
+    return this.#f64(296)
+  }
+  set dataStart(address: number) {
+    this.#setF64(296, address)
+  }
+
+  get dataEnd(): number {
+    return this.#f64(304)
+  }
+  set dataEnd(address: number) {
+    this.#setF64(304, address)
+  }
+
+  /** Where its argument strings begin and end on the stack; the environment's follow. */
+  get argumentsStart(): number {
+    return this.#f64(312)
+  }
+  set argumentsStart(address: number) {
+    this.#setF64(312, address)
+  }
+
+  get argumentsEnd(): number {
+    return this.#f64(320)
+  }
+  set argumentsEnd(address: number) {
+    this.#setF64(320, address)
+  }
+
+  get environmentEnd(): number {
+    return this.#f64(328)
+  }
+  set environmentEnd(address: number) {
+    this.#setF64(328, address)
   }
 }

@@ -44,6 +44,13 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.mapBase = parent.mapBase
   child.mapsUpwards = parent.mapsUpwards
   child.stackStart = parent.stackStart
+  child.codeStart = parent.codeStart
+  child.codeEnd = parent.codeEnd
+  child.dataStart = parent.dataStart
+  child.dataEnd = parent.dataEnd
+  child.argumentsStart = parent.argumentsStart
+  child.argumentsEnd = parent.argumentsEnd
+  child.environmentEnd = parent.environmentEnd
   child.limitAddressSpace = parent.limitAddressSpace
   child.limitData = parent.limitData
   child.limitStack = parent.limitStack

@@ -40,7 +40,7 @@ export function mapsLine(
   const range = `${pageAddress(vma.start)}-${pageAddress(vma.end)}`
   const offset = hasObject ? pageAddress(vma.pageOffset) : '00000000'
   const line = `${range} ${permissions(vma.flags)} ${offset} ${device} ${inode} `
-  const name = hasObject ? objectName(mm, vma, path) : kernelName(mm, space, vma)
+  const name = mappingName(mm, space, vma, () => path.replaceAll('\n', '\\012'))
   return name === '' ? `${line}\n` : `${line.padEnd(NAME_COLUMN)} ${name}\n`
 }
 
@@ -55,9 +55,10 @@ function permissions(flags: number): string {
   return read + write + execute + ((flags & VM_MAYSHARE) !== 0 ? 's' : 'p')
 }
 
-/** Only shared anonymous memory can have both. */
-function objectName(mm: SpaceEnv, vma: Vma, path: string): string {
-  return vma.name === NULL ? path.replaceAll('\n', '\\012') : `[anon_shmem:${mm.names.text(vma.name)}]`
+/** What a mapping is called, if anything: its file's path, what its program said of shared memory, or what the kernel says. */
+export function mappingName(mm: SpaceEnv, space: AddressSpace, vma: Vma, path: () => string): string {
+  if (vma.object === NULL || vma.special !== Special.none) return kernelName(mm, space, vma)
+  return vma.name === NULL ? path() : `[anon_shmem:${mm.names.text(vma.name)}]`
 }
 
 /** What memory without a file is called: by what it is, by where it lies, or as its program said. */

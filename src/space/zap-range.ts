@@ -20,6 +20,7 @@ export function zapRange(
 ): void {
   const mapper = new UserMapper(mm, space.root)
   const tally = { anonymous: 0, others: 0 }
+  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   const keepDirty = (pfn: Pfn) => mm.objects.markDirty(pfn)
   mapper.walkRuns(start, end, (vpn, entry, pages) =>
     mapper.clearRun(entry, vpn, pages, batch, tally, keepDirty),

@@ -91,6 +91,7 @@ export function writeRanges(
   if (channel !== undefined) return sendRanges(vfs, c, file, channel, ranges)
   const append = (file.flags & Open.append) !== 0 && file.kind === 'pages'
   if (vfs.discards(file)) return ranges.reduce((sum, { length }) => sum + length, 0)
+  if (isEmptyText(file, ranges)) return operationsOf(file).write(vfs, file, file.position, new Uint8Array(0))
   const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position)
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
@@ -102,6 +103,11 @@ export function writeRanges(
     return { count: written, ended: written < length }
   })
   return finishWrite(vfs, c, file, done, position === undefined ? start : undefined)
+}
+
+/** Files of /proc look even at what has no length: most of them want a number. */
+function isEmptyText({ kind }: OpenFile, ranges: readonly UserRange[]): boolean {
+  return kind === 'text' && ranges.every(({ length }) => length === 0)
 }
 
 /** What a write's result means besides: waiting, SIGPIPE, the file's position (from `start`, if it is to move). */

@@ -10,6 +10,7 @@ import { flagNames } from '../../../space/vm-flag-names.js'
 import { Special, Vma } from '../../../space/vma.js'
 import { LockRank } from '../../../state/atomics.js'
 import type { Vfs } from '../vfs.js'
+import { controlMaps } from './mapping-query.js'
 import { file, type ProcFile } from './proc-node.js'
 import type { TextRecord } from './record-text.js'
 
@@ -44,7 +45,7 @@ function locked<T>(mm: MemoryManager, space: AddressSpace, work: () => T): T {
   return result
 }
 
-export const maps: ProcFile = mappingFile(lineOf)
+export const maps: ProcFile = { ...mappingFile(lineOf), ioctl: controlMaps }
 export const smaps: ProcFile = mappingFile(smapsRecord)
 export const numaMaps: ProcFile = mappingFile(numaRecord)
 

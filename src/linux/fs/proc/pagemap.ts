@@ -9,6 +9,7 @@ import { isAnonymousFrame, mappingsOf } from '../../../space/page-usage.js'
 import { LockRank } from '../../../state/atomics.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
+import { controlPagemap } from './pagemap-scan.js'
 import { file, type ProcFile, type RawRequest } from './proc-node.js'
 
 /** Bits of the upper half; the lower one has the frame number. */
@@ -22,6 +23,7 @@ export const pagemap: ProcFile = {
   ...file(() => '', 0o400),
   memory: 'look',
   needsMemory: true,
+  ioctl: (c, _vfs, space) => controlPagemap(c, space),
   raw: {
     read: ({ vfs, space, opener }: RawRequest, position, target) =>
       space === undefined

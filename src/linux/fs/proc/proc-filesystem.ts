@@ -268,7 +268,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const { inode } = dentry
     const process = this.#env.processes.get(inode.pid)
     const isOpenFolder = inode.mode === (FileType.directory | 0o555)
-    const isHidden = process?.isZombie || process?.hasFlag?.(ProcessFlag.notDumpable)
+    const isHidden = process?.isZombie || ((process?.flags ?? 0) & ProcessFlag.notDumpable) !== 0
     const { user, group } =
       process === undefined || (isHidden && !isOpenFolder) ? ROOT : userOf(process).credentials
     inode.uid = user.effective

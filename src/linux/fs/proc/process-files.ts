@@ -11,6 +11,7 @@ import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
+import { clearRefs } from './clear-refs.js'
 import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
 import { pagemap } from './pagemap.js'
@@ -74,6 +75,7 @@ const texts: Record<string, ProcNode> = {
   smaps,
   smaps_rollup: smapsRollup,
   numa_maps: numaMaps,
+  clear_refs: clearRefs,
   auxv: { ...processFile(auxiliaryVectorText, 0o400), memory: 'look', needsMemory: true },
   statm: processFile(statmText),
   limits: processFile(limitsText),

@@ -1,10 +1,12 @@
 /** /proc/PID/stat, statm, limits and the like: numbers in the order of fs/proc/array.c. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
+import { Limit } from '../../limits.js'
 import { CHILDREN_USAGE, Process } from '../../process.js'
+import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { readUsage } from '../../usage.js'
 import type { FileEnvironment } from '../environment.js'
-import { nameOf, stateOf } from './process-status.js'
+import { nameOf, stateOf, textPages } from './process-status.js'
 
 /** USER_HZ: what a clock tick is in these files. */
 const NANOSECONDS_PER_TICK = 1e7
@@ -16,6 +18,7 @@ const ticks = (nanoseconds: number) => Math.floor((nanoseconds || 0) / NANOSECON
 /** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. */
 export function statText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
   const fields: (number | string)[] = new Array(53).fill(0)
+  const residentLimit = process.softLimit(Limit.residentSet)
   const values: Record<number, number | string> = {
     1: thread?.id ?? process.id,
     2: `(${nameOf(process, thread)})`,
@@ -29,11 +32,11 @@ export function statText(process: Process, thread: Thread | undefined, env: File
     19: thread?.nice ?? 0,
     20: Math.max(1, process.threadCount),
     22: ticks(process.startTime),
-    25: '18446744073709551615',
+    25: residentLimit === Number.POSITIVE_INFINITY ? '18446744073709551615' : residentLimit,
     38: process.exitSignal,
     41: thread?.policy ?? 0,
     ...usageFields(process, env),
-    ...(process.isZombie ? {} : memoryFields(process)),
+    ...(process.isZombie ? {} : memoryFields(process, env)),
   }
   for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
   return `${fields.slice(1).join(' ')}\n`
@@ -53,12 +56,24 @@ function usageFields(process: Process, env: FileEnvironment): Record<number, num
   }
 }
 
-function memoryFields({ space }: Process): Record<number, number> {
+/** Addresses are for those who may look at the process's memory; to others its code is at 1. */
+function memoryFields(process: Process, env: FileEnvironment): Record<number, number> {
+  const { space } = process
+  const sizes = { 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
+  const caller = env.currentProcess()
+  if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
   return {
-    23: space.totalPages * PAGE_SIZE,
-    24: space.rssPages,
+    ...sizes,
+    26: space.codeStart,
+    27: space.codeEnd,
     28: space.stackStart,
+    45: space.dataStart,
+    46: space.dataEnd,
     47: space.brkStart,
+    48: space.argumentsStart,
+    49: space.argumentsEnd,
+    50: space.argumentsEnd,
+    51: space.environmentEnd,
   }
 }
 
@@ -68,7 +83,7 @@ export function statmText(process: Process): string {
   const { space } = process
   const shared = space.rssFile + space.rssShared
   const data = space.dataPages + space.stackPages
-  return `${[space.totalPages, space.rssPages, shared, space.execPages, 0, data, 0].join(' ')}\n`
+  return `${[space.totalPages, space.rssPages, shared, textPages(space), 0, data, 0].join(' ')}\n`
 }
 
 /** In the order of the resource numbers. */

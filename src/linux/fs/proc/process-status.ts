@@ -1,6 +1,7 @@
 /** /proc/PID/status, worded as fs/proc/array.c words it; a zombie has no memory any more. */
-import { NULL, PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../../base/numbers.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
+import type { AddressSpace } from '../../../space/address-space.js'
 import { PROCESS_PENDING, type Process, ProcessFlag } from '../../process.js'
 import { ACTION_BYTES, FIRST_ACTION } from '../../signal-actions.js'
 import { SIGNAL_MAX } from '../../signal-numbers.js'
@@ -67,27 +68,36 @@ function identityLines(process: Process): string {
   return `Uid:\t${row(user)}\nGid:\t${row(group)}\n`
 }
 
-function memoryLines({ space }: Process, env: FileEnvironment): string {
+/** Pages that the program's code spans, with what lies between its parts. */
+export function textPages({ codeStart, codeEnd }: AddressSpace): number {
+  return Math.max(0, pagesFor(codeEnd) - Math.floor(codeStart / PAGE_SIZE))
+}
+
+/** The root of the page table does not count (mm_pgtables_bytes). */
+function memoryLines(process: Process, env: FileEnvironment): string {
+  const { space } = process
+  const text = Math.min(textPages(space), space.execPages)
   const pages: [string, number][] = [
     ['VmPeak', Math.max(space.peakPages, space.totalPages)],
     ['VmSize', space.totalPages],
     ['VmLck', space.lockedPages],
     ['VmPin', 0],
-    ['VmHWM', space.rssPages],
+    ['VmHWM', space.peakRssPages],
     ['VmRSS', space.rssPages],
     ['RssAnon', space.rssAnonymous],
     ['RssFile', space.rssFile],
     ['RssShmem', space.rssShared],
     ['VmData', space.dataPages],
     ['VmStk', space.stackPages],
-    ['VmExe', space.execPages],
-    ['VmLib', 0],
-    ['VmPTE', new UserMapper(env.mm, space.root).tableFrames()],
+    ['VmExe', text],
+    ['VmLib', space.execPages - text],
+    ['VmPTE', new UserMapper(env.mm, space.root).tableFrames() - 1],
     ['VmSwap', 0],
     ['HugetlbPages', 0],
   ]
   const lines = pages.map(([name, count]) => `${name}:\t${`${count * KIB_PER_PAGE}`.padStart(8)} kB\n`)
-  return `${lines.join('')}CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n`
+  const huge = (process.flags & ProcessFlag.thpDisabled) !== 0 ? 0 : 1
+  return `${lines.join('')}CoreDumping:\t0\nTHP_enabled:\t${huge}\nuntag_mask:\t0xffffffffffffffff\n`
 }
 
 function signalLines(process: Process, thread: Thread | undefined, { mm }: FileEnvironment): string {
