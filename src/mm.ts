@@ -22,6 +22,7 @@ import { UserMapper } from './paging/user-mapper.js'
 import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
 import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
+import { AnonymousFamilies } from './space/anonymous-families.js'
 import { PageObjects } from './space/page-object.js'
 import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
@@ -104,6 +105,7 @@ export class MemoryManager implements FaultEnv {
   readonly objects: PageObjects
   readonly vmas: VmaTree
   readonly names: VmaNames
+  readonly families: AnonymousFamilies
   readonly spaces: AddressSpaces
   readonly fault: Fault
   /** The hart that this thread runs. */
@@ -122,6 +124,7 @@ export class MemoryManager implements FaultEnv {
     this.kernelMapper = layers.kernelMapper
     this.objects = new PageObjects(this)
     this.names = new VmaNames(memory, layers.atomics, slab)
+    this.families = new AnonymousFamilies(this)
     this.vmas = new VmaTree(memory, slab)
     this.spaces = new AddressSpaces(this)
     this.fault = new Fault(this)

@@ -1,7 +1,6 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import { prepareAnonymous } from '../space/anonymous-family.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
@@ -25,6 +24,7 @@ function mapZeroPage(mm: FaultEnv, fault: Fault): FaultResult {
 
 /** A write: a frame of its own. Also what a write to the zero page becomes. */
 export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
+  if (!mm.families.prepare(fault.vma)) return FaultResult.outOfMemory
   const pfn = mm.buddy.allocateZeroed(0)
   if (pfn === NO_FRAME) return FaultResult.outOfMemory
   installAnonymous(mm, fault, pfn)
@@ -32,11 +32,14 @@ export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
   return FaultResult.ok
 }
 
-/** Makes a frame the space's own memory at the fault's page, writable. The entry takes the frame's one reference. */
+/**
+ * Makes a frame the space's own memory at the fault's page, writable. The mapping has a family. The entry takes the frame's
+ * one reference.
+ */
 export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
   const { vma, vpn, batch, mapper, space } = fault
-  if (vma.anonId === 0) prepareAnonymous(mm, vma)
-  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive, vma.anonId, vma.offsetOf(vpn))
+  const root = mm.families.rootOf(vma.family)
+  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive, root, vma.offsetOf(vpn))
   mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
   space.rssAnonymous++
 }

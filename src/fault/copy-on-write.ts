@@ -56,6 +56,7 @@ function copy(mm: FaultEnv, fault: Fault, from: Pfn): FaultResult {
 
 /** Puts a copy of the frame, the space's own, in its place; false without memory. */
 function installCopy(mm: FaultEnv, fault: Fault, from: Pfn): boolean {
+  if (!mm.families.prepare(fault.vma)) return false
   const pfn = mm.buddy.allocate(0)
   if (pfn === NO_FRAME) return false
   mm.memory.copy(frameToPtr(pfn), frameToPtr(from), PAGE_SIZE)

@@ -25,6 +25,8 @@ export class Fault {
   readonly vma: Vma
   /** The page's entry in the page table. */
   entry: Ptr = NULL
+  /** The mapping had pages of its own before. */
+  hadFamily = false
   /** A provider had to be asked. */
   isMajor = false
   mapper!: UserMapper

@@ -6,6 +6,7 @@
  *       └ resolve      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
+import { EAGAIN } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { expandStack } from '../space/expand-stack.js'
@@ -53,28 +54,34 @@ function findMapping(mm: FaultEnv, fault: Fault): FaultResult {
   if (fault.vpn < 0 || fault.vpn >= mm.arch.userEnd) return FaultResult.segvMapErr
   const found = mm.vmas.find(fault.space, fault.vpn)
   if (found === NULL) return FaultResult.segvMapErr
-  if (fault.vma.at(found).start <= fault.vpn) return FaultResult.ok
+  fault.hadFamily = fault.vma.at(found).family !== NULL
+  if (fault.vma.start <= fault.vpn) return FaultResult.ok
   return growStack(mm, fault, found)
 }
 
 /** The first mapping above the page may be a stack that reaches down to it. */
 function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
   if ((fault.vma.flags & VM_GROWSDOWN) === 0) return FaultResult.segvMapErr
-  if (expandStack(mm, fault.space, above, fault.vpn) < 0) return FaultResult.segvMapErr
+  const result = expandStack(mm, fault.space, above, fault.vpn)
+  if (result < 0) return result === -EAGAIN ? FaultResult.outOfMemory : FaultResult.segvMapErr
   count(mm.memory, Counter.faultStackGrowth)
   return FaultResult.ok
 }
 
-/** Installs or changes the page's entry; on failure the tables made on the way are given back. */
+/** Installs or changes the page's entry; on failure the tables and the family made on the way are given back. */
 function resolve(mm: FaultEnv, fault: Fault): FaultResult {
-  const { mapper, vpn } = fault
-  const entry = mapper.makeLeaf(vpn)
-  if (entry === NULL) return FaultResult.outOfMemory
-  fault.entry = entry
-  if (mapper.isPresent(entry)) return presentFault(mm, fault)
-  const result = fault.vma.object === NULL ? anonymousFault(mm, fault) : objectFault(mm, fault)
-  if (result !== FaultResult.ok) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
+  const { mapper, vpn, vma } = fault
+  fault.entry = mapper.makeLeaf(vpn)
+  const result = fault.entry === NULL ? FaultResult.outOfMemory : resolveEntry(mm, fault)
+  if (result === FaultResult.ok) return result
+  if (!fault.hadFamily) mm.families.leave(vma)
+  mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
   return result
+}
+
+function resolveEntry(mm: FaultEnv, fault: Fault): FaultResult {
+  if (fault.mapper.isPresent(fault.entry)) return presentFault(mm, fault)
+  return fault.vma.object === NULL ? anonymousFault(mm, fault) : objectFault(mm, fault)
 }
 
 function presentFault(mm: FaultEnv, fault: Fault): FaultResult {

@@ -25,6 +25,7 @@ export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
  * object need not be asked.
  */
 function writePrivately(mm: FaultEnv, fault: Fault): FaultResult {
+  if (!mm.families.prepare(fault.vma)) return FaultResult.outOfMemory
   const own = mm.buddy.allocate(0)
   if (own === NO_FRAME) return FaultResult.outOfMemory
   const page = askForPage(mm, fault)

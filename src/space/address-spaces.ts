@@ -108,7 +108,7 @@ export class AddressSpaces {
 
   /** Asserts the invariants of every space, and that no mapping or tree node is lost. */
   check(): void {
-    const { memory, slab, vmas } = this.#mm
+    const { memory, slab, vmas, families } = this.#mm
     let spaces = 0
     let mappings = 0
     let nodes = 0
@@ -126,7 +126,27 @@ export class AddressSpaces {
     assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
     assert(slab.used(this.#cache) === spaces, 'every space is in the list')
     vmas.checkTotals({ mappings, nodes })
+    families.check(this.#withFamilies())
     this.#mm.names.check(names)
+  }
+
+  /** Every mapping that has a family. */
+  *#withFamilies(): Iterable<Vma> {
+    const { memory, vmas } = this.#mm
+    for (const space of this.#all()) {
+      for (let ptr = vmas.first(space); ptr !== NULL; ptr = vmas.next(ptr)) {
+        const vma = new Vma(memory, ptr)
+        if (vma.family !== NULL) yield vma
+      }
+    }
+  }
+
+  #all(): AddressSpace[] {
+    const spaces: AddressSpace[] = []
+    this.forEach((space) => {
+      spaces.push(space)
+    })
+    return spaces
   }
 
   stats(): SpaceStats[] {

@@ -1,6 +1,6 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
-import { NULL, type Pfn } from '../base/numbers.js'
+import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping, type PageCounts } from './accounting.js'
@@ -43,8 +43,7 @@ class Counts implements PageCounts {
 
 function checkMapping(mm: SpaceEnv, vma: Vma): void {
   assert(vma.pageOffset >= 0, 'page offsets are not negative')
-  assert((vma.anonId === 0) === (vma.anonDepth === 0), 'a family has a chain')
-  assert((vma.flags & VM_SHARED) === 0 || vma.anonId === 0, 'shared memory has no pages of its own')
+  assert((vma.flags & VM_SHARED) === 0 || vma.family === NULL, 'shared memory has no pages of its own')
   if (vma.object !== NULL) assert(mm.objects.references(vma.object) > 0, 'a mapped object is alive')
 }
 
@@ -56,11 +55,11 @@ function checkEntries(mm: SpaceEnv, space: AddressSpace): void {
   mapper.walk(mapper.start, mapper.end, (vpn, entry) => {
     const holding = mm.vmas.findHolding(space, vpn)
     assert(holding !== NULL, 'a page without a mapping is in the page table')
-    checkEntry(mm, vma.at(holding), mapper.pfn(entry), mapper.flags(entry))
+    checkEntry(mm, vma.at(holding), vpn, mapper.pfn(entry), mapper.flags(entry))
   })
 }
 
-function checkEntry(mm: SpaceEnv, vma: Vma, pfn: Pfn, flags: number): void {
+function checkEntry(mm: SpaceEnv, vma: Vma, vpn: Vpn, pfn: Pfn, flags: number): void {
   const writable = (flags & EntryFlag.write) !== 0
   assert(!writable || (vma.flags & VM_WRITE) !== 0, 'an entry is writable only where the mapping is')
   if ((flags & EntryFlag.special) !== 0) {
@@ -68,7 +67,10 @@ function checkEntry(mm: SpaceEnv, vma: Vma, pfn: Pfn, flags: number): void {
     return
   }
   const isOwn = (mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0
-  assert(!isOwn || vma.anonId !== 0, 'a mapping with pages of its own has a family')
+  assert(!isOwn || vma.family !== NULL, 'a mapping with pages of its own has a family')
+  const owner = isOwn ? mm.families.rootOf(vma.family) : vma.object
+  assert(mm.frames.owner(pfn) === owner, 'a frame leads to the mappings that show it')
+  assert(mm.frames.index(pfn) === vma.offsetOf(vpn), 'a frame knows at which page a mapping shows it')
   const isExclusive = (mm.frames.flags(pfn) & FrameFlag.exclusive) !== 0
   assert(!isExclusive || (isOwn && mm.frames.refCount(pfn) === 1), 'an exclusive frame has one owner')
   assert(!writable || !isOwn || isExclusive, 'a frame of several owners is writable for none of them')

@@ -4,7 +4,6 @@ import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isEnoughMemory } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
-import { forkFamily } from './anonymous-family.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import {
@@ -71,19 +70,19 @@ function copyMapping(
   const isWiped = (vma.flags & VM_WIPEONFORK) !== 0
   insertVma(mm, child, copy, childExtent(vma))
   copy.special = vma.special
-  if (!isWiped) forkFamily(mm, copy, vma)
   countPages(child, copy.flags, copy.pages)
+  if (!isWiped && !mm.families.fork(copy, vma)) return -ENOMEM
   return isWiped || !needsEntries(vma) ? 0 : copyEntries(mm, parent, child, vma, batch)
 }
 
 /** What the child could not fault in as the parent has it (vma_needs_copy). */
 function needsEntries(vma: Vma): boolean {
-  return vma.anonId !== 0 || (vma.flags & VM_PFNMAP) !== 0
+  return vma.family !== NULL || (vma.flags & VM_PFNMAP) !== 0
 }
 
 /** Memory locks are not inherited. */
 function childExtent(vma: Vma): Extent {
-  return { ...extentOf(vma, vma.start, vma.end), flags: vma.flags & ~VM_LOCKED_MASK, anonId: 0 }
+  return { ...extentOf(vma, vma.start, vma.end), flags: vma.flags & ~VM_LOCKED_MASK, family: NULL }
 }
 
 function copyEntries(

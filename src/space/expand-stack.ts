@@ -1,8 +1,7 @@
-import { EFAULT, ENOMEM, EPERM } from '../base/errno.js'
+import { EAGAIN, EFAULT, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
-import { prepareAnonymous } from './anonymous-family.js'
 import { moveStart } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { MAP_MIN_PAGE, STACK_GUARD_PAGES, VM_ACCESS_FLAGS, VM_GROWSDOWN } from './vm-flags.js'
@@ -10,14 +9,15 @@ import { Vma } from './vma.js'
 
 /**
  * Lets a mapping that grows down reach down to a page (expand_downwards). 0, or -EFAULT (it does not grow), -EPERM (too
- * low), -ENOMEM (too near to the mapping below, RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, memory). Allocates nothing.
+ * low), -ENOMEM (too near to the mapping below, RLIMIT_STACK, RLIMIT_AS, RLIMIT_MEMLOCK, overcommit), -EAGAIN (no memory for
+ * its family; only a stack without a page of its own needs any).
  */
 export function expandStack(mm: SpaceEnv, space: AddressSpace, stack: Ptr, vpn: Vpn): number {
   const vma = new Vma(mm.memory, stack)
   if ((vma.flags & VM_GROWSDOWN) === 0) return -EFAULT
   if (vpn < MAP_MIN_PAGE) return -EPERM
   if (isTooNear(mm, stack, vpn)) return -ENOMEM
-  prepareAnonymous(mm, vma)
+  if (!mm.families.prepare(vma)) return -EAGAIN
   if (vpn >= vma.start) return 0
   const pages = vma.start - vpn
   if (pages > vma.pageOffset || !mayGrow(mm, space, vma, pages)) return -ENOMEM

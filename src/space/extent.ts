@@ -12,14 +12,14 @@ export interface Extent {
   readonly flags: number
   readonly object: Ptr
   readonly file: number
-  readonly anonId: number
+  readonly family: Ptr
   readonly name: Ptr
 }
 
 /** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew. */
 export function extentOf(vma: Vma, start: Vpn, end: Vpn): Extent {
-  const { flags, object, file, anonId, name } = vma
-  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, anonId, name }
+  const { flags, object, file, family, name } = vma
+  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name }
 }
 
 /** Makes `fresh` a mapping of the space. Nodes are reserved; object and name get a reference. */
@@ -30,14 +30,15 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
   fresh.flags = extent.flags
   fresh.object = extent.object
   fresh.file = extent.file
-  fresh.anonId = extent.anonId
   fresh.name = mm.names.retain(extent.name)
   mm.vmas.insert(space, fresh.ptr)
   if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
+  if (extent.family !== NULL) mm.families.join(fresh, extent.family)
 }
 
 /** Takes a mapping away and frees its record. Its pages are somebody else's by now, or gone. */
 export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
+  mm.families.leave(vma)
   mm.vmas.remove(space, vma.ptr)
   if (vma.object !== NULL) mm.objects.detachVma(vma.object, vma.ptr)
   mm.names.release(vma.name)
@@ -58,7 +59,6 @@ export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): 
 export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, fresh: Ptr): void {
   const upper = new Vma(mm.memory, fresh)
   const extent = extentOf(vma, at, vma.end)
-  upper.anonDepth = vma.anonDepth
   upper.special = vma.special
   moveEnd(mm, space, vma, at)
   insertVma(mm, space, upper, extent)

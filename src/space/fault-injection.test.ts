@@ -1,6 +1,6 @@
 /** Every operation with every one of its allocations failing: -ENOMEM, no effect, nothing leaked. */
 import { describe, expect, test } from 'vitest'
-import { ENOMEM } from '../base/errno.js'
+import { EAGAIN, ENOMEM } from '../base/errno.js'
 import { PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from './address-space.js'
@@ -46,6 +46,10 @@ const OPERATIONS: Record<string, Operation> = {
   'move to a fixed place far away': remap({ oldPages: 4, newPages: 6, fixed: true, target: 500_000 as Vpn }),
   'leave an empty mapping behind': remap({ oldPages: 4, newPages: 4, keepOld: true }),
   'shrink in the middle': remap({ oldPages: 4, newPages: 1 }),
+  'grow a stack that has no page yet': (mm, space) => {
+    const result = expandStack(mm, space, mm.vmas.find(space, 30_000 as Vpn), 29_990 as Vpn)
+    return result === -EAGAIN ? -ENOMEM : result
+  },
   'start a heap': (mm, space) => (setBrk(mm, space, (HEAP + 5) * PAGE_SIZE) === space.brkStart ? -ENOMEM : 0),
 }
 
@@ -73,11 +77,14 @@ function setUp(): { machine: TestMachine; space: AddressSpace; before: string } 
     mapRegion(mm, space, anonymous(100, 16, 3))
     // Enough mappings that every leaf of the tree is full now and then.
     for (let i = 0; i < 78; i++) mapRegion(mm, space, shared(1000 + i * 3, 2, 1, object, i % 3))
-    const stack = anonymous(20_000, 2, 3)
-    mapRegion(mm, space, { ...stack, flags: stack.flags | VM_GROWSDOWN })
+    for (const start of [20_000, 30_000]) {
+      const stack = anonymous(start, 2, 3)
+      mapRegion(mm, space, { ...stack, flags: stack.flags | VM_GROWSDOWN })
+    }
   })
   mm.objects.release(object)
   for (let vpn = 100; vpn < 116; vpn++) expect(pokePage(mm, space, vpn as Vpn, vpn)).toBe(0)
+  expect(pokePage(mm, space, 20_001 as Vpn, 1)).toBe(0)
   mm.vmas.releaseSpares(space)
   return { machine, space, before }
 }

@@ -5,7 +5,6 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
-import { adoptFamily } from './anonymous-family.js'
 import { type Extent, moveEnd, moveStart, removeVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_SPECIAL } from './vm-flags.js'
@@ -22,8 +21,8 @@ function isAlike(mm: SpaceEnv, vma: Vma, extent: Extent): boolean {
 }
 
 /** is_mergeable_anon_vma, asked of a neighbour. */
-function isFamilyCompatible(neighbour: Vma, anonId: number): boolean {
-  return neighbour.anonId === anonId || (anonId === 0 && neighbour.anonDepth === 1)
+function isFamilyCompatible({ families }: SpaceEnv, neighbour: Vma, family: Ptr): boolean {
+  return neighbour.family === family || (family === NULL && families.isRoot(neighbour.family))
 }
 
 export function canMergeLeft(mm: SpaceEnv, previous: Vma, extent: Extent): boolean {
@@ -32,7 +31,7 @@ export function canMergeLeft(mm: SpaceEnv, previous: Vma, extent: Extent): boole
     previous.end === extent.start &&
     isAlike(mm, previous, extent) &&
     previous.offsetOf(previous.end) === extent.pageOffset &&
-    isFamilyCompatible(previous, extent.anonId)
+    isFamilyCompatible(mm, previous, extent.family)
   )
 }
 
@@ -43,8 +42,8 @@ export function canMergeRight(mm: SpaceEnv, next: Vma, extent: Extent, joined: V
     next.start === extent.end &&
     isAlike(mm, next, extent) &&
     next.pageOffset === extent.pageOffset + (extent.end - extent.start) &&
-    isFamilyCompatible(next, extent.anonId) &&
-    (joined === undefined || joined.anonId === 0 || next.anonId === 0 || joined.anonId === next.anonId)
+    isFamilyCompatible(mm, next, extent.family) &&
+    (joined === undefined || joined.family === NULL || next.family === NULL || joined.family === next.family)
   )
 }
 
@@ -79,7 +78,7 @@ export function mergeExtension(mm: SpaceEnv, space: AddressSpace, vma: Vma, exte
 /** `vma` takes everything up to the end of `next`, which disappears. */
 function absorbNext(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma): Ptr {
   const { end } = next
-  adoptFamily(vma, next)
+  mm.families.adopt(vma, next)
   removeVma(mm, space, next)
   moveEnd(mm, space, vma, end)
   return vma.ptr
@@ -98,7 +97,7 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
   const left = canMergeLeft(mm, previous, extent)
   const right = canMergeRight(mm, next, extent, left ? previous : undefined)
   if (left && right) {
-    adoptFamily(previous, next.anonId !== 0 ? next : vma)
+    mm.families.adopt(previous, next.family !== NULL ? next : vma)
     removeVma(mm, space, vma)
     return absorbNext(mm, space, previous, next)
   }
@@ -107,7 +106,7 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
 }
 
 function joinLeft(mm: SpaceEnv, space: AddressSpace, previous: Vma, vma: Vma, extent: Extent): Ptr {
-  adoptFamily(previous, vma)
+  mm.families.adopt(previous, vma)
   if (extent.end === vma.end) removeVma(mm, space, vma)
   else moveStart(mm, space, vma, extent.end)
   moveEnd(mm, space, previous, extent.end)
@@ -115,7 +114,7 @@ function joinLeft(mm: SpaceEnv, space: AddressSpace, previous: Vma, vma: Vma, ex
 }
 
 function joinRight(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma, extent: Extent): Ptr {
-  adoptFamily(next, vma)
+  mm.families.adopt(next, vma)
   if (extent.start === vma.start) removeVma(mm, space, vma)
   else moveEnd(mm, space, vma, extent.start)
   moveStart(mm, space, next, extent.start)

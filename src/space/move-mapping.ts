@@ -54,20 +54,19 @@ function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn,
 
 /** Anonymous memory without a page yet counts from its new place, so that it merges there as new memory does. */
 function movedExtent(vma: Vma, start: Vpn, target: Vpn, pages: number): Extent {
-  const isUntouched = vma.isAnonymous && vma.anonId === 0
+  const isUntouched = vma.isAnonymous && vma.family === NULL
   const pageOffset = isUntouched ? target : vma.offsetOf(start)
   return { ...extentOf(vma, start, start), start: target, end: (target + pages) as Vpn, pageOffset }
 }
 
 /** copy_vma. A merge may swallow `vma` itself. */
 function copyMapping(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent, fresh: Ptr): void {
-  const { anonDepth, special } = vma
+  const { special } = vma
   if (special === 0 && mergeNew(mm, space, extent) !== NULL) {
     mm.vmas.freeVma(fresh)
     return
   }
   const copy = new Vma(mm.memory, fresh)
-  copy.anonDepth = anonDepth
   copy.special = special
   insertVma(mm, space, copy, extent)
 }
@@ -89,8 +88,5 @@ function emptyOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number):
     space.lockedPages -= vma.pages
     vma.flags &= ~VM_LOCKED_MASK
   }
-  if (vma.start === start && vma.pages === pages) {
-    vma.anonId = 0
-    vma.anonDepth = 0
-  }
+  if (vma.start === start && vma.pages === pages) mm.families.leave(vma)
 }

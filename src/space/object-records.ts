@@ -173,6 +173,14 @@ export class ObjectRecords {
     return this.word(object, 40) as Ptr
   }
 
+  /** Visits the mappings of the object, with its lock held: take none below it and change no mapping. */
+  forEachMapping(object: Ptr, visit: (vma: Vma) => void): void {
+    const vma = new Vma(this.env.memory)
+    this.lock(object)
+    for (let at = this.firstMapping(object); at !== NULL; at = vma.nextMapping) visit(vma.at(at))
+    this.unlock(object)
+  }
+
   /** Links a Vma that maps the object, and takes a reference for it. */
   attachVma(object: Ptr, vma: Ptr): void {
     this.retain(object)

@@ -103,7 +103,7 @@ function protectMapping(
 /** Memory that becomes writable is charged for; what never had a page of its own and is not writable any more, is not. */
 function accountedFlags(mm: SpaceEnv, space: AddressSpace, vma: Vma, flags: number, pages: number): number {
   if ((flags & VM_WRITE) === 0) {
-    return vma.isAnonymous && vma.anonId === 0 ? flags & ~VM_ACCOUNT : flags
+    return vma.isAnonymous && vma.family === NULL ? flags & ~VM_ACCOUNT : flags
   }
   if (!mayExpand(space, flags, pages) && mayExpand(space, vma.flags, pages)) return -ENOMEM
   if ((vma.flags & (VM_ACCOUNT | VM_WRITE)) !== 0 || !isAccountable(flags)) return flags

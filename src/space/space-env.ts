@@ -7,6 +7,7 @@ import type { Tlbs } from '../paging/tlb.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
+import type { AnonymousFamilies } from './anonymous-families.js'
 import type { PageObjects } from './page-object.js'
 import type { VmaNames } from './vma-names.js'
 import type { VmaTree } from './vma-tree.js'
@@ -32,4 +33,5 @@ export interface SpaceEnv {
   /** The mappings of every space. */
   readonly vmas: VmaTree
   readonly names: VmaNames
+  readonly families: AnonymousFamilies
 }

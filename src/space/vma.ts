@@ -8,8 +8,8 @@
  *     24  u32  flags        VmFlag
  *     28  u32  object       PageObject, or NULL = private anonymous
  *     32  u32  file         identity of the open file that was mapped (0 = none): two opens never merge
- *     36  u32  anonId       identity of the family of anonymous pages (Linux: anon_vma), 0 = no page yet
- *     40  u32  anonDepth    families it is chained to: 0 none, 1 its own, more after a fork (anon_vma_chain)
+ *     36  u32  family       AnonymousFamilies: whose anonymous pages it may show, NULL = it had none yet
+ *     40  u32  0
  *     44  u32  special      Special
  *     48  u32  space        its address space
  *     52  u32  leaf         tree node that holds it
@@ -93,18 +93,12 @@ export class Vma {
     this.#memory.u32[(this.ptr + 32) >>> 2] = file
   }
 
-  get anonId(): number {
-    return this.#memory.u32[(this.ptr + 36) >>> 2]!
+  get family(): Ptr {
+    return this.#memory.u32[(this.ptr + 36) >>> 2]! as Ptr
   }
-  set anonId(id: number) {
-    this.#memory.u32[(this.ptr + 36) >>> 2] = id
-  }
-
-  get anonDepth(): number {
-    return this.#memory.u32[(this.ptr + 40) >>> 2]!
-  }
-  set anonDepth(depth: number) {
-    this.#memory.u32[(this.ptr + 40) >>> 2] = depth
+  /** AnonymousFamilies' own. */
+  set family(family: Ptr) {
+    this.#memory.u32[(this.ptr + 36) >>> 2] = family
   }
 
   get special(): number {
@@ -133,6 +127,20 @@ export class Vma {
   }
   set nextMapping(vma: Ptr) {
     this.#memory.u32[(this.ptr + 60) >>> 2] = vma
+  }
+
+  get previousRelative(): Ptr {
+    return this.#memory.u32[(this.ptr + 72) >>> 2]! as Ptr
+  }
+  set previousRelative(vma: Ptr) {
+    this.#memory.u32[(this.ptr + 72) >>> 2] = vma
+  }
+
+  get nextRelative(): Ptr {
+    return this.#memory.u32[(this.ptr + 76) >>> 2]! as Ptr
+  }
+  set nextRelative(vma: Ptr) {
+    this.#memory.u32[(this.ptr + 76) >>> 2] = vma
   }
 
   get name(): Ptr {

@@ -15,6 +15,7 @@ export const LockRank = {
   spaces: 20,
   space: 30,
   childSpace: 31,
+  family: 35,
   objects: 40,
   object: 45,
   tables: 50,

@@ -51,8 +51,7 @@ export const Word = {
   /** Head of the list of all address spaces, and their number. */
   spaceList: 2,
   spaceCount: 3,
-  /** Next identity for an anonymous mapping family, for a space, for a page object, for a thread. */
-  nextAnonId: 4,
+  /** Next identity for a space, for a page object, for a thread. */
   nextSpaceId: 5,
   nextObjectId: 6,
   nextThreadId: 7,
