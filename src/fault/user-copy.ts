@@ -185,7 +185,7 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
 }
 
 /** The bytes of a page whose entry allows the access already, else NULL. */
-function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
+export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
   const mapper = mm.fault.mapperOf(mm, space)
   const entry = mapper.leaf(vpn)
   if (entry === NULL || !mapper.isPresent(entry)) return NULL

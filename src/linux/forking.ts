@@ -1,9 +1,10 @@
 /** New threads and processes (kernel/fork.c of Linux): clone(2) after its arguments were decoded. */
-import { EAGAIN, EEXIST, ENOMEM } from '../base/errno.js'
+import { EAGAIN, EEXIST, EFAULT, ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
+import { PID_FILE_THREAD } from './fs/ipc/pid-file.js'
 import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
 import { Process, ProcessFlag } from './process.js'
@@ -50,6 +51,8 @@ export interface CloneRequest {
   readonly tlsHigh: number
   readonly parentTid: number
   readonly childTid: number
+  /** Where the number of the pidfd goes, for CLONE_PIDFD. */
+  readonly pidFile: number
   /** The number that it shall have, 0 = any. */
   readonly id: number
 }
@@ -80,6 +83,8 @@ export class Forking {
     const isThread = (request.flags & CloneFlag.thread) !== 0
     const child = isThread ? this.#makeThread(process, id) : this.#makeProcess(process, id, request)
     if (child === undefined) return -ENOMEM
+    const problem = this.#openPid(process, child, request)
+    if (problem < 0) return problem
     this.#fillThread(thread, child, request)
     this.#tellNumber(process, child, request)
     child.start()
@@ -124,6 +129,30 @@ export class Forking {
     child.space.at(space)
     this.#inherit(parent, child, request)
     return thread
+  }
+
+  /** CLONE_PIDFD: the parent gets a file for the child. -EMFILE, -EFAULT, and the child is unmade. */
+  #openPid(process: Process, child: Thread, { flags, pidFile }: CloneRequest): number {
+    if ((flags & CloneFlag.pidFile) === 0) return 0
+    const { files, mm } = this.#linux
+    const isThread = (flags & CloneFlag.thread) !== 0
+    const fd = files.openPid(process, child.id, isThread ? PID_FILE_THREAD : 0)
+    if (fd >= 0 && storeUser32(mm, process.space, pidFile, fd) === 0) return 0
+    if (fd >= 0) files.closeNumber(process, fd)
+    this.#unmake(child, isThread)
+    return fd < 0 ? fd : -EFAULT
+  }
+
+  /** A thread that was made and has not started, with the process that was made for it. */
+  #unmake(thread: Thread, isThread: boolean): void {
+    const { ends, mm, processTable, threads } = this.#linux
+    const process = processTable.of(thread)
+    process.threadCount--
+    threads.remove(thread)
+    if (isThread) return
+    mm.spaces.release(process.space.ptr)
+    process.files.close()
+    ends.forget(process)
   }
 
   #spaceFor(parent: Process, { flags }: CloneRequest): Ptr {

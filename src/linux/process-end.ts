@@ -50,7 +50,9 @@ export class ProcessEnd {
       }
       if (thread.id === process.id) threads.remove(thread)
     }
-    if (survivor.id !== process.id) threads.renumber(survivor, process.id)
+    if (survivor.id === process.id) return
+    this.#linux.files.taskEnded(survivor.id, true)
+    threads.renumber(survivor, process.id)
   }
 
   /** What a thread leaves in its program's memory: released locks, its number wiped out (mm_release). */
@@ -80,7 +82,9 @@ export class ProcessEnd {
     thread.cpuTime = 0
     thread.exit()
     process.threadCount--
-    if (thread.id !== process.id) threads.remove(thread)
+    if (thread.id === process.id) return
+    this.#linux.files.taskEnded(thread.id, true)
+    threads.remove(thread)
   }
 
   /** When the first process ends, so does every other. */
@@ -99,6 +103,7 @@ export class ProcessEnd {
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
+    this.#linux.files.taskEnded(process.id, false)
     this.#notifyParent(process)
     if (wasFirst) this.#linux.stop()
   }
@@ -192,8 +197,10 @@ export class ProcessEnd {
 
   /** The last of a zombie goes. */
   forget(process: Process): void {
-    const { processTable, signals } = this.#linux
+    const { files, processTable, signals } = this.#linux
+    const { id } = process
     signals.leaveProcess(process)
     processTable.remove(process)
+    files.taskEnded(id, true)
   }
 }

@@ -93,6 +93,11 @@ export interface FileServices {
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
   /** A signal is pending for a process or thread: who reads signals from files looks (signalfd). */
   signalSent(signal: number): void
+  /** A process has ended; `isGone`: and nobody has its number any more, or a thread's has (pidfd). */
+  taskEnded(id: number, isGone: boolean): void
+  /** A pidfd for a number that has just been given: the file number, or -EMFILE. */
+  openPid(process: Process, id: number, flags: number): number
+  closeNumber(process: Process, fd: number): void
   /** The timer of a file has expired (timerfd). */
   timerExpired(timer: import('../base/numbers.js').Ptr): void
   nameOfObject(object: import('../base/numbers.js').Ptr): MappingName

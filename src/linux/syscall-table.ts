@@ -7,6 +7,7 @@ import { killCalls } from './calls/kill-calls.js'
 import { machineCalls } from './calls/machine-calls.js'
 import { memoryCalls } from './calls/memory-calls.js'
 import { processCalls } from './calls/process-calls.js'
+import { processMemoryCalls } from './calls/process-memory-calls.js'
 import { resourceCalls } from './calls/resource-calls.js'
 import { riscvCalls } from './calls/riscv-calls.js'
 import { schedulingCalls } from './calls/scheduling-calls.js'
@@ -26,6 +27,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   machineCalls,
   memoryCalls,
   processCalls,
+  processMemoryCalls,
   resourceCalls,
   riscvCalls,
   schedulingCalls,

@@ -38,21 +38,41 @@ type Advise = (context: Context, vma: Vma, from: Vpn, to: Vpn) => number
 const MADV_HWPOISON = 100
 const MADV_SOFT_OFFLINE = 101
 
+/** What an advice is about, decoded from 64-bit values. */
+export interface AdviceRange {
+  /** Page of the address: 0 to 2^52 - 1. */
+  readonly start: number
+  readonly isAligned: boolean
+  /** Of the length, rounded up; 0 also for a length that wraps around. */
+  readonly pages: number
+  /** The length is 0. */
+  readonly isEmpty: boolean
+}
+
 /** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT. */
 export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
-  const advice = args.int(2)
-  const advise = ADVICE.get(advice)
+  const range = {
+    start: args.page(0),
+    isAligned: args.isPageAligned(0),
+    pages: args.pagesUp(1),
+    isEmpty: args.isZero(1),
+  }
+  return advise(mm, space, range, args.int(2))
+}
+
+/** The same for any space (do_madvise of Linux). */
+export function advise(mm: FaultEnv, space: AddressSpace, range: AdviceRange, advice: number): number {
+  const action = ADVICE.get(advice)
   const access = populateAccess(advice)
   const poisons = advice === MADV_HWPOISON || advice === MADV_SOFT_OFFLINE
-  if (advise === undefined && access === 0 && !poisons) return -EINVAL
-  const start = args.page(0)
-  const pages = args.pagesUp(1)
-  if (!args.isPageAligned(0) || (pages === 0 && !args.isZero(1)) || start + pages >= 2 ** 52) return -EINVAL
+  if (action === undefined && access === 0 && !poisons) return -EINVAL
+  const { start, isAligned, pages, isEmpty } = range
+  if (!isAligned || (pages === 0 && !isEmpty) || start + pages >= 2 ** 52) return -EINVAL
   if (pages === 0) return 0
   if (poisons) return -EPERM
   const end = (start + pages) as Vpn
   if (access !== 0) return populateFor(mm, space, start as Vpn, end, access as Access)
-  return adviseAll(mm, space, start as Vpn, end, advise!)
+  return adviseAll(mm, space, start as Vpn, end, action!)
 }
 
 /** What MADV_POPULATE_READ and _WRITE access; 0 for other advice. */

@@ -23,12 +23,14 @@ function checkFlags(flags: number): number {
   if (has(flags, NAMESPACES) || has(flags, Flag.newTime & ~EXIT_SIGNAL_MASK)) return -EINVAL
   if (has(flags, Flag.thread) && !has(flags, Flag.signalActions)) return -EINVAL
   if (has(flags, Flag.signalActions) && !has(flags, Flag.memory)) return -EINVAL
-  return has(flags, Flag.pidFile) ? -EINVAL : 0
+  return has(flags, Flag.pidFile) && has(flags, Flag.detached) ? -EINVAL : 0
 }
 
 function start(c: SyscallContext, request: CloneRequest): number {
   const problem = checkFlags(request.flags)
   if (problem < 0) return problem
+  const bothNumbers = has(request.flags, Flag.pidFile) && has(request.flags, Flag.parentSetTid)
+  if (bothNumbers && request.pidFile === request.parentTid) return -EINVAL
   if (has(request.flags, Flag.parent) && c.process.parent === undefined) return -EINVAL
   return c.linux.forking.clone(c.process, c.thread, request)
 }
@@ -52,6 +54,7 @@ function clone(c: SyscallContext): number {
     tlsLow: c.args.low(3),
     tlsHigh: c.args.high(3),
     parentTid: c.args.address(2),
+    pidFile: c.args.address(2),
     childTid: c.args.address(4),
     id: 0,
   })
@@ -89,6 +92,7 @@ function clone3(c: SyscallContext): number {
     tlsLow: view.getUint32(56, true),
     tlsHigh: view.getUint32(60, true),
     parentTid: u64(view, 24),
+    pidFile: u64(view, 8),
     childTid: u64(view, 16),
     id,
   })

@@ -19,7 +19,7 @@ function check(c: SyscallContext, target: Process, signal: number): number {
 }
 
 /** What kill and tkill tell: who sent it. */
-function senderInfo(c: SyscallContext, signal: number, code: number): Uint8Array {
+export function senderInfo(c: SyscallContext, signal: number, code: number): Uint8Array {
   return c.linux.signals.info({ signal, code, processId: c.process.id, userId: realUserOf(c.process) })
 }
 
@@ -82,10 +82,16 @@ function isZombie(c: SyscallContext, group: number, id: number): boolean {
   return group === id && c.linux.processes.get(id) !== undefined
 }
 
-/** A siginfo_t of the sender's own, or a negative errno. It may not claim to come from the kernel unless it goes to itself. */
-function readInfo(c: SyscallContext, id: number, signal: number, address: number): Uint8Array | number {
+/** A siginfo_t of the program; undefined where there is none. */
+export function readInfo(c: SyscallContext, address: number): Uint8Array<ArrayBuffer> | undefined {
   const info = new Uint8Array(SIGINFO_BYTES)
-  if (copyFromUser(c.mm, c.space, address, info) < 0) return -EFAULT
+  return copyFromUser(c.mm, c.space, address, info) < 0 ? undefined : info
+}
+
+/** A siginfo_t of the sender's own, or a negative errno. It may not claim to come from the kernel unless it goes to itself. */
+function infoFor(c: SyscallContext, id: number, signal: number, address: number): Uint8Array | number {
+  const info = readInfo(c, address)
+  if (info === undefined) return -EFAULT
   const view = new DataView(info.buffer)
   view.setInt32(0, signal, true)
   const code = view.getInt32(INFO_CODE, true)
@@ -95,7 +101,7 @@ function readInfo(c: SyscallContext, id: number, signal: number, address: number
 function rtSigqueueinfo(c: SyscallContext): number {
   const id = c.args.int(0)
   const signal = c.args.int(1)
-  const info = readInfo(c, id, signal, c.args.address(2))
+  const info = infoFor(c, id, signal, c.args.address(2))
   if (typeof info === 'number') return info
   const { linux } = c
   const thread = linux.threads.byId(id)
@@ -110,7 +116,7 @@ function rtTgsigqueueinfo(c: SyscallContext): number {
   const group = c.args.int(0)
   const id = c.args.int(1)
   const signal = c.args.int(2)
-  const info = readInfo(c, id, signal, c.args.address(3))
+  const info = infoFor(c, id, signal, c.args.address(3))
   if (info === -EFAULT) return -EFAULT
   if (id <= 0 || group <= 0) return -EINVAL
   if (typeof info === 'number') return info

@@ -1,7 +1,10 @@
 /** wait4(2) and waitid(2): hearing of children that have ended, stopped or gone on. */
-import { ECHILD, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
+import { EAGAIN, EBADF, ECHILD, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import { PAGE_SIZE, type Ptr } from '../../base/numbers.js'
 import { childInfo } from '../child-info.js'
+import { userOf } from '../fs/file-user.js'
+import { Open } from '../fs/flags.js'
+import { idOfPidFile } from '../fs/ipc/pid-file.js'
 import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from '../process.js'
 import { Signal } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
@@ -26,6 +29,7 @@ const INT_MIN = -0x8000_0000
 const P_ALL = 0
 const P_PID = 1
 const P_PGID = 2
+const P_PIDFD = 3
 
 /** Which children a call is about. */
 interface Selection {
@@ -34,6 +38,8 @@ interface Selection {
   /** Process group; 0 = any. */
   readonly group: number
   readonly options: number
+  /** Nothing to tell yet is -EAGAIN. */
+  readonly isImpatient?: boolean
 }
 
 /** What happened to a child. */
@@ -91,6 +97,7 @@ function usageOf(c: SyscallContext, child: Process): Usage {
 /** Parks until a child has something to tell: PARKED, 0 for WNOHANG, -ECHILD, -ERESTARTSYS. */
 function waitFor(c: SyscallContext, selection: Selection): Event | number {
   const event = findEvent(c, selection)
+  if (event === 0 && selection.isImpatient === true) return -EAGAIN
   if (typeof event !== 'number' || event < 0 || has(selection.options, WNOHANG)) return event
   return c.thread.park(WaitKind.child, 0) === PARKED ? PARKED : -ERESTARTSYS
 }
@@ -130,9 +137,20 @@ function selectionOf(c: SyscallContext): Selection | number {
       return id <= 0 ? -EINVAL : { id, group: 0, options }
     case P_PGID:
       return id < 0 ? -EINVAL : { id: 0, group: id === 0 ? c.process.groupId : id, options }
+    case P_PIDFD:
+      return id < 0 ? -EINVAL : selectionByFile(c, id, options)
     default:
       return -EINVAL
   }
+}
+
+/** A pidfd with O_NONBLOCK does not let the call wait. What nobody is any more is no child: number -1. */
+function selectionByFile(c: SyscallContext, fd: number, options: number): Selection | number {
+  const file = userOf(c.process).files.get(fd)
+  const id = idOfPidFile(file)
+  if (id === -EBADF) return -EBADF
+  const isImpatient = (file!.flags & Open.nonBlock) !== 0 && !has(options, WNOHANG)
+  return { id: Math.max(id, -1), group: 0, options: isImpatient ? options | WNOHANG : options, isImpatient }
 }
 
 function waitid(c: SyscallContext): number {

@@ -25,6 +25,7 @@ export const Capability = {
   changeRoot: 18,
   trace: 19,
   administrate: 21,
+  nice: 23,
   resource: 24,
   makeDevice: 27,
 } as const

@@ -4,6 +4,7 @@ import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
 import { eventFile } from './ipc/event-counter.js'
+import { pidFile } from './ipc/pid-file.js'
 import { pipeFile } from './ipc/pipe-file.js'
 import { signalFile } from './ipc/signal-file.js'
 import { socketFile } from './ipc/socket-file.js'
@@ -98,6 +99,7 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   eventfd: eventFile,
   timerfd: timerFile,
   signalfd: signalFile,
+  pidfd: pidFile,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {

@@ -13,6 +13,7 @@ import { ioctlCalls } from './calls/ioctl-calls.js'
 import { lockCalls } from './calls/lock-calls.js'
 import { memfdCalls } from './calls/memfd-calls.js'
 import { openingCalls } from './calls/opening-calls.js'
+import { pidFileCalls } from './calls/pid-file-calls.js'
 import { pipeCalls } from './calls/pipe-calls.js'
 import { pollCalls } from './calls/poll-calls.js'
 import { readWriteCalls } from './calls/read-write.js'
@@ -23,6 +24,7 @@ import { socketCalls } from './calls/socket-calls.js'
 import { socketOptionCalls } from './calls/socket-options.js'
 import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
+import { installFor } from './calls/support.js'
 import { syncCalls } from './calls/sync-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
 import { userCalls } from './calls/user-calls.js'
@@ -34,6 +36,7 @@ import { FileUser, userOf } from './file-user.js'
 import { Open, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { dumpTree, type FileStats, fileStats } from './inspect.js'
+import { makePidFile, tellPidFiles } from './ipc/pid-file.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
 import { tellTimerFile } from './ipc/timer-file.js'
 import { isDirectory, isRegular } from './nodes.js'
@@ -155,6 +158,18 @@ export class Files implements FileServices {
     tellSignalFiles(this.vfs, signal)
   }
 
+  taskEnded(id: number, isGone: boolean): void {
+    tellPidFiles(this.vfs, id, isGone)
+  }
+
+  openPid(process: Process, id: number, flags: number): number {
+    return installFor(process, makePidFile(this.vfs, id, flags), true)
+  }
+
+  closeNumber(process: Process, fd: number): void {
+    userOf(process).closeNumber(fd)
+  }
+
   timerExpired(timer: Ptr): void {
     tellTimerFile(this.vfs, timer)
   }
@@ -223,6 +238,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
     ...timerFileCalls(vfs),
+    ...pidFileCalls(vfs),
     ...spliceCalls(vfs),
     ...socketCalls(vfs),
     ...socketOptionCalls,

@@ -22,6 +22,7 @@ export type FileKind =
   | 'eventfd'
   | 'timerfd'
   | 'signalfd'
+  | 'pidfd'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {

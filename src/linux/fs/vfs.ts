@@ -18,6 +18,7 @@ import { HostFilesystem } from './host-filesystem.js'
 import { HugeTlbFilesystem } from './hugetlbfs.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
+import type { Pid } from './ipc/pid-file.js'
 import { Pipes } from './ipc/pipe.js'
 import type { SignalFile } from './ipc/signal-file.js'
 import { type SocketState, Sockets } from './ipc/sockets.js'
@@ -59,6 +60,8 @@ export interface VfsState {
   /** By record of their timers. */
   readonly timerFiles: Map<Ptr, TimerFile>
   readonly signalFiles: Set<SignalFile>
+  /** Those that files stand for and that somebody has, by number. */
+  readonly pids: Map<number, Pid>
 }
 
 const FIRST_MINOR = 20
@@ -310,6 +313,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     terminal: makeTerminal(),
     timerFiles: new Map(),
     signalFiles: new Set(),
+    pids: new Map(),
   }
 }
 

@@ -3,7 +3,7 @@ import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, ESPIPE } from '../../../base/errno.js
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, Seek } from '../flags.js'
-import { isReadable, isWritable, type OpenFile } from '../open-file.js'
+import { type FileKind, isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument } from './support.js'
 import { readRanges, singleRange, type UserRange, vectorRanges, writeRanges } from './transfer.js'
@@ -67,7 +67,8 @@ function positionedFile(vfs: Vfs, c: SyscallContext, direction: Direction): Open
   if (c.args.signed(3) < 0) return -EINVAL
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
-  return isSeekable(vfs, file) ? fileFor(c, direction) : -ESPIPE
+  if (isSeekable(vfs, file)) return fileFor(c, direction)
+  return operationsOf(file).channel?.refusesPositions === true ? -EINVAL : -ESPIPE
 }
 
 function positioned(vfs: Vfs, c: SyscallContext, direction: Direction): number {
@@ -117,9 +118,11 @@ function seek(vfs: Vfs, c: SyscallContext): number {
   return target
 }
 
+const SEEKLESS: ReadonlySet<FileKind> = new Set(['pipe', 'socket', 'pidfd'])
+
 /** eventfd, epoll and the like have no position, and let themselves be told one (noop_llseek). */
 function ignoresSeeks(file: OpenFile): boolean {
-  return operationsOf(file).channel !== undefined && file.kind !== 'pipe' && file.kind !== 'socket'
+  return operationsOf(file).channel !== undefined && !SEEKLESS.has(file.kind)
 }
 
 /** Where a seek leads; -EINVAL before the start. Only files with contents have an end. */

@@ -12,6 +12,7 @@ import {
 } from '../../../base/errno.js'
 import { Signal } from '../../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { operationsOf } from '../file-operations.js'
 import { Fallocate, FileType, Open, Seal } from '../flags.js'
 import { isDirectory, isRegular, typeOf } from '../nodes.js'
 import { isWritable, type OpenFile } from '../open-file.js'
@@ -52,6 +53,8 @@ function truncateFile(vfs: Vfs, c: SyscallContext): number {
   if (bytes < 0) return -EINVAL
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
+  const refusal = operationsOf(file).channel?.truncate?.()
+  if (refusal !== undefined) return refusal
   if (file.kind !== 'pages' || !isWritable(file)) return -EINVAL
   return checkLimit(vfs, c, file, bytes) || vfs.truncate(file.dentry, bytes)
 }

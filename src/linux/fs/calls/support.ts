@@ -2,6 +2,7 @@
 import { EAGAIN, EBADF, EFAULT, ENAMETOOLONG, ENOENT } from '../../../base/errno.js'
 import { PAGE_MASK, PAGE_SIZE } from '../../../base/numbers.js'
 import { copyFromUser, copyFromUserPartial, copyToUser, isUserRange } from '../../../fault/user-copy.js'
+import type { Process } from '../../process.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import { WaitKind } from '../../wait.js'
 import { operationsOf } from '../file-operations.js'
@@ -37,8 +38,13 @@ export function anyFileArgument(c: SyscallContext, i: number): OpenFile | number
 
 /** Gives an open file the lowest free number: that, or -EMFILE (then it is closed again). */
 export function installFile(c: SyscallContext, file: OpenFile, closeOnExec: boolean): number {
-  const user = userOfCall(c)
-  const fd = lowestFree(c, 0)
+  return installFor(c.process, file, closeOnExec)
+}
+
+/** The same for any process. */
+export function installFor(process: Process, file: OpenFile, closeOnExec: boolean): number {
+  const user = userOf(process)
+  const fd = user.files.lowestFree(0, process.softLimit(LIMIT_FILES))
   if (fd >= 0) return user.files.install(fd, file, closeOnExec)
   file.references++
   user.drop(file)

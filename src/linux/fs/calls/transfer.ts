@@ -28,7 +28,7 @@ export function singleRange(c: SyscallContext, address: number, length: number):
   return [{ address, length: Math.min(length, TRANSFER_MAX) }]
 }
 
-/** An iovec: -EINVAL for too many or a negative length, -EFAULT. Together at most TRANSFER_MAX. */
+/** An iovec: -EINVAL for too many or a negative length, -EFAULT. Together at most TRANSFER_MAX; one alone is cut to it first. */
 export function vectorRanges(c: SyscallContext, address: number, count: number): UserRange[] | number {
   if (count < 0 || count > IOV_MAX) return -EINVAL
   const view = take(c, address, count * 16)
@@ -36,8 +36,9 @@ export function vectorRanges(c: SyscallContext, address: number, count: number):
   const ranges: UserRange[] = []
   let room = TRANSFER_MAX
   for (let i = 0; i < count; i++) {
-    const length = uint64(view, i * 16 + 8)
-    if (length >= 2 ** 63) return -EINVAL
+    const asked = uint64(view, i * 16 + 8)
+    if (view.getInt32(i * 16 + 12, true) < 0) return -EINVAL
+    const length = count === 1 ? Math.min(asked, TRANSFER_MAX) : asked
     const base = uint64(view, i * 16)
     if (!isBuffer(c, base, length)) return -EFAULT
     ranges.push({ address: base, length: Math.min(length, room) })

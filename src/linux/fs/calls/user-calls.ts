@@ -47,7 +47,10 @@ function become(c: SyscallContext, kind: Kind, ids: Ids, follow = afterUsers): n
   user.credentials = { ...before, [kind]: ids, capabilities }
   const isOther = ids.effective !== before[kind].effective || ids.files !== before[kind].files
   // fs.suid_dumpable is 0: what the memory holds was another user's (commit_creds).
-  if (isOther) c.process.setFlag(ProcessFlag.notDumpable, true)
+  if (isOther) {
+    c.process.setFlag(ProcessFlag.notDumpable, true)
+    c.thread.deathSignal = 0
+  }
   return 0
 }
 

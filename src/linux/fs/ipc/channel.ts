@@ -22,6 +22,12 @@ export interface ChannelOperations {
   alsoWaitsFor?(vfs: Vfs, file: OpenFile): number
   /** FIONREAD; absent: -ENOTTY. */
   bytesReadable?(vfs: Vfs, file: OpenFile): number
+  /** pread(2) and pwrite(2) are refused with -EINVAL, not -ESPIPE. */
+  readonly refusesPositions?: true
+  /** ftruncate(2); absent: -EINVAL. */
+  truncate?(): number
+  /** What /proc/PID/fdinfo says besides, a line each. */
+  information?(file: OpenFile): string
   /** The last file number is gone. */
   close(vfs: Vfs, file: OpenFile): void
 }

@@ -150,6 +150,12 @@ export class ProcFilesystem implements FilesystemOperations {
     return node?.type === 'file' && node.raw !== undefined
   }
 
+  /** The process whose directory an entry is (not one in it, or a thread's); 0 = it is none. */
+  processOf({ inode }: Dentry): number {
+    const isTop = inode.filesystem.kind === 'proc' && inode.key === ''
+    return isTop && this.#env.processes.has(inode.pid) ? inode.pid : 0
+  }
+
   /** What opening asks beyond the permission bits: who may look at a process's memory (proc_mem_open). 0, -EACCES or -ESRCH. */
   mayOpen(inode: Inode): number {
     const node = this.#nodeOf(inode)

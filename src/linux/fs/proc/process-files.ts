@@ -6,6 +6,7 @@ import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { pathOf } from '../describe.js'
 import type { FileEnvironment } from '../environment.js'
+import { operationsOf } from '../file-operations.js'
 import { type FileUser, userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
@@ -191,9 +192,11 @@ function descriptorTexts(vfs: Vfs, process: Process | undefined): Record<string,
 
 const CLOSE_ON_EXEC = 0o2000000
 
-function descriptorText(vfs: Vfs, { position, flags, dentry }: OpenFile, closeOnExec: boolean): string {
+function descriptorText(vfs: Vfs, open: OpenFile, closeOnExec: boolean): string {
+  const { position, flags, dentry } = open
   const { filesystem, number } = dentry.inode
   const shown = (closeOnExec ? flags | CLOSE_ON_EXEC : flags).toString(8)
   const mount = vfs.state.filesystems.indexOf(filesystem) + 1
-  return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n`
+  const special = operationsOf(open).channel?.information?.(open) ?? ''
+  return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n${special}`
 }

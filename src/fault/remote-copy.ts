@@ -1,0 +1,53 @@
+/**
+ * Reading and writing another program's memory, as get_user_pages_remote of Linux sees it: what the mapping allows decides, not
+ * what the hart would. Pages are faulted in, but no stack grows, and the kernel's own mappings are out of reach. Takes the
+ * space's lock.
+ */
+import { EFAULT } from '../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { VM_IO, VM_PFNMAP, VM_READ, VM_WRITE } from '../space/vm-flags.js'
+import { LockRank } from '../state/atomics.js'
+import { Access, FaultResult } from './access.js'
+import type { FaultEnv } from './fault.js'
+import { faultForced } from './handle-fault.js'
+import { presentFrame } from './user-copy.js'
+
+/** Reads `target.length` bytes that lie in one page. 0 or -EFAULT. */
+export function readRemote(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
+  mm.atomics.lock(space.lock, LockRank.space)
+  const from = remotePtr(mm, space, address, Access.read)
+  if (from !== NULL) target.set(mm.memory.u8.subarray(from, from + target.length))
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return from === NULL ? -EFAULT : 0
+}
+
+/** Writes bytes that lie in one page; without any, only asks whether they could be. 0 or -EFAULT. */
+export function writeRemote(mm: FaultEnv, space: AddressSpace, address: number, source: Uint8Array): number {
+  mm.atomics.lock(space.lock, LockRank.space)
+  const to = remotePtr(mm, space, address, Access.write)
+  if (to !== NULL) mm.memory.u8.set(source, to)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return to === NULL ? -EFAULT : 0
+}
+
+/** Where a byte is in the buffer, its page faulted in if need be; NULL when the mapping forbids the access, or is not there. */
+function remotePtr(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
+  const vpn = pageOf(address)
+  if (!mayReach(mm, space, vpn, access)) return NULL
+  const offset = address % PAGE_SIZE
+  const ready = presentFrame(mm, space, vpn, access)
+  if (ready !== NULL) return (ready + offset) as Ptr
+  if (faultForced(mm, space, vpn, access) !== FaultResult.ok) return NULL
+  return (presentFrame(mm, space, vpn, access) + offset) as Ptr
+}
+
+/** check_vma_flags() of Linux: execute-only memory is not read, and neither is memory that is only for writing. */
+function mayReach(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
+  if (!(vpn >= 0 && vpn < mm.arch.userEnd)) return false
+  const holding = mm.vmas.findHolding(space, vpn)
+  if (holding === NULL) return false
+  const { flags } = mm.fault.vma.at(holding)
+  if ((flags & (VM_IO | VM_PFNMAP)) !== 0) return false
+  return (flags & (access === Access.write ? VM_WRITE : VM_READ)) !== 0
+}
