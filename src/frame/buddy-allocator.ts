@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
+import { Counter, count } from '../state/counters.js'
 import { LockWord, lockPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { checkBuddy } from './buddy-check.js'
@@ -26,6 +27,8 @@ export interface BuddyStats {
   readonly reserved: number
   /** Free blocks of each order; hot frames count as blocks of order 0. */
   readonly perOrder: readonly number[]
+  /** Of those of order 0, frames that were freed a moment ago. */
+  readonly hot: number
 }
 
 /**
@@ -200,8 +203,15 @@ export class BuddyAllocator implements FrameAllocator {
   stats(): BuddyStats {
     const lists = this.#lists
     const perOrder = Array.from({ length: ORDER_MAX + 1 }, (_, order) => lists.count(order))
-    perOrder[0]! += lists.hotCount
-    return { total: lists.managedFrames, free: lists.freeFrames, reserved: lists.reservedFrames, perOrder }
+    const hot = lists.hotCount
+    perOrder[0]! += hot
+    return {
+      total: lists.managedFrames,
+      free: lists.freeFrames,
+      reserved: lists.reservedFrames,
+      perOrder,
+      hot,
+    }
   }
 
   /** The free blocks of each order, as /proc/buddyinfo prints them. */
@@ -226,6 +236,7 @@ export class BuddyAllocator implements FrameAllocator {
     if (this.#faults?.shouldFail()) return NO_FRAME
     this.#atomics.lock(LOCK, LockRank.frames)
     const pfn = this.#blocks.take(order)
+    if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
     this.#atomics.unlock(LOCK, LockRank.frames)
     return pfn
   }

@@ -41,7 +41,7 @@ export const FrameFlag = {
   writeBack: 1 << 16,
 } as const
 
-const ENTRY_BYTES = 16
+export const FRAME_ENTRY_BYTES = 16
 const REF_COUNT = 0
 const FLAGS = 1
 const OWNER = 2
@@ -74,7 +74,7 @@ export class FrameTable {
   }
 
   static boot(memory: Memory, bump: BumpAllocator): FrameTable {
-    const bytes = (memory.bytes / PAGE_SIZE) * ENTRY_BYTES
+    const bytes = (memory.bytes / PAGE_SIZE) * FRAME_ENTRY_BYTES
     setRegion(memory, Region.frameTable, bump.allocateBytes(bytes), bytes)
     return new FrameTable(memory)
   }

@@ -4,7 +4,7 @@ import { FrameFlag, type FrameTable } from './frame-table.js'
 import type { FreeLists } from './free-lists.js'
 
 /** So many freed single frames are kept unmerged; above it, half of them are merged. */
-const HOT_MAX = 512
+export const HOT_MAX = 512
 
 const DIRTY = FrameFlag.dirtyMemory
 

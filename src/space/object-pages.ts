@@ -1,6 +1,7 @@
 import { EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { Counter, count } from '../state/counters.js'
 import { noteError } from './error-sequence.js'
 import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
@@ -89,6 +90,7 @@ export class ObjectPages extends ObjectRecords {
     if (this.kind(object) !== ObjectKind.provided) return 0
     const provider = this.providers.get(this.provider(object))
     if (provider === undefined) return -EIO
+    count(this.env.memory, Counter.pagesRead)
     return provider.readPage(this.identity(object), index, this.bytes(pfn, PAGE_SIZE))
   }
 
@@ -210,6 +212,7 @@ export class ObjectPages extends ObjectRecords {
     const result = length <= 0 ? 0 : (provider?.writePage?.(this.identity(object), index, source) ?? -EIO)
     frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.writeBack)
     if (result !== 0) this.markDirty(pfn)
+    else count(this.env.memory, Counter.pagesWritten)
     return result
   }
 }

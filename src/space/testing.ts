@@ -35,7 +35,7 @@ export function peekPage(mm: MemoryManager, space: AddressSpace, vpn: Vpn): numb
   return mm.memory.u8[frameOf(mm, space, vpn) * PAGE_SIZE]!
 }
 
-function frameOf(mm: MemoryManager, space: AddressSpace, vpn: Vpn): number {
+export function frameOf(mm: MemoryManager, space: AddressSpace, vpn: Vpn): number {
   const mapper = new UserMapper(mm, space.root)
   assert(mapper.translate(vpn), 'a fault that was resolved leaves an entry')
   return mapper.lastPfn

@@ -32,6 +32,11 @@ export const Counter = {
   flushFull: 12,
   /** Pages of files and shared objects that a fault mapped beside its own. */
   faultAround: 13,
+  /** Frames given out by the allocator. */
+  framesAllocated: 40,
+  /** Pages of files read from their provider, and written to it. */
+  pagesRead: 41,
+  pagesWritten: 42,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { mapRegion } from '../../../space/map-region.js'
-import { anonymous, locked, peekPage, pokePage } from '../../../space/testing.js'
+import { anonymous, frameOf, locked, peekPage, pokePage } from '../../../space/testing.js'
 import { VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
 import { At, Open } from '../flags.js'
 import { AT_FDCWD, FileMachine, OUT, UNMAPPED } from '../testing/file-machine.js'
@@ -101,6 +101,33 @@ describe('pagemap', () => {
   })
 })
 
+describe('kpagecount and kpageflags', () => {
+  const entry = (name: string, frame: number) => {
+    const fd = machine.open(name)
+    expect(machine.call('pread64', fd, OUT, 8, frame * 8)).toBe(8)
+    machine.call('close', fd)
+    return machine.view(OUT, 8).getUint32(0, true)
+  }
+
+  test('say of each frame how many map it, and what it is', () => {
+    const { mm, space } = machine
+    locked(mm, space, () => mapRegion(mm, space, anonymous(0x1000, 1, VM_READ | VM_WRITE)))
+    pokePage(mm, space, 0x1000 as never, 1)
+    const pfn = frameOf(mm, space, 0x1000 as never)
+    const base = mm.arch.physBasePfn
+    expect(entry('/proc/kpagecount', base + pfn)).toBe(1)
+    expect(entry('/proc/kpageflags', base + pfn) & 0x1800).toBe(0x1800)
+    expect(entry('/proc/kpagecount', base)).toBe(0)
+    expect(entry('/proc/kpageflags', base - 1)).toBe(1 << 20)
+    const free = mm.buddy.allocate(0)
+    mm.buddy.free(free, 0)
+    expect(entry('/proc/kpageflags', base + free)).toBe(1 << 10)
+    const fd = machine.open('/proc/kpageflags')
+    expect(machine.call('pread64', fd, OUT, 12, 0)).toBe(-EINVAL)
+    expect(machine.call('pread64', fd, OUT, 8, (base + mm.frames.frameCount) * 8)).toBe(0)
+  })
+})
+
 describe('/proc/PID/mem', () => {
   test('is the memory of the process, and nothing where there is none', () => {
     const fd = machine.open('/proc/self/mem', Open.readWrite)
@@ -149,7 +176,7 @@ describe('the rest of /proc', () => {
         if (typeof found === 'number') throw new Error(`${path}/${name} is listed and is not there`)
         const type = found.mode & 0o170000
         if (type === 0o040000 && depth < 5) files += visit(`${path}/${name}`, depth + 1)
-        if (type !== 0o100000 || name === 'pagemap' || name === 'mem') continue
+        if (type !== 0o100000 || /^(pagemap|mem|kpage(count|flags))$/.test(name)) continue
         expect(typeof machine.readFile(`${path}/${name}`)).toBe('string')
         files++
       }

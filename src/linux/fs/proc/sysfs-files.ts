@@ -4,6 +4,7 @@ import { FilesystemMagic } from '../flags.js'
 import type { Vfs } from '../vfs.js'
 import type { MadeUp } from './proc-filesystem.js'
 import { directory, file, type ProcNode } from './proc-node.js'
+import { MEMORY_FOLDERS, NODE_FOLDER } from './sysfs-memory.js'
 
 /** A list of processor numbers: `0`, `0-3`. */
 function allProcessors({ mm }: FileEnvironment): string {
@@ -49,7 +50,15 @@ const cpu = directory(
   processorFolders,
 )
 
-const node = directory({ online: file(() => '0\n'), possible: file(() => '0\n') })
+const only = file(() => '0\n')
+const node = directory({
+  has_cpu: only,
+  has_memory: only,
+  has_normal_memory: only,
+  online: only,
+  possible: only,
+  node0: NODE_FOLDER,
+})
 
 const transparent = directory({
   enabled: file(() => 'always madvise [never]\n'),
@@ -65,7 +74,7 @@ export const SYSFS: MadeUp = {
     devices: directory({ system: directory({ cpu, node }) }),
     firmware: directory({}),
     fs: directory({}),
-    kernel: directory({ mm: directory({ transparent_hugepage: transparent }) }),
+    kernel: directory({ mm: directory({ transparent_hugepage: transparent, ...MEMORY_FOLDERS }) }),
     module: directory({}),
     power: directory({}),
   }),

@@ -1,12 +1,19 @@
 /** The files of /proc that belong to no process. */
+import { minimumFreeKib } from '../../../frame/watermarks.js'
+import type { MemoryManager } from '../../../mm.js'
 import { Setting, writeSetting } from '../../../state/settings.js'
 import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
 import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
-import { cpuinfoText, meminfoText, statisticsText, vmstatText } from './machine-texts.js'
+import { buddyinfoText, pagetypeinfoText, slabinfoRecord } from './allocator-texts.js'
+import { frameCounts, frameFlags } from './frame-files.js'
+import { cpuinfoText, statisticsText } from './machine-texts.js'
+import { meminfoText } from './meminfo.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import type { TextRecord } from './record-text.js'
 import { integerSetting, unsignedSetting } from './sysctl.js'
+import { vmstatText, zoneRecord } from './vmstat.js'
 
 const HZ_NANOSECONDS = 1e9
 const UUID_BYTES = 16
@@ -75,7 +82,36 @@ const sysKernel = directory({
 const PER_CENT = { min: 0, max: 100 }
 
 const sysVm = directory({
-  ...settings({ nr_hugepages: 0, min_free_kbytes: 5632 }),
+  ...settings({
+    compact_unevictable_allowed: 1,
+    compaction_proactiveness: 20,
+    dirty_background_bytes: 0,
+    dirty_bytes: 0,
+    dirty_expire_centisecs: 3000,
+    dirty_writeback_centisecs: 500,
+    dirtytime_expire_seconds: 43_200,
+    extfrag_threshold: 500,
+    hugetlb_optimize_vmemmap: 0,
+    hugetlb_shm_group: 0,
+    laptop_mode: 0,
+    lowmem_reserve_ratio: '256\t32\t0\t0',
+    min_slab_ratio: 5,
+    min_unmapped_ratio: 1,
+    nr_hugepages: 0,
+    nr_hugepages_mempolicy: 0,
+    nr_overcommit_hugepages: 0,
+    numa_stat: 1,
+    numa_zonelist_order: 'Node',
+    oom_dump_tasks: 1,
+    page_lock_unfairness: 5,
+    percpu_pagelist_high_fraction: 0,
+    stat_interval: 1,
+    unprivileged_userfaultfd: 0,
+    watermark_boost_factor: 15_000,
+    watermark_scale_factor: 10,
+    zone_reclaim_mode: 0,
+  }),
+  min_free_kbytes: file((_vfs, _process, { mm }) => `${minimumFreeKib(mm.buddy.totalFrames())}\n`, 0o644),
   overcommit_memory: integerSetting(Setting.overcommitMemory, { min: 0, max: 2 }),
   overcommit_ratio: integerSetting(Setting.overcommitRatio, {
     written: ({ memory }) => writeSetting(memory, Setting.overcommitKbytes, 0),
@@ -126,6 +162,14 @@ const sysNet = directory({
   unix: directory(settings({ max_dgram_qlen: 512 })),
 })
 
+/** A text of records about the machine. */
+function recordFile(
+  record: (mm: MemoryManager, cursor: number) => TextRecord | undefined,
+  permissions = 0o444,
+): ProcNode {
+  return { ...file(() => '', permissions), records: ({ env }, _space, cursor) => record(env.mm, cursor) }
+}
+
 /** The top of /proc but for the processes. */
 export const SYSTEM_TREE: ProcDirectory = directory({
   self: link((_vfs, _process, pid) => `${pid}`),
@@ -135,9 +179,13 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   cpuinfo: file((_vfs, _process, env) => cpuinfoText(env)),
   uptime: file((_vfs, _process, env) => uptime(env)),
   stat: file((_vfs, _process, env) => statisticsText(env)),
-  vmstat: file((_vfs, _process, env) => vmstatText(env)),
-  buddyinfo: file((_vfs, _process, { mm }) => mm.buddy.dump()),
-  slabinfo: { ...file((_vfs, _process, { mm }) => mm.slab.dump()), permissions: 0o400 },
+  vmstat: file((_vfs, _process, { mm }) => vmstatText(mm)),
+  zoneinfo: recordFile((mm, cursor) => zoneRecord(mm, cursor)),
+  buddyinfo: file((_vfs, _process, { mm }) => buddyinfoText(mm)),
+  pagetypeinfo: file((_vfs, _process, { mm }) => pagetypeinfoText(mm), 0o400),
+  slabinfo: recordFile((mm, cursor) => slabinfoRecord(mm, cursor), 0o400),
+  kpagecount: frameCounts,
+  kpageflags: frameFlags,
   loadavg: file((_vfs, _process, env) => loadAverage(env)),
   version: constant(`Linux version ${LINUX_RELEASE} (pagoda@pagoda) #1 SMP Pagoda\n`),
   filesystems: constant(

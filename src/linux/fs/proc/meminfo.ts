@@ -1,0 +1,78 @@
+/** /proc/meminfo: the lines and their order are those of meminfo_proc_show (fs/proc/meminfo.c) in Debian's configuration. */
+import { PAGE_SIZE } from '../../../base/numbers.js'
+import { committedPages } from '../../../space/committed.js'
+import { readSetting, readUnsignedSetting, Setting } from '../../../state/settings.js'
+import type { FileEnvironment } from '../environment.js'
+import { MachineMemory } from './machine-memory.js'
+
+const KIB = PAGE_SIZE / 1024
+/** 64 GiB of Sv39's kernel half. */
+const VMALLOC_PAGES = 67_108_864 / KIB
+
+export function meminfoText({ mm }: FileEnvironment): string {
+  const memory = new MachineMemory(mm)
+  const { census } = memory
+  const commitLimit = (total: number) => {
+    const kbytes = readUnsignedSetting(mm.memory, Setting.overcommitKbytes)
+    return kbytes > 0
+      ? Math.floor(kbytes / KIB)
+      : Math.floor((total * readSetting(mm.memory, Setting.overcommitRatio)) / 100)
+  }
+  const rows: readonly (readonly [name: string, pages: number])[] = [
+    ['MemTotal', memory.total],
+    ['MemFree', memory.free],
+    ['MemAvailable', memory.available],
+    ['Buffers', 0],
+    ['Cached', census.cached],
+    ['SwapCached', 0],
+    ['Active', memory.activeAnonymous + memory.activeFiles],
+    ['Inactive', 0],
+    ['Active(anon)', memory.activeAnonymous],
+    ['Inactive(anon)', 0],
+    ['Active(file)', memory.activeFiles],
+    ['Inactive(file)', 0],
+    ['Unevictable', memory.locked],
+    ['Mlocked', memory.locked],
+    ['SwapTotal', 0],
+    ['SwapFree', 0],
+    ['Zswap', 0],
+    ['Zswapped', 0],
+    ['Dirty', census.dirty],
+    ['Writeback', census.writeBack],
+    ['AnonPages', census.anonymous],
+    ['Mapped', census.mapped],
+    ['Shmem', census.shmem],
+    ['KReclaimable', memory.slabReclaimable],
+    ['Slab', census.slabs],
+    ['SReclaimable', memory.slabReclaimable],
+    ['SUnreclaim', memory.slabUnreclaimable],
+    ['KernelStack', 0],
+    ['PageTables', census.tables],
+    ['SecPageTables', 0],
+    ['NFS_Unstable', 0],
+    ['Bounce', 0],
+    ['WritebackTmp', 0],
+    ['CommitLimit', commitLimit(memory.total)],
+    ['Committed_AS', committedPages(mm)],
+    ['VmallocTotal', VMALLOC_PAGES],
+    ['VmallocUsed', 0],
+    ['VmallocChunk', 0],
+    ['Percpu', 0],
+    ['AnonHugePages', 0],
+    ['ShmemHugePages', 0],
+    ['ShmemPmdMapped', 0],
+    ['FileHugePages', 0],
+    ['FilePmdMapped', 0],
+  ]
+  const huge = ['Total', 'Free', 'Rsvd', 'Surp'].map((name) => row(`HugePages_${name}`, 0, ''))
+  return (
+    rows.map(([name, pages]) => row(name, pages * KIB)).join('') +
+    huge.join('') +
+    row('Hugepagesize', 2048) +
+    row('Hugetlb', 0)
+  )
+}
+
+function row(name: string, value: number, unit = ' kB'): string {
+  return `${`${name}:`.padEnd(16)}${`${value}`.padStart(8)}${unit}\n`
+}

@@ -1,0 +1,202 @@
+/** /proc/vmstat and zoneinfo: every name that Debian's kernel has, in its order (mm/vmstat.c); what nothing here counts is 0. */
+
+import { PAGE_SIZE } from '../../../base/numbers.js'
+import { ZONE } from '../../../frame/buddy-info.js'
+import { FRAME_ENTRY_BYTES } from '../../../frame/frame-table.js'
+import { HOT_MAX } from '../../../frame/free-blocks.js'
+import type { MemoryManager } from '../../../mm.js'
+import { Counter, counted } from '../../../state/counters.js'
+import { readSetting, Setting } from '../../../state/settings.js'
+import { MachineMemory } from './machine-memory.js'
+import type { TextRecord } from './record-text.js'
+
+const names = (text: string): readonly string[] => text.trim().split(/\s+/)
+
+const ZONE_ITEMS = names(`
+  nr_free_pages nr_zone_inactive_anon nr_zone_active_anon nr_zone_inactive_file nr_zone_active_file
+  nr_zone_unevictable nr_zone_write_pending nr_mlock nr_bounce nr_zspages nr_free_cma`)
+const NUMA_ITEMS = names('numa_hit numa_miss numa_foreign numa_interleave numa_local numa_other')
+const NODE_ITEMS = names(`
+  nr_inactive_anon nr_active_anon nr_inactive_file nr_active_file nr_unevictable nr_slab_reclaimable
+  nr_slab_unreclaimable nr_isolated_anon nr_isolated_file workingset_nodes workingset_refault_anon
+  workingset_refault_file workingset_activate_anon workingset_activate_file workingset_restore_anon
+  workingset_restore_file workingset_nodereclaim nr_anon_pages nr_mapped nr_file_pages nr_dirty
+  nr_writeback nr_writeback_temp nr_shmem nr_shmem_hugepages nr_shmem_pmdmapped nr_file_hugepages
+  nr_file_pmdmapped nr_anon_transparent_hugepages nr_vmscan_write nr_vmscan_immediate_reclaim nr_dirtied
+  nr_written nr_throttled_written nr_kernel_misc_reclaimable nr_foll_pin_acquired nr_foll_pin_released
+  nr_kernel_stack nr_page_table_pages nr_sec_page_table_pages nr_iommu_pages nr_swapcached
+  pgpromote_success pgpromote_candidate pgdemote_kswapd pgdemote_direct pgdemote_khugepaged`)
+const OTHER_ITEMS = names(`
+  nr_dirty_threshold nr_dirty_background_threshold nr_memmap_pages nr_memmap_boot_pages pgpgin pgpgout
+  pswpin pswpout pgalloc_dma32 pgalloc_normal pgalloc_movable pgalloc_device allocstall_dma32
+  allocstall_normal allocstall_movable allocstall_device pgskip_dma32 pgskip_normal pgskip_movable
+  pgskip_device pgfree pgactivate pgdeactivate pglazyfree pgfault pgmajfault pglazyfreed pgrefill pgreuse
+  pgsteal_kswapd pgsteal_direct pgsteal_khugepaged pgscan_kswapd pgscan_direct pgscan_khugepaged
+  pgscan_direct_throttle pgscan_anon pgscan_file pgsteal_anon pgsteal_file zone_reclaim_success
+  zone_reclaim_failed pginodesteal slabs_scanned kswapd_inodesteal kswapd_low_wmark_hit_quickly
+  kswapd_high_wmark_hit_quickly pageoutrun pgrotated drop_pagecache drop_slab oom_kill numa_pte_updates
+  numa_huge_pte_updates numa_hint_faults numa_hint_faults_local numa_pages_migrated pgmigrate_success
+  pgmigrate_fail thp_migration_success thp_migration_fail thp_migration_split compact_migrate_scanned
+  compact_free_scanned compact_isolated compact_stall compact_fail compact_success compact_daemon_wake
+  compact_daemon_migrate_scanned compact_daemon_free_scanned htlb_buddy_alloc_success
+  htlb_buddy_alloc_fail unevictable_pgs_culled unevictable_pgs_scanned unevictable_pgs_rescued
+  unevictable_pgs_mlocked unevictable_pgs_munlocked unevictable_pgs_cleared unevictable_pgs_stranded
+  thp_fault_alloc thp_fault_fallback thp_fault_fallback_charge thp_collapse_alloc
+  thp_collapse_alloc_failed thp_file_alloc thp_file_fallback thp_file_fallback_charge thp_file_mapped
+  thp_split_page thp_split_page_failed thp_deferred_split_page thp_underused_split_page thp_split_pmd
+  thp_scan_exceed_none_pte thp_scan_exceed_swap_pte thp_scan_exceed_share_pte thp_zero_page_alloc
+  thp_zero_page_alloc_failed thp_swpout thp_swpout_fallback balloon_inflate balloon_deflate
+  balloon_migrate swap_ra swap_ra_hit swpin_zero swpout_zero ksm_swpin_copy cow_ksm zswpin zswpout zswpwb
+  nr_unstable`)
+const ALL_ITEMS = [...ZONE_ITEMS, ...NUMA_ITEMS, ...NODE_ITEMS, ...OTHER_ITEMS]
+
+/** Faults that reached a mapping, however they ended (handle_mm_fault). */
+const FAULTS = [
+  Counter.faultZeroPage,
+  Counter.faultAnonymous,
+  Counter.faultCopy,
+  Counter.faultReuse,
+  Counter.faultFile,
+  Counter.faultSpurious,
+  Counter.faultBus,
+  Counter.faultOutOfMemory,
+]
+
+type Values = Readonly<Record<string, number>>
+
+function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
+  return { ...pageValues(memory), ...eventValues(mm, memory) }
+}
+
+/** What there is now, in pages. */
+function pageValues(memory: MachineMemory): Values {
+  const { census, free, locked, activeAnonymous, activeFiles } = memory
+  return {
+    nr_free_pages: free,
+    nr_zone_active_anon: activeAnonymous,
+    nr_zone_active_file: activeFiles,
+    nr_zone_unevictable: locked,
+    nr_zone_write_pending: census.dirty + census.writeBack,
+    nr_mlock: locked,
+    nr_active_anon: activeAnonymous,
+    nr_active_file: activeFiles,
+    nr_unevictable: locked,
+    nr_slab_reclaimable: memory.slabReclaimable,
+    nr_slab_unreclaimable: memory.slabUnreclaimable,
+    nr_anon_pages: census.anonymous,
+    nr_mapped: census.mapped,
+    nr_file_pages: census.cached,
+    nr_dirty: census.dirty,
+    nr_writeback: census.writeBack,
+    nr_shmem: census.shmem,
+    nr_page_table_pages: census.tables,
+  }
+}
+
+/** What has happened so far. Every frame that was given out and is free was given back; all were free at first. */
+function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
+  const of = (counter: Counter) => counted(mm.memory, counter)
+  const ratio = (setting: Setting) => readSetting(mm.memory, setting)
+  const { dirty, background } = memory.dirtyThresholds(
+    ratio(Setting.dirtyRatio),
+    ratio(Setting.dirtyBackgroundRatio),
+  )
+  const allocated = of(Counter.framesAllocated)
+  return {
+    numa_hit: allocated,
+    numa_local: allocated,
+    nr_dirty_threshold: dirty,
+    nr_dirty_background_threshold: background,
+    nr_memmap_boot_pages: Math.ceil((mm.frames.frameCount * FRAME_ENTRY_BYTES) / PAGE_SIZE),
+    pgpgin: (of(Counter.pagesRead) * PAGE_SIZE) / 1024,
+    pgpgout: (of(Counter.pagesWritten) * PAGE_SIZE) / 1024,
+    nr_written: of(Counter.pagesWritten),
+    pgalloc_dma32: allocated,
+    pgfree: allocated + memory.free,
+    pgfault: FAULTS.reduce<number>((sum, counter) => sum + of(counter), 0),
+    pgmajfault: of(Counter.faultMajor),
+    pgreuse: of(Counter.faultReuse),
+  }
+}
+
+/** A line for each name; of a node without what belongs to the machine. */
+export function vmstatText(mm: MemoryManager, of: 'machine' | 'node' = 'machine'): string {
+  const values = valuesOf(mm, new MachineMemory(mm))
+  const items = of === 'machine' ? ALL_ITEMS : [...ZONE_ITEMS, ...NUMA_ITEMS, ...NODE_ITEMS]
+  return items.map((name) => `${name} ${values[name] ?? 0}\n`).join('')
+}
+
+/** Where frames came from: from the one node that there is. */
+export function numaItems(mm: MemoryManager): string {
+  const allocated = counted(mm.memory, Counter.framesAllocated)
+  const rows = {
+    numa_hit: allocated,
+    numa_miss: 0,
+    numa_foreign: 0,
+    interleave_hit: 0,
+    local_node: allocated,
+    other_node: 0,
+  }
+  return Object.entries(rows)
+    .map(([name, value]) => `${name} ${value}\n`)
+    .join('')
+}
+
+const item = (values: Values) => (name: string) => `\n      ${name.padEnd(12)} ${values[name] ?? 0}`
+
+/** /proc/zoneinfo: a record for each zone of the one node. All of RAM is in the first. */
+export function zoneRecord(mm: MemoryManager, cursor: number): TextRecord | undefined {
+  if (cursor > 0) {
+    const zone = EMPTY_ZONES[cursor - 1]
+    return zone === undefined ? undefined : { text: emptyZone(zone[0], zone[1]), next: cursor + 1 }
+  }
+  const memory = new MachineMemory(mm)
+  const values = valuesOf(mm, memory)
+  const { min, low, high, promotion } = memory.watermarks
+  const size = { spanned: mm.frames.frameCount, present: mm.frames.frameCount, managed: memory.total }
+  const text =
+    `Node 0, zone ${ZONE.padStart(8)}\n  per-node stats${NODE_ITEMS.map(item(values)).join('')}` +
+    zonePages(memory.free, [0, min, low, high, promotion], size) +
+    [...ZONE_ITEMS, ...NUMA_ITEMS].map(item(values)).join('') +
+    `\n  pagesets${pageSets(mm)}\n  node_unreclaimable:  0\n  start_pfn:           ${mm.arch.physBasePfn}\n`
+  return { text, next: 1 }
+}
+
+/** Names, and the lowest that its watermarks are. */
+const EMPTY_ZONES = [
+  ['Normal', 0],
+  ['Movable', 32],
+  ['Device', 0],
+] as const
+
+function emptyZone(name: string, watermark: number): string {
+  const marks = [0, watermark, watermark, watermark, watermark]
+  return `Node 0, zone ${name.padStart(8)}${zonePages(0, marks, { spanned: 0, present: 0, managed: 0 })}\n`
+}
+
+function zonePages(
+  free: number,
+  marks: readonly number[],
+  size: { spanned: number; present: number; managed: number },
+): string {
+  const rows: readonly (readonly [string, number])[] = [
+    ...['boost', 'min', 'low', 'high', 'promo'].map((name, i) => [name, marks[i]!] as const),
+    ...Object.entries(size),
+    ['cma', 0],
+  ]
+  const lines = rows.map(([name, value]) => `\n        ${name.padEnd(8)} ${value}`)
+  return `\n  pages free     ${free}${lines.join('')}\n        protection: (0, 0, 0, 0)`
+}
+
+/** Frames that were freed a moment ago, which a processor keeps for itself. The machine has one such list: the first one's. */
+function pageSets(mm: MemoryManager): string {
+  return Array.from({ length: mm.tlbs.hartCount }, (_, cpu) => {
+    const rows = [
+      ['count:', cpu === 0 ? mm.buddy.stats().hot : 0],
+      ['high: ', HOT_MAX],
+      ['batch:', HOT_MAX / 2],
+    ]
+    const lines = rows.map(([name, value]) => `\n              ${name} ${value}`)
+    return `\n    cpu: ${cpu}${lines.join('')}\n  vm stats threshold: 0`
+  }).join('')
+}

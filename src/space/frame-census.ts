@@ -1,0 +1,68 @@
+/** What the frames of a machine are used for, counted by going through the frame table once: the numbers of /proc/meminfo and vmstat. */
+import { NULL, type Pfn, type Ptr } from '../base/numbers.js'
+import { FrameFlag, ORDER_MASK } from '../frame/frame-table.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { ObjectKind } from './page-object.js'
+import type { SpaceEnv } from './space-env.js'
+import { VM_LOCKED } from './vm-flags.js'
+import { Vma } from './vma.js'
+
+const { anonymous, dirtyPage, file, free, reserved, slab, table, writeBack } = FrameFlag
+const COUNTED = anonymous | file | slab | table
+
+/** Frames; each is in one of the first five, those of shared memory are in `cached` too. */
+export class FrameCensus {
+  anonymous = 0
+  /** In the page cache, shared memory among them; not the kernel's own [vdso]. */
+  cached = 0
+  tables = 0
+  slabs = 0
+  /** Of tmpfs, memfds and shared anonymous memory. */
+  shmem = 0
+  /** Of `cached`, those that some address space maps. */
+  mapped = 0
+  dirty = 0
+  writeBack = 0
+
+  constructor(mm: SpaceEnv) {
+    const { frames } = mm
+    for (let pfn = 1 as Pfn; pfn < frames.frameCount; pfn++) {
+      const flags = frames.flags(pfn)
+      if ((flags & COUNTED) !== 0 && (flags & (free | reserved)) === 0) this.#add(mm, pfn, flags)
+    }
+  }
+
+  #add(mm: SpaceEnv, pfn: Pfn, flags: number): void {
+    if ((flags & anonymous) !== 0) this.anonymous++
+    else if ((flags & file) !== 0) this.#addCached(mm, pfn, flags)
+    else if ((flags & table) !== 0) this.tables++
+    else this.slabs += 1 << (flags & ORDER_MASK)
+  }
+
+  #addCached({ frames, objects }: SpaceEnv, pfn: Pfn, flags: number): void {
+    const kind = objects.kind(frames.owner(pfn) as Ptr)
+    if (kind === ObjectKind.kernel) return
+    this.cached++
+    if (frames.refCount(pfn) > 1) this.mapped++
+    if (kind !== ObjectKind.provided) this.shmem++
+    else if ((flags & dirtyPage) !== 0) this.dirty++
+    if ((flags & writeBack) !== 0) this.writeBack++
+  }
+}
+
+/** Frames that mappings with VM_LOCKED keep in memory, each once. Only address spaces that have locked pages are looked through. */
+export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): number {
+  const found = new Set<Pfn>()
+  const vma = new Vma(mm.memory, NULL)
+  spaces.forEach((space) => {
+    if (space.lockedPages === 0) return
+    const mapper = new UserMapper(mm, space.root)
+    for (let at = mm.vmas.first(space); at !== NULL; at = mm.vmas.next(at)) {
+      if ((vma.at(at).flags & VM_LOCKED) === 0) continue
+      mapper.walk(vma.start, vma.end, (_vpn, entry) => found.add(mapper.pfn(entry)))
+    }
+  })
+  return found.size
+}
+
+type SpacesVisit = (visit: (space: import('./address-space.js').AddressSpace) => void) => void
