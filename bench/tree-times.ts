@@ -43,7 +43,15 @@ export function timeTree(mappings: number): TreeTimes {
     mm.vmas.reserve(space, 1)
     const start = (1000 + i * SPACING) as Vpn
     const end = (start + (i === mappings >> 1 ? 1 : 2)) as Vpn
-    const rest = { pageOffset: start, flags: VM_MAY_ACCESS, object: NULL, file: 0, family: NULL, name: NULL }
+    const rest = {
+      pageOffset: start,
+      flags: VM_MAY_ACCESS,
+      object: NULL,
+      file: 0,
+      family: NULL,
+      name: NULL,
+      policy: 0,
+    }
     insertVma(mm, space, vma.at(mm.vmas.allocateVma()), { start, end, ...rest })
   }
   const top = 1000 + mappings * SPACING

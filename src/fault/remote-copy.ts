@@ -51,3 +51,8 @@ function mayReach(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): 
   if ((flags & (VM_IO | VM_PFNMAP)) !== 0) return false
   return (flags & (access === Access.write ? VM_WRITE : VM_READ)) !== 0
 }
+
+/** Sees to it that a page is there, as a read would (get_user_pages_fast). 0 or -EFAULT. */
+export function touchRemote(mm: FaultEnv, space: AddressSpace, address: number): number {
+  return readRemote(mm, space, address, new Uint8Array(0))
+}

@@ -207,6 +207,7 @@ export class Forking {
     const blocked = (thread.ptr + THREAD_BLOCKED) as Ptr
     mm.memory.copy((child.ptr + THREAD_BLOCKED) as Ptr, blocked, 8)
     child.name = thread.name
+    child.memoryPolicy = thread.memoryPolicy
     this.#copyStack(thread, child, request)
     this.#copyPolicy(thread, child)
   }

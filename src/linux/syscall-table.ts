@@ -6,6 +6,7 @@ import { intervalCalls } from './calls/interval-calls.js'
 import { killCalls } from './calls/kill-calls.js'
 import { machineCalls } from './calls/machine-calls.js'
 import { memoryCalls } from './calls/memory-calls.js'
+import { memoryPolicyCalls } from './calls/memory-policy-calls.js'
 import { processCalls } from './calls/process-calls.js'
 import { processMemoryCalls } from './calls/process-memory-calls.js'
 import { resourceCalls } from './calls/resource-calls.js'
@@ -26,6 +27,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   killCalls,
   machineCalls,
   memoryCalls,
+  memoryPolicyCalls,
   processCalls,
   processMemoryCalls,
   resourceCalls,

@@ -5,6 +5,7 @@
  *     704   the fields below
  *     816   links { next, previous }: run queue, sleepers, all threads, threads of the process, waiters of a futex
  *     936   signals that sigtimedwait(2) waits for and that were blocked before
+ *     1012  memory policy
  *     1016  how far a call has come that was parked
  *
  * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, or has exited.
@@ -80,6 +81,8 @@ const POLICY = 924
 const PRIORITY = 928
 const NICE = 932
 export const THREAD_WAITED = 936
+/** Memory policy (space/memory-policy.ts). */
+const MEMORY_POLICY = 1012
 const PROGRESS = 1016
 
 /** A view; one a thread, made by ThreadList. */
@@ -353,6 +356,14 @@ export class Thread {
     const start = this.ptr + NAME
     this.#memory.u8.fill(0, start, start + NAME_BYTES)
     this.#memory.u8.set(value.subarray(0, NAME_BYTES - 1), start)
+  }
+
+  /** set_mempolicy(2): of the memory that has no policy of its own; a number as space/memory-policy.ts has it. */
+  get memoryPolicy(): number {
+    return this.#u32(MEMORY_POLICY)
+  }
+  set memoryPolicy(policy: number) {
+    this.#setU32(MEMORY_POLICY, policy)
   }
 
   /** PR_SET_PDEATHSIG: sent to it when its parent ends, 0 = none. */

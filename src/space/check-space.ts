@@ -5,6 +5,7 @@ import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping, type PageCounts } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
+import { isPolicy } from './memory-policy.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_SHARED, VM_WRITE } from './vm-flags.js'
 import { Special, Vma } from './vma.js'
@@ -44,6 +45,7 @@ class Counts implements PageCounts {
 function checkMapping(mm: SpaceEnv, vma: Vma): void {
   assert(vma.pageOffset >= 0, 'page offsets are not negative')
   assert((vma.flags & VM_SHARED) === 0 || vma.family === NULL, 'shared memory has no pages of its own')
+  assert(isPolicy(vma.policy), 'a memory policy makes sense')
   if (vma.object !== NULL) assert(mm.objects.references(vma.object) > 0, 'a mapped object is alive')
 }
 

@@ -14,12 +14,13 @@ export interface Extent {
   readonly file: number
   readonly family: Ptr
   readonly name: Ptr
+  readonly policy: number
 }
 
 /** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew. */
 export function extentOf(vma: Vma, start: Vpn, end: Vpn): Extent {
-  const { flags, object, file, family, name } = vma
-  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name }
+  const { flags, object, file, family, name, policy } = vma
+  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name, policy }
 }
 
 /** Makes `fresh` a mapping of the space. Nodes are reserved; object and name get a reference. */
@@ -31,6 +32,7 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
   fresh.object = extent.object
   fresh.file = extent.file
   fresh.name = mm.names.retain(extent.name)
+  fresh.policy = extent.policy
   mm.vmas.insert(space, fresh.ptr)
   if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
   if (extent.family !== NULL) mm.families.join(fresh, extent.family)

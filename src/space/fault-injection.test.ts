@@ -8,8 +8,10 @@ import { adviseDontNeed } from './dont-need.js'
 import { expandStack } from './expand-stack.js'
 import { lockRange } from './lock-range.js'
 import { mapRegion } from './map-region.js'
+import { bindRange, makePolicy, PolicyMode } from './memory-policy.js'
 import { ObjectKind } from './page-object.js'
 import { protectRange } from './protect-range.js'
+import { reapSpace } from './reap-space.js'
 import { type RemapRequest, remapRange } from './remap-range.js'
 import { setBrk } from './set-brk.js'
 import {
@@ -33,6 +35,7 @@ function remap(request: Partial<RemapRequest>): Operation {
 }
 
 const HEAP = 9000
+const BOUND = makePolicy(PolicyMode.bind, 0, 1)
 
 /** Pages 100 to 115 are one touched mapping; the shared object of 64 pages has identity 1. */
 const OPERATIONS: Record<string, Operation> = {
@@ -42,6 +45,7 @@ const OPERATIONS: Record<string, Operation> = {
   'protect the middle': (mm, space) => protectRange(mm, space, 104 as Vpn, 106 as Vpn, 1),
   'protect the start': (mm, space) => protectRange(mm, space, 100 as Vpn, 106 as Vpn, 1),
   'lock the middle': (mm, space) => lockRange(mm, space, 104 as Vpn, 106 as Vpn, VM_LOCKED),
+  'bind the middle': (mm, space) => bindRange(mm, space, 104 as Vpn, 106 as Vpn, BOUND),
   'move a part away': remap({ oldPages: 4, newPages: 6 }),
   'move to a fixed place far away': remap({ oldPages: 4, newPages: 6, fixed: true, target: 500_000 as Vpn }),
   'leave an empty mapping behind': remap({ oldPages: 4, newPages: 4, keepOld: true }),
@@ -58,6 +62,11 @@ const WITHOUT_MEMORY: Record<string, Operation> = {
   'unmap everything': (mm, space) => unmapRange(mm, space, 0 as Vpn, mm.arch.userEnd),
   'unmap an end': (mm, space) => unmapRange(mm, space, 110 as Vpn, 120 as Vpn),
   'protect all of it': (mm, space) => protectRange(mm, space, 100 as Vpn, 116 as Vpn, 1),
+  'bind all of it': (mm, space) => bindRange(mm, space, 100 as Vpn, 116 as Vpn, BOUND),
+  'reap what a dying program has': (mm, space) => {
+    reapSpace(mm, space)
+    return space.rssAnonymous
+  },
   'grow in place': remap({ start: 100 as Vpn, oldPages: 16, newPages: 20 }),
   'shrink at the end': remap({ start: 100 as Vpn, oldPages: 16, newPages: 12 }),
   'forget pages': (mm, space) => adviseDontNeed(mm, space, 102 as Vpn, 110 as Vpn),

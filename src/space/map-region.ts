@@ -67,7 +67,7 @@ export function mapAt(mm: SpaceEnv, space: AddressSpace, start: Vpn, request: Ma
   const flags = chargedFlags(mm, request.flags, pages)
   if (flags < 0) return flags
   const pageOffset = object === NULL && !request.special ? start : request.pageOffset
-  const extent: Extent = { start, end, pageOffset, flags, object, file, family: NULL, name: NULL }
+  const extent: Extent = { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0 }
   const fresh = allocate(mm, space, start, end)
   if (fresh < 0) return fresh
   cover(mm, space, extent, fresh as Ptr, request.special ?? 0)

@@ -1,5 +1,5 @@
 /**
- * When two neighbouring mappings become one (mm/vma.c of Linux 6.12): same flags, same open file, offsets that go on,
+ * When two neighbouring mappings become one (mm/vma.c of Linux 6.12): same flags, same open file, same memory policy, offsets that go on,
  * the same name, and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
  * none yet, while the other way round it is (6.16 changed that).
  */
@@ -16,6 +16,7 @@ function isAlike(mm: SpaceEnv, vma: Vma, extent: Extent): boolean {
     vma.object === extent.object &&
     vma.file === extent.file &&
     vma.special === 0 &&
+    vma.policy === extent.policy &&
     mm.names.equal(vma.name, extent.name)
   )
 }

@@ -8,7 +8,7 @@ import { MAP_COUNT_MAX } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
 /**
- * Gives a part of one mapping other flags, or another name: merges it with a neighbour or cuts the mapping
+ * Gives a part of one mapping other flags, another name or memory policy: merges it with a neighbour or cuts the mapping
  * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or -ENOMEM; at
  * the limit of mappings the first of two cuts may have been made, as in Linux.
  */
@@ -20,21 +20,23 @@ export function modifyFlags(
   end: Vpn,
   flags: number,
   name = vma.name,
+  policy = vma.policy,
 ): Ptr | number {
-  const extent: Extent = { ...extentOf(vma, start, end), flags, name }
+  const extent: Extent = { ...extentOf(vma, start, end), flags, name, policy }
   const merged = mergeExisting(mm, space, vma, extent)
   if (merged !== NULL) return merged
   const cuts = (start > vma.start ? 1 : 0) + (end < vma.end ? 1 : 0)
   const fresh = allocateCuts(mm, space, cuts)
   if (fresh === undefined) return -ENOMEM
   const result = cutOut(mm, space, vma, start, end, fresh)
-  if (result > 0) change(mm, vma.at(result as Ptr), flags, name)
+  if (result > 0) change(mm, vma.at(result as Ptr), flags, name, policy)
   for (const unused of fresh) mm.vmas.freeVma(unused)
   return result
 }
 
-function change(mm: SpaceEnv, vma: Vma, flags: number, name: Ptr): void {
+function change(mm: SpaceEnv, vma: Vma, flags: number, name: Ptr, policy: number): void {
   vma.flags = flags
+  vma.policy = policy
   if (name === vma.name) return
   mm.names.release(vma.name)
   vma.name = mm.names.retain(name)

@@ -39,7 +39,15 @@ class Crowd {
     mm.vmas.reserve(space, 1)
     const start = (LOW + place * SPACING) as Vpn
     const end = (start + (isShort ? 1 : 2)) as Vpn
-    const rest = { pageOffset: start, flags: VM_MAY_ACCESS, object: NULL, file: 0, family: NULL, name: NULL }
+    const rest = {
+      pageOffset: start,
+      flags: VM_MAY_ACCESS,
+      object: NULL,
+      file: 0,
+      family: NULL,
+      name: NULL,
+      policy: 0,
+    }
     insertVma(mm, space, new Vma(mm.memory).at(mm.vmas.allocateVma()), { start, end, ...rest })
   }
 

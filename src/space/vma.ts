@@ -15,6 +15,7 @@
  *     52  u32  leaf         tree node that holds it
  *     56  u32  previousMapping, nextMapping list of all mappings of the object
  *     64  u32  name         VmaNames, or NULL; the record has a reference to it
+ *     68  u32  policy       memory policy (memory-policy.ts), 0 = the default
  */
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
@@ -141,6 +142,13 @@ export class Vma {
   }
   set nextRelative(vma: Ptr) {
     this.#memory.u32[(this.ptr + 76) >>> 2] = vma
+  }
+
+  get policy(): number {
+    return this.#memory.u32[(this.ptr + 68) >>> 2]!
+  }
+  set policy(policy: number) {
+    this.#memory.u32[(this.ptr + 68) >>> 2] = policy
   }
 
   get name(): Ptr {

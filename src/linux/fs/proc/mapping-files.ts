@@ -4,6 +4,7 @@ import { NULL, PAGE_SIZE, type Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import type { AddressSpace } from '../../../space/address-space.js'
 import { kernelName, mapsLine, pageAddress } from '../../../space/maps.js'
+import { policyText } from '../../../space/memory-policy.js'
 import { NodeUsage } from '../../../space/node-usage.js'
 import { PageUsage, SHARE_SHIFT } from '../../../space/page-usage.js'
 import { flagNames } from '../../../space/vm-flag-names.js'
@@ -141,7 +142,7 @@ function numaRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
   const usage = new NodeUsage()
   usage.add(vfs.env.mm, space, vma)
   const { pages, anonymous, dirty, mappingsMost, active } = usage
-  let text = `${pageAddress(vma.start)} default${numaName(vfs, space, vma)}`
+  let text = `${pageAddress(vma.start)} ${policyText(vma.policy || ownPolicy(vfs, space))}${numaName(vfs, space, vma)}`
   if (pages === 0) return `${text}\n`
   if (anonymous > 0) text += ` anon=${anonymous}`
   if (dirty > 0) text += ` dirty=${dirty}`
@@ -149,6 +150,15 @@ function numaRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
   if (mappingsMost > 1) text += ` mapmax=${mappingsMost}`
   if (active < pages) text += ` active=${active}`
   return `${text} N0=${pages} kernelpagesize_kB=${KIB_PER_PAGE}\n`
+}
+
+/** The policy of the first thread of the process, for memory that has none of its own. */
+function ownPolicy({ env }: Vfs, space: AddressSpace): number {
+  for (const process of env.processes.values()) {
+    if (process.space.ptr !== space.ptr) continue
+    for (const thread of env.threads.ofProcess(process.ptr)) return thread.memoryPolicy
+  }
+  return 0
 }
 
 function numaName(vfs: Vfs, space: AddressSpace, vma: Vma): string {
