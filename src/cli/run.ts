@@ -3,7 +3,6 @@ import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
-import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
@@ -136,17 +135,24 @@ function startProgram(
 
 /**
  * Ctrl-C and kill(1) are the program's: it may handle them, and what it wrote to mounted files is not lost.
- * What always ends pagoda itself is Ctrl-\ (SIGQUIT).
+ * What always ends pagoda itself is Ctrl-\ (SIGQUIT), once the files are written.
  */
-async function runForwarding(linux: Linux): Promise<ExitReport> {
+async function runForwarding({ linux, files }: BootedLinux): Promise<ExitReport> {
+  const quit = () => {
+    files.sync()
+    process.off('SIGQUIT', quit)
+    process.kill(process.pid, 'SIGQUIT')
+  }
   const signals = { SIGHUP: Signal.HUP, SIGINT: Signal.INT, SIGTERM: Signal.TERM }
   const names = Object.keys(signals) as (keyof typeof signals)[]
   const forward = (name: NodeJS.Signals) => linux.interrupt(signals[name as keyof typeof signals])
   for (const name of names) process.on(name, forward)
+  process.on('SIGQUIT', quit)
   try {
     return await linux.run()
   } finally {
     for (const name of names) process.off(name, forward)
+    process.off('SIGQUIT', quit)
   }
 }
 
@@ -168,6 +174,17 @@ function bootMachine(options: RunOptions, { root }: Prepared): BootedLinux {
   })
 }
 
+/** Whatever becomes of the run, what the program stored in mapped files of the host is written to them. */
+async function runAndSync(machine: BootedLinux): Promise<{ report: ExitReport; lost: number }> {
+  try {
+    const report = await runForwarding(machine)
+    return { report, lost: machine.files.sync() }
+  } catch (error) {
+    machine.files.sync()
+    throw error
+  }
+}
+
 async function runToEnd(
   program: string,
   args: readonly string[],
@@ -177,8 +194,7 @@ async function runToEnd(
 ): Promise<number> {
   const machine = bootMachine(options, prepared)
   startProgram(machine, program, args, options, prepared)
-  const report = await runForwarding(machine.linux)
-  const lost = machine.files.sync()
+  const { report, lost } = await runAndSync(machine)
   sayReport(report, options)
   reportFile?.write(report)
   if (lost < 0) {

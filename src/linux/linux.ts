@@ -199,6 +199,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   }
 
   currentProcess(): Process | undefined {
+    if (this.ends.ending !== undefined) return this.ends.ending
     const thread = this.mm.memory.u32[wordIndex(Word.currentThread)]! as Ptr
     return thread === NULL ? undefined : this.processOf(this.threads.at(thread))
   }

@@ -14,6 +14,8 @@ import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
   readonly #linux: Linux
+  /** Whose memory is being given back: what ends with it is that process's doing, whoever has killed it. */
+  ending: Process | undefined
 
   constructor(linux: Linux) {
     this.#linux = linux
@@ -98,7 +100,9 @@ export class ProcessEnd {
     this.countFaults(process)
     const space = process.space.ptr
     process.space = new AddressSpace(mm.memory, NULL)
+    this.ending = process
     mm.spaces.release(space)
+    this.ending = undefined
     process.files.close()
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)

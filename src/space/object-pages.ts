@@ -7,12 +7,15 @@ import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
 
-/** Where the pages of `provided` objects come from: one per thread and provider id. */
+/** Who stands behind objects: one per thread and provider id. */
 export interface PageProvider {
-  /** Fills all 4096 bytes of `target` (zeroes past the end of the file). 0 or a negative errno. */
-  readPage(objectId: number, index: number, target: Uint8Array): number
+  /** For `provided` objects: fills all 4096 bytes of `target` (zeroes past the end of the file). 0, -ENXIO when it has become shorter, -EIO. */
+  readPage?(objectId: number, index: number, target: Uint8Array): number
   /** Takes a changed page; `source` is what of it lies inside the object. 0 or a negative errno. */
   writePage?(objectId: number, index: number, source: Uint8Array): number
+  /** A mapping of the object has come, or is going (vm_ops->open, close). The space's lock is held; the object is alive. */
+  opened?(object: Ptr): void
+  closed?(object: Ptr): void
 }
 
 /** The pages of objects: from the cache, the provider, or zeroed; and out again. */
@@ -26,6 +29,13 @@ export class ObjectPages extends ObjectRecords {
     super(env)
     this.cache = new PageCache(env.memory, env.slab)
     this.quotas = new PageQuotas(env)
+  }
+
+  /** Links a Vma that maps the object, and takes a reference for it. */
+  override attachVma(object: Ptr, vma: Ptr): void {
+    super.attachVma(object, vma)
+    const provider = this.provider(object)
+    if (provider !== 0) this.providers.get(provider)?.opened?.(object)
   }
 
   /** The cached frame of a page; NO_FRAME when there is none. */
@@ -89,7 +99,7 @@ export class ObjectPages extends ObjectRecords {
   #fill(object: Ptr, index: number, pfn: Pfn): number {
     if (this.kind(object) !== ObjectKind.provided) return 0
     const provider = this.providers.get(this.provider(object))
-    if (provider === undefined) return -EIO
+    if (provider?.readPage === undefined) return -EIO
     count(this.env.memory, Counter.pagesRead)
     return provider.readPage(this.identity(object), index, this.bytes(pfn, PAGE_SIZE))
   }

@@ -181,6 +181,15 @@ export class ObjectRecords {
     this.unlock(object)
   }
 
+  /** How many mappings there are. */
+  mappings(object: Ptr): number {
+    let count = 0
+    this.forEachMapping(object, () => {
+      count++
+    })
+    return count
+  }
+
   /** Links a Vma that maps the object, and takes a reference for it. */
   attachVma(object: Ptr, vma: Ptr): void {
     this.retain(object)

@@ -9,7 +9,7 @@
  * A page in the cache holds one reference to its frame, every mapping of it another.
  */
 import { assert } from '../base/assert.js'
-import { EFBIG } from '../base/errno.js'
+import { EFBIG, ENXIO } from '../base/errno.js'
 import {
   frameToPtr,
   NO_FRAME,
@@ -63,10 +63,15 @@ export class PageObjects extends ObjectPages {
   /** Unlinks a Vma and gives its reference back. */
   detachVma(object: Ptr, vma: Ptr): void {
     this.unlinkVma(object, vma)
+    const provider = this.provider(object)
+    if (provider !== 0) this.providers.get(provider)?.closed?.(object)
     this.release(object)
   }
 
-  /** Copies from the object, up to its end. Bytes copied, or a negative errno when not even one could be. */
+  /**
+   * Copies from the object, up to its end, or that of what its provider has (a file that somebody else made shorter). Bytes
+   * copied, or a negative errno when not even one could be.
+   */
   read(object: Ptr, offset: number, target: Uint8Array): number {
     this.lock(object)
     const length = Math.max(0, Math.min(target.length, this.size(object) - offset))
@@ -78,7 +83,7 @@ export class PageObjects extends ObjectPages {
       if (problem === 0) done += count
     }
     this.unlock(object)
-    return done > 0 ? done : problem
+    return done > 0 || problem === -ENXIO ? done : problem
   }
 
   /** Copies into the object, growing it. Bytes copied, or -ENOMEM, -EFBIG, -EIO when not even one could be. */
@@ -113,6 +118,17 @@ export class PageObjects extends ObjectPages {
         this.env.memory.u8.set(source.subarray(done, done + count), frameToPtr(pfn) + (at % PAGE_SIZE))
       }
       done += count
+    }
+    this.unlock(object)
+  }
+
+  /** Zeroes bytes `from` to `to` - 1 of one page, if it is in the cache. */
+  clear(object: Ptr, from: number, to: number): void {
+    this.lock(object)
+    const page = from < to ? this.find(object, Math.floor(from / PAGE_SIZE)) : NO_FRAME
+    if (page !== NO_FRAME) {
+      this.env.memory.fill((frameToPtr(page) + (from % PAGE_SIZE)) as Ptr, 0, to - from)
+      this.markDirty(page)
     }
     this.unlock(object)
   }

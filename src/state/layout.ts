@@ -73,6 +73,12 @@ export const Word = {
   fileTimers: 26,
   /** 48 settings of two words each (settings.ts). */
   settings: 64,
+  /** SysV shared memory: the list of segments, how many, the index after the last one that was given, 1 + the highest so far in this turn, the turn. */
+  shmSegments: 200,
+  shmCount: 201,
+  shmNextIndex: 202,
+  shmLastIndex: 203,
+  shmSequence: 204,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

@@ -35,11 +35,10 @@ export const Setting = {
   panicOnOom: 16,
   /** vm.memfd_noexec: 0 memfds are executable unless they say so, 1 the other way round, 2 none is. */
   memfdNoexec: 40,
-  /** kernel.shmmax in bytes, shmall in pages, shmmni segments; kernel.shm_rmid_forced. */
+  /** kernel.shmmax in bytes, shmall in pages, shmmni segments. */
   shmMax: 41,
   shmAll: 42,
   shmMni: 43,
-  shmRemoveForced: 44,
 } as const
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48
@@ -56,8 +55,11 @@ const DEFAULTS: Readonly<Partial<Record<Setting, number>>> = {
   [Setting.dirtyRatio]: 20,
   [Setting.dirtyBackgroundRatio]: 10,
   [Setting.pageCluster]: 3,
+  [Setting.shmMni]: 4096,
 }
 
+/** ULONG_MAX - 2^24: as good as none, and sums do not overflow. */
+const SHM_LIMIT = 2n ** 64n - 1n - 2n ** 24n
 const KIB = 1024
 const RESERVE_USER_MAX = 128 * KIB
 const RESERVE_ADMIN_MAX = 8 * KIB
@@ -99,6 +101,8 @@ export function bootSettings(memory: Memory, freeKbytes: number): void {
   for (const [setting, value] of Object.entries(DEFAULTS)) {
     writeSetting(memory, Number(setting) as Setting, value!)
   }
+  setSettingBits(memory, Setting.shmMax, SHM_LIMIT)
+  setSettingBits(memory, Setting.shmAll, SHM_LIMIT)
   const share = Math.floor(freeKbytes / 32)
   writeSetting(memory, Setting.userReserveKbytes, Math.min(share, RESERVE_USER_MAX))
   writeSetting(memory, Setting.adminReserveKbytes, Math.min(share, RESERVE_ADMIN_MAX))

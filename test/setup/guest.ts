@@ -40,6 +40,7 @@ export async function runGuest(command: GuestCommand, options: Partial<BootOptio
   const report = await linux.run()
   mm.check()
   linux.check()
+  files.check()
   return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report }
 }
 

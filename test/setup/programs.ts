@@ -57,6 +57,7 @@ export function guestPrograms(): GuestProgram[] {
   const files = readdirSync(sources).filter((file) => /\.(c|cc)$/.test(file))
   const tools = [
     join(sources, 'tools', 'probe.c'),
+    join(sources, 'tools', 'dirty.c'),
     join(sources, 'tools', 'storm.c'),
     join(root, 'test', 'vma-oracle', 'vmaoracle.c'),
   ]

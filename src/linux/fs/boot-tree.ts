@@ -7,7 +7,7 @@ import type { Vfs } from './vfs.js'
 
 const DIRECTORIES = [
   'bin',
-  'dev/shm',
+  'dev',
   'etc',
   'home',
   'lib',
@@ -20,7 +20,7 @@ const DIRECTORIES = [
   'var/tmp',
 ]
 /** Where everybody may write. */
-const STICKY = ['dev/shm', 'tmp', 'var/tmp']
+const STICKY = ['tmp', 'var/tmp']
 
 const DEVICE_LINKS = [
   ['fd', '/proc/self/fd'],
@@ -44,6 +44,7 @@ export function buildBootTree(vfs: Vfs): void {
   for (const [path, text] of FILES) vfs.addFile(path, new TextEncoder().encode(text))
   vfs.mountOwn('proc', '/proc', directoryAt(vfs, 'proc'))
   vfs.mountOwn('sysfs', '/sys', directoryAt(vfs, 'sys'))
+  mountShared(vfs, directoryAt(vfs, 'dev'))
 }
 
 /** What lies over a root of the host's; a root that has something else than a directory there goes without. */
@@ -62,6 +63,11 @@ export function mountOverRoot(vfs: Vfs): void {
 function mountDevices(vfs: Vfs, place: Dentry): void {
   const dev = vfs.mountOwn('tmpfs', '/dev', place)
   fillDevices(vfs, dev)
+  mountShared(vfs, dev)
+}
+
+/** Where shm_open(3) has its files: a tmpfs of its own. */
+function mountShared(vfs: Vfs, dev: Dentry): void {
   const shared = vfs.operations(dev).create(dev, 'shm', FileType.directory | 0o1777, 0, vfs.now()) as Dentry
   vfs.mountOwn('tmpfs', '/dev/shm', shared, 0o1777)
 }

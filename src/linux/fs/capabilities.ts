@@ -21,6 +21,7 @@ export const Capability = {
   setUser: 7,
   setInheritable: 8,
   lockMemory: 14,
+  ownIpc: 15,
   rawAccess: 17,
   changeRoot: 18,
   trace: 19,

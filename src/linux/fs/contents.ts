@@ -61,14 +61,14 @@ export class FileContents {
     return 0
   }
 
-  /** Zeroes a part of the file; whole pages are given back, its size stays. */
-  punch(object: Ptr, offset: number, length: number): number {
-    const end = Math.min(offset + length, this.size(object))
+  /** Zeroes a part of the file, beyond its end too; whole pages are given back, its size stays. */
+  punch(object: Ptr, offset: number, length: number): void {
+    const end = offset + length
     const first = pagesFor(offset)
     const last = Math.floor(end / PAGE_SIZE)
     if (first < last) punchHole(this.#mm, object, first, last - first)
-    if (first > last) return this.#zero(object, offset, end)
-    return this.#zero(object, offset, first * PAGE_SIZE) || this.#zero(object, last * PAGE_SIZE, end)
+    this.#objects.clear(object, offset, Math.min(end, first * PAGE_SIZE))
+    if (first <= last) this.#objects.clear(object, last * PAGE_SIZE, end)
   }
 
   /** Sees to it that every page of a part is there, past the end too: 0, or -ENOSPC and those that were added are gone again. */
@@ -98,12 +98,6 @@ export class FileContents {
   /** Shared mappings that may write to it, now or later. */
   writableMappings(object: Ptr): number {
     return this.#objects.writableMappings(object)
-  }
-
-  /** Zeroes what is there of less than a page or two. */
-  #zero(object: Ptr, from: number, to: number): number {
-    if (from >= to) return 0
-    return Math.min(0, this.#objects.write(object, from, new Uint8Array(to - from)))
   }
 
   /** Bytes read, fewer at the end of the file; -EIO, -ENOMEM. */
@@ -150,6 +144,11 @@ export class FileContents {
   /** Gives pages that mappings have changed to the provider: all of them, or those that hold a byte from `offset` on. */
   writeBack(object: Ptr, offset = 0, length = Number.POSITIVE_INFINITY): number {
     return writeBackObject(this.#mm, object, Math.floor(offset / PAGE_SIZE), pagesFor(offset + length))
+  }
+
+  /** Pages that the provider does not have yet as they are. */
+  dirtyPages(object: Ptr): number {
+    return this.#objects.dirtyPages(object)
   }
 
   /** Where errors of write-back stand: what a new open file keeps, and what is news for one that kept `since`. */

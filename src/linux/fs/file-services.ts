@@ -42,6 +42,7 @@ import { tellTimerFile } from './ipc/timer-file.js'
 import { isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
+import { sharedMemoryCalls } from './sysv/shm-calls.js'
 import { fromUnicode, toUnicode } from './text.js'
 import { Vfs } from './vfs.js'
 
@@ -244,5 +245,6 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...socketOptionCalls,
     ...sendingCalls(vfs),
     ...receivingCalls(vfs),
+    ...sharedMemoryCalls(vfs),
   ]
 }

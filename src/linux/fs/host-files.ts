@@ -3,7 +3,7 @@
  * they are first touched. A file that nobody has open keeps its pages for a while; when it is opened again and the host's
  * has another size or time of change, they are dropped.
  */
-import { EBADF, EIO } from '../../base/errno.js'
+import { EBADF, EIO, ENXIO } from '../../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../../base/numbers.js'
 import type { PageProvider } from '../../space/page-object.js'
 import type { FileContents } from './contents.js'
@@ -38,6 +38,7 @@ export class HostFiles {
     const pages: PageProvider = {
       readPage: (id, index, target) => this.#readPage(id, index, target),
       writePage: (id, index, source) => this.#writePage(id, index, source),
+      closed: (object) => this.#unmapped(object),
     }
     this.#contents.provide(provider, pages)
   }
@@ -106,16 +107,26 @@ export class HostFiles {
     this.#evict()
   }
 
-  /** Gives the pages and the handle back, unless a mapping still needs them: then once it is gone. */
+  /** The last view of a file that nobody has open is gone: what it changed is written. */
+  #unmapped(object: Ptr): void {
+    const file = this.#files.get(this.#contents.identity(object))
+    if (file !== undefined && file.inode.opens === 0 && !this.#contents.isMapped(object)) this.#settle(file)
+  }
+
+  /**
+   * Gives the pages and the handle back, unless a mapping still needs them: then once it is gone. Changes that could not be
+   * written stay, to be tried again and at last reported, as long as the file has a name.
+   */
   drop(inode: Inode): void {
     const file = this.#file(inode)
     if (file === undefined) return
     this.#idle = this.#idle.filter((other) => other !== inode)
-    if (this.#contents.isMapped(inode.pages)) {
+    const isMapped = this.#contents.isMapped(inode.pages)
+    if (!isMapped) this.#settle(file)
+    if (isMapped || (inode.links > 0 && this.#contents.dirtyPages(inode.pages) > 0)) {
       this.#idle.push(inode)
       return
     }
-    this.#settle(file)
     this.#files.delete(this.#contents.identity(inode.pages))
     file.host.close(file.handle)
     this.#contents.release(inode.pages)
@@ -159,10 +170,9 @@ export class HostFiles {
 
   /** Oldest first; those that are open again or mapped stay. */
   #evict(): void {
-    while (this.#idle.length > IDLE_MAX) {
-      const inode = this.#idle.find((one) => one.opens === 0 && !this.#contents.isMapped(one.pages))
-      if (inode === undefined) return
-      this.drop(inode)
+    for (const inode of [...this.#idle]) {
+      if (this.#idle.length <= IDLE_MAX) return
+      if (inode.opens === 0 && !this.#contents.isMapped(inode.pages)) this.drop(inode)
     }
   }
 
@@ -176,15 +186,26 @@ export class HostFiles {
       if (count === 0) break
       done += count
     }
+    if (done === 0 && this.#isShorter(file, index)) return -ENXIO
     target.fill(0, done)
     return 0
+  }
+
+  /** Whether somebody on the host has made the file end before a page that it had. */
+  #isShorter(file: HostFile, index: number): boolean {
+    const stat = file.host.statHandle(file.handle)
+    return typeof stat !== 'number' && stat.size <= index * PAGE_SIZE
   }
 
   #writePage(id: number, index: number, source: Uint8Array): number {
     const file = this.#files.get(id)
     if (file === undefined) return -EIO
-    const written = file.host.write(file.handle, index * PAGE_SIZE, source)
-    if (written < 0) return written
-    return written === source.length ? 0 : -EIO
+    let done = 0
+    while (done < source.length) {
+      const count = file.host.write(file.handle, index * PAGE_SIZE + done, source.subarray(done))
+      if (count <= 0) return count || -EIO
+      done += count
+    }
+    return 0
   }
 }

@@ -38,6 +38,8 @@ import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
+import type { ShmSegment } from './sysv/shm-segment.js'
+import { ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
@@ -81,6 +83,7 @@ export class Vfs {
   readonly events: Events
   readonly pipes: Pipes
   readonly sockets: Sockets
+  readonly segments: ShmSegments
   readonly state: VfsState
   readonly #operations: Operations
 
@@ -104,6 +107,7 @@ export class Vfs {
     this.locks = new FileLocks(this.events)
     this.pipes = new Pipes(env.mm, this.events)
     this.sockets = new Sockets(env.mm, this.events, this.state.sockets, (file) => this.drop(file))
+    this.segments = new ShmSegments(env, (segment) => this.#nameSegment(segment))
     if (this.overlay === undefined) buildBootTree(this)
     else mountOverRoot(this)
   }
@@ -203,6 +207,15 @@ export class Vfs {
     return made
   }
 
+  /** A segment of SysV shared memory is called by its key, and its number is that of a file that has no other name. */
+  #nameSegment({ id, key, object }: ShmSegment): void {
+    const { hidden } = this.state
+    const inode = makeInode(hidden.inode.filesystem, FileType.regular | 0o777, this.now(), id)
+    const dentry = makeDentry(`/SYSV${(key >>> 0).toString(16).padStart(8, '0')}`, hidden, inode)
+    dentry.unlinked = true
+    this.names.note(object, dentry)
+  }
+
   /** Files of huge pages are in a file system of their own, made when the first is. */
   #hiddenHuge(): Dentry {
     if (this.state.hiddenHuge === null) {
@@ -279,6 +292,7 @@ export class Vfs {
   /** Throws InvariantError on a broken invariant of the names kept in RAM. */
   check(): void {
     checkTree(this.root)
+    this.segments.check()
   }
 
   #nextFilesystem(

@@ -128,5 +128,7 @@ function punch(vfs: Vfs, file: OpenFile, offset: number, length: number): number
   const { inode } = file.dentry
   if ((inode.seals & (Seal.write | Seal.futureWrite)) !== 0) return -EPERM
   if (inode.filesystem.kind === 'host') return -EOPNOTSUPP
-  return vfs.overlay?.load(inode) || vfs.contents.punch(inode.pages, offset, length)
+  const loaded = vfs.overlay?.load(inode) ?? 0
+  if (loaded === 0) vfs.contents.punch(inode.pages, offset, length)
+  return loaded
 }

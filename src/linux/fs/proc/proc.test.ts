@@ -163,7 +163,7 @@ describe('the rest of /proc', () => {
     expect(machine.readFile('/proc/meminfo')).toMatch(new RegExp(`^MemTotal: +${total} kB\n`))
     machine.files.mount('/data', new MemoryHost(), { readOnly: true, source: 'folder' })
     expect(machine.readFile('/proc/mounts')).toBe(
-      'tmpfs / tmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\nsysfs /sys sysfs rw,relatime 0 0\nfolder /data 9p ro,relatime 0 0\n',
+      'tmpfs / tmpfs rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\nsysfs /sys sysfs rw,relatime 0 0\ntmpfs /dev/shm tmpfs rw,relatime 0 0\nfolder /data 9p ro,relatime 0 0\n',
     )
   })
 

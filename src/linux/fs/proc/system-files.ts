@@ -6,6 +6,7 @@ import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
 import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
+import { sharedMemoryText } from '../sysv/shm-text.js'
 import { buddyinfoText, pagetypeinfoText, slabinfoRecord } from './allocator-texts.js'
 import { frameCounts, frameFlags } from './frame-files.js'
 import { cpuinfoText, statisticsText } from './machine-texts.js'
@@ -62,9 +63,7 @@ const sysKernel = directory({
     core_uses_pid: 0,
     overflowuid: 65534,
     overflowgid: 65534,
-    shmmax: '18446744073692774399',
-    shmall: '18446744073692774399',
-    shmmni: 4096,
+    shm_rmid_forced: 0,
     msgmax: 8192,
     msgmnb: 16384,
     msgmni: 32000,
@@ -75,6 +74,9 @@ const sysKernel = directory({
     tainted: 0,
     printk: '0\t4\t1\t7',
   }),
+  shmmax: unsignedSetting(Setting.shmMax),
+  shmall: unsignedSetting(Setting.shmAll),
+  shmmni: integerSetting(Setting.shmMni, { min: 0, max: 32768 }),
   randomize_va_space: integerSetting(Setting.randomizeVaSpace),
   random,
 })
@@ -202,6 +204,7 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   diskstats: constant(''),
   modules: constant(''),
   consoles: constant('ttyS0                -W- (EC  p a)    4:64\n'),
+  sysvipc: directory({ shm: file(({ segments }) => sharedMemoryText(segments)) }),
   sys: directory({ kernel: sysKernel, vm: sysVm, fs: sysFs, net: sysNet }),
 })
 
