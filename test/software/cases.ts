@@ -70,6 +70,8 @@ const tools: SoftwareCase[] = [
   define('tools', 'perl', ['/usr/bin/perl', '/scripts/program.pl']),
 ]
 
+const procps: SoftwareCase[] = [script('procps', 'procps', { env: ['TERM=dumb'] })]
+
 const unittests = (module: string, details: Details, ...only: string[]) =>
   define('python', module, ['/usr/bin/python3', '/scripts/unittests.py', module, ...only], details)
 
@@ -134,6 +136,7 @@ const stress: SoftwareCase[] = Object.entries(STRESSORS).map(([group, stressors]
 export const softwareCases: readonly SoftwareCase[] = [
   ...busybox,
   ...tools,
+  ...procps,
   ...python,
   ...redis,
   ...storms(10_000, {}),

@@ -27,6 +27,7 @@ const contents = {
   busybox: { packages: ['busybox-static'] },
   tools: { packages: ['busybox-static', 'dash', 'sqlite3', 'lua5.4', 'perl'] },
   python: { packages: ['dash', 'python3', 'libpython3.13-testsuite'], python: 'usr/lib/python3.13' },
+  procps: { packages: ['busybox-static', 'procps', 'ncurses-base'] },
   redis: { packages: ['busybox-static', 'redis-server', 'redis-tools'] },
   malloc: { packages: ['libstdc++6', 'libjemalloc2', 'libmimalloc3', 'libtcmalloc-minimal4t64'] },
   stress: {
