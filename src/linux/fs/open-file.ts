@@ -37,6 +37,8 @@ export interface OpenFile {
   references: number
   /** A directory as it was when it was last read from the start. */
   listing: readonly Listed[] | null
+  /** /proc: the text as it was at the opening, where that counts. */
+  kept: string | null
   /** /proc: where its reader is. */
   reading: RecordReading | null
   /** /proc: the address space that it is about, if it shows memory; that of a program that is gone shows nothing. 0 = none. */
@@ -59,7 +61,7 @@ export interface Descriptor {
 }
 
 export function makeOpenFile(identity: number, kind: FileKind, dentry: Dentry, flags: number): OpenFile {
-  const nothing = { listing: null, reading: null, opener: null, object: null, watchers: [] }
+  const nothing = { listing: null, kept: null, reading: null, opener: null, object: null, watchers: [] }
   const none = { ...nothing, space: 0, lock: 0, errors: 0 }
   return { identity, kind, dentry, flags, position: 0, references: 0, ...none }
 }

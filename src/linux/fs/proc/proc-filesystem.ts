@@ -173,6 +173,10 @@ export class ProcFilesystem implements FilesystemOperations {
     const process = pid === 0 ? undefined : this.#env.processes.get(pid)
     file.space = process === undefined || process.isZombie ? 0 : process.space.id
     file.opener = who
+    const node = this.#nodeOf(file.dentry.inode)
+    if (node?.type !== 'file' || node.kept !== true) return
+    const whole = this.#whole(node, file.dentry.inode)
+    if (typeof whole !== 'number') file.kept = whole.text
   }
 
   /** Bytes at a position: 0 at the end; -ESRCH when the process is gone, and what the file itself says. */
@@ -222,6 +226,8 @@ export class ProcFilesystem implements FilesystemOperations {
     const { records } = node
     const space = node.memory === undefined ? undefined : this.#spaceOf(file)
     if (records !== undefined) return (cursor) => (isGone ? -ESRCH : records(this.#vfs, space, cursor))
+    const { kept } = file
+    if (kept !== null) return (cursor) => (cursor === 0 ? { text: kept, next: 1 } : undefined)
     if (node.memory !== undefined && space === undefined) return () => undefined
     return (cursor) => (cursor === 0 ? this.#whole(node, file.dentry.inode) : undefined)
   }

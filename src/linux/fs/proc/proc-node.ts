@@ -45,6 +45,8 @@ export interface ProcFile {
   readonly memory?: MemoryUse
   /** Opening fails with -ESRCH when the process has no memory any more. */
   readonly needsMemory?: true
+  /** Its text is that of the opening, even when the memory that it tells of is gone. */
+  readonly kept?: true
   /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`. */
   readonly write?: (
     source: Uint8Array,

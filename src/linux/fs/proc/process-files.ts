@@ -1,6 +1,7 @@
 /** The files of /proc/PID, and of each of its threads. */
-import { EACCES, EINVAL, ESRCH } from '../../../base/errno.js'
+import { EACCES, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
 import type { Process } from '../../process.js'
+import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
@@ -41,10 +42,7 @@ const constants: Record<string, ProcNode> = {
   timerslack_ns: file(() => '50000\n', 0o666),
   wchan: processFile(() => '0'),
   oom_score: processFile(() => '0\n'),
-  io: file(
-    () => 'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n',
-    0o400,
-  ),
+  io: processFile((process, _vfs, env) => (mayLook(process, env) ? IO_COUNTS : -EACCES), 0o400),
 }
 
 /** Lower than it was is for CAP_SYS_RESOURCE. */
@@ -55,6 +53,31 @@ function adjustOutOfMemory(process: Process, score: number): number {
   process.outOfMemoryScore = score
   return 0
 }
+
+/** The scale of /proc/PID/oom_adj, which oom_score_adj has replaced: -17 to 15. */
+const OLD_MIN = -17
+const OLD_MAX = 15
+
+function oldScale(score: number): number {
+  if (score === OUT_OF_MEMORY_MAX) return OLD_MAX
+  return Math.min(OLD_MAX, Math.trunc((score * -OLD_MIN) / OUT_OF_MEMORY_MAX) + 0)
+}
+
+function adjustInOldScale(process: Process, value: number): number {
+  if (value < OLD_MIN || value > OLD_MAX) return -EINVAL
+  const score = value === OLD_MAX ? OUT_OF_MEMORY_MAX : Math.trunc((value * OUT_OF_MEMORY_MAX) / -OLD_MIN)
+  return adjustOutOfMemory(process, score)
+}
+
+/** Whether who reads may look at a process's memory. */
+function mayLook(process: Process, env: FileEnvironment): boolean {
+  const caller = env.currentProcess()
+  return caller === undefined || mayAccess(caller, process, 'files') === 0
+}
+
+/** Nobody counts these. */
+const IO_COUNTS =
+  'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n'
 
 /** A number as kstrtoint() takes it: decimal, 0x, or octal with a 0; blanks around it. */
 function writeNumber(set: (process: Process, value: number) => number) {
@@ -77,7 +100,7 @@ const texts: Record<string, ProcNode> = {
   smaps_rollup: smapsRollup,
   numa_maps: numaMaps,
   clear_refs: clearRefs,
-  auxv: { ...processFile(auxiliaryVectorText, 0o400), memory: 'look', needsMemory: true },
+  auxv: { ...processFile(auxiliaryVectorText, 0o400), memory: 'look', needsMemory: true, kept: true },
   statm: processFile(statmText),
   limits: processFile(limitsText),
   cmdline: processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
@@ -86,17 +109,28 @@ const texts: Record<string, ProcNode> = {
     memory: 'look',
     needsMemory: true,
   },
-  personality: processFile(({ personality }) => `${personality.toString(16).padStart(8, '0')}\n`, 0o400),
+  personality: processFile(
+    (process, _vfs, env) =>
+      mayLook(process, env) ? `${process.personality.toString(16).padStart(8, '0')}\n` : -EPERM,
+    0o400,
+  ),
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
   schedstat: processFile((process, _vfs, env) => `${Math.floor(env.usageOf(process).time)} 0 0\n`),
   coredump_filter: {
-    ...processFile(({ coreFilter }) => `${coreFilter.toString(16).padStart(8, '0')}\n`, 0o644),
+    ...processFile(
+      ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),
+      0o644,
+    ),
     write: writeNumber((process, value) => {
       if (value < 0) return -EINVAL
       process.coreFilter = value & CORE_FILTER_BITS
       return 0
     }),
+  },
+  oom_adj: {
+    ...processFile(({ outOfMemoryScore }) => `${oldScale(outOfMemoryScore)}\n`, 0o644),
+    write: (source, process) => writeNumber(adjustInOldScale)(source.subarray(0, NUMBER_MAX), process),
   },
   oom_score_adj: {
     ...processFile(({ outOfMemoryScore }) => `${outOfMemoryScore}\n`, 0o644),
