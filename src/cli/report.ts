@@ -13,6 +13,7 @@ export const style: Style = (format, text) => styleText(format, text, { stream: 
 const FAULTS: readonly (readonly [keyof MemoryReport['stats']['events'], string])[] = [
   ['faultZeroPage', 'zero page mapped (first read)'],
   ['faultAnonymous', 'fresh zeroed frame (first write)'],
+  ['hugeFault', 'fresh huge page, 512 frames (first write)'],
   ['faultCopy', 'copied on write'],
   ['faultReuse', 'made writable in place (last owner)'],
   ['faultFile', 'page of a file or shared object'],

@@ -4,11 +4,12 @@
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
-import type { Pfn, Ptr } from '../base/numbers.js'
+import { NO_FRAME, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { SpaceEnv } from '../space/space-env.js'
+import { Word, wordIndex } from '../state/layout.js'
 
 const WRITTEN = EntryFlag.write | EntryFlag.dirty
 const COUNTED = FrameFlag.anonymous | FrameFlag.file
@@ -27,6 +28,7 @@ export function auditFrames(mm: SpaceEnv, spaces: readonly AddressSpace[]): void
       named[pfn]! += 1
     })
   })
+  auditHugeZero(mm, named)
   for (let pfn = 1 as Pfn; pfn < mm.frames.frameCount; pfn++) tables -= auditFrame(mm, pfn, named[pfn]!)
   assert(tables === 0, 'every page-table frame is reached from a root')
 }
@@ -35,15 +37,20 @@ export function auditFrames(mm: SpaceEnv, spaces: readonly AddressSpace[]): void
 function countEntries(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, named: Uint32Array): void {
   let anonymous = 0
   let shared = 0
-  mapper.walk(mapper.start, mapper.end, (_vpn, entry) => {
-    if ((mapper.flags(entry) & EntryFlag.special) !== 0) return
-    const pfn = mapper.pfn(entry)
+  const zero = mm.memory.u32[wordIndex(Word.hugeZeroFrame)]!
+  mapper.eachHuge(mapper.start, mapper.end, (_vpn, leaf) => {
+    if ((mapper.flags(leaf) & EntryFlag.special) === 0) return
+    assert(mapper.pfn(leaf) === zero, 'a huge leaf that is special maps the huge zero page')
+    named[zero]!++
+  })
+  mapper.walkPages(mapper.start, mapper.end, (_vpn, pfn, entryFlags) => {
+    if ((entryFlags & EntryFlag.special) !== 0) return
     named[pfn]!++
     const flags = mm.frames.flags(pfn)
     assert((flags & COUNTED) !== 0, 'user memory is anonymous or of a page cache')
     if ((flags & FrameFlag.anonymous) !== 0) anonymous++
     else shared++
-    if (isFilePage(mm, pfn) && (mapper.flags(entry) & WRITTEN) !== 0) {
+    if (isFilePage(mm, pfn) && (entryFlags & WRITTEN) !== 0) {
       assert(
         (flags & FrameFlag.dirtyPage) !== 0,
         'a page of a file that can be stored to is marked as changed',
@@ -57,6 +64,13 @@ function countEntries(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, nam
 /** A page that a provider wants to hear of when it changes. */
 function isFilePage(mm: SpaceEnv, pfn: Pfn): boolean {
   return (mm.frames.flags(pfn) & FrameFlag.file) !== 0 && !mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)
+}
+
+/** The huge zero page has one reference for every leaf, and one for itself. */
+function auditHugeZero(mm: SpaceEnv, named: Uint32Array): void {
+  const zero = mm.memory.u32[wordIndex(Word.hugeZeroFrame)]! as Pfn
+  assert(zero === NO_FRAME || mm.frames.refCount(zero) === named[zero]! + 1, 'the huge zero page is counted')
+  named[zero] = 0
 }
 
 /** 1 for a page table. */

@@ -3,7 +3,8 @@
  *
  *     handleFault      lock the space
  *     └ faultLocked    find the mapping (grow the stack), check the access
- *       └ resolve      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
+ *       └ resolve      no table yet: huge-page.ts, if it may be a huge page
+ *                      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EAGAIN } from '../base/errno.js'
@@ -17,6 +18,7 @@ import { type Access, FaultResult } from './access.js'
 import { anonymousFault } from './anonymous.js'
 import { writeProtectedFault } from './copy-on-write.js'
 import type { Fault, FaultEnv } from './fault.js'
+import { hugeFault, NOT_HUGE } from './huge-page.js'
 import { objectFault } from './object-page.js'
 import { accessError, readOnlyFlags } from './page-flags.js'
 
@@ -71,12 +73,21 @@ function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
 /** Installs or changes the page's entry; on failure the tables and the family made on the way are given back. */
 function resolve(mm: FaultEnv, fault: Fault): FaultResult {
   const { mapper, vpn, vma } = fault
-  fault.entry = mapper.makeLeaf(vpn)
-  const result = fault.entry === NULL ? FaultResult.outOfMemory : resolveEntry(mm, fault)
+  fault.entry = mapper.leaf(vpn)
+  const hadTable = fault.entry !== NULL
+  const result = hadTable ? resolveEntry(mm, fault) : resolveHuge(mm, fault)
   if (result === FaultResult.ok) return result
   if (!fault.hadFamily) mm.families.leave(vma)
-  mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
+  if (!hadTable) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
   return result
+}
+
+/** For a page without a table of small pages: with a huge page, or one is made. */
+function resolveHuge(mm: FaultEnv, fault: Fault): FaultResult {
+  const huge = hugeFault(mm, fault)
+  if (huge !== NOT_HUGE) return huge
+  fault.entry = fault.mapper.makeLeaf(fault.vpn)
+  return fault.entry === NULL ? FaultResult.outOfMemory : resolveEntry(mm, fault)
 }
 
 function resolveEntry(mm: FaultEnv, fault: Fault): FaultResult {

@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { VM_EXEC, VM_LOCKONFAULT, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
@@ -83,20 +84,19 @@ function forEachMapping(
   return result
 }
 
+/** A page that may be accessed so already needs no fault, and is not counted as one (follow_page_mask). */
+function isPresentFor(mapper: UserMapper, vpn: Vpn, access: Access): boolean {
+  if (!mapper.translate(vpn)) return false
+  return access !== Access.write || (mapper.lastFlags & EntryFlag.write) !== 0
+}
+
 function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
+  const mapper = mm.fault.mapperOf(mm, space)
   for (let vpn: number = from; vpn < to; vpn++) {
-    if (isThere(mm, space, vpn as Vpn, access)) continue
+    if (isPresentFor(mapper, vpn as Vpn, access)) continue
     const result = faultForced(mm, space, vpn as Vpn, access)
     if (result === FaultResult.outOfMemory) return -ENOMEM
     if (result !== FaultResult.ok) return -EFAULT
   }
   return 0
-}
-
-/** A page that may be accessed so already needs no fault, and is not counted as one (follow_page_pte). */
-function isThere(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
-  const mapper = mm.fault.mapperOf(mm, space)
-  const entry = mapper.leaf(vpn)
-  if (entry === NULL || !mapper.isPresent(entry)) return false
-  return access !== Access.write || (mapper.flags(entry) & EntryFlag.write) !== 0
 }

@@ -187,14 +187,14 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
 /** The bytes of a page whose entry allows the access already, else NULL. */
 export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
   const mapper = mm.fault.mapperOf(mm, space)
-  const entry = mapper.leaf(vpn)
-  if (entry === NULL || !mapper.isPresent(entry)) return NULL
   const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
+  const entry = mapper.leaf(vpn) || mapper.hugeLeaf(vpn)
+  if (entry === NULL || !mapper.isPresent(entry)) return NULL
   const flags = mapper.flags(entry)
   if ((flags & needed) !== needed) return NULL
   const marks = EntryFlag.accessed | (access === Access.write ? EntryFlag.dirty : 0)
   if ((flags & marks) !== marks) markUsed(mm, space, entry, vpn, marks)
-  return frameToPtr(mapper.pfn(entry))
+  return frameToPtr(mapper.pfnAt(entry, vpn))
 }
 
 /** As the hardware's walker would, had the kernel gone through the page table. */

@@ -225,6 +225,7 @@ function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedP
   if (record === NULL) return NO_RECORD
   const space = new AddressSpace(mm.memory, record)
   applyLimits(process, space)
+  if (process.space.ptr !== NULL) space.mmFlags = process.space.mmFlags
   const isCompatible = (process.personality & ADDR_COMPAT_LAYOUT) !== 0
   setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
   const loaded = fillSpace(env, process, space, files)

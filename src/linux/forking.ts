@@ -63,7 +63,7 @@ const SHARE = 8
 const THREADS_MIN = 20
 const SCHED_RESET_ON_FORK = 0x4000_0000
 /** A new process starts with these flags of its parent. */
-const INHERITED = ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges | ProcessFlag.notDumpable
+const INHERITED = ProcessFlag.noNewPrivileges | ProcessFlag.notDumpable
 
 export class Forking {
   readonly #linux: Linux

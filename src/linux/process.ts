@@ -52,7 +52,6 @@ const INIT = 1
  * registrations stand from bit 16 on.
  */
 export const ProcessFlag = {
-  thpDisabled: 1,
   noNewPrivileges: 2,
   notDumpable: 4,
   /** PR_SET_CHILD_SUBREAPER: orphans below it become its children. */
@@ -71,8 +70,7 @@ export const ProcessFlag = {
   continued: 512,
 } as const
 const MEMBARRIER_SHIFT = 16
-const KEPT_AT_EXEC =
-  ProcessFlag.thpDisabled | ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked
+const KEPT_AT_EXEC = ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1

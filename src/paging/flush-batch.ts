@@ -9,6 +9,7 @@ import type { Tlbs } from './tlb.js'
 export interface FrameReleaser {
   /** Gives up one reference to each of the first `count` frames. */
   releaseAll(frames: Uint32Array, count: number): void
+  releaseRun(pfn: Pfn, order: number): void
   free(pfn: Pfn, order: number): void
 }
 
@@ -17,10 +18,14 @@ export interface FrameReleaser {
  * fill the TLB again.)
  */
 export const PAGES_ONE_BY_ONE_MAX = 512
+/** The same for the runs of huge leaves: the TLB holds the pages of so many. */
+const RUNS_MAX = 8
 /** Frames that wait for the flush; when so many wait, it is done early. */
 export const FRAMES_MAX = 1024
 /** The same for page tables. */
 const TABLES_MAX = 64
+/** The same for runs of frames. */
+const BLOCKS_MAX = 64
 
 /**
  * What must happen, in this order, after page-table entries were changed: TLBs forget the pages, then frames and
@@ -39,8 +44,16 @@ export class FlushBatch {
   #root = NO_FRAME
   /** Pages touched since the last flush; beyond PAGES_ONE_BY_ONE_MAX only counted. */
   #pageCount = 0
+  readonly #runs = new Float64Array(RUNS_MAX)
+  /** Pages of a run, and runs touched since the last flush; beyond RUNS_MAX only counted. */
+  #runPages = 0
+  #runCount = 0
   #frameCount = 0
   #tableCount = 0
+  /** Runs that wait, and their order. */
+  readonly #blocks = new Uint32Array(BLOCKS_MAX)
+  #blockOrder = 0
+  #blockCount = 0
 
   constructor(memory: Memory, tlbs: Tlbs, buddy: FrameReleaser, idle: FlushBatch[]) {
     this.#memory = memory
@@ -83,11 +96,27 @@ export class FlushBatch {
     this.#frameCount += frames
   }
 
+  /** The same for all pages of a huge leaf, whose first is `vpn`. */
+  touchRun(vpn: Vpn, pages: number): void {
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
+    if (this.#runCount < RUNS_MAX) this.#runs[this.#runCount] = vpn
+    this.#runPages = pages
+    this.#runCount++
+  }
+
   /** Gives up one reference to a frame, after the flush. Its entry was cleared (and so touched) before. */
   releaseFrame(pfn: Pfn): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
     if (this.#frameCount === FRAMES_MAX) this.#settle()
     this.waiting[this.#frameCount++] = pfn
+  }
+
+  /** The same for each of 2^order frames: all runs are of one order, that of a huge leaf. */
+  releaseRun(pfn: Pfn, order: number): void {
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
+    if (this.#blockCount === BLOCKS_MAX) this.#settle()
+    this.#blockOrder = order
+    this.#blocks[this.#blockCount++] = pfn
   }
 
   /** Frees a table, after the flush. No entry points to it any more. The root itself: no hart keeps using it. */
@@ -107,16 +136,20 @@ export class FlushBatch {
   }
 
   #settle(): void {
-    if (this.#pageCount > 0) this.#flush()
+    if (this.#pageCount > 0 || this.#runCount > 0) this.#flush()
     if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount)
+    for (let i = 0; i < this.#blockCount; i++)
+      this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
     for (let i = 0; i < this.#tableCount; i++) this.#buddy.free(this.#tables[i]! as Pfn, 0)
     this.#pageCount = 0
+    this.#runCount = 0
     this.#frameCount = 0
     this.#tableCount = 0
+    this.#blockCount = 0
   }
 
   #flush(): void {
-    const all = this.#pageCount > PAGES_ONE_BY_ONE_MAX
+    const all = this.#pageCount > PAGES_ONE_BY_ONE_MAX || this.#runCount > RUNS_MAX
     let harts = 0
     for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
       if (!this.#isUsedBy(hart)) continue
@@ -136,5 +169,6 @@ export class FlushBatch {
 
   #flushPages(hart: number): void {
     for (let i = 0; i < this.#pageCount; i++) this.#tlbs.flushPage(hart, this.#pages[i] as Vpn)
+    for (let i = 0; i < this.#runCount; i++) this.#tlbs.flushRun(hart, this.#runs[i] as Vpn, this.#runPages)
   }
 }

@@ -52,6 +52,8 @@ class Fuzzer {
       this.#protect,
       this.#move,
       this.#drop,
+      this.#mapHuge,
+      this.#split,
     ])
     change.call(this, batch)
     this.machine.faults.reset()
@@ -79,6 +81,7 @@ class Fuzzer {
     const pfn = this.machine.buddy.allocate(0)
     if (pfn === 0) return
     const [vpn, flags] = [this.#page(), this.#random.pick(FLAGS)]
+    this.mapper.splitEnds(vpn, (vpn + 1) as Vpn, batch)
     if (this.mapper.map(vpn, pfn, flags, batch) === -ENOMEM) {
       batch.releaseFrame(pfn)
       return
@@ -94,6 +97,7 @@ class Fuzzer {
         ? this.#random.pick([...this.model.keys()])
         : this.#page()
     const old = this.model.get(vpn)
+    this.mapper.splitEnds(vpn, (vpn + 1) as Vpn, batch)
     expect(this.mapper.unmap(vpn, batch)).toBe(old !== undefined)
     if (old) batch.releaseFrame(old.pfn)
     this.model.delete(vpn)
@@ -115,12 +119,22 @@ class Fuzzer {
   }
 
   #move(batch: FlushBatch): void {
-    const [from, to, pages] = [this.#page(), this.#page(), this.#random.between(1, 12)]
+    const [from, to] = [this.#page(), this.#page()]
+    const pages = this.#random.between(1, 12) + (this.#random.chance(0.4) ? this.mapper.hugePages : 0)
+    this.#moveTo(batch, from, to, pages)
+    if (this.#random.chance(0.3))
+      this.#moveTo(batch, this.#hugePage(), this.#hugePage(), this.mapper.hugePages)
+  }
+
+  #moveTo(batch: FlushBatch, from: Vpn, to: Vpn, pages: number): void {
     const isApart = from + pages <= to || to + pages <= from
     const [end, last] = [(from + pages) as Vpn, (to + pages) as Vpn]
     if (!isApart || Math.max(end, last) > this.machine.arch.userEnd || this.#inRange(to, last).length > 0)
       return
-    if (this.mapper.move(from, to, pages, batch) === -ENOMEM) return
+    const result = this.mapper.move(from, to, pages, batch)
+    this.mapper.prune(from, end, batch)
+    this.mapper.prune(to, last, batch)
+    if (result === -ENOMEM) return
     for (const vpn of this.#inRange(from, end)) {
       this.model.set((vpn - from + to) as Vpn, this.model.get(vpn)!)
       this.model.delete(vpn)
@@ -131,13 +145,49 @@ class Fuzzer {
   #drop(batch: FlushBatch): void {
     if (!this.#random.chance(0.3)) return
     const [start, end] = this.#range()
+    this.mapper.splitEnds(start, end, batch)
     this.mapper.walk(start, end, (vpn, entry) => {
       batch.releaseFrame(this.mapper.pfn(entry))
       this.mapper.clear(entry, vpn, batch)
       expect(this.model.delete(vpn)).toBe(true)
     })
+    const tally = { anonymous: 0, others: 0 }
+    this.mapper.eachHuge(start, end, (vpn, leaf, pages) => {
+      expect(pages).toBe(this.mapper.hugePages)
+      this.mapper.clearHuge(leaf, vpn, batch, tally)
+      for (let i = 0; i < pages; i++) this.model.delete((vpn + i) as Vpn)
+    })
+    expect(tally.anonymous % this.mapper.hugePages).toBe(0)
     this.mapper.prune(start, end, batch)
     expect(this.#inRange(start, end)).toEqual([])
+  }
+
+  #hugePage(): Vpn {
+    return this.mapper.hugeStart(this.#page())
+  }
+
+  /** A huge leaf where there is no table, as a fault makes it. */
+  #mapHuge(batch: FlushBatch): void {
+    const { buddy } = this.machine
+    const [vpn, flags] = [this.#hugePage(), this.#random.pick(FLAGS)]
+    if (!this.mapper.hasHugeLeaves) return
+    const slot = this.mapper.makeSlot(vpn)
+    if (slot === NULL || this.mapper.isPresent(slot)) return
+    const pfn = buddy.allocate(this.mapper.hugeOrder)
+    const deposit = pfn === 0 ? pfn : this.mapper.newDeposit()
+    if (deposit === 0) {
+      if (pfn !== 0) buddy.free(pfn, this.mapper.hugeOrder)
+      this.mapper.prune(vpn, (vpn + 1) as Vpn, batch)
+      return
+    }
+    buddy.divide(pfn, this.mapper.hugeOrder, 0, 0, 0)
+    this.mapper.setHuge(slot, pfn, flags, deposit)
+    for (let i = 0; i < this.mapper.hugePages; i++)
+      this.model.set((vpn + i) as Vpn, { pfn: (pfn + i) as Pfn, flags })
+  }
+
+  #split(batch: FlushBatch): void {
+    this.mapper.splitAt(this.#page(), batch)
   }
 
   #access(): void {
@@ -164,15 +214,23 @@ class Fuzzer {
   }
 
   #compareWalk(): void {
-    const found = new Map<Vpn, Mapping>()
+    const all: string[] = []
+    let [small, huge, wrong] = [0, 0, 0]
     this.mapper.walk(this.mapper.start, this.mapper.end, (vpn, entry) => {
-      const flags = this.mapper.flags(entry) & ~(accessed | dirty)
-      found.set(vpn, { pfn: this.mapper.pfn(entry), flags })
-      expect(entry).toBe(this.mapper.leaf(vpn))
+      small++
+      if (entry !== this.mapper.leaf(vpn) || this.model.get(vpn)?.pfn !== this.mapper.pfn(entry)) wrong++
     })
+    this.mapper.eachHuge(this.mapper.start, this.mapper.end, (vpn, leaf, pages) => {
+      huge += pages
+      if (leaf !== this.mapper.hugeLeaf((vpn + pages - 1) as Vpn)) wrong++
+    })
+    this.mapper.walkPages(this.mapper.start, this.mapper.end, (vpn, pfn, flags) => {
+      all.push(`${vpn} ${pfn} ${flags & ~(accessed | dirty)}`)
+    })
+    expect([small + huge, wrong]).toEqual([this.model.size, 0])
     const model = [...this.model].sort(([a], [b]) => a - b)
-    expect([...found]).toEqual(
-      model.map(([vpn, { pfn, flags }]) => [vpn, { pfn, flags: this.#implied(flags) }]),
+    expect(all.join('\n')).toBe(
+      model.map(([vpn, { pfn, flags }]) => `${vpn} ${pfn} ${this.#implied(flags)}`).join('\n'),
     )
   }
 
@@ -201,6 +259,9 @@ class Fuzzer {
   /** Everything is unmapped: no frame is lost. */
   end(): void {
     const batch = this.machine.flusher.batch(this.mapper.root)
+    this.mapper.eachHuge(this.mapper.start, this.mapper.end, (vpn, leaf) =>
+      this.mapper.split(leaf, vpn, batch),
+    )
     for (const [vpn, { pfn }] of this.model) {
       this.mapper.clear(this.mapper.leaf(vpn), vpn, batch)
       batch.releaseFrame(pfn)

@@ -122,6 +122,7 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
     batch.finish()
     const back = machine.flusher.batch(mapper.root)
     expect(mapper.move(page(arch.userEnd - 1100), page(0), 300, back)).toBe(0)
+    mapper.prune(page(arch.userEnd - 1100), page(arch.userEnd - 800), back)
     back.finish()
     expect(mapper.dump()).toBe(dump)
     expect(machine.buddy.freeFrames()).toBe(before)

@@ -38,10 +38,17 @@ export class PageMapper extends PageTable {
   /** The 4 KiB entry of a page, tables made where there are none. NULL without frames: then nothing has changed. */
   makeLeaf(vpn: Vpn): Ptr {
     const entry = this.leaf(vpn)
-    return entry !== NULL ? entry : this.#makeTables(vpn)
+    return entry !== NULL ? entry : this.#makeTables(vpn, 0)
   }
 
-  #makeTables(vpn: Vpn): Ptr {
+  /** The level-1 entry on the way to a page, in the same way: for a huge leaf. */
+  makeSlot(vpn: Vpn): Ptr {
+    const slot = this.slot(vpn)
+    return slot !== NULL ? slot : this.#makeTables(vpn, 1)
+  }
+
+  /** The page's entry at level `target`, which is in no table yet. */
+  #makeTables(vpn: Vpn, target: number): Ptr {
     assert(vpn >= this.start && vpn < this.end, 'the page is not in this half')
     let level = this.top
     let slot = this.entryAt(this.root, vpn, level)
@@ -50,10 +57,10 @@ export class PageMapper extends PageTable {
     }
     assert(!this.isPresent(slot), 'a superpage is in the way')
     if (this.isFixed(level - 1)) return NULL
-    const table = this.#newTables(vpn, level - 1)
+    const table = this.#newTables(vpn, level - 1, target)
     if (table === NO_FRAME) return NULL
     this.linkTable(slot, table)
-    return this.leaf(vpn)
+    return target === 0 ? this.leaf(vpn) : this.slot(vpn)
   }
 
   /** Whether tables of this level are neither made nor given back. */
@@ -61,11 +68,11 @@ export class PageMapper extends PageTable {
     return false
   }
 
-  /** A table of `level` and below it those that lead to `vpn`; NO_FRAME (and none made) without frames. */
-  #newTables(vpn: Vpn, level: number): Pfn {
+  /** A table of `level` and below it those down to `target` that lead to `vpn`; NO_FRAME (and none made) without frames. */
+  #newTables(vpn: Vpn, level: number, target: number): Pfn {
     const table = this.newTable()
-    if (table === NO_FRAME || level === 0) return table
-    const child = this.#newTables(vpn, level - 1)
+    if (table === NO_FRAME || level === target) return table
+    const child = this.#newTables(vpn, level - 1, target)
     if (child === NO_FRAME) {
       this.env.buddy.free(table, 0)
       return NO_FRAME
@@ -81,8 +88,8 @@ export class PageMapper extends PageTable {
 
   /** Lets an absent entry point to a table. */
   protected linkTable(slot: Ptr, table: Pfn): void {
-    this.#publish(slot, this.arch.tableLow(table), this.arch.tableHigh(table))
-    this.#countEntry(slot, 1)
+    this.publish(slot, this.arch.tableLow(table), this.arch.tableHigh(table))
+    this.countEntry(slot, 1)
   }
 
   /** Maps the entry's page to a frame, in place of whatever was there. Keeps no reference count. */
@@ -93,9 +100,9 @@ export class PageMapper extends PageTable {
   /** Stores a leaf. True when it replaced something, of which TLBs may know. */
   protected install(entry: Ptr, pfn: Pfn, flags: number): boolean {
     const { arch } = this
-    const old = this.#publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
+    const old = this.publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
     if (arch.isPresent(old)) return true
-    this.#countEntry(entry, 1)
+    this.countEntry(entry, 1)
     return false
   }
 
@@ -116,7 +123,7 @@ export class PageMapper extends PageTable {
     const had = arch.flagsOf(low, high)
     const flags = (had & ~clear) | set
     const pfn = arch.pfnOf(low, high)
-    this.#publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
+    this.publish(entry, arch.leafLow(pfn, flags), arch.leafHigh(pfn, flags))
     if ((had & ~flags) !== 0) batch.touch(vpn)
     return had
   }
@@ -129,7 +136,7 @@ export class PageMapper extends PageTable {
     const low = this.#swap(word, 0)
     assert(this.arch.isPresent(low), 'an absent entry is cleared')
     u32[word + 1] = 0
-    this.#countEntry(entry, -1)
+    this.countEntry(entry, -1)
     batch.touch(vpn)
     return this.arch.flagsOf(low, high)
   }
@@ -172,7 +179,7 @@ export class PageMapper extends PageTable {
     }
     tally.anonymous += anonymous
     tally.others += others
-    if (present > 0) this.#countEntry(target, present)
+    if (present > 0) this.countEntry(target, present)
   }
 
   /** Takes the right to write from a present entry; returns its new low word. */
@@ -224,7 +231,7 @@ export class PageMapper extends PageTable {
     tally.anonymous += anonymous
     tally.others += counted - anonymous
     batch.addRun((vpn + from) as Vpn, to - from + 1, counted)
-    this.#countEntry(entry, -cleared)
+    this.countEntry(entry, -cleared)
   }
 
   #keepDirty(low: number, high: number, pfn: Pfn, keepDirty: (pfn: Pfn) => void): void {
@@ -254,48 +261,36 @@ export class PageMapper extends PageTable {
     this.walk(start, end, (vpn, entry) => this.changeFlags(entry, vpn, clear, set, batch))
   }
 
-  /**
-   * Moves the mapped pages of a range to another one, which does not overlap it and has none: entries move as they
-   * are, accessed and dirty too. All tables are made first, so that -ENOMEM means nothing has changed.
-   */
-  move(from: Vpn, to: Vpn, pages: number, batch: FlushBatch): number {
-    assert(from + pages <= to || to + pages <= from, 'the ranges overlap')
-    const end = (from + pages) as Vpn
-    if (!this.#makeTablesFor(from, end, to)) {
-      this.prune(to, (to + pages) as Vpn, batch)
-      return -ENOMEM
-    }
-    this.walk(from, end, (vpn, entry) => this.#moveEntry(entry, vpn, (vpn - from + to) as Vpn, batch))
-    this.prune(from, end, batch)
-    return 0
-  }
-
-  /** Makes the tables that moving the range to `to` needs. False when frames ran out. */
-  #makeTablesFor(from: Vpn, end: Vpn, to: Vpn): boolean {
-    let enough = true
-    this.walk(from, end, (vpn) => {
-      if (enough) enough = this.makeLeaf((vpn - from + to) as Vpn) !== NULL
-    })
-    return enough
-  }
-
-  #moveEntry(entry: Ptr, vpn: Vpn, target: Vpn, batch: FlushBatch): void {
-    const pfn = this.pfn(entry)
-    const destination = this.leaf(target)
-    assert(!this.isPresent(destination), 'the destination is mapped already')
-    this.set(destination, target, pfn, this.clear(entry, vpn, batch), batch)
-  }
-
   /** Gives back the tables on the way to these pages that hold nothing; never the root. */
   prune(start: Vpn, end: Vpn, batch: FlushBatch): void {
+    this.pruneBetween(start, end, this.start, this.end, batch)
+  }
+
+  /**
+   * The same for the tables whose pages all lie between `low` and `high`, the ends of the neighbouring mappings: Linux
+   * keeps a table, be it empty, as long as a mapping reaches into it, and it shows (free_pgd_range: no huge page comes
+   * where there is a table).
+   */
+  pruneBetween(start: Vpn, end: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
+    const { arch } = this
     const { frames } = this.env
-    if (this.#isOneUsedTable(start, end)) return
-    this.eachTable(start, end, (table, slot, level) => {
+    if (!this.#holdsTable(start, end, low, high) || this.#isOneUsedTable(start, end)) return
+    this.eachTable(start, end, (table, slot, level, vpn) => {
       if (frames.index(table) !== 0 || this.isFixed(level)) return
-      this.#publish(slot, 0, 0)
-      this.#countEntry(slot, -1)
+      const pages = arch.span(level + 1)
+      const first = Math.floor(vpn / pages) * pages
+      if (first < low || first + pages > high) return
+      this.publish(slot, 0, 0)
+      this.countEntry(slot, -1)
       batch.freeTable(table)
     })
+  }
+
+  /** Whether a table that the range reaches into can lie between the bounds at all. */
+  #holdsTable(start: Vpn, end: Vpn, low: Vpn, high: Vpn): boolean {
+    const span = this.arch.span(1)
+    const first = Math.max(Math.floor(start / span), Math.ceil(low / span))
+    return first < Math.min(Math.ceil(end / span), Math.floor(high / span))
   }
 
   /** The usual case of `prune`: one table leads to all of the range, and holds other pages. */
@@ -310,14 +305,14 @@ export class PageMapper extends PageTable {
     checkTables(this, this.env)
   }
 
-  #countEntry(entry: Ptr, change: number): void {
+  protected countEntry(entry: Ptr, change: number): void {
     const { frames } = this.env
     const table = ptrToFrame(entry)
     frames.setIndex(table, frames.index(table) + change)
   }
 
   /** Stores both words so that a walker sees the old entry, none, or the new one. Returns the old low word. */
-  #publish(entry: Ptr, low: number, high: number): number {
+  protected publish(entry: Ptr, low: number, high: number): number {
     const { u32 } = this.memory
     const word = entry >>> 2
     if (u32[word + 1] === high) return this.#swap(word, low)

@@ -43,8 +43,32 @@ class TableCheck {
     assert((frames.flags(pfn) & FrameFlag.table) !== 0, 'a table frame is not marked as one')
     assert(frames.refCount(pfn) === 1, 'a table frame has one reference')
     let present = 0
-    for (let index = first; index < end; index++) if (this.#checkEntry(pfn, level, index)) present++
+    let huge = 0
+    for (let index = first; index < end; index++) {
+      if (!this.#checkEntry(pfn, level, index)) continue
+      present++
+      if (level > 0 && this.#isUser && this.#env.arch.isLeaf(this.#words(pfn, index)[0])) huge++
+    }
     assert(frames.index(pfn) === present, 'the count of present entries is wrong')
+    if (this.#isUser && level > 0) this.#checkDeposits(frames.owner(pfn) as Pfn, huge)
+  }
+
+  /** A table is set aside for every huge leaf: empty, and in no other use. */
+  #checkDeposits(first: Pfn, expected: number): void {
+    const { frames } = this.#env
+    let count = 0
+    for (let table = first; table !== NO_FRAME; table = frames.owner(table) as Pfn) {
+      assert(++count <= expected, 'more tables are set aside than there are huge leaves')
+      assert(table < frames.frameCount && !this.#seen.has(table), 'a table that is set aside is in use')
+      this.#seen.add(table)
+      assert((frames.flags(table) & FrameFlag.table) !== 0, 'what is set aside is a table')
+      assert(frames.refCount(table) === 1 && frames.index(table) === 0, 'a table that is set aside is empty')
+      for (let index = 0; index < 2 ** this.#env.arch.indexBits; index++) {
+        const [low, high] = this.#words(table, index)
+        assert(low === 0 && high === 0, 'a table that is set aside is all zero')
+      }
+    }
+    assert(count === expected, 'a huge leaf has no table set aside')
   }
 
   /** Whether the entry is present. */
@@ -75,12 +99,15 @@ class TableCheck {
     assert(pageNumber % arch.span(level) === 0, 'a superpage is aligned to its size')
     const isUserPage = (flags & EntryFlag.user) !== 0
     assert(isUserPage === this.#isUser || (flags & ACCESS) === 0, 'user pages are in the user half only')
+    assert(!this.#isUser || level <= 1, 'users have leaves of level 0 and 1')
     if ((flags & EntryFlag.special) !== 0) return
     assert(pfn > NO_FRAME || !this.#isUser, 'frame 0 is never mapped for a user')
     assert(pfn >= 0 && pfn < frames.frameCount, 'a mapped frame is outside RAM and not special')
     if (!this.#isUser) return
-    assert(level === 0, 'users have 4 KiB leaves only')
-    assert((frames.flags(pfn) & FrameFlag.free) === 0 && frames.refCount(pfn) > 0, 'a free frame is mapped')
+    for (let frame = pfn; frame < pfn + arch.span(level); frame++) {
+      const isFree = (frames.flags(frame) & FrameFlag.free) !== 0 || frames.refCount(frame) === 0
+      assert(!isFree, 'a free frame is mapped')
+    }
   }
 
   #checkKernelHalf(first: number, end: number): void {

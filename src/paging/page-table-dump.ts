@@ -24,12 +24,11 @@ interface Run {
   flags: number
 }
 
-/** Pages in hexadecimal, as ranges of equal flags: `0x10-0x14 r-xu-a-- 4`. */
+/** Pages in hexadecimal, huge leaves too, as ranges of equal flags: `0x10-0x14 r-xu-a-- 4`. */
 export function dumpLeaves(table: PageTable): string {
   const runs: Run[] = []
-  table.walk(table.start, table.end, (vpn, entry) => {
+  table.walkPages(table.start, table.end, (vpn, _pfn, flags) => {
     const last = runs[runs.length - 1]
-    const flags = table.flags(entry)
     if (last?.end === vpn && last.flags === flags) last.end = (vpn + 1) as Vpn
     else runs.push({ start: vpn, end: (vpn + 1) as Vpn, flags })
   })

@@ -5,6 +5,9 @@ import { dumpLeaves } from './page-table-dump.js'
 
 const ENTRY_BYTES = 8
 
+/** A run of entries of one table, or a huge leaf: its first page, its first entry, its pages. */
+export type VisitRun = (vpn: Vpn, entry: Ptr, pages: number) => void
+
 /**
  * A tree of page tables, for reading: what the hardware walks, seen through the architecture's format. A view that
  * costs nothing to make. `start` and `end` bound the pages that it answers for: a user's mapper never looks into the
@@ -50,6 +53,26 @@ export class PageTable {
     return (entry + pages * ENTRY_BYTES) as Ptr
   }
 
+  /**
+   * The level-1 entry on the way to a page, which points to a table of 4 KiB leaves, is a huge leaf, or absent; NULL when
+   * the table that it would stand in is absent, or the page is not ours.
+   */
+  slot(vpn: Vpn): Ptr {
+    if (vpn < this.start || vpn >= this.end) return NULL
+    let table = this.root
+    for (let level = this.top; level > 1; level--) {
+      table = this.childOf(this.entryAt(table, vpn, level))
+      if (table === NO_FRAME) return NULL
+    }
+    return this.entryAt(table, vpn, 1)
+  }
+
+  /** The huge leaf (of level 1) that maps a page, or NULL. */
+  hugeLeaf(vpn: Vpn): Ptr {
+    const slot = this.slot(vpn)
+    return slot !== NULL && this.isLeaf(slot) ? slot : NULL
+  }
+
   /** Whether the entry maps a frame, be it with no access at all (PROT_NONE). */
   isPresent(entry: Ptr): boolean {
     return this.arch.isPresent(this.memory.u32[entry >>> 2]!)
@@ -59,6 +82,12 @@ export class PageTable {
   pfn(entry: Ptr): Pfn {
     const { u32 } = this.memory
     return this.arch.pfnOf(u32[entry >>> 2]!, u32[(entry >>> 2) + 1]!)
+  }
+
+  /** The frame of a page that an entry maps, be it a huge leaf. Entries of huge leaves stand in other tables than small ones. */
+  pfnAt(entry: Ptr, vpn: Vpn): Pfn {
+    const pfn = this.pfn(entry)
+    return entry === this.leaf(vpn) ? pfn : ((pfn + (vpn % this.arch.span(1))) as Pfn)
   }
 
   /** The EntryFlags of a present entry. */
@@ -89,7 +118,7 @@ export class PageTable {
 
   /**
    * Calls `visit` for the present 4 KiB leaves of the pages `start` to `end` - 1, in rising order. Absent tables are
-   * skipped at their full size, superpages are not visited. `visit` may change the entry that it is given, and no table.
+   * skipped at their full size, huge leaves are not visited. `visit` may change the entry that it is given, and no table.
    */
   walk(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
     const { arch } = this
@@ -103,12 +132,28 @@ export class PageTable {
     })
   }
 
+  /** Calls `visit` for every mapped page of a range in rising order, whatever the size of its leaf. For reading. */
+  walkPages(start: Vpn, end: Vpn, visit: (vpn: Vpn, pfn: Pfn, flags: number) => void): void {
+    const span = this.arch.span(1)
+    const visitRun: VisitRun = (first, at, pages) => {
+      for (let i = 0; i < pages; i++) {
+        const entry = (at + i * 8) as Ptr
+        if (this.isPresent(entry)) visit((first + i) as Vpn, this.pfn(entry), this.flags(entry))
+      }
+    }
+    this.walkRuns(start, end, visitRun, (first, leaf, pages) => {
+      const [pfn, flags] = [this.pfn(leaf) + (first % span), this.flags(leaf)]
+      for (let i = 0; i < pages; i++) visit((first + i) as Vpn, (pfn + i) as Pfn, flags)
+    })
+  }
+
   /**
    * Calls `visit` for the part of each 4 KiB-leaf table that is in the range: `pages` entries from `entry` on, present or
-   * not. For loops over many pages that must be tight.
+   * not; and `visitHuge` for each huge leaf of which `pages` pages from `vpn` on are in the range. For loops over many
+   * pages that must be tight.
    */
-  walkRuns(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr, pages: number) => void): void {
-    this.#walkTable(this.root, this.top, this.#clampLow(start), this.#clampHigh(end), visit)
+  walkRuns(start: Vpn, end: Vpn, visit: VisitRun, visitHuge?: VisitRun): void {
+    this.#walkTable(this.root, this.top, this.#clampLow(start), this.#clampHigh(end), visit, visitHuge)
   }
 
   #walkTable(
@@ -116,14 +161,17 @@ export class PageTable {
     level: number,
     start: Vpn,
     end: Vpn,
-    visit: (vpn: Vpn, entry: Ptr, pages: number) => void,
+    visit: VisitRun,
+    visitHuge: VisitRun | undefined,
   ): void {
     for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
-      const child = this.childOf(this.entryAt(table, vpn, level))
+      const entry = this.entryAt(table, vpn, level)
+      const child = this.childOf(entry)
       const stop = Math.min(this.nextAt(vpn, level), end) as Vpn
-      if (child === NO_FRAME) continue
-      if (level === 1) visit(vpn, this.entryAt(child, vpn, 0), stop - vpn)
-      else this.#walkTable(child, level - 1, vpn, stop, visit)
+      if (child === NO_FRAME) {
+        if (level === 1 && visitHuge !== undefined && this.isLeaf(entry)) visitHuge(vpn, entry, stop - vpn)
+      } else if (level === 1) visit(vpn, this.entryAt(child, vpn, 0), stop - vpn)
+      else this.#walkTable(child, level - 1, vpn, stop, visit, visitHuge)
     }
   }
 

@@ -3,7 +3,10 @@ import type { Pfn } from '../base/numbers.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 
-/** What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries. */
+/**
+ * What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries, and `owner` links
+ * the tables that are set aside for huge leaves.
+ */
 export interface TableFrames {
   readonly frameCount: number
   refCount(pfn: Pfn): number
@@ -11,6 +14,8 @@ export interface TableFrames {
   setFlags(pfn: Pfn, flags: number): void
   index(pfn: Pfn): number
   setIndex(pfn: Pfn, index: number): void
+  owner(pfn: Pfn): number
+  setOwner(pfn: Pfn, owner: number): void
 }
 
 /** What paging/ needs of the frame allocator. */

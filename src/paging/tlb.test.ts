@@ -158,6 +158,7 @@ describe('FlushBatch', () => {
       releaseAll: (pfns, waiting) => {
         for (const pfn of pfns.subarray(0, waiting)) release(pfn as Pfn)
       },
+      releaseRun: release,
       free: release,
     })
     const count = FRAMES_MAX + 3

@@ -117,6 +117,16 @@ export class Tlbs {
     u32[header + 3]! += 1
   }
 
+  /** Forgets the pages of a huge leaf (a power of two, aligned to it), and whoever stands in their entries. */
+  flushRun(hart: number, vpn: Vpn, pages: number): void {
+    const { u32 } = this.#memory
+    const first = this.entries(hart) + (vpn & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES
+    this.#memory.fill(first as Ptr, 0xff, pages * TLB_ENTRY_BYTES)
+    const header = this.ptr(hart) >>> 2
+    u32[header + 1]! += 1
+    u32[header + 3]! += pages
+  }
+
   flushAll(hart: number): void {
     const { u32 } = this.#memory
     this.#forgetAll(hart)

@@ -19,6 +19,9 @@
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
+/** A bit of mm->flags of Linux (include/linux/sched/coredump.h). */
+const MMF_DISABLE_THP = 1 << 24
+
 export const SPACE_BYTES = 336
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
@@ -263,6 +266,21 @@ export class AddressSpace {
   }
   set limitLocked(bytes: number) {
     this.#setF64(192, bytes)
+  }
+
+  /** MMF_*: what prctl(2) keeps with the memory. */
+  get mmFlags(): number {
+    return this.#u32(208)
+  }
+  set mmFlags(flags: number) {
+    this.#setU32(208, flags)
+  }
+  /** PR_SET_THP_DISABLE: no huge pages here, whatever is advised. */
+  get hugePagesDisabled(): boolean {
+    return (this.mmFlags & MMF_DISABLE_THP) !== 0
+  }
+  set hugePagesDisabled(disabled: boolean) {
+    this.mmFlags = disabled ? this.mmFlags | MMF_DISABLE_THP : this.mmFlags & ~MMF_DISABLE_THP
   }
 
   /** VmFlag that every new mapping gets: mlockall(MCL_FUTURE). */

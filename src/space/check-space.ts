@@ -54,10 +54,15 @@ function checkEntries(mm: SpaceEnv, space: AddressSpace): void {
   const mapper = new UserMapper(mm, space.root)
   const vma = new Vma(mm.memory)
   mapper.check()
-  mapper.walk(mapper.start, mapper.end, (vpn, entry) => {
+  mapper.walkPages(mapper.start, mapper.end, (vpn, pfn, flags) => {
     const holding = mm.vmas.findHolding(space, vpn)
     assert(holding !== NULL, 'a page without a mapping is in the page table')
-    checkEntry(mm, vma.at(holding), vpn, mapper.pfn(entry), mapper.flags(entry))
+    checkEntry(mm, vma.at(holding), vpn, pfn, flags)
+  })
+  mapper.eachHuge(mapper.start, mapper.end, (vpn, _leaf, pages) => {
+    vma.at(mm.vmas.find(space, vpn))
+    assert(vma.start <= vpn && vpn + pages <= vma.end, 'a huge leaf lies in one mapping')
+    assert(vma.isAnonymous && vma.family !== NULL, 'huge leaves are of anonymous memory')
   })
 }
 

@@ -22,6 +22,9 @@ export function clearReferenced(mm: SpaceEnv, space: AddressSpace, which: 'all' 
       const isCounted = (mapper.flags(entry) & EntryFlag.special) === 0
       if (isCounted) mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
     })
+    mapper.eachHuge(vma.start, vma.end, (vpn, leaf) =>
+      mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch),
+    )
   }
   batch.finish()
 }

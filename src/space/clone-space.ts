@@ -1,6 +1,9 @@
+import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
-import { NULL, type Ptr } from '../base/numbers.js'
+import { NO_FRAME, NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
+import type { FrameTally } from '../paging/page-mapper.js'
+import type { VisitRun } from '../paging/page-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isEnoughMemory } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
@@ -54,6 +57,7 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.limitData = parent.limitData
   child.limitStack = parent.limitStack
   child.limitLocked = parent.limitLocked
+  child.mmFlags = parent.mmFlags
 }
 
 function copyMapping(
@@ -97,19 +101,32 @@ function copyEntries(
   const protects = isCopyOnWrite(vma.flags)
   const tally = { anonymous: 0, others: 0 }
   let result = 0
-  from.walkRuns(vma.start, vma.end, (vpn, entry, pages) => {
-    if (result !== 0 || !hasPresent(from, entry, pages)) return
-    const target = to.makeLeaf(vpn)
+  const copyRun: VisitRun = (vpn, entry, pages) => {
+    const target = result === 0 ? to.makeLeaf(vpn) : NULL
     if (target === NULL) result = -ENOMEM
     else from.share(entry, vpn, pages, target, protects, batch, tally)
+  }
+  from.walkRuns(vma.start, vma.end, copyRun, (vpn, leaf) => {
+    if (result === 0) result = copyHuge(from, to, leaf, vpn, batch, tally)
   })
   child.rssAnonymous += tally.anonymous
   if (tally.others > 0) countOthers(mm, child, vma.object, tally.others)
   return result
 }
 
-/** No table is made for the child where the parent's holds nothing of the mapping. */
-function hasPresent(mapper: UserMapper, entry: Ptr, pages: number): boolean {
-  for (let i = 0; i < pages; i++) if (mapper.isPresent((entry + i * 8) as Ptr)) return true
-  return false
+/** copy_huge_pmd: 0 or -ENOMEM. */
+function copyHuge(
+  from: UserMapper,
+  to: UserMapper,
+  leaf: Ptr,
+  vpn: Vpn,
+  batch: FlushBatch,
+  tally: FrameTally,
+): number {
+  const target = to.makeSlot(vpn)
+  const deposit = target === NULL ? NO_FRAME : to.newDeposit()
+  if (deposit === NO_FRAME) return -ENOMEM
+  from.shareHuge(leaf, vpn, to, target, deposit, batch)
+  if ((from.flags(leaf) & EntryFlag.special) === 0) tally.anonymous += from.hugePages
+  return 0
 }

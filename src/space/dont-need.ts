@@ -1,6 +1,5 @@
 import { EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_LOCKED, VM_PFNMAP } from './vm-flags.js'
@@ -37,7 +36,6 @@ function dropPages(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end:
   if ((vma.flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return -EINVAL
   const batch = mm.flusher.batch(space.root)
   zapRange(mm, space, vma, start, end, batch)
-  new UserMapper(mm, space.root).prune(start, end, batch)
   batch.finish()
   return 0
 }

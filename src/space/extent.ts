@@ -2,6 +2,7 @@
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
+import { splitHugeAt } from './split-huge.js'
 import { Vma } from './vma.js'
 
 /** What decides whether a mapping can be merged with its neighbour. */
@@ -49,11 +50,13 @@ export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
 
 /** Cuts pages off the start of a mapping, or adds some. */
 export function moveStart(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn): void {
+  splitHugeAt(mm, space, vma, start)
   vma.pageOffset += start - vma.start
   mm.vmas.setBounds(space, vma.ptr, start, vma.end)
 }
 
 export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): void {
+  splitHugeAt(mm, space, vma, end)
   mm.vmas.setBounds(space, vma.ptr, vma.start, end)
 }
 

@@ -59,7 +59,7 @@ export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): nu
     const mapper = new UserMapper(mm, space.root)
     for (let at = mm.vmas.first(space); at !== NULL; at = mm.vmas.next(at)) {
       if ((vma.at(at).flags & VM_LOCKED) === 0) continue
-      mapper.walk(vma.start, vma.end, (_vpn, entry) => found.add(mapper.pfn(entry)))
+      mapper.walkPages(vma.start, vma.end, (_vpn, pfn) => found.add(pfn))
     }
   })
   return found.size

@@ -4,7 +4,7 @@
  * each would.
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { LockRank } from '../state/atomics.js'
@@ -41,10 +41,20 @@ export function forEachMapper(mm: ObjectSpacesEnv, pfn: Pfn, visit: VisitMapper)
 
 function visitPlace(mm: SpaceEnv, space: AddressSpace, vpn: Vpn, pfn: Pfn, visit: VisitMapper): void {
   const mapper = new UserMapper(mm, space.root)
+  splitHuge(mm, space, mapper, vpn, pfn)
   const entry = mapper.leaf(vpn)
   if (entry === 0 || !mapper.isPresent(entry) || mapper.pfn(entry) !== pfn) return
   if ((mapper.flags(entry) & EntryFlag.special) !== 0) return
   visit(space, new Vma(mm.memory, mm.vmas.findHolding(space, vpn)), vpn, mapper, entry)
+}
+
+/** A huge leaf that maps the frame becomes small ones, so that the entry which is visited is of one page. */
+function splitHuge(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, vpn: Vpn, pfn: Pfn): void {
+  const leaf = mapper.hugeLeaf(vpn)
+  if (leaf === NULL || mapper.pfnAt(leaf, vpn) !== pfn) return
+  const batch = mm.flusher.batch(space.root)
+  mapper.split(leaf, vpn, batch)
+  batch.finish()
 }
 
 /** The places where mappings would show the frame, in a fixed order. */

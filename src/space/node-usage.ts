@@ -1,5 +1,5 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import type { Pfn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { isAnonymousFrame, isDirtyFrame, mappingsOf } from './page-usage.js'
@@ -18,10 +18,8 @@ export class NodeUsage {
 
   /** Adds the pages of one mapping; the space's lock is held. */
   add(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
-    const mapper = new UserMapper(mm, space.root)
-    mapper.walk(vma.start, vma.end, (_vpn: Vpn, entry: Ptr) => {
-      const flags = mapper.flags(entry)
-      if ((flags & EntryFlag.special) === 0) this.#addPage(mm, mapper.pfn(entry), flags)
+    new UserMapper(mm, space.root).walkPages(vma.start, vma.end, (_vpn, pfn, flags) => {
+      if ((flags & EntryFlag.special) === 0) this.#addPage(mm, pfn, flags)
     })
   }
 

@@ -5,6 +5,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOSPC, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { VisitRun } from '../paging/page-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { AddressSpace } from './address-space.js'
@@ -25,6 +26,8 @@ export const PageCategory = {
   softDirty: 128,
 } as const
 export const CATEGORIES_ALL = 255
+/** Of a huge leaf (pagemap_thp_category). The huge zero page is not told from others. */
+const HUGE_CATEGORIES = PageCategory.huge | PageCategory.present | PageCategory.written
 /** PM_SCAN_*. */
 export const ScanFlag = { writeProtect: 1, checkTracked: 2 } as const
 /** Regions that one walk collects at most, whatever room there is: what a page table has entries. */
@@ -106,15 +109,20 @@ export class PageScan {
     return (inverted & required) === required
   }
 
-  /** Where there is no table, its pages are alike; where there is one, each page is for itself. */
+  /** Where there is no table, its pages are alike, and those of a huge leaf; where there is one, each page is for itself. */
   #walkMapping(start: number, end: number): number {
     let at = start
     let result = 0
-    this.#mapper.walkRuns(start as Vpn, end as Vpn, (vpn, entry, pages) => {
-      if (result === 0) result = this.#output(0, at, vpn)
-      if (result === 0) result = this.#walkEntries(vpn, entry, pages)
-      at = vpn + pages
-    })
+    const visit =
+      (walk: (vpn: Vpn, entry: Ptr, pages: number) => number): VisitRun =>
+      (vpn, entry, pages) => {
+        if (result === 0) result = this.#output(0, at, vpn)
+        if (result === 0) result = walk(vpn, entry, pages)
+        at = vpn + pages
+      }
+    const small = visit((vpn, entry, pages) => this.#walkEntries(vpn, entry, pages))
+    const huge = visit((vpn, _leaf, pages) => this.#output(HUGE_CATEGORIES, vpn, vpn + pages))
+    this.#mapper.walkRuns(start as Vpn, end as Vpn, small, huge)
     return result === 0 ? this.#output(0, at, end) : result
   }
 

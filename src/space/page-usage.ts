@@ -1,9 +1,10 @@
 /** How a mapping uses memory: its pages by what /proc/PID/smaps tells apart (struct mem_size_stats of fs/proc/task_mmu.c). */
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
+import { hugePagesIn } from './huge-usage.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_LOCKED } from './vm-flags.js'
 import type { Vma } from './vma.js'
@@ -17,6 +18,7 @@ export class PageUsage {
   resident = 0
   referenced = 0
   anonymous = 0
+  huge = 0
   sharedClean = 0
   sharedDirty = 0
   privateClean = 0
@@ -31,11 +33,9 @@ export class PageUsage {
   /** Adds the pages of one mapping; the space's lock is held. Costs the pages that are there, not those that could be. */
   add(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
     const locked = (vma.flags & VM_LOCKED) !== 0
-    new UserMapper(mm, space.root).walk(vma.start, vma.end, (_vpn: Vpn, entry: Ptr) => {
-      const low = mm.memory.u32[entry >>> 2]!
-      const high = mm.memory.u32[(entry >>> 2) + 1]!
-      const flags = mm.arch.flagsOf(low, high)
-      if ((flags & EntryFlag.special) === 0) this.#addPage(mm, mm.arch.pfnOf(low, high), flags, locked)
+    this.huge += hugePagesIn(mm, space, vma)
+    new UserMapper(mm, space.root).walkPages(vma.start, vma.end, (_vpn, pfn, flags) => {
+      if ((flags & EntryFlag.special) === 0) this.#addPage(mm, pfn, flags, locked)
     })
   }
 

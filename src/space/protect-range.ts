@@ -2,6 +2,7 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EACCES, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isAccountable, isEnoughMemory, mayExpand } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
@@ -119,13 +120,28 @@ function changeEntries(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, 
   if ((flags & VM_WRITE) === 0) mapper.protectRange(start, end, ACCESS_ENTRY, access, batch)
   else if ((flags & VM_SHARED) !== 0 && mm.objects.isShmem(vma.object))
     mapper.protectRange(start, end, ACCESS_ENTRY, access | EntryFlag.write, batch)
-  else {
-    mapper.walk(start, end, (vpn, entry) => {
-      const write = mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0
-      mapper.changeFlags(entry, vpn, ACCESS_ENTRY, access | write, batch)
-    })
-  }
+  else allowWriting(mm, mapper, start, end, flags, batch)
   batch.finish()
+}
+
+/** For mappings that become writable. Ends of mappings are ends of huge leaves already. */
+function allowWriting(
+  mm: SpaceEnv,
+  mapper: UserMapper,
+  start: Vpn,
+  end: Vpn,
+  flags: number,
+  batch: FlushBatch,
+): void {
+  const access = entryAccess(flags)
+  mapper.walk(start, end, (vpn, entry) => {
+    const write = mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0
+    mapper.changeFlags(entry, vpn, ACCESS_ENTRY, access | write, batch)
+  })
+  mapper.eachHuge(start, end, (vpn, leaf) => {
+    const write = mayWriteNow(mm, mapper, leaf, flags) ? EntryFlag.write : 0
+    mapper.changeHuge(leaf, vpn, ACCESS_ENTRY, access | write, batch)
+  })
 }
 
 /**

@@ -15,7 +15,7 @@ export function residency(mm: SpaceEnv, space: AddressSpace, start: Vpn, target:
   const vma = new Vma(mm.memory, holding)
   const pages = Math.min(vma.end - start, target.length)
   for (let i = 0; i < pages; i++) target[i] = isCached(mm, vma, start + i) ? 1 : 0
-  new UserMapper(mm, space.root).walk(start, (start + pages) as Vpn, (vpn) => {
+  new UserMapper(mm, space.root).walkPages(start, (start + pages) as Vpn, (vpn) => {
     target[vpn - start] = 1
   })
   return pages

@@ -53,7 +53,6 @@ function unmapInSpace(
   const batch = mm.flusher.batch(space.root)
   const zap = keepsCopies ? zapOriginals : zapRange
   forEachViewIn(mm, space, object, first, end, (vma, from, to) => zap(mm, space, vma, from, to, batch))
-  new UserMapper(mm, space.root).prune(0 as Vpn, mm.arch.userEnd, batch)
   batch.finish()
 }
 

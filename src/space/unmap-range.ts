@@ -54,7 +54,22 @@ export function clearRange(
     if (vma.ptr === NULL || vma.start >= end) break
     clearMapping(mm, space, vma, start, end, batch)
   }
-  new UserMapper(mm, space.root).prune(start, end, batch)
+  freeTables(mm, space, start, end, vma.ptr, batch)
+}
+
+/** Gives the tables back that no mapping reaches into any more; `above` is the next one, or NULL (free_pgtables). */
+function freeTables(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  above: Ptr,
+  batch: FlushBatch,
+): void {
+  const below = mm.vmas.findBelow(space, start)
+  const low = below === NULL ? 0 : new Vma(mm.memory, below).end
+  const high = above === NULL ? mm.arch.userEnd : new Vma(mm.memory, above).start
+  new UserMapper(mm, space.root).pruneBetween(start, end, low as Vpn, high, batch)
 }
 
 /** Takes the part of one mapping that lies in the range away: all of it, its end or its start. */

@@ -8,7 +8,7 @@ import type { Vma } from './vma.js'
 
 /**
  * Takes the pages `start` to `end` - 1 of a mapping away: their entries are cleared, their frames go to the batch, a
- * changed page of a file is marked. The mapping stays, and tables left empty do until somebody prunes.
+ * changed page of a file is marked. The mapping stays, and tables left empty do until they are unmapped.
  */
 export function zapRange(
   mm: SpaceEnv,
@@ -22,8 +22,12 @@ export function zapRange(
   const tally = { anonymous: 0, others: 0 }
   if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   const keepDirty = (pfn: Pfn) => mm.objects.markDirty(pfn)
-  mapper.walkRuns(start, end, (vpn, entry, pages) =>
-    mapper.clearRun(entry, vpn, pages, batch, tally, keepDirty),
+  mapper.splitEnds(start, end, batch)
+  mapper.walkRuns(
+    start,
+    end,
+    (vpn, entry, pages) => mapper.clearRun(entry, vpn, pages, batch, tally, keepDirty),
+    (vpn, leaf) => mapper.clearHuge(leaf, vpn, batch, tally),
   )
   if (tally.anonymous > 0) space.rssAnonymous -= tally.anonymous
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)

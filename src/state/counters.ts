@@ -32,6 +32,15 @@ export const Counter = {
   flushFull: 12,
   /** Pages of files and shared objects that a fault mapped beside its own. */
   faultAround: 13,
+  /** Huge pages by a write fault; huge pages that there was no block for; huge leaves that were split (thp_* of vmstat). */
+  hugeFault: 20,
+  hugeFallback: 21,
+  hugeSplit: 22,
+  /** The huge zero page was made; or not, for want of a block. */
+  hugeZeroAlloc: 23,
+  hugeZeroFailed: 24,
+  /** Small pages were made one huge one, by MADV_COLLAPSE. */
+  hugeCollapse: 25,
   /** Frames given out by the allocator. */
   framesAllocated: 40,
   /** Pages of files read from their provider, and written to it. */

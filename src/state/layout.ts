@@ -71,6 +71,11 @@ export const Word = {
   armedTimers: 24,
   /** Timers of files. */
   fileTimers: 26,
+  /** Settings of transparent huge pages (space/huge-policy.ts), and the block of zeroes that read faults map, 0 for none. */
+  hugePolicy: 40,
+  hugeZeroFrame: 41,
+  /** 7 numbers of khugepaged. */
+  khugepaged: 42,
   /** 48 settings of two words each (settings.ts). */
   settings: 64,
   /** SysV shared memory: the list of segments, how many, the index after the last one that was given, 1 + the highest so far in this turn, the turn. */

@@ -1,13 +1,13 @@
 /**
- * madvise(2) of Linux 6.12. What changes what a program can see is done; advice about reading ahead, swapping and huge
- * pages is checked as Linux checks it and otherwise only remembered in the flags, where Linux remembers it.
+ * madvise(2) of Linux 6.12. What changes what a program can see is done; advice about reading ahead and swapping is checked
+ * as Linux checks it and otherwise only remembered in the flags, where Linux remembers it.
  */
 import { EACCES, EAGAIN, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
+import { collapseRange } from '../fault/collapse.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
 import { modifyFlags } from '../space/modify-flags.js'
@@ -120,7 +120,6 @@ const accept: Advise = () => 0
 const dropPages: Advise = ({ mm, space }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
   zapRange(mm, space, vma, from, to, batch)
-  new UserMapper(mm, space.root).prune(from, to, batch)
   batch.finish()
   return 0
 }
@@ -161,5 +160,5 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, accept)],
   [mman.MADV_MERGEABLE, accept],
   [mman.MADV_UNMERGEABLE, accept],
-  [mman.MADV_COLLAPSE, () => -EINVAL],
+  [mman.MADV_COLLAPSE, ({ mm, space }, vma, from, to) => collapseRange(mm, space, vma, from, to)],
 ])

@@ -90,8 +90,8 @@ export function sysMbind(mm: FaultEnv, space: AddressSpace, args: SyscallArgumen
 function hasPages(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): boolean {
   const mapper = new UserMapper(mm, space.root)
   let found = false
-  mapper.walk(start, Math.min(end, mm.arch.userEnd) as Vpn, (_vpn, entry) => {
-    found ||= (mapper.flags(entry) & EntryFlag.special) === 0
+  mapper.walkPages(start, Math.min(end, mm.arch.userEnd) as Vpn, (_vpn, _pfn, flags) => {
+    found ||= (flags & EntryFlag.special) === 0
   })
   return found
 }

@@ -80,7 +80,6 @@ function nodeOf(mm: FaultEnv, space: AddressSpace, vmFlags: number, page: Vpn, m
   const isKernels = (vmFlags & (VM_IO | VM_PFNMAP)) !== 0
   if (isKernels) return moves ? -EFAULT : -ENOENT
   const mapper = new UserMapper(mm, space.root)
-  const entry = mapper.leaf(page)
-  if (entry === NULL || !mapper.isPresent(entry)) return -ENOENT
-  return (mapper.flags(entry) & EntryFlag.special) !== 0 ? -EFAULT : NODE
+  if (!mapper.translate(page)) return -ENOENT
+  return (mapper.lastFlags & EntryFlag.special) !== 0 ? -EFAULT : NODE
 }

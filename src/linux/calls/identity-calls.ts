@@ -70,6 +70,13 @@ function setDeathSignal(c: SyscallContext): number {
   return 0
 }
 
+/** PR_SET_THP_DISABLE: kept with the memory, inherited by fork and exec. */
+function setHugePagesDisabled(c: SyscallContext): number {
+  if (!restIsZero(c, 2)) return -EINVAL
+  c.process.space.hugePagesDisabled = !c.args.isZero(1)
+  return 0
+}
+
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [1, setDeathSignal],
@@ -86,9 +93,9 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [37, (c) => new StructWriter(4).u32(0, hasFlag(c, ProcessFlag.subreaper)).copyTo(c, c.args.address(1))],
   [38, setNoNewPrivileges],
   [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
-  [41, (c) => (restIsZero(c, 2) ? setFlag(c, ProcessFlag.thpDisabled, !c.args.isZero(1)) : -EINVAL)],
+  [41, setHugePagesDisabled],
   [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
-  [42, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.thpDisabled) : -EINVAL)],
+  [42, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
 ])
 
 function prctl(c: SyscallContext): number {

@@ -21,7 +21,7 @@ export class FakeHart {
     if (!table.translate(vpn) || (table.lastFlags & flag) === 0) return false
     const marks = EntryFlag.accessed | (flag === EntryFlag.write ? EntryFlag.dirty : 0)
     const flags = table.lastFlags | marks
-    const entry = table.leaf(vpn)
+    const entry = table.leaf(vpn) || table.hugeLeaf(vpn)
     if (entry !== 0) memory.u32[entry >>> 2] = arch.leafLow(table.pfn(entry), flags)
     this.#remember(vpn, table.lastPfn, flags)
     return true

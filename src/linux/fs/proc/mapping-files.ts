@@ -3,6 +3,7 @@ import { ESRCH } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE, type Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import type { AddressSpace } from '../../../space/address-space.js'
+import { isHugeEligible } from '../../../space/huge-policy.js'
 import { kernelName, mapsLine, pageAddress } from '../../../space/maps.js'
 import { policyText } from '../../../space/memory-policy.js'
 import { NodeUsage } from '../../../space/node-usage.js'
@@ -64,7 +65,7 @@ function smapsRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
     pagesRow('KernelPageSize', 1) +
     pagesRow('MMUPageSize', 1) +
     usageRows(usage, '') +
-    `THPeligible:    ${'0'.padStart(8)}\nVmFlags: ${flagNames(vma.flags)}\n`
+    `THPeligible:    ${`${isHugeEligible(mm.memory, space, vma) ? 1 : 0}`.padStart(8)}\nVmFlags: ${flagNames(vma.flags)}\n`
   )
 }
 
@@ -123,16 +124,17 @@ function usageRows(usage: PageUsage, kinds: string): string {
     pagesRow('Private_Dirty', usage.privateDirty) +
     pagesRow('Referenced', usage.referenced) +
     pagesRow('Anonymous', usage.anonymous) +
+    row('KSM', 0) +
+    row('LazyFree', 0) +
+    pagesRow('AnonHugePages', usage.huge) +
     UNUSED_ROWS +
     shareRow('Locked', usage.shareLocked)
   )
 }
 
-/** What there is none of: merged, lazily freed and huge pages, and swap. */
+/** What there is none of: huge pages of files and of the pool, and swap. */
 const UNUSED_ROWS =
-  ['KSM', 'LazyFree', 'AnonHugePages', 'ShmemPmdMapped', 'FilePmdMapped', 'Shared_Hugetlb']
-    .map((name) => row(name, 0))
-    .join('') +
+  ['ShmemPmdMapped', 'FilePmdMapped', 'Shared_Hugetlb'].map((name) => row(name, 0)).join('') +
   row('Private_Hugetlb', 0, 7) +
   row('Swap', 0) +
   row('SwapPss', 0)

@@ -1,6 +1,8 @@
 /** /proc/meminfo: the lines and their order are those of meminfo_proc_show (fs/proc/meminfo.c) in Debian's configuration. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { committedPages } from '../../../space/committed.js'
+import { countHugePages } from '../../../space/huge-usage.js'
+import { HUGE_PAGES } from '../../../space/vm-flags.js'
 import { readSetting, readUnsignedSetting, Setting } from '../../../state/settings.js'
 import type { FileEnvironment } from '../environment.js'
 import { MachineMemory } from './machine-memory.js'
@@ -58,7 +60,7 @@ export function meminfoText({ mm }: FileEnvironment): string {
     ['VmallocUsed', 0],
     ['VmallocChunk', 0],
     ['Percpu', 0],
-    ['AnonHugePages', 0],
+    ['AnonHugePages', countHugePages(mm) * HUGE_PAGES],
     ['ShmemHugePages', 0],
     ['ShmemPmdMapped', 0],
     ['FileHugePages', 0],

@@ -1,7 +1,7 @@
 /** /proc/PID/pagemap: 64 bits for each page of the address space (Documentation/admin-guide/mm/pagemap.rst). */
 import { EntryFlag } from '../../../arch/memory-management-arch.js'
 import { EINVAL } from '../../../base/errno.js'
-import type { Ptr, Vpn } from '../../../base/numbers.js'
+import type { Pfn, Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
 import type { AddressSpace } from '../../../space/address-space.js'
@@ -47,19 +47,18 @@ function readPagemap(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const mapper = new UserMapper(mm, space.root)
   mm.atomics.lock(space.lock, LockRank.space)
-  mapper.walk(first as Vpn, (first + pages) as Vpn, (vpn, entry) => {
+  mapper.walkPages(first as Vpn, (first + pages) as Vpn, (vpn, pfn, flags) => {
     const at = (vpn - first) * ENTRY_BYTES
-    view.setUint32(at, showsFrames ? mapper.pfn(entry) + mm.arch.physBasePfn : 0, true)
-    view.setUint32(at + 4, flagsOf(mm, mapper, entry), true)
+    view.setUint32(at, showsFrames ? pfn + mm.arch.physBasePfn : 0, true)
+    view.setUint32(at + 4, flagsOf(mm, pfn, flags), true)
   })
   mm.atomics.unlock(space.lock, LockRank.space)
   return bytes.length
 }
 
 /** The upper half of a present page's entry. The zero page and [vvar] are nobody's. */
-function flagsOf(mm: MemoryManager, mapper: UserMapper, entry: Ptr): number {
-  if ((mapper.flags(entry) & EntryFlag.special) !== 0) return PRESENT
-  const pfn = mapper.pfn(entry)
+function flagsOf(mm: MemoryManager, pfn: Pfn, flags: number): number {
+  if ((flags & EntryFlag.special) !== 0) return PRESENT
   const kind = isAnonymousFrame(mm, pfn) ? 0 : FILE_OR_SHARED
   return PRESENT | kind | (mappingsOf(mm, pfn) === 1 ? EXCLUSIVE : 0)
 }

@@ -96,7 +96,7 @@ function memoryLines(process: Process, env: FileEnvironment): string {
     ['HugetlbPages', 0],
   ]
   const lines = pages.map(([name, count]) => `${name}:\t${`${count * KIB_PER_PAGE}`.padStart(8)} kB\n`)
-  const huge = (process.flags & ProcessFlag.thpDisabled) !== 0 ? 0 : 1
+  const huge = space.hugePagesDisabled ? 0 : 1
   return `${lines.join('')}CoreDumping:\t0\nTHP_enabled:\t${huge}\nuntag_mask:\t0xffffffffffffffff\n`
 }
 

@@ -2,6 +2,7 @@
 import type { FileEnvironment } from '../environment.js'
 import { FilesystemMagic } from '../flags.js'
 import type { Vfs } from '../vfs.js'
+import { TRANSPARENT_HUGE_PAGES } from './huge-page-files.js'
 import type { MadeUp } from './proc-filesystem.js'
 import { directory, file, type ProcNode } from './proc-node.js'
 import { MEMORY_FOLDERS, NODE_FOLDER } from './sysfs-memory.js'
@@ -60,11 +61,6 @@ const node = directory({
   node0: NODE_FOLDER,
 })
 
-const transparent = directory({
-  enabled: file(() => 'always madvise [never]\n'),
-  hpage_pmd_size: file(() => '2097152\n'),
-})
-
 export const SYSFS: MadeUp = {
   tree: directory({
     block: directory({}),
@@ -74,7 +70,7 @@ export const SYSFS: MadeUp = {
     devices: directory({ system: directory({ cpu, node }) }),
     firmware: directory({}),
     fs: directory({}),
-    kernel: directory({ mm: directory({ transparent_hugepage: transparent, ...MEMORY_FOLDERS }) }),
+    kernel: directory({ mm: directory({ transparent_hugepage: TRANSPARENT_HUGE_PAGES, ...MEMORY_FOLDERS }) }),
     module: directory({}),
     power: directory({}),
   }),

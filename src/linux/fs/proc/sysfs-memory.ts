@@ -1,4 +1,6 @@
 /** /sys/kernel/mm and the folder of the one memory node: pools that are empty, services that do not run, and the node's numbers. */
+import { countHugePages } from '../../../space/huge-usage.js'
+import { HUGE_PAGES } from '../../../space/vm-flags.js'
 import type { FileEnvironment } from '../environment.js'
 import { MachineMemory } from './machine-memory.js'
 import { directory, file, type ProcDirectory, type ProcNode } from './proc-node.js'
@@ -114,7 +116,7 @@ function nodeMeminfo({ mm }: FileEnvironment): string {
     ['Slab', census.slabs],
     ['SReclaimable', memory.slabReclaimable],
     ['SUnreclaim', memory.slabUnreclaimable],
-    ['AnonHugePages', 0],
+    ['AnonHugePages', countHugePages(mm) * HUGE_PAGES],
     ['ShmemHugePages', 0],
     ['ShmemPmdMapped', 0],
     ['FileHugePages', 0],

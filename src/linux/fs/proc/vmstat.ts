@@ -5,6 +5,7 @@ import { ZONE } from '../../../frame/buddy-info.js'
 import { FRAME_ENTRY_BYTES } from '../../../frame/frame-table.js'
 import { HOT_MAX } from '../../../frame/free-blocks.js'
 import type { MemoryManager } from '../../../mm.js'
+import { countHugePages } from '../../../space/huge-usage.js'
 import { Counter, counted } from '../../../state/counters.js'
 import { readSetting, Setting } from '../../../state/settings.js'
 import { MachineMemory } from './machine-memory.js'
@@ -54,6 +55,7 @@ const ALL_ITEMS = [...ZONE_ITEMS, ...NUMA_ITEMS, ...NODE_ITEMS, ...OTHER_ITEMS]
 const FAULTS = [
   Counter.faultZeroPage,
   Counter.faultAnonymous,
+  Counter.hugeFault,
   Counter.faultCopy,
   Counter.faultReuse,
   Counter.faultFile,
@@ -65,7 +67,8 @@ const FAULTS = [
 type Values = Readonly<Record<string, number>>
 
 function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
-  return { ...pageValues(memory), ...eventValues(mm, memory) }
+  const nr_anon_transparent_hugepages = countHugePages(mm)
+  return { ...pageValues(memory), nr_anon_transparent_hugepages, ...eventValues(mm, memory) }
 }
 
 /** What there is now, in pages. */
@@ -116,6 +119,12 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     pgfault: FAULTS.reduce<number>((sum, counter) => sum + of(counter), 0),
     pgmajfault: of(Counter.faultMajor),
     pgreuse: of(Counter.faultReuse),
+    thp_fault_alloc: of(Counter.hugeFault),
+    thp_fault_fallback: of(Counter.hugeFallback),
+    thp_collapse_alloc: of(Counter.hugeCollapse),
+    thp_split_pmd: of(Counter.hugeSplit),
+    thp_zero_page_alloc: of(Counter.hugeZeroAlloc),
+    thp_zero_page_alloc_failed: of(Counter.hugeZeroFailed),
   }
 }
 

@@ -1,0 +1,175 @@
+/**
+ * /sys/kernel/mm/transparent_hugepage as mm/huge_memory.c and mm/khugepaged.c of Linux 6.12 make it: settings that root may
+ * write, and what was counted. Sizes below 2 MiB are never used here, so that only `never` may be written there; khugepaged
+ * does not run, and what it is told is only remembered.
+ */
+import { EINVAL } from '../../../base/errno.js'
+import {
+  HugeDefrag,
+  HugeMode,
+  HugeSetting,
+  HugeSizeMode,
+  hugeSetting,
+  khugepagedSetting,
+  setHugeSetting,
+  setKhugepagedSetting,
+} from '../../../space/huge-policy.js'
+import { countHugePages } from '../../../space/huge-usage.js'
+import { Counter, counted } from '../../../state/counters.js'
+import type { FileEnvironment } from '../environment.js'
+import { byteString } from '../text.js'
+import { directory, file, type ProcDirectory, type ProcFile, type ProcNode } from './proc-node.js'
+
+const UINT_MAX = 2 ** 32 - 1
+const PTES_MAX = 511
+
+/** What was written, without the newline at its end (sysfs_streq). */
+function written(source: Uint8Array): string {
+  return byteString(source).replace(/\n$/, '')
+}
+
+/** All values, the one that holds in brackets. */
+function listed(names: readonly string[], current: string): string {
+  return `${names.map((name) => (name === current ? `[${name}]` : name)).join(' ')}\n`
+}
+
+function setting(text: ProcFile['text'], write: (value: string, env: FileEnvironment) => boolean): ProcFile {
+  return {
+    ...file(text, 0o644),
+    write: (source, _process, env) =>
+      source.length === 0 || write(written(source), env) ? source.length : -EINVAL,
+  }
+}
+
+/** A setting that is one of several words, shown in the order of `values`. */
+function choice(
+  which: Parameters<typeof hugeSetting>[1],
+  values: Readonly<Record<string, number>>,
+): ProcFile {
+  const names = Object.keys(values)
+  const nameOf = (value: number) => names.find((name) => values[name] === value) ?? ''
+  return setting(
+    (_vfs, _process, { mm }) => listed(names, nameOf(hugeSetting(mm.memory, which))),
+    (value, { mm }) => {
+      if (!Object.hasOwn(values, value)) return false
+      setHugeSetting(mm.memory, which, values[value]!)
+      return true
+    },
+  )
+}
+
+/** A setting that only has one value here. */
+function only(names: readonly string[], value: string): ProcFile {
+  return setting(
+    () => listed(names, value),
+    (wished) => wished === value,
+  )
+}
+
+/** A decimal number as kstrtoul() takes it, or NaN. */
+function numberOf(text: string): number {
+  return /^\+?[0-9]+$/.test(text) ? Number(text) : Number.NaN
+}
+
+/** A number of khugepaged's, `slot` of them in the header. */
+function khugepaged(slot: number, normal: number, min: number, max: number): ProcFile {
+  return setting(
+    (_vfs, _process, { mm }) => `${(khugepagedSetting(mm.memory, slot) ^ normal) >>> 0}\n`,
+    (text, { mm }) => {
+      const value = numberOf(text)
+      if (!(value >= min && value <= max)) return false
+      setKhugepagedSetting(mm.memory, slot, value ^ normal)
+      return true
+    },
+  )
+}
+
+const counter = (which: Counter): ProcNode =>
+  file((_vfs, _process, { mm }) => `${counted(mm.memory, which)}\n`)
+const zero = file(() => '0\n')
+
+function folder(children: Readonly<Record<string, ProcNode>>): ProcDirectory {
+  return { ...directory(children), permissions: 0o755 }
+}
+
+const SHMEM_NAMES = ['always', 'inherit', 'within_size', 'advise', 'never']
+const ANON_STATS = {
+  anon_fault_alloc: zero,
+  anon_fault_fallback: zero,
+  anon_fault_fallback_charge: zero,
+  nr_anon: zero,
+  nr_anon_partially_mapped: zero,
+  split_deferred: zero,
+}
+const STATS = {
+  shmem_alloc: zero,
+  shmem_fallback: zero,
+  shmem_fallback_charge: zero,
+  split: zero,
+  split_failed: zero,
+  swpout: zero,
+  swpout_fallback: zero,
+}
+
+function sizeFolder(kibibytes: number): ProcDirectory {
+  const shmem = { shmem_enabled: only(SHMEM_NAMES, 'never') }
+  if (kibibytes < 16) return folder({ ...shmem, stats: folder(STATS) })
+  const enabled = only(['always', 'inherit', 'madvise', 'never'], 'never')
+  return folder({ enabled, ...shmem, stats: folder({ ...STATS, ...ANON_STATS }) })
+}
+
+const SMALLER = Object.fromEntries(
+  [8, 16, 32, 64, 128, 256, 512, 1024].map((size) => [`hugepages-${size}kB`, sizeFolder(size)]),
+)
+
+const { inherit, always, madvise, never } = HugeSizeMode
+const LARGEST = folder({
+  enabled: choice(HugeSetting.sizeMode, { always, inherit, madvise, never }),
+  shmem_enabled: only(SHMEM_NAMES, 'inherit'),
+  stats: folder({
+    ...STATS,
+    ...ANON_STATS,
+    anon_fault_alloc: counter(Counter.hugeFault),
+    anon_fault_fallback: counter(Counter.hugeFallback),
+    nr_anon: file((_vfs, _process, { mm }) => `${countHugePages(mm)}\n`),
+  }),
+})
+
+export const TRANSPARENT_HUGE_PAGES: ProcDirectory = folder({
+  enabled: choice(HugeSetting.mode, HugeMode),
+  defrag: choice(HugeSetting.defrag, {
+    always: HugeDefrag.always,
+    defer: HugeDefrag.defer,
+    'defer+madvise': HugeDefrag['defer+madvise'],
+    madvise: HugeDefrag.madvise,
+    never: HugeDefrag.never,
+  }),
+  use_zero_page: setting(
+    (_vfs, _process, { mm }) => `${1 - hugeSetting(mm.memory, HugeSetting.noZeroPage)}\n`,
+    (text, { mm }) => {
+      const value = numberOf(text)
+      if (value !== 0 && value !== 1) return false
+      setHugeSetting(mm.memory, HugeSetting.noZeroPage, 1 - value)
+      return true
+    },
+  ),
+  hpage_pmd_size: file(() => '2097152\n'),
+  shmem_enabled: only(['always', 'within_size', 'advise', 'never', 'deny', 'force'], 'never'),
+  shrink_underused: setting(
+    () => '1\n',
+    (text) => numberOf(text) === 1,
+  ),
+  khugepaged: folder({
+    defrag: khugepaged(0, 1, 0, 1),
+    max_ptes_none: khugepaged(1, PTES_MAX, 0, PTES_MAX),
+    max_ptes_shared: khugepaged(2, 256, 0, PTES_MAX),
+    max_ptes_swap: khugepaged(3, 64, 0, PTES_MAX),
+    pages_to_scan: khugepaged(4, 4096, 1, UINT_MAX),
+    scan_sleep_millisecs: khugepaged(5, 10_000, 0, UINT_MAX),
+    alloc_sleep_millisecs: khugepaged(6, 60_000, 0, UINT_MAX),
+    full_scans: zero,
+    pages_collapsed: zero,
+  }),
+  ...SMALLER,
+  'hugepages-2048kB': LARGEST,
+})
