@@ -9,7 +9,6 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
-import { accessError } from './page-flags.js'
 
 /**
  * Faults in every page that is mapped between two pages, as MAP_POPULATE and mlock do it (__mm_populate of Linux):
@@ -48,15 +47,15 @@ export function populateQuietly(mm: FaultEnv, space: AddressSpace, start: Vpn, e
 }
 
 /**
- * madvise(MADV_POPULATE_READ or _WRITE): 0, -ENOMEM at a hole, -EINVAL where the protection forbids the access, -EFAULT
- * past the end of an object.
+ * madvise(MADV_POPULATE_READ or _WRITE): 0, -ENOMEM at a hole, -EINVAL where the protection forbids the access (here, unlike at a
+ * load, write does not imply read: check_vma_flags), -EFAULT past the end of an object.
  */
 export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, access: Access): number {
   let reached: number = start
   mm.atomics.lock(space.lock, LockRank.space)
   const result = forEachMapping(mm, space, start, end, (vma, from, to) => {
     if (from > reached) return -ENOMEM
-    if (accessError(vma.flags, access)) return -EINVAL
+    if ((vma.flags & (access === Access.write ? VM_WRITE : VM_READ)) === 0) return -EINVAL
     reached = to
     return faultIn(mm, space, from, to, access)
   })

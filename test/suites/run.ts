@@ -6,6 +6,8 @@ import { readReference, resultsOf, shortcomings } from './results.js'
 import { runInPagoda } from './run-test.js'
 import { suites } from './suites.js'
 
+const SHOWN = 5
+
 const names = process.argv.slice(2).filter((name) => !name.startsWith('-'))
 const trace = process.argv.includes('-t') ? (line: string) => process.stderr.write(`${line}\n`) : undefined
 
@@ -20,7 +22,8 @@ for (const suite of suites) {
       const { instructions, missing } = run.report.memory
       const work = `${seconds} s, ${Math.round(instructions / 1e6)} million instructions, status ${run.status}`
       console.log(`${short.length ? 'SHORT' : 'as Linux'} ${test.name}: ${work}`, missing)
-      for (const line of short) console.log(`    ${line}`)
+      for (const line of short.slice(0, SHOWN)) console.log(`    ${line}`)
+      if (short.length > SHOWN) console.log(`    and ${short.length - SHOWN} more`)
       if (process.argv.includes('-v')) console.log(run.stdout, run.stderr)
     } catch (error) {
       console.log(`FAILED ${test.name}: ${(error as Error).stack}`)

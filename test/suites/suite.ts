@@ -7,9 +7,9 @@ export interface SuiteTest {
   /** Its source in the suite's source tree, without `.c`: `mm/mremap_test`. */
   readonly source: string
   readonly args?: readonly string[]
-  /** A line of shell that runs before the program, as root. */
+  /** A line of shell that runs before the program. */
   readonly before?: string
-  /** Runs as user and group nobody. */
+  /** Runs as user and group nobody; then nothing runs before. */
   readonly unprivileged?: true
   /** What it needs and Pagoda has not: it is expected to fail. */
   readonly missing?: string
@@ -37,10 +37,14 @@ export const guestPath = (test: SuiteTest) => `/suite/${programName(test)}`
 
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
+const NOBODY =
+  'mkdir -p /etc; echo nobody:x:65534:65534::/:/bin/sh > /etc/passwd; echo nogroup:x:65534: > /etc/group'
+
 /** What is executed in the guest: the program itself, or a shell that prepares the machine for it. */
 export function commandOf(test: SuiteTest): string[] {
   const words = [guestPath(test), ...(test.args ?? [])]
-  const program = test.unprivileged ? ['/usr/bin/busybox', 'setuidgid', '65534:65534', ...words] : words
-  if (test.before === undefined) return program
-  return ['/usr/bin/busybox', 'sh', '-c', `${test.before}; exec ${program.map(quote).join(' ')}`]
+  const program = test.unprivileged ? ['setuidgid', 'nobody', ...words] : words
+  const before = test.unprivileged ? NOBODY : test.before
+  if (before === undefined) return program
+  return ['/usr/bin/busybox', 'sh', '-c', `${before}; exec ${program.map(quote).join(' ')}`]
 }

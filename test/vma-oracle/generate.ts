@@ -22,7 +22,7 @@ const HOT_MAX = 64
 const RESTRICTED_MAX = 25
 const FORKS_MAX = 2
 
-const PROTECTIONS = ['r', 'rw', 'rw', 'rw', 'rx', 'rwx', '-'] as const
+const PROTECTIONS = ['r', 'r', 'rw', 'rw', 'rw', 'rw', 'rx', 'rwx', '-', '-', 'w', 'x', 'wx'] as const
 const ADVICES = [
   'dontneed dontneed free willneed remove dontfork dofork populate_read populate_write random normal dontdump dodump',
   'sequential wipeonfork keeponfork cold pageout hugepage nohugepage mergeable unmergeable collapse guard_install undefined',
