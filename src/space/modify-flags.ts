@@ -25,11 +25,17 @@ export function modifyFlags(
   const extent: Extent = { ...extentOf(vma, start, end), flags, name, policy }
   const merged = mergeExisting(mm, space, vma, extent)
   if (merged !== NULL) return merged
+  const result = setApart(mm, space, vma, start, end)
+  if (result > 0) change(mm, vma.at(result as Ptr), flags, name, policy)
+  return result
+}
+
+/** Makes a part of a mapping one of its own, and returns it; or -ENOMEM, as modifyFlags does. */
+export function setApart(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Ptr | number {
   const cuts = (start > vma.start ? 1 : 0) + (end < vma.end ? 1 : 0)
   const fresh = allocateCuts(mm, space, cuts)
   if (fresh === undefined) return -ENOMEM
   const result = cutOut(mm, space, vma, start, end, fresh)
-  if (result > 0) change(mm, vma.at(result as Ptr), flags, name, policy)
   for (const unused of fresh) mm.vmas.freeVma(unused)
   return result
 }

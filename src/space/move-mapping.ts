@@ -5,6 +5,7 @@ import { countMapping, isEnoughMemory } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
+import { setApart } from './modify-flags.js'
 import type { RemapRequest } from './remap-range.js'
 import type { SpaceEnv } from './space-env.js'
 import { clearRange, isInside } from './unmap-range.js'
@@ -13,7 +14,7 @@ import { Vma } from './vma.js'
 
 /**
  * Moves `oldPages` from the request's start to a free place, where they become `newPages` (move_vma). Returns the place, or
- * -ENOMEM and nothing has changed.
+ * -ENOMEM and nothing has changed, but that the part of a locked mapping which was to stay may have been cut out of it.
  */
 export function moveMapping(
   mm: SpaceEnv,
@@ -25,6 +26,11 @@ export function moveMapping(
 ): Vpn | number {
   const { start, newPages, keepOld } = request
   if (space.vmaCount >= MAP_COUNT_MAX - 3) return -ENOMEM
+  if (keepOld && (vma.flags & VM_LOCKED) !== 0) {
+    const apart = setApart(mm, space, vma, start, (start + oldPages) as Vpn)
+    if (apart < 0) return apart
+    vma.at(apart as Ptr)
+  }
   const charged = keepOld ? newPages : newPages - oldPages
   if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, charged)) return -ENOMEM
   const fresh = mm.vmas.reserve(space, 2) ? mm.vmas.allocateVma() : NULL
@@ -81,12 +87,14 @@ function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: P
   batch.finish()
 }
 
-/** MREMAP_DONTUNMAP: the old mapping is not locked any more, and untouched when all of it has moved. */
+/** MREMAP_DONTUNMAP: the old mapping (a locked one was set apart) is not locked any more, and as new when all of it has moved. */
 function emptyOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): void {
   const vma = new Vma(mm.memory, mm.vmas.findHolding(space, start))
   if ((vma.flags & VM_LOCKED) !== 0) {
     space.lockedPages -= vma.pages
     vma.flags &= ~VM_LOCKED_MASK
   }
-  if (vma.start === start && vma.pages === pages) mm.families.leave(vma)
+  if (vma.start !== start || vma.pages !== pages) return
+  mm.families.leave(vma)
+  if (vma.isAnonymous) vma.pageOffset = start
 }

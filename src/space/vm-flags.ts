@@ -30,7 +30,8 @@ export const VM_DONTDUMP = 0x400_0000
 export const VM_MIXEDMAP = 0x1000_0000
 export const VM_HUGEPAGE = 0x2000_0000
 export const VM_NOHUGEPAGE = 0x4000_0000
-export const VM_MERGEABLE = 0x8000_0000
+/** 0x8000_0000 in Linux, which is a sign here. */
+export const VM_MERGEABLE = 0x40_0000
 
 /** Read, write and execute: what PROT_READ, PROT_WRITE and PROT_EXEC are, bit for bit. */
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC

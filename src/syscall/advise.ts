@@ -134,6 +134,12 @@ const removePages: Advise = ({ mm, holes }, vma, from, to) => {
   return 0
 }
 
+const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPPABLE /* vma_ksm_compatible */
+
+/** MADV_MERGEABLE: remembered, and so keeps mappings apart; nobody looks for equal pages. */
+const allowMerging: Advise = (context, vma, from, to) =>
+  (vma.flags & NEVER_MERGED) !== 0 ? 0 : setFlags(0, vm.VM_MERGEABLE)(context, vma, from, to)
+
 const { VM_LOCKED, VM_PFNMAP, VM_IO } = vm
 const READ_AHEAD = vm.VM_SEQ_READ | vm.VM_RAND_READ
 const HUGE = vm.VM_HUGEPAGE | vm.VM_NOHUGEPAGE
@@ -158,7 +164,7 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_NOHUGEPAGE, setFlags(HUGE, vm.VM_NOHUGEPAGE)],
   [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP, accept)],
   [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, accept)],
-  [mman.MADV_MERGEABLE, accept],
-  [mman.MADV_UNMERGEABLE, accept],
+  [mman.MADV_MERGEABLE, allowMerging],
+  [mman.MADV_UNMERGEABLE, setFlags(vm.VM_MERGEABLE, 0)],
   [mman.MADV_COLLAPSE, ({ mm, space }, vma, from, to) => collapseRange(mm, space, vma, from, to)],
 ])
