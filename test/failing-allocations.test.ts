@@ -76,6 +76,7 @@ describe.skipIf(path === undefined || !existsSync(path))('with a failing allocat
   test.each([
     ['fork', 'clone(', 15],
     ['vfork', 'clone(', 3],
+    ['pidfd', 'clone(', 15],
     ['thread', 'clone(', 1],
     ['exec', 'execve(', 15],
   ])('%s fails cleanly', (what, call, least) => {

@@ -34,7 +34,7 @@ function inUse({ mm }: BootedLinux) {
 }
 
 describe.skipIf(path === undefined || !existsSync(path))('a storm', () => {
-  test.each(['forks', 'threads', 'execs', 'bomb', 'hog'])(
+  test.each(['forks', 'pidfds', 'threads', 'execs', 'bomb', 'hog'])(
     'of %s leaves no frame, object or table',
     async (storm) => {
       const machine = boot(false)
@@ -42,6 +42,7 @@ describe.skipIf(path === undefined || !existsSync(path))('a storm', () => {
       const before = inUse(machine)
       expect(await run(machine, storm)).toMatchObject({ exitCode: 0, stuck: false })
       expect(machine.linux.processes.size).toBe(0)
+      expect(machine.files.vfs.state.pids.size).toBe(0)
       expect(inUse(machine)).toEqual(before)
       expect(await run(machine, 'nothing')).toMatchObject({ exitCode: 0 })
     },

@@ -85,6 +85,7 @@ export class Forking {
     if (child === undefined) return -ENOMEM
     const problem = this.#openPid(process, child, request)
     if (problem < 0) return problem
+    if ((request.flags & CloneFlag.semaphores) !== 0) process.setFlag(ProcessFlag.undoList, true)
     this.#fillThread(thread, child, request)
     this.#tellNumber(process, child, request)
     child.start()

@@ -48,8 +48,7 @@ const LIMIT_COUNT = 16
 const INIT = 1
 
 /**
- * Bits of `flags`: what prctl(2) keeps, then where the process stands in job control and in its end. Those of membarrier(2)'s
- * registrations stand from bit 16 on.
+ * Bits of `flags`: what prctl(2) keeps, then where the process stands in job control and in its end.
  */
 export const ProcessFlag = {
   noNewPrivileges: 2,
@@ -68,9 +67,11 @@ export const ProcessFlag = {
   stopped: 256,
   /** Job control: it goes on, and nobody has been told. */
   continued: 512,
+  /** Its threads have a list of semaphore operations to undo, as those made with CLONE_SYSVSEM do. */
+  undoList: 1024,
 } as const
-const MEMBARRIER_SHIFT = 16
-const KEPT_AT_EXEC = ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked
+const KEPT_AT_EXEC =
+  ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked | ProcessFlag.undoList
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
@@ -210,15 +211,6 @@ export class Process {
 
   get isZombie(): boolean {
     return this.hasFlag(ProcessFlag.zombie)
-  }
-
-  /** Commands that membarrier(2) has registered, a bit each as it numbers them. */
-  get barriers(): number {
-    return this.flags >>> MEMBARRIER_SHIFT
-  }
-
-  registerBarrier(command: number): void {
-    this.flags |= command << MEMBARRIER_SHIFT
   }
 
   /** execve(2): what belongs to the program that is gone. */

@@ -283,6 +283,14 @@ export class AddressSpace {
     this.mmFlags = disabled ? this.mmFlags | MMF_DISABLE_THP : this.mmFlags & ~MMF_DISABLE_THP
   }
 
+  /** Commands that membarrier(2) has registered, a bit each as it numbers them. */
+  get barriers(): number {
+    return this.#u32(212)
+  }
+  set barriers(commands: number) {
+    this.#setU32(212, commands)
+  }
+
   /** VmFlag that every new mapping gets: mlockall(MCL_FUTURE). */
   get defaultFlags(): number {
     return this.#u32(200)

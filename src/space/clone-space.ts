@@ -53,6 +53,7 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.argumentsStart = parent.argumentsStart
   child.argumentsEnd = parent.argumentsEnd
   child.environmentEnd = parent.environmentEnd
+  child.barriers = parent.barriers
   child.limitAddressSpace = parent.limitAddressSpace
   child.limitData = parent.limitData
   child.limitStack = parent.limitStack

@@ -30,6 +30,8 @@ const Barrier = { query: 0, global: 1, globalExpedited: 2, privateRseq: 128, get
 const BARRIERS_KNOWN = 0x3ff
 /** Commands that must be registered, by the command that does it. */
 const REGISTRATIONS: readonly number[] = [4, 16, 64, 256]
+const REGISTER_PRIVATE = 16
+const SPECIAL_REGISTRATIONS = 64 | 256
 const FLAG_CPU = 1
 
 function membarrier(c: SyscallContext): number {
@@ -38,12 +40,18 @@ function membarrier(c: SyscallContext): number {
   if (flags !== 0 && !(command === Barrier.privateRseq && flags === FLAG_CPU)) return -EINVAL
   if (command === Barrier.query) return BARRIERS_KNOWN
   if (command === Barrier.global || command === Barrier.globalExpedited) return 0
-  if (command === Barrier.getRegistrations) return c.process.barriers
+  if (command === Barrier.getRegistrations) return registrationsOf(c)
   const isOneKnown = (command & BARRIERS_KNOWN) === command && (command & (command - 1)) === 0
   if (!isOneKnown) return -EINVAL
-  if (REGISTRATIONS.includes(command)) c.process.registerBarrier(command)
-  else if ((c.process.barriers & (command << 1)) === 0) return -EPERM
+  if (REGISTRATIONS.includes(command)) c.space.barriers |= command
+  else if ((c.space.barriers & (command << 1)) === 0) return -EPERM
   return 0
+}
+
+/** Who has registered for either of the two special ones counts as registered for the plain one too, though it may not use it. */
+function registrationsOf(c: SyscallContext): number {
+  const { barriers } = c.space
+  return (barriers & SPECIAL_REGISTRATIONS) === 0 ? barriers : barriers | REGISTER_PRIVATE
 }
 
 /** The hart fetches every instruction from memory, so there is nothing to flush; the flags' only bit says for which threads. */

@@ -3,8 +3,10 @@
  * where files touch the memory manager's objects.
  */
 import { EFBIG, ENOSPC } from '../../base/errno.js'
-import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../base/numbers.js'
+import { NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../../base/numbers.js'
+import { FrameFlag } from '../../frame/frame-table.js'
 import type { MemoryManager } from '../../mm.js'
+import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
 import { writeBackObject } from '../../space/write-back.js'
@@ -115,6 +117,20 @@ export class FileContents {
   /** Pages that it holds now (st_blocks). */
   pages(object: Ptr): number {
     return this.#objects.pages(object)
+  }
+
+  /** How many pages from `first` to `end` - 1 are there, and how many of them differ from what the provider has. */
+  cached(object: Ptr, first: number, end: number): { cached: number; dirty: number } {
+    const { frames } = this.#mm
+    const isProvided = this.#objects.kind(object) === ObjectKind.provided
+    const count = { cached: 0, dirty: 0 }
+    const add = (_index: number, pfn: Pfn) => {
+      count.cached++
+      if (isProvided && (frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) count.dirty++
+    }
+    const last = Math.min(end, OBJECT_PAGES_MAX)
+    if (first < last) this.#objects.forEachPage(object, add, first, last)
+    return count
   }
 
   /** Names the object for its provider. */

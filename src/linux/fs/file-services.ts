@@ -5,7 +5,9 @@ import type { FileBacking } from '../../syscall/file-backing.js'
 import type { Process } from '../process.js'
 import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
 import { attributeCalls } from './calls/attribute-calls.js'
+import { cacheCalls } from './calls/cache-calls.js'
 import { capabilityCalls } from './calls/capability-calls.js'
+import { compareCalls } from './calls/compare-calls.js'
 import { copyingCalls } from './calls/copying.js'
 import { directoryCalls } from './calls/directory-calls.js'
 import { epollCalls } from './calls/epoll-calls.js'
@@ -25,6 +27,7 @@ import { socketOptionCalls } from './calls/socket-options.js'
 import { spliceCalls } from './calls/splice-calls.js'
 import { statCalls } from './calls/stat-calls.js'
 import { installFor } from './calls/support.js'
+import { swapCalls } from './calls/swap-calls.js'
 import { syncCalls } from './calls/sync-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
 import { userCalls } from './calls/user-calls.js'
@@ -229,6 +232,9 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...statCalls(vfs),
     ...userCalls,
     ...capabilityCalls,
+    ...cacheCalls(vfs),
+    ...compareCalls,
+    ...swapCalls(vfs),
     ...directoryCalls(vfs),
     ...attributeCalls(vfs),
     ...sizeCalls(vfs),

@@ -38,6 +38,11 @@ export class FileUser implements ProcessFiles {
     files.users++
   }
 
+  /** What CLONE_FS shares, for who asks whether it is shared. */
+  get places(): object {
+    return this.#surroundings
+  }
+
   get root(): Dentry {
     return this.#surroundings.root
   }

@@ -1,5 +1,5 @@
-/* Many processes and threads at once: storm forks | threads | execs | bomb | hog. Ends with 0 when all went as it should.
- * storm failing fork | vfork | thread | exec: makes the call again and again. An `a` is written before each and what came of it after it. */
+/* Many processes and threads at once: storm forks | pidfds | threads | execs | bomb | hog. Ends with 0 when all went as it should.
+ * storm failing fork | vfork | pidfd | thread | exec: makes the call again and again. An `a` is written before each and what came of it after it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -10,9 +10,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef CLONE_PIDFD
+#define CLONE_PIDFD 0x1000
+#endif
 static volatile int *shared;
 
 static int count_children(void) {
@@ -52,6 +56,35 @@ static int forks(void) {
   int status, killed = 0, ended = 0;
   while (wait(&status) > 0) WIFSIGNALED(status) ? killed++ : ended++;
   return killed == 20 && ended == 40 ? 0 : 3;
+}
+
+/* Files for processes: of children that end, are killed and reaped early, or written to; half of the files stay open. */
+static int pidfds(void) {
+  char *memory = mmap(0, 1 << 18, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(memory, 1, 1 << 18);
+  int killed = 0;
+  for (int i = 0; i < 60; i++) {
+    int fd = -1;
+    pid_t p = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &fd, 0, 0);
+    if (p < 0) return 2;
+    if (p == 0) {
+      memset(memory, i, 1 << 17);
+      if (i % 3 == 0) for (;;) pause();
+      syscall(SYS_pidfd_open, getppid(), 0);
+      _exit(0);
+    }
+    struct iovec from = {memory, 1 << 18}, to = {memory, 1 << 18};
+    if (i % 3 == 0) {
+      if (syscall(SYS_process_vm_writev, p, &from, 1, &to, 1, 0) != 1 << 18) return 3;
+      syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+      if (syscall(SYS_process_mrelease, fd, 0) == 0) killed++;
+    }
+    siginfo_t info;
+    if (i % 2 == 0 && waitid((idtype_t)3, fd, &info, WEXITED) != 0) return 4;
+    if (i % 4 == 0) close(fd);
+  }
+  while (wait(NULL) > 0) {}
+  return killed > 0 ? 0 : 5;
 }
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -188,12 +221,14 @@ static int run_again(void) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static int make_process(int is_vfork) {
+static int make_process(char kind) {
+  int fd = -1;
   say("a");
-  pid_t p = is_vfork ? vfork() : fork();
+  pid_t p = kind == 'v' ? vfork() : kind == 'p' ? syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &fd, 0, 0) : fork();
   if (p == 0) _exit(0);
-  if (p > 0) waitpid(p, 0, 0);
-  return p < 0 ? errno : 0;
+  int result = p < 0 ? errno : 0;
+  if (p > 0) waitpid(p, 0, 0), close(fd);
+  return result;
 }
 
 static int failing(const char *what) {
@@ -201,7 +236,7 @@ static int failing(const char *what) {
     int result;
     if (strcmp(what, "thread") == 0) say("a"), result = make_thread();
     else if (strcmp(what, "exec") == 0) result = run_again();
-    else result = make_process(what[0] == 'v');
+    else result = make_process(what[0]);
     char text[16];
     sprintf(text, "%d\n", result);
     say(text);
@@ -212,6 +247,7 @@ int main(int argc, char **argv) {
   const char *what = argc > 1 ? argv[1] : "";
   shared = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (strcmp(what, "forks") == 0) return forks();
+  if (strcmp(what, "pidfds") == 0) return pidfds();
   if (strcmp(what, "threads") == 0) return threads();
   if (strcmp(what, "execs") == 0) return execs();
   if (strcmp(what, "bomb") == 0) return bomb();

@@ -1,5 +1,5 @@
 /** Permissions, owners and times of files. */
-import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, EROFS, ESPIPE } from '../../../base/errno.js'
+import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EROFS } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { Capability } from '../capabilities.js'
 import { type Credentials, checkAccess, isInGroup, isOwner, May, may } from '../credentials.js'
@@ -8,9 +8,8 @@ import { At, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
 import { type Dentry, type Inode, isDirectory, isSymlink, type Time } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
-import { anyFileArgument, entryArgument, fileArgument, int64, take, userOfCall, walkerOf } from './support.js'
+import { entryArgument, fileArgument, int64, take, userOfCall, walkerOf } from './support.js'
 
-const ADVICE_MAX = 5
 const NO_ID = 0xffff_ffff
 
 export function attributeCalls(vfs: Vfs): Syscall[] {
@@ -21,7 +20,6 @@ export function attributeCalls(vfs: Vfs): Syscall[] {
     { number: 55, name: 'fchown', handler: (c) => chownFile(vfs, c), trace: 'fdd' },
     { number: 88, name: 'utimensat', handler: (c) => setTimes(vfs, c), trace: 'Fspx' },
     { number: 166, name: 'umask', handler: setUmask, trace: 'm' },
-    { number: 223, name: 'fadvise64', handler: (c) => advise(vfs, c), trace: 'fddd' },
     { number: 452, name: 'fchmodat2', handler: (c) => chmodAt(vfs, c, c.args.int(3)), trace: 'Fsmx' },
   ]
 }
@@ -148,12 +146,4 @@ function setUmask(c: SyscallContext): number {
   const before = user.umask
   user.umask = c.args.int(0) & 0o777
   return before
-}
-
-function advise(vfs: Vfs, c: SyscallContext): number {
-  const file = anyFileArgument(c, 0)
-  if (typeof file === 'number' || file.kind === 'path') return -EBADF
-  if (file.kind === 'device' && vfs.devices.of(file.dentry.inode)?.seek === 'stream') return -ESPIPE
-  const advice = c.args.int(3)
-  return c.args.signed(2) < 0 || advice < 0 || advice > ADVICE_MAX ? -EINVAL : 0
 }
