@@ -108,6 +108,7 @@ export class MemoryManager implements FaultEnv {
   readonly families: AnonymousFamilies
   readonly spaces: AddressSpaces
   readonly fault: Fault
+  outOfMemory: FaultEnv['outOfMemory']
   /** The hart that this thread runs. */
   readonly hart: number
 

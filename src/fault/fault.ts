@@ -11,6 +11,11 @@ import { Access } from './access.js'
 export interface FaultEnv extends ObjectSpacesEnv {
   /** Recycled, so that a fault allocates nothing. */
   readonly fault: Fault
+  /**
+   * Set by whoever can end a program when nothing can be reclaimed; true when memory may be free now. Must not end one that
+   * uses the space `user`.
+   */
+  outOfMemory?: ((user?: Ptr) => boolean) | undefined
 }
 
 /**

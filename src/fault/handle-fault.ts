@@ -13,7 +13,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { expandStack } from '../space/expand-stack.js'
 import { VM_GROWSDOWN } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
-import { Counter, count } from '../state/counters.js'
+import { Counter, count, counted } from '../state/counters.js'
 import { type Access, FaultResult } from './access.js'
 import { anonymousFault } from './anonymous.js'
 import { writeProtectedFault } from './copy-on-write.js'
@@ -21,13 +21,38 @@ import type { Fault, FaultEnv } from './fault.js'
 import { hugeFault, NOT_HUGE } from './huge-page.js'
 import { objectFault } from './object-page.js'
 import { accessError, readOnlyFlags } from './page-flags.js'
+import { makeRoom, ranOut } from './reclaim.js'
 
 /** Resolves one fault of user mode. Takes the space's lock. `vpn` may be any page at all. */
 export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = faultLocked(mm, space, vpn, access)
+  const result = faultPatiently(mm, space, vpn, access, faultLocked)
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
+}
+
+type ResolveFault = (mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access) => FaultResult
+
+/**
+ * A fault that finds no memory is resolved again as long as some can be found for it. Meanwhile the space's lock, which the
+ * caller holds, is given back.
+ */
+export function faultPatiently(
+  mm: FaultEnv,
+  space: AddressSpace,
+  vpn: Vpn,
+  access: Access,
+  resolveFault: ResolveFault,
+): FaultResult {
+  for (;;) {
+    const before = counted(mm.memory, Counter.allocationFailed)
+    const result = resolveFault(mm, space, vpn, access)
+    if (result !== FaultResult.outOfMemory || !ranOut(mm, before)) return result
+    mm.atomics.unlock(space.lock, LockRank.space)
+    const isWorthIt = makeRoom(mm, space.ptr)
+    mm.atomics.lock(space.lock, LockRank.space)
+    if (!isWorthIt) return result
+  }
 }
 
 /** The same for a caller that holds the space's lock. */

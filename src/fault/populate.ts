@@ -8,7 +8,7 @@ import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
-import { faultForced } from './handle-fault.js'
+import { faultForced, faultPatiently } from './handle-fault.js'
 
 /**
  * Faults in every page that is mapped between two pages, as MAP_POPULATE and mlock do it (__mm_populate of Linux):
@@ -75,10 +75,14 @@ function forEachMapping(
 ): number {
   const vma = new Vma(mm.memory, NULL)
   let result = 0
-  for (let at = start; result === 0 && at < end; at = vma.end) {
+  for (let at = start; result === 0 && at < end; ) {
     const found = mm.vmas.find(space, at)
     if (found === NULL || vma.at(found).start >= end) break
-    result = visit(vma, Math.max(at, vma.start) as Vpn, Math.min(end, vma.end) as Vpn)
+    // The lock may be given back on the way, and then the mapping is another's.
+    const stop = vma.end
+    const from = Math.max(at, vma.start) as Vpn
+    at = stop
+    result = visit(vma, from, Math.min(end, stop) as Vpn)
   }
   return result
 }
@@ -93,7 +97,7 @@ function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: 
   const mapper = mm.fault.mapperOf(mm, space)
   for (let vpn: number = from; vpn < to; vpn++) {
     if (isPresentFor(mapper, vpn as Vpn, access)) continue
-    const result = faultForced(mm, space, vpn as Vpn, access)
+    const result = faultPatiently(mm, space, vpn as Vpn, access, faultForced)
     if (result === FaultResult.outOfMemory) return -ENOMEM
     if (result !== FaultResult.ok) return -EFAULT
   }

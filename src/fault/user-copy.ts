@@ -10,7 +10,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
-import { faultLocked } from './handle-fault.js'
+import { faultLocked, faultPatiently } from './handle-fault.js'
 
 /** Copies all of `target.length` bytes from the program. 0 or -EFAULT; then `target` may be filled in part. */
 export function copyFromUser(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
@@ -180,7 +180,7 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
   const vpn = pageOf(address)
   const frame = presentFrame(mm, space, vpn, access)
   if (frame !== NULL) return (frame + (address % PAGE_SIZE)) as Ptr
-  if (faultLocked(mm, space, vpn, access) !== FaultResult.ok) return NULL
+  if (faultPatiently(mm, space, vpn, access, faultLocked) !== FaultResult.ok) return NULL
   return (presentFrame(mm, space, vpn, access) + (address % PAGE_SIZE)) as Ptr
 }
 

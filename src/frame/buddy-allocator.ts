@@ -277,6 +277,7 @@ export class BuddyAllocator implements FrameAllocator {
     const pfn = this.#blocks.take(order)
     if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
     this.#atomics.unlock(LOCK, LockRank.frames)
+    if (pfn === NO_FRAME) count(this.#memory, Counter.allocationFailed)
     return pfn
   }
 

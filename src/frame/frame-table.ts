@@ -37,6 +37,8 @@ export const FrameFlag = {
    * asking. Without the flag a write looks whether anybody else still has it.
    */
   exclusive: 1 << 15,
+  /** Anonymous frame that its program gave up: dropped when memory runs out, unless it was written to since (not PG_swapbacked). */
+  lazyFree: 1 << 16,
   /** Page-cache frame that is being written to its provider, and was not changed since (space/write-back.ts). */
   writeBack: 1 << 16,
 } as const

@@ -24,6 +24,7 @@ import { Futexes } from './futexes.js'
 import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
 import { setDefaultLimits } from './limits.js'
+import { OutOfMemoryKiller } from './out-of-memory.js'
 import { PROCESS_USAGE, type Process } from './process.js'
 import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
@@ -83,6 +84,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly forking: Forking
   readonly ends: ProcessEnd
   readonly reporter: Reporter
+  readonly killer: OutOfMemoryKiller
   readonly #loop: HostLoop
   readonly #cwd: string
 
@@ -104,6 +106,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.scheduler = new Scheduler(this, dispatcher)
     this.programs = new Programs(this)
     this.forking = new Forking(this)
+    this.killer = new OutOfMemoryKiller(this)
     this.ends = new ProcessEnd(this)
     this.reporter = new Reporter(this, dispatcher)
     this.#loop = new HostLoop(this, this.scheduler)
@@ -172,26 +175,21 @@ export class Linux implements SignalEnv, FileEnvironment {
   }
 
   /** Ends every process, as SIGKILL does. */
-  stop(): void {
+  stop(outOfMemory = false): void {
     for (const process of [...this.processes.values()]) {
-      if (this.processes.get(process.id) === process) this.#kill(process)
+      if (this.processes.get(process.id) === process) this.#kill(process, outOfMemory)
     }
   }
 
-  #kill(process: Process, outOfMemory = false): void {
+  #kill(process: Process, outOfMemory: boolean): void {
     if (process.isZombie) return
     const info = this.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
     this.killed(process, this.threadOf(process), Signal.KILL, info, outOfMemory)
   }
 
-  /** The machine has no frame left: the process with the most memory is killed; of several the youngest. */
-  endLargest(): void {
-    let largest: Process | undefined
-    for (const process of this.processes.values()) {
-      if (process.isZombie) continue
-      if (largest === undefined || process.space.rssPages >= largest.space.rssPages) largest = process
-    }
-    if (largest !== undefined) this.#kill(largest, true)
+  /** The machine needs the process's memory. */
+  endForMemory(process: Process): void {
+    this.#kill(process, true)
   }
 
   processOf(thread: Thread): Process {

@@ -41,6 +41,8 @@ export interface ExitReport {
   /** As a shell gives it: the program's own code, or 128 and the signal. */
   readonly exitCode: number
   readonly crash: CrashReport | undefined
+  /** What the kernel has to say of programs that it ended for their memory. */
+  readonly kernelLog: readonly string[]
   /** Why the run stopped though the program had not ended: all its threads wait for what cannot come. */
   readonly stuck: boolean
   /** The run's limit of instructions was reached first. */

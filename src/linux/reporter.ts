@@ -65,6 +65,7 @@ export class Reporter {
     return {
       exitCode: end === 'ended' ? code : UNFINISHED_EXIT_CODE,
       crash: this.#crash,
+      kernelLog: [...this.#linux.killer.log],
       stuck: end === 'stuck',
       limited: end === 'limit',
       memory: first === undefined ? this.#memory! : this.memoryReport(first),

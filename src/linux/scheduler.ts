@@ -107,6 +107,11 @@ export class Scheduler {
     return this.#current === thread ? this.#linux.hart.ptr : thread.ptr
   }
 
+  /** Whose thread has the hart. */
+  get currentProcess(): Process | undefined {
+    return this.#current && this.#processOf(this.#current)
+  }
+
   #processOf(thread: Thread): Process {
     return this.#linux.processOf(thread)
   }
@@ -116,17 +121,23 @@ export class Scheduler {
     const linux = this.#linux
     const process = this.#processOf(thread)
     if (thread.isResumed && thread.restart === 0) {
-      this.#dispatcher.dispatch(process, thread)
+      this.#call(process, thread)
       return Exit.ecall
     }
     if (thread.hasSignal || thread.restart !== 0) {
       linux.signals.deliver(process, thread, linux.hart.ptr)
+      linux.killer.settle()
       return Exit.ecall
     }
     const exit = linux.hart.run(linux.time.budget(process, thread, this.#chunk(thread)))
-    if (exit === Exit.ecall) this.#dispatcher.dispatch(process, thread)
+    if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit
+  }
+
+  #call(process: Process, thread: Thread): void {
+    this.#dispatcher.dispatch(process, thread)
+    this.#linux.killer.settle()
   }
 
   /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */
@@ -137,11 +148,14 @@ export class Scheduler {
   #trap(process: Process, thread: Thread, exit: Exit): void {
     const linux = this.#linux
     const outcome = handleTrap(linux.mm, process, linux.hart, exit)
-    if (outcome === 'resolved') return
+    if (outcome === 'resolved') {
+      linux.killer.settle()
+      return
+    }
     if (outcome !== 'outOfMemory') {
       linux.signals.force(process, thread, outcome)
       return
     }
-    linux.endLargest()
+    linux.killer.endOne()
   }
 }

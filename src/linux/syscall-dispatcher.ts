@@ -1,6 +1,7 @@
 /** From an ecall to its handler and back. */
-import { ENOSYS } from '../base/errno.js'
+import { ENOMEM, ENOSYS } from '../base/errno.js'
 import type { Ptr } from '../base/numbers.js'
+import { withRoom } from '../fault/reclaim.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -63,9 +64,18 @@ export class SyscallDispatcher {
     const entry = this.#find(hart.low(A7), hart.high(A7))
     if (!thread.isResumed) this.count++
     this.#tracer?.begin(call, entry, hart.low(A7))
-    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : entry.handler(call)
+    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : this.#run(entry, call)
     this.#tracer?.end(call, entry, result)
     this.#finish(thread, result)
+  }
+
+  /** A call that found no memory has done nothing, and is made again once there is some. */
+  #run({ handler }: Syscall, call: CurrentCall): number {
+    return withRoom(
+      this.#linux.mm,
+      (result) => result === -ENOMEM,
+      () => handler(call),
+    )
   }
 
   #find(low: number, high: number): Syscall | undefined {

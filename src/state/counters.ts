@@ -46,6 +46,10 @@ export const Counter = {
   /** Pages of files read from their provider, and written to it. */
   pagesRead: 41,
   pagesWritten: 42,
+  /** No free block was large enough. */
+  allocationFailed: 14,
+  /** Programs that were ended for their memory. */
+  outOfMemoryKill: 15,
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 

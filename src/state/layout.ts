@@ -58,6 +58,8 @@ export const Word = {
   objectList: 8,
   /** The highest hart number that a thread has taken: who attaches without one takes the next. */
   lastHart: 9,
+  /** The frame that reclaim looks at next. */
+  reclaimHand: 10,
   randomState: 12,
   hartCount: 13,
   currentThread: 14,

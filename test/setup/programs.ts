@@ -59,6 +59,8 @@ export function guestPrograms(): GuestProgram[] {
     join(sources, 'tools', 'probe.c'),
     join(sources, 'tools', 'dirty.c'),
     join(sources, 'tools', 'storm.c'),
+    join(sources, 'tools', 'big_file.c'),
+    join(sources, 'tools', 'hogs.c'),
     join(root, 'test', 'vma-oracle', 'vmaoracle.c'),
   ]
   return [

@@ -2,8 +2,9 @@
  * The bytes of files: page objects of the buffer, so that mmap and read see the same pages. This is the one place
  * where files touch the memory manager's objects.
  */
-import { EFBIG, ENOSPC } from '../../base/errno.js'
+import { EFBIG, ENOMEM, ENOSPC } from '../../base/errno.js'
 import { NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../../base/numbers.js'
+import { withRoom } from '../../fault/reclaim.js'
 import { FrameFlag } from '../../frame/frame-table.js'
 import type { MemoryManager } from '../../mm.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
@@ -104,14 +105,33 @@ export class FileContents {
 
   /** Bytes read, fewer at the end of the file; -EIO, -ENOMEM. */
   read(object: Ptr, offset: number, target: Uint8Array): number {
-    return this.#objects.read(object, offset, target)
+    return this.#inParts(target.length, (done) =>
+      this.#objects.read(object, offset + done, target.subarray(done)),
+    )
+  }
+
+  /** Where memory runs out on the way, some is made and the rest is done then. */
+  #inParts(length: number, transfer: (done: number) => number): number {
+    let done = 0
+    let count: number
+    do {
+      count = withRoom(
+        this.#mm,
+        (result) => result === -ENOMEM,
+        () => transfer(done),
+      )
+      if (count > 0) done += count
+    } while (count > 0 && done < length)
+    return done > 0 ? done : count
   }
 
   /** Bytes written, the file growing as needed; what fits before -ENOMEM or -EFBIG. */
   write(object: Ptr, offset: number, source: Uint8Array): number {
     if (source.length === 0) return 0
     if (offset >= FILE_BYTES_MAX) return -EFBIG
-    return this.#objects.write(object, offset, source)
+    return this.#inParts(source.length, (done) =>
+      this.#objects.write(object, offset + done, source.subarray(done)),
+    )
   }
 
   /** Pages that it holds now (st_blocks). */

@@ -1,6 +1,7 @@
 /** The files of /proc/PID, and of each of its threads. */
 import { EACCES, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
-import type { Process } from '../../process.js'
+import { scoreOf } from '../../out-of-memory.js'
+import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { Capability } from '../capabilities.js'
@@ -41,16 +42,20 @@ const constants: Record<string, ProcNode> = {
   sessionid: file(() => '4294967295'),
   timerslack_ns: file(() => '50000\n', 0o666),
   wchan: processFile(() => '0'),
-  oom_score: processFile(() => '0\n'),
+  oom_score: processFile((process, _vfs, { mm }) => `${scoreOf(mm, process)}\n`),
   io: processFile((process, _vfs, env) => (mayLook(process, env) ? IO_COUNTS : -EACCES), 0o400),
 }
 
-/** Lower than it was is for CAP_SYS_RESOURCE. */
-function adjustOutOfMemory(process: Process, score: number): number {
+/** For all processes that share the memory, unless they will not for long (vfork). Lower than it was is for CAP_SYS_RESOURCE. */
+function adjustOutOfMemory(process: Process, score: number, { processes }: FileEnvironment): number {
   if (Math.abs(score) > OUT_OF_MEMORY_MAX) return -EINVAL
   const isLower = score < process.outOfMemoryScore
   if (isLower && !may(userOf(process).credentials, Capability.resource)) return -EACCES
   process.outOfMemoryScore = score
+  if (process.hasFlag(ProcessFlag.vforked)) return 0
+  for (const other of processes.values()) {
+    if (!other.isZombie && other.space.ptr === process.space.ptr) other.outOfMemoryScore = score
+  }
   return 0
 }
 
@@ -63,10 +68,10 @@ function oldScale(score: number): number {
   return Math.min(OLD_MAX, Math.trunc((score * -OLD_MIN) / OUT_OF_MEMORY_MAX) + 0)
 }
 
-function adjustInOldScale(process: Process, value: number): number {
+function adjustInOldScale(process: Process, value: number, env: FileEnvironment): number {
   if (value < OLD_MIN || value > OLD_MAX) return -EINVAL
   const score = value === OLD_MAX ? OUT_OF_MEMORY_MAX : Math.trunc((value * OUT_OF_MEMORY_MAX) / -OLD_MIN)
-  return adjustOutOfMemory(process, score)
+  return adjustOutOfMemory(process, score, env)
 }
 
 /** Whether who reads may look at a process's memory. */
@@ -130,11 +135,13 @@ const texts: Record<string, ProcNode> = {
   },
   oom_adj: {
     ...processFile(({ outOfMemoryScore }) => `${oldScale(outOfMemoryScore)}\n`, 0o644),
-    write: (source, process) => writeNumber(adjustInOldScale)(source.subarray(0, NUMBER_MAX), process),
+    write: (source, process, env) =>
+      writeNumber((of, value) => adjustInOldScale(of, value, env))(source.subarray(0, NUMBER_MAX), process),
   },
   oom_score_adj: {
     ...processFile(({ outOfMemoryScore }) => `${outOfMemoryScore}\n`, 0o644),
-    write: (source, process) => writeNumber(adjustOutOfMemory)(source.subarray(0, NUMBER_MAX), process),
+    write: (source, process, env) =>
+      writeNumber((of, score) => adjustOutOfMemory(of, score, env))(source.subarray(0, NUMBER_MAX), process),
   },
   comm: {
     ...processFile(({ name }) => `${name}\n`, 0o644),

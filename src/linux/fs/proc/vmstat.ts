@@ -125,6 +125,7 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     thp_split_pmd: of(Counter.hugeSplit),
     thp_zero_page_alloc: of(Counter.hugeZeroAlloc),
     thp_zero_page_alloc_failed: of(Counter.hugeZeroFailed),
+    oom_kill: of(Counter.outOfMemoryKill),
   }
 }
 

@@ -1,0 +1,137 @@
+/**
+ * What happens when a frame is asked for and there is none (mm/vmscan.c and the slow path of mm/page_alloc.c): empty slabs,
+ * clean pages of files, changed ones once they are written to their provider, and anonymous memory that its program gave
+ * up (MADV_FREE, MAP_DROPPABLE) make room; then the machine may end a program. Only the edges come here, where a fault or
+ * a call begins and no lock is held: they make room and start again. Pages of tmpfs and of shared memory stay.
+ *
+ * There are no lists of pages by age: a hand goes round over the frames, as in old Unix. What was accessed since it last came by
+ * gets a second chance.
+ */
+import { EntryFlag } from '../arch/memory-management-arch.js'
+import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { forEachMapper } from '../space/mappers.js'
+import { ObjectKind } from '../space/object-records.js'
+import { VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
+import { writeBackObject } from '../space/write-back.js'
+import { zapRange } from '../space/zap-range.js'
+import { Counter, counted } from '../state/counters.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { FaultEnv } from './fault.js'
+
+/** Frames that one call tries to free (SWAP_CLUSTER_MAX). */
+const ENOUGH = 32
+/** Changed pages that are written together. */
+const CLUSTER = 16
+const LAZY = FrameFlag.anonymous | FrameFlag.lazyFree
+
+/** Calls an operation again as long as it fails for want of memory and some can be found. No lock is held. */
+export function withRoom<T>(mm: FaultEnv, failed: (result: T) => boolean, operation: () => T): T {
+  for (;;) {
+    const before = counted(mm.memory, Counter.allocationFailed)
+    const result = operation()
+    if (!failed(result) || !ranOut(mm, before) || !makeRoom(mm)) return result
+  }
+}
+
+/** Whether the allocator has refused anything since the counter stood at `before`. */
+export function ranOut(mm: FaultEnv, before: number): boolean {
+  return counted(mm.memory, Counter.allocationFailed) !== before
+}
+
+/** Whether there may be memory now. `user` is a space that the caller will go on to use: it must not end meanwhile. */
+export function makeRoom(mm: FaultEnv, user?: Ptr): boolean {
+  return reclaim(mm) > 0 || (mm.outOfMemory?.(user) ?? false)
+}
+
+/** Frees frames; returns how many. */
+export function reclaim(mm: FaultEnv): number {
+  const before = mm.buddy.freeFrames()
+  mm.slab.shrink()
+  const { frameCount } = mm.frames
+  const goal = before + ENOUGH
+  for (let looked = 0; looked < 2 * frameCount && mm.buddy.freeFrames() < goal; looked++) {
+    freeFrame(mm, moveHand(mm), looked < frameCount)
+  }
+  return mm.buddy.freeFrames() - before
+}
+
+function moveHand({ memory, frames }: FaultEnv): Pfn {
+  const word = wordIndex(Word.reclaimHand)
+  const pfn = memory.u32[word]!
+  memory.u32[word] = pfn + 1 < frames.frameCount ? pfn + 1 : 1
+  return pfn as Pfn
+}
+
+/** Frees a frame if its contents can be had again, or nobody wants them. */
+export function freeFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
+  const flags = mm.frames.flags(pfn)
+  if ((flags & FrameFlag.free) !== 0) return
+  if ((flags & FrameFlag.file) !== 0) freeCached(mm, pfn, sparesAccessed)
+  else if ((flags & LAZY) === LAZY) freeLazy(mm, pfn, sparesAccessed)
+}
+
+/** A page of a file that has another home. */
+function freeCached(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
+  const { frames, objects } = mm
+  const object = frames.owner(pfn) as Ptr
+  const index = frames.index(pfn)
+  if (objects.kind(object) !== ObjectKind.provided) return
+  const usage = usageOf(mm, pfn, sparesAccessed)
+  if (usage.isSpared || frames.refCount(pfn) !== usage.mappers + 1) return
+  const isDirty = usage.isDirty || (frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
+  if (isDirty && !objects.takesWrites(object)) return
+  objects.retain(object)
+  unmapEverywhere(mm, pfn)
+  const first = index - (index % CLUSTER)
+  if (isDirty) writeBackObject(mm, object, first, first + CLUSTER)
+  const isClean = (frames.flags(pfn) & FrameFlag.dirtyPage) === 0
+  if (isClean && frames.refCount(pfn) === 1) objects.dropRange(object, index, index + 1)
+  objects.release(object)
+}
+
+/** Anonymous memory that was given up, unless it was written to since (try_to_unmap_one): then it is wanted again. */
+function freeLazy(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
+  const { frames } = mm
+  const usage = usageOf(mm, pfn, sparesAccessed)
+  if (usage.isDirty && !usage.isDroppable) {
+    frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.lazyFree)
+    return
+  }
+  if (!usage.isSpared && frames.refCount(pfn) === usage.mappers) unmapEverywhere(mm, pfn)
+}
+
+interface FrameUsage {
+  mappers: number
+  isDirty: boolean
+  isDroppable: boolean
+  /** It is locked in memory, or was accessed and gets its second chance. */
+  isSpared: boolean
+}
+
+/** What the entries that map a frame say of it. With `sparesAccessed` they are marked as not accessed (folio_referenced). */
+function usageOf(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): FrameUsage {
+  const usage = { mappers: 0, isDirty: false, isDroppable: false, isSpared: false }
+  forEachMapper(mm, pfn, (space, vma, vpn, mapper, entry) => {
+    const flags = mapper.flags(entry)
+    usage.mappers++
+    if ((flags & EntryFlag.dirty) !== 0) usage.isDirty = true
+    if ((vma.flags & VM_DROPPABLE) !== 0) usage.isDroppable = true
+    if ((vma.flags & VM_LOCKED) !== 0) usage.isSpared = true
+    if (!sparesAccessed || (flags & EntryFlag.accessed) === 0) return
+    const batch = mm.flusher.batch(space.root)
+    mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
+    batch.finish()
+    usage.isSpared = true
+  })
+  return usage
+}
+
+/** Takes a frame out of every address space; changes that entries know of are kept in the frame's mark. */
+export function unmapEverywhere(mm: FaultEnv, pfn: Pfn): void {
+  forEachMapper(mm, pfn, (space, vma, vpn) => {
+    const batch = mm.flusher.batch(space.root)
+    zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch)
+    batch.finish()
+  })
+}
