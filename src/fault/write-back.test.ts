@@ -1,6 +1,6 @@
 /** Changed pages of a file and its provider: what is written when, what a failing provider leaves, and that no store is missed. */
 import { describe, expect, test } from 'vitest'
-import { EIO, ENOSPC } from '../base/errno.js'
+import { EIO, ENOMEM, ENOSPC } from '../base/errno.js'
 import { Random } from '../base/random.js'
 import { checkErrors, noteError, sampleErrors } from '../space/error-sequence.js'
 import { ObjectKind } from '../space/page-object.js'
@@ -141,6 +141,16 @@ describe('write-back', () => {
     expect([disk[0], disk[2 * PAGE]]).toEqual([5, 3])
     expect(mm.objects.dirtyPages(object)).toBe(0)
     mm.check()
+  })
+
+  test('msync writes the pages of its range, as each mapping shows them', () => {
+    const { program, address, store, written } = boot(6)
+    for (let page = 0; page < 6; page++) store(page, page)
+    program.call('munmap', address + 2 * PAGE, PAGE)
+    expect(program.call('msync', address + PAGE, 3 * PAGE, mman.MS_SYNC)).toBe(-ENOMEM)
+    expect(written).toEqual([1, 3])
+    expect(program.call('msync', address + 4 * PAGE, 2 * PAGE, mman.MS_ASYNC)).toBe(0)
+    expect(written).toEqual([1, 3])
   })
 
   test('msync reports it, and needs no memory at all', () => {

@@ -25,27 +25,34 @@ export function sysMsync(mm: FaultEnv, space: AddressSpace, args: SyscallArgumen
   return sync(mm, space, start as Vpn, end as Vpn, flags)
 }
 
+/** Pages `first` to `end` - 1 of an object, as a mapping shows them. */
+interface View {
+  readonly object: Ptr
+  readonly first: number
+  readonly end: number
+}
+
 function sync(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, flags: number): number {
-  const objects: Ptr[] = []
+  const views: View[] = []
   mm.atomics.lock(space.lock, LockRank.space)
-  const problem = collectObjects(mm, space, start, end, flags, objects)
+  const problem = collectViews(mm, space, start, end, flags, views)
   mm.atomics.unlock(space.lock, LockRank.space)
   let failed = 0
-  for (const object of objects) {
-    failed ||= writeBackObject(mm, object)
+  for (const { object, first, end: last } of views) {
+    failed ||= writeBackObject(mm, object, first, last)
     mm.objects.release(object)
   }
   return failed || problem
 }
 
-/** Finds what has to be written back, with a reference on each; -ENOMEM at a hole, -EBUSY at locked memory. */
-function collectObjects(
+/** Finds what has to be written back, with a reference on each object; -ENOMEM at a hole, -EBUSY at locked memory. */
+function collectViews(
   mm: FaultEnv,
   space: AddressSpace,
   start: Vpn,
   end: Vpn,
   flags: number,
-  objects: Ptr[],
+  views: View[],
 ): number {
   const vma = new Vma(mm.memory, NULL)
   let problem = 0
@@ -57,9 +64,10 @@ function collectObjects(
       problem = -ENOMEM
     }
     if ((flags & MS_INVALIDATE) !== 0 && (vma.flags & VM_LOCKED) !== 0) return -EBUSY
-    if ((flags & MS_SYNC) !== 0 && isSharedObject(vma) && !objects.includes(vma.object)) {
+    if ((flags & MS_SYNC) !== 0 && isSharedObject(vma)) {
+      const first = vma.offsetOf(Math.max(at, vma.start))
       mm.objects.retain(vma.object)
-      objects.push(vma.object)
+      views.push({ object: vma.object, first, end: vma.offsetOf(Math.min(end, vma.end)) })
     }
   }
   return problem

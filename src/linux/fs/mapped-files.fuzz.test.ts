@@ -245,6 +245,27 @@ class Trial {
     this.machine.mm.spaces.release(gone!.space.ptr)
   }
 
+  /** Every file reads as it should, and every private copy is what it was. */
+  expectContents(label: string): void {
+    for (const { path, fd, bytes, size } of this.files) {
+      expect(this.machine.call('pread64', fd, OUT, BYTES, 0), `${label} ${path}`).toBe(size)
+      const same = Buffer.compare(this.machine.peek(OUT, size), bytes.subarray(0, size))
+      expect(same, `${label} contents of ${path}`).toBe(0)
+    }
+    for (const who of this.spaces) this.#expectCopies(who, label)
+  }
+
+  #expectCopies({ space, copies }: ModelSpace, label: string): void {
+    const seen = new Uint8Array(PAGE_SIZE)
+    for (const [key, copy] of copies) {
+      const cut = key.lastIndexOf(':')
+      const file = this.files.find(({ path }) => path === key.slice(0, cut))!
+      const address = file.own + Number(key.slice(cut + 1)) * PAGE_SIZE
+      expect(copyFromUser(this.machine.mm, space, address, seen), label).toBe(0)
+      expect(Buffer.compare(seen, copy), `${label} copy ${key}`).toBe(0)
+    }
+  }
+
   /** The host has what the files hold. */
   expectWritten(label: string): void {
     expect(this.machine.files.sync(), label).toBe(0)
@@ -264,6 +285,7 @@ describe('mapped files of tmpfs, overlay and host', () => {
     for (let step = 0; step < steps; step++) {
       const label = `seed ${seed} step ${step}`
       trial.step(label)
+      trial.expectContents(label)
       if (step % 10 === 0) trial.machine.check()
       if (step % 100 === 99) trial.expectWritten(label)
     }

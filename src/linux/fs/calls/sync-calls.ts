@@ -47,7 +47,8 @@ function syncRange(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   const [offset, bytes, flags] = [c.args.signed(1), c.args.signed(2), c.args.low(3)]
   if ((flags & ~SYNC_FILE_RANGE_FLAGS) !== 0) return -EINVAL
-  if (offset < 0 || bytes < 0 || offset + bytes >= 2 ** 63) return -EINVAL
+  const overflows = c.args.signed64(1) + c.args.signed64(2) >= 2n ** 63n
+  if (offset < 0 || bytes < 0 || overflows) return -EINVAL
   if (operationsOf(file).channel !== undefined || file.kind === 'device') return -ESPIPE
   if (file.kind !== 'pages' || (flags & SYNC_FILE_RANGE_WRITE) === 0) return 0
   const length = bytes === 0 ? Number.POSITIVE_INFINITY : bytes
