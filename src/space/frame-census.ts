@@ -50,6 +50,15 @@ export class FrameCensus {
   }
 }
 
+/** Pages of tmpfs, memfds and shared anonymous memory alone: asks the objects, not the frames. */
+export function sharedPages({ objects }: SpaceEnv): number {
+  let pages = 0
+  objects.forEach((object) => {
+    if (objects.isShmem(object)) pages += objects.pages(object)
+  })
+  return pages
+}
+
 /** Frames that mappings with VM_LOCKED keep in memory, each once. Only address spaces that have locked pages are looked through. */
 export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): number {
   const found = new Set<Pfn>()

@@ -1,7 +1,7 @@
 /** System calls about resources: limits, usage, the machine's memory. */
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { PAGE_SIZE, type Ptr } from '../../base/numbers.js'
-import { FrameCensus } from '../../space/frame-census.js'
+import { sharedPages } from '../../space/frame-census.js'
 import { applyLimits, Limit } from '../limits.js'
 import { CHILDREN_USAGE, Process } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
@@ -81,7 +81,7 @@ function sysinfo(c: SyscallContext): number {
   const out = new StructWriter(SYSINFO_BYTES)
   out.u64(0, Math.floor(c.linux.clock.now() / SECOND))
   out.u64(32, c.mm.buddy.totalFrames() * PAGE_SIZE).u64(40, c.mm.buddy.freeFrames() * PAGE_SIZE)
-  out.u64(48, new FrameCensus(c.mm).shmem * PAGE_SIZE)
+  out.u64(48, sharedPages(c.mm) * PAGE_SIZE)
   out.u16(80, c.linux.threads.count).u32(104, 1)
   return out.copyTo(c, c.args.address(0))
 }

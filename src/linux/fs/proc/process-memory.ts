@@ -1,6 +1,7 @@
 /** What /proc/PID shows of a process's memory itself: its bytes (mem), and the auxiliary vector on its stack. */
 import { EIO } from '../../../base/errno.js'
-import { copyFromUserPartial, copyToUserPartial } from '../../../fault/user-copy.js'
+import { readForced, writeForced } from '../../../fault/forced-copy.js'
+import { copyFromUserPartial } from '../../../fault/user-copy.js'
 import type { Process } from '../../process.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
@@ -39,11 +40,11 @@ export const memory: ProcFile = {
   raw: {
     read({ vfs, space }: RawRequest, address, target) {
       if (space === undefined || target.length === 0) return 0
-      return copyFromUserPartial(vfs.env.mm, space, address, target) || -EIO
+      return readForced(vfs.env.mm, space, address, target) || -EIO
     },
     write({ vfs, space }: RawRequest, address, source) {
       if (space === undefined || source.length === 0) return 0
-      return copyToUserPartial(vfs.env.mm, space, address, source) || -EIO
+      return writeForced(vfs.env.mm, space, address, source) || -EIO
     },
   },
 }
