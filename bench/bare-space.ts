@@ -21,9 +21,11 @@ export class BareSpace {
   readonly #words = new Uint32Array(12)
   readonly #arguments = new SyscallArguments({ u32: this.#words })
 
-  constructor(megabytes: number) {
+  /** As mm_bench.c the space has no huge pages, unless they are what is measured. */
+  constructor(megabytes: number, hugePages = false) {
     this.mm = mmInit({ bytes: megabytes * 2 ** 20 })
     this.#space = new AddressSpace(this.mm.memory, this.mm.spaces.create())
+    this.#space.hugePagesDisabled = !hugePages
   }
 
   /** mmap of private anonymous memory; returns its first page. */
@@ -40,8 +42,24 @@ export class BareSpace {
   }
 
   makeWritable(page: Vpn): void {
-    this.#pass(page, PAGE, READ_WRITE)
+    this.protect(page, READ_WRITE)
+  }
+
+  /** mprotect of one page. */
+  protect(page: Vpn, protection: number): void {
+    this.#pass(page, PAGE, protection)
     expectSuccess(sysMprotect(this.mm, this.#space, this.#arguments))
+  }
+
+  /** A fork's copy; `work` is done in it with this view, and then it ends. */
+  inFork(work: () => void): void {
+    const parent = this.#space.ptr
+    const child = this.mm.spaces.clone(parent)
+    if (child === 0) throw new Error('a fork had no memory')
+    this.#space.at(child)
+    work()
+    this.#space.at(parent)
+    this.mm.spaces.release(child)
   }
 
   /** madvise(MADV_DONTNEED). */

@@ -1,8 +1,10 @@
 /** Page faults and mappings (untouched: 16 pages, touched: one): each called from TypeScript, and as a guest program's own through trap and system call. */
 import type { Vpn } from '../src/base/numbers.js'
+import { PROT_READ, PROT_WRITE } from '../src/syscall/mman.js'
 import { BareSpace } from './bare-space.js'
 import type { Benchmark, Goal } from './benchmark.js'
 import { CallTimer } from './call-timer.js'
+import { difference } from './difference.js'
 import type { MmBench } from './mm-bench.js'
 
 /** One operation that mm_bench.c knows too. */
@@ -22,6 +24,12 @@ interface Operation {
 /** Pages that go round in fault_recycled of mm_bench.c, and pages of its untouched mappings. */
 const RECYCLED_PAGES = 256
 const UNTOUCHED_PAGES = 16
+/** Pages of the region that protect_page changes one of, and of what is copied and forked. */
+const REGION_PAGES = 64
+const COPIED_PAGES = 4096
+const FORKED_PAGES = 16_384
+const HUGE_PAGES = 512
+const READ_WRITE = PROT_READ | PROT_WRITE
 
 /** Frames that were used are not known to be zero any more, so no round gives any back. */
 function faultFresh(): (count: number) => void {
@@ -62,6 +70,45 @@ function mapTouchUnmap(): (count: number) => void {
       space.touch(page)
       space.unmap(page, 1)
     }
+  }
+}
+
+function protectPage(): (count: number) => void {
+  const space = new BareSpace(16)
+  const first = space.map(REGION_PAGES)
+  space.touchAll(first, REGION_PAGES)
+  const middle = (first + REGION_PAGES / 2) as Vpn
+  return (count) => {
+    for (let i = 0; i < count; i++) space.protect(middle, (i & 1) !== 0 ? READ_WRITE : PROT_READ)
+  }
+}
+
+function copyOnWrite(): (count: number) => void {
+  const space = new BareSpace(64)
+  const first = space.map(COPIED_PAGES)
+  space.touchAll(first, COPIED_PAGES)
+  return (count) => {
+    for (let done = 0; done < count; done += COPIED_PAGES)
+      space.inFork(() => space.touchAll(first, COPIED_PAGES))
+  }
+}
+
+function hugeFault(): (count: number) => void {
+  const space = new BareSpace(64, true)
+  const first = space.map(HUGE_PAGES)
+  return (count) => {
+    for (let i = 0; i < count; i++) {
+      space.touch(first)
+      space.discard(first, HUGE_PAGES)
+    }
+  }
+}
+
+function forkTouched(): (count: number) => void {
+  const space = new BareSpace(128)
+  space.touchAll(space.map(FORKED_PAGES), FORKED_PAGES)
+  return (count) => {
+    for (let i = 0; i < count; i++) space.inFork(() => {})
   }
 }
 
@@ -116,13 +163,61 @@ const operations: readonly Operation[] = [
     peers: 4096,
     prepare: mapTouchUnmap,
   },
+  {
+    group: 'mapping',
+    name: 'mprotect of a page in a region',
+    operation: 'protect_page',
+    goal: { ofNative: 0.2 },
+    calls: 16_384,
+    guest: 8192,
+    peers: 8192,
+    prepare: protectPage,
+  },
+  {
+    group: 'page fault',
+    name: 'copy-on-write, and its part of the fork',
+    operation: 'copy_on_write',
+    goal: { ofNative: 0.5 },
+    calls: 16_384,
+    guest: 8192,
+    peers: 8192,
+    prepare: copyOnWrite,
+  },
+  {
+    group: 'page fault',
+    name: 'huge page, recycled, and its madvise',
+    operation: 'huge_fault',
+    goal: { ofNative: 0.5 },
+    calls: 256,
+    guest: 128,
+    peers: 256,
+    prepare: hugeFault,
+  },
 ]
+
+/** The memory part of a fork: beside it what a fork with 64 MiB costs more than one of a small process. */
+function forkBenchmark(bench: MmBench): Benchmark {
+  return {
+    group: 'processes',
+    name: 'fork of 64 MiB touched, memory part, no trap',
+    unit: 'ns',
+    goal: { ofNative: 0.15 },
+    sides: () => ({
+      ours: new CallTimer(10, forkTouched),
+      peers: {
+        native: difference(bench.nativeRun('fork_wait_64', 50), bench.nativeRun('fork_wait', 200)),
+        qemu: undefined,
+      },
+    }),
+  }
+}
 
 /** Every operation twice: `no trap`, and `with trap`, whose goal is that of all storms of a guest. */
 export function memoryBenchmarks(bench: MmBench): Benchmark[] {
-  return operations.flatMap((of) =>
+  const rows = operations.flatMap((of) =>
     bench.hasGuest ? [noTrap(of, bench), withTrap(of, bench)] : [noTrap(of, bench)],
   )
+  return [...rows, forkBenchmark(bench)]
 }
 
 function noTrap(

@@ -55,6 +55,49 @@ static void map_touch_unmap(long count) {
   }
 }
 
+/* One page in the midst of touched ones loses the right to be written, and gets it back. */
+static void protect_page(long count) {
+  static char *p;
+  if (p == NULL) {
+    p = map(64);
+    for (int i = 0; i < 64; i++) p[i * PAGE] = 1;
+  }
+  for (long i = 0; i < count; i++) mprotect(p + 32 * PAGE, PAGE, i & 1 ? PROT_READ | PROT_WRITE : PROT_READ);
+}
+
+static char *copied;
+static void touch_copied(void) {
+  for (long i = 0; i < 4096; i++) copied[i * PAGE] = 1;
+}
+static void prepare_copied(void) {
+  copied = map(4096);
+  touch_copied();
+}
+
+/* A child stores to all 16 MiB of its parent's and ends. */
+static void copy_on_write(long count) {
+  for (long done = 0; done < count; done += 4096) {
+    pid_t child = fork();
+    if (child == 0) {
+      touch_copied();
+      _exit(0);
+    }
+    waitpid(child, NULL, 0);
+  }
+}
+
+/* 2 MiB by one fault, and given back. */
+static void allow_huge(void) { prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0); }
+static void huge_fault(long count) {
+  static char *p;
+  if (p == NULL) p = (char *)(((uintptr_t)map(1024) + 511 * PAGE) & ~(512 * PAGE - 1));
+  madvise(p, 512 * PAGE, MADV_HUGEPAGE);
+  for (long i = 0; i < count; i++) {
+    *p = 1;
+    madvise(p, 512 * PAGE, MADV_DONTNEED);
+  }
+}
+
 /* Integer work that no compiler folds: 5 to 7 instructions a turn. */
 static void loop(long count) {
   uint64_t x = 88172645463325252ULL;
@@ -140,6 +183,9 @@ static const struct { const char *name; void (*prepare)(void); void (*run)(long)
   {"map_unmap", nothing, map_unmap},
   {"map_unmap_1000", make_mappings, map_unmap},
   {"map_touch_unmap", nothing, map_touch_unmap},
+  {"protect_page", nothing, protect_page},
+  {"copy_on_write", prepare_copied, copy_on_write},
+  {"huge_fault", allow_huge, huge_fault},
   {"loop", nothing, loop},
   {"memory", nothing, memory},
   {"malloc_free", nothing, malloc_free},

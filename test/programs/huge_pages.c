@@ -451,6 +451,7 @@ static void switches(void) {
   say("defrag", set_file(SYS "defrag", "defer+madvise"));
   print_file(SYS "defrag");
   say("defrag", set_file(SYS "defrag", "madvise"));
+  say("hpage_pmd_size", set_file(SYS "hpage_pmd_size", "1"));
 }
 
 static void places(void) {

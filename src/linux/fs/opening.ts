@@ -92,7 +92,8 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
   const error = mayOpen(vfs, dentry, flags, who)
   if (error !== 0) return error
   const kind = kindOf(vfs, dentry, flags)
-  const barred = kind === 'text' || kind === 'raw' ? vfs.madeUp(dentry).mayOpen(dentry.inode) : 0
+  const isMadeUpFile = kind === 'text' || kind === 'raw'
+  const barred = isMadeUpFile ? vfs.madeUp(dentry).mayOpen(dentry.inode, wantsWrite(flags)) : 0
   if (barred !== 0) return barred
   if (kind === 'pages') {
     const pages = vfs.operations(dentry).pages(dentry, wantsWrite(flags))
@@ -104,7 +105,7 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
   }
   const file = vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))
   if (kind === 'pipe') attachPipe(vfs, file)
-  if (kind === 'text' || kind === 'raw') vfs.madeUp(dentry).opened(file, who)
+  if (isMadeUpFile) vfs.madeUp(dentry).opened(file, who)
   return file
 }
 

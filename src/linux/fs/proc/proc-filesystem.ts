@@ -157,7 +157,9 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   /** What opening asks beyond the permission bits: who may look at a process's memory (proc_mem_open). 0, -EACCES or -ESRCH. */
-  mayOpen(inode: Inode): number {
+  mayOpen(inode: Inode, writes: boolean): number {
+    // Of a file that cannot be written /sys says so at once, to root too (kernfs_fop_open).
+    if (writes && this.#kind.magic === FilesystemMagic.sysfs && (inode.mode & 0o222) === 0) return -EACCES
     const node = this.#nodeOf(inode)
     if (node?.type !== 'file' || node.memory === undefined) return 0
     const process = this.#env.processes.get(inode.pid)
