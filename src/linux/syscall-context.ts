@@ -91,6 +91,8 @@ export interface FileServices {
   openExecutable(process: Process, path: string): ExecutableFile | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
+  /** Whether a process may know what is cached of a mapped file: who owns it or may write it. */
+  mayLookAt(process: Process, object: import('../base/numbers.js').Ptr): boolean
   /** A signal is pending for a process or thread: who reads signals from files looks (signalfd). */
   signalSent(signal: number): void
   /** A process has ended; `isGone`: and nobody has its number any more, or a thread's has (pidfd). */

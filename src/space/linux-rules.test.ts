@@ -365,10 +365,14 @@ test('mincore reports mapping by mapping, and cached pages of objects', () => {
   map(shared(103, 4, VM_READ, object))
   touch(101)
   const target = new Uint8Array(10).fill(9)
-  expect(run(() => residency(mm, space, 100 as Vpn, target))).toBe(3)
-  expect(run(() => residency(mm, space, 103 as Vpn, target.subarray(3)))).toBe(4)
-  expect(run(() => residency(mm, space, 107 as Vpn, target))).toBe(-ENOMEM)
+  const always = () => true
+  expect(run(() => residency(mm, space, 100 as Vpn, target, always))).toBe(3)
+  expect(run(() => residency(mm, space, 103 as Vpn, target.subarray(3), always))).toBe(4)
+  expect(run(() => residency(mm, space, 107 as Vpn, target, always))).toBe(-ENOMEM)
   expect([...target]).toEqual([0, 1, 0, 0, 0, 1, 0, 9, 9, 9])
+  expect(run(() => residency(mm, space, 100 as Vpn, target, () => false))).toBe(3)
+  expect(run(() => residency(mm, space, 103 as Vpn, target.subarray(3), () => false))).toBe(4)
+  expect([...target]).toEqual([0, 1, 0, 1, 1, 1, 1, 9, 9, 9])
 })
 
 test('maps is written as Linux writes it', () => {

@@ -24,6 +24,10 @@ function mmap(c: SyscallContext): number {
   return sysMmap(c.mm, c.space, c.args, (fd) => c.linux.files.fileBacking(c.process, fd))
 }
 
+function mincore(c: SyscallContext): number {
+  return sysMincore(c.mm, c.space, c.args, (object) => c.linux.files.mayLookAt(c.process, object))
+}
+
 export const memoryCalls: readonly Syscall[] = [
   { number: 214, name: 'brk', trace: 'p', handler: on(sysBrk) },
   { number: 215, name: 'munmap', trace: 'pu', handler: on(sysMunmap) },
@@ -35,7 +39,7 @@ export const memoryCalls: readonly Syscall[] = [
   { number: 229, name: 'munlock', trace: 'pu', handler: on(sysMunlock) },
   { number: 230, name: 'mlockall', trace: 'x', handler: on(sysMlockall) },
   { number: 231, name: 'munlockall', trace: '', handler: on(sysMunlockall) },
-  { number: 232, name: 'mincore', trace: 'pup', handler: on(sysMincore) },
+  { number: 232, name: 'mincore', trace: 'pup', handler: mincore },
   { number: 233, name: 'madvise', trace: 'puA', handler: on(sysMadvise) },
   { number: 284, name: 'mlock2', trace: 'pux', handler: on(sysMlock2) },
 ]

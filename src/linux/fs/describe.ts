@@ -2,7 +2,7 @@
 import { NULL, type Ptr } from '../../base/numbers.js'
 import { ObjectKind, type PageObjects } from '../../space/page-object.js'
 import type { MappingName } from '../syscall-context.js'
-import { type Dentry, pathFrom } from './nodes.js'
+import { type Dentry, type Inode, pathFrom } from './nodes.js'
 
 /** Mapped files that are remembered before those that are gone are looked for. */
 const NAMES_MAX = 256
@@ -30,6 +30,11 @@ export class ObjectNames {
     if (object === NULL) return
     this.#names.set(this.#objects.identity(object), dentry)
     if (this.#names.size > NAMES_MAX) this.#prune()
+  }
+
+  /** The file whose pages an object has; undefined for memory without one. */
+  inodeOf(object: Ptr): Inode | undefined {
+    return this.#names.get(this.#objects.identity(object))?.inode
   }
 
   /** The path in it is a byte string. */

@@ -31,7 +31,7 @@ import { swapCalls } from './calls/swap-calls.js'
 import { syncCalls } from './calls/sync-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
 import { userCalls } from './calls/user-calls.js'
-import { checkAccess, May } from './credentials.js'
+import { checkAccess, isOwner, May } from './credentials.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
 import type { FileEnvironment } from './environment.js'
@@ -156,6 +156,14 @@ export class Files implements FileServices {
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
       hugePages: inode.filesystem.kind === 'hugetlbfs',
     }
+  }
+
+  mayLookAt(process: Process, object: Ptr): boolean {
+    const inode = this.vfs.names.inodeOf(object)
+    const { credentials } = userOf(process)
+    return (
+      inode === undefined || isOwner(credentials, inode) || checkAccess(credentials, inode, May.write) === 0
+    )
   }
 
   signalSent(signal: number): void {
