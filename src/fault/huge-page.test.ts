@@ -61,6 +61,11 @@ describe('a huge page', () => {
     const program = Program.boot(8)
     for (let i = 0; i < 8; i++) mapped(program, HUGE, BASE + i * HUGE)
     let address = BASE
+    while (events(program).fallback === 0) {
+      expect(store(program, address, 1)).toBe(true)
+      address += PAGE
+    }
+    expect(counted(program.mm.memory, Counter.allocationFailed)).toBe(0)
     while (store(program, address, 1)) address += PAGE
     expect(program.mm.buddy.freeFrames()).toBeLessThan(2)
     expect(events(program).made).toBeGreaterThan(0)

@@ -1,8 +1,9 @@
 /**
  * What happens when a frame is asked for and there is none (mm/vmscan.c and the slow path of mm/page_alloc.c): empty slabs,
- * clean pages of files, changed ones once they are written to their provider, and anonymous memory that its program gave
- * up (MADV_FREE, MAP_DROPPABLE) make room; then the machine may end a program. Only the edges come here, where a fault or
- * a call begins and no lock is held: they make room and start again. Pages of tmpfs and of shared memory stay.
+ * the huge zero page, clean pages of files, changed ones once they are written to their provider, and anonymous memory
+ * that its program gave up (MADV_FREE, MAP_DROPPABLE) make room; then the machine may end a program. Only the edges come
+ * here, where a fault or a call begins and no lock is held: they make room and start again. Pages of tmpfs and of shared
+ * memory stay.
  *
  * There are no lists of pages by age: a hand goes round over the frames, as in old Unix. What was accessed since it last came by
  * gets a second chance.
@@ -18,6 +19,7 @@ import { zapRange } from '../space/zap-range.js'
 import { Counter, counted } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FaultEnv } from './fault.js'
+import { dropHugeZeroPage } from './huge-zero-page.js'
 
 /** Frames that one call tries to free (SWAP_CLUSTER_MAX). */
 const ENOUGH = 32
@@ -48,6 +50,7 @@ export function makeRoom(mm: FaultEnv, user?: Ptr): boolean {
 export function reclaim(mm: FaultEnv): number {
   const before = mm.buddy.freeFrames()
   mm.slab.shrink()
+  dropHugeZeroPage(mm)
   const { frameCount } = mm.frames
   const goal = before + ENOUGH
   for (let looked = 0; looked < 2 * frameCount && mm.buddy.freeFrames() < goal; looked++) {

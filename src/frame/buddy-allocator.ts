@@ -13,6 +13,8 @@ import { FreeBlocks } from './free-blocks.js'
 import { FreeLists } from './free-lists.js'
 
 const LOCK = lockPtr(LockWord.frames)
+/** Larger blocks are asked for on the off chance: that there is none is no reason to end a program (PAGE_ALLOC_COSTLY_ORDER). */
+const COSTLY_ORDER = 3
 const { free: FREE, reserved: RESERVED, dirtyMemory: DIRTY, noMap: NO_MAP } = FrameFlag
 
 export interface BuddyOptions {
@@ -277,7 +279,7 @@ export class BuddyAllocator implements FrameAllocator {
     const pfn = this.#blocks.take(order)
     if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
     this.#atomics.unlock(LOCK, LockRank.frames)
-    if (pfn === NO_FRAME) count(this.#memory, Counter.allocationFailed)
+    if (pfn === NO_FRAME && order <= COSTLY_ORDER) count(this.#memory, Counter.allocationFailed)
     return pfn
   }
 
