@@ -63,6 +63,18 @@ describe.skipIf(program === undefined)('nothing is lost when the program', () =>
     expectStored(path, 'X')
   })
 
+  test.concurrent('stores into three times as much as there is RAM', async () => {
+    const { path, flags } = share('fill')
+    const result = await runPagoda([...flags, '--memory', '8M', program!, '/mnt/file', 'fill'])
+    expect(result).toMatchObject({ status: 0, stderr: '' })
+    const expected = Buffer.alloc(24 * 2 ** 20)
+    expected.fill('.', 0, 4 * PAGE)
+    for (let page = 0; page * PAGE < expected.length; page++) {
+      expected[page * PAGE + (page % PAGE)] = 1 + (page % 255)
+    }
+    expect(Buffer.compare(readFileSync(path), expected)).toBe(0)
+  })
+
   test.concurrent.each([
     ['computes', 'spin', 'SIGINT', 130],
     ['computes', 'spin', 'SIGTERM', 143],

@@ -20,6 +20,15 @@ static void hog(void) {
   }
 }
 
+/* Stores into every page of a file that is larger than RAM. */
+static int fill(int fd, long bytes) {
+  if (ftruncate(fd, bytes)) return 97;
+  char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED) return 96;
+  for (long at = 0; at < bytes; at += PAGE) map[at + at / PAGE % PAGE] = 1 + at / PAGE % 255;
+  return 0;
+}
+
 static void spin(void) {
   write(1, "ready\n", 6);
   for (volatile long i = 0;; i++);
@@ -30,6 +39,7 @@ int main(int argc, char **argv) {
   int fd = open(argv[1], O_RDWR);
   char *map = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (fd < 0 || map == MAP_FAILED) return 99;
+  if (!strcmp(how, "fill")) return fill(fd, 24 << 20);
   map[2 * PAGE] = 'X';
   close(fd);
   if (!strcmp(how, "return")) return 0;
