@@ -1,12 +1,15 @@
 /** The files of /proc that belong to no process. */
+import { EINVAL } from '../../../base/errno.js'
 import { minimumFreeKib } from '../../../frame/watermarks.js'
 import type { MemoryManager } from '../../../mm.js'
+import { dropCaches } from '../../../space/drop-caches.js'
 import { Setting, writeSetting } from '../../../state/settings.js'
 import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
 import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
 import { sharedMemoryText } from '../sysv/shm-text.js'
+import { byteString } from '../text.js'
 import { buddyinfoText, pagetypeinfoText, slabinfoRecord } from './allocator-texts.js'
 import { frameCounts, frameFlags } from './frame-files.js'
 import { cpuinfoText, statisticsText } from './machine-texts.js'
@@ -18,6 +21,8 @@ import { vmstatText, zoneRecord } from './vmstat.js'
 
 const HZ_NANOSECONDS = 1e9
 const UUID_BYTES = 16
+/** Bytes of a setting that are looked at. */
+const SETTING_BYTES_MAX = 24
 
 function constant(text: string, permissions = 0o444): ProcNode {
   return file(() => text, permissions)
@@ -113,6 +118,16 @@ const sysVm = directory({
     watermark_scale_factor: 10,
     zone_reclaim_mode: 0,
   }),
+  drop_caches: {
+    ...file(() => '', 0o200),
+    write: (source, _process, { mm }) => {
+      const what = /^\s*([1-4])\s*$/.exec(byteString(source.subarray(0, SETTING_BYTES_MAX)))?.[1]
+      if (what === undefined) return -EINVAL
+      if ((Number(what) & 1) !== 0) dropCaches(mm)
+      if ((Number(what) & 2) !== 0) mm.slab.shrink()
+      return source.length
+    },
+  },
   min_free_kbytes: file((_vfs, _process, { mm }) => `${minimumFreeKib(mm.buddy.totalFrames())}\n`, 0o644),
   overcommit_memory: integerSetting(Setting.overcommitMemory, { min: 0, max: 2 }),
   overcommit_ratio: integerSetting(Setting.overcommitRatio, {

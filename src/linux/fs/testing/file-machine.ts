@@ -171,6 +171,7 @@ export class FileMachine {
       personality: 0,
       exitSignal: 17,
       flags: 0,
+      hasFlag: () => false,
       name: 'program',
       executable: '/bin/program',
       arguments: ['program', '--flag'],
