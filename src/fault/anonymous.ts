@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { VM_DROPPABLE } from '../space/vm-flags.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
@@ -39,7 +40,8 @@ export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
 export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
   const { vma, vpn, batch, mapper, space } = fault
   const root = mm.families.rootOf(vma.family)
-  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive, root, vma.offsetOf(vpn))
+  const lazy = (vma.flags & VM_DROPPABLE) !== 0 ? FrameFlag.lazyFree : 0
+  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive | lazy, root, vma.offsetOf(vpn))
   mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
   space.rssAnonymous++
 }

@@ -132,3 +132,66 @@ test('a fault without memory asks for some, and gives up when there is none', ()
   expect(asked).toBe(2)
   mm.check()
 })
+
+describe('memory that was given up', () => {
+  const written = (program: Program, flags: number) => {
+    const start = program.mmap(0, 8 * PAGE, RW, flags)
+    for (let i = 0; i < 8; i++) expect(program.touch(start + i * PAGE, Access.write)).toBe(FaultResult.ok)
+    return start
+  }
+
+  test('MADV_FREE: dropped when memory runs out, but what was written to since is wanted again', () => {
+    const program = Program.boot()
+    const start = written(program, PRIVATE)
+    expect(program.call('madvise', start, 6 * PAGE, mman.MADV_FREE)).toBe(0)
+    expect(program.space.rssAnonymous).toBe(8)
+    expect(program.touch(start + PAGE, Access.write)).toBe(FaultResult.ok)
+    const child = program.fork()!
+    const giveBack = exhaust(program)
+    while (reclaim(program.mm) > 0);
+    expect([program.space.rssAnonymous, child.space.rssAnonymous]).toEqual([3, 3])
+    giveBack()
+    expect(byteAt(program, start)).toBe(0)
+    program.mm.check()
+    child.exit()
+    program.exit()
+    program.mm.check()
+  })
+
+  test('one process that wrote keeps the page for all', () => {
+    const program = Program.boot()
+    const start = written(program, PRIVATE)
+    const child = program.fork()!
+    expect(program.call('madvise', start, 8 * PAGE, mman.MADV_FREE)).toBe(0)
+    const giveBack = exhaust(program)
+    while (reclaim(program.mm) > 0);
+    expect([program.space.rssAnonymous, child.space.rssAnonymous]).toEqual([8, 8])
+    giveBack()
+    program.mm.check()
+  })
+
+  test('MAP_DROPPABLE: dropped though it was written, and a child has none of it', () => {
+    const program = Program.boot()
+    const start = written(program, mman.MAP_DROPPABLE | mman.MAP_ANONYMOUS)
+    const child = program.fork()!
+    expect(child.space.rssAnonymous).toBe(0)
+    const giveBack = exhaust(program)
+    while (reclaim(program.mm) > 0);
+    expect(program.space.rssAnonymous).toBe(0)
+    giveBack()
+    expect(byteAt(program, start)).toBe(0)
+    program.mm.check()
+  })
+
+  test('MADV_PAGEOUT drops clean pages of a file at once; MADV_WILLNEED brings them back', () => {
+    const { program, object } = withFile(64)
+    const { mm } = program
+    const start = program.mmap(0, 8 * PAGE, RW, mman.MAP_SHARED, 3)
+    for (let i = 0; i < 8; i++) program.touch(start + i * PAGE, Access.read)
+    expect(program.call('madvise', start, 4 * PAGE, mman.MADV_PAGEOUT)).toBe(0)
+    expect([mm.objects.pages(object), program.space.rssFile]).toEqual([4, 4])
+    expect(program.call('madvise', start, 8 * PAGE, mman.MADV_WILLNEED)).toBe(0)
+    expect([mm.objects.pages(object), program.space.rssFile]).toEqual([8, 4])
+    mm.check()
+  })
+})

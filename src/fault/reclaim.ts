@@ -74,6 +74,14 @@ export function freeFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void
   else if ((flags & LAZY) === LAZY) freeLazy(mm, pfn, sparesAccessed)
 }
 
+/** MADV_PAGEOUT: a frame is freed if it can be; one of shared memory is at least mapped by nobody (reclaim_pages). */
+export function pageOut(mm: FaultEnv, pfn: Pfn): void {
+  const flags = mm.frames.flags(pfn)
+  freeFrame(mm, pfn, false)
+  if ((flags & FrameFlag.file) === 0 || mm.frames.flags(pfn) !== flags) return
+  if (mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)) unmapEverywhere(mm, pfn)
+}
+
 /** A page of a file that has another home. */
 function freeCached(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   const { frames, objects } = mm

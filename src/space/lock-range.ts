@@ -3,7 +3,7 @@ import { NULL, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import { modifyFlags } from './modify-flags.js'
 import type { SpaceEnv } from './space-env.js'
-import { VM_LOCKED, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
+import { VM_DROPPABLE, VM_LOCKED, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /**
@@ -33,7 +33,7 @@ function lockMapping(
 ): number {
   const old = vma.flags
   const flags = (old & ~VM_LOCKED_MASK) | lock
-  if (flags === old || (old & VM_SPECIAL) !== 0) return 0
+  if (flags === old || (old & (VM_SPECIAL | VM_DROPPABLE)) !== 0) return 0
   const result = modifyFlags(mm, space, vma, start, end, flags)
   if (result < 0) return result
   const wasLocked = (old & VM_LOCKED) !== 0

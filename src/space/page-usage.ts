@@ -29,6 +29,8 @@ export class PageUsage {
   shareFile = 0
   shareShmem = 0
   shareLocked = 0
+  /** Given up, and not written to since. */
+  lazyFree = 0
 
   /** Adds the pages of one mapping; the space's lock is held. Costs the pages that are there, not those that could be. */
   add(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
@@ -48,6 +50,7 @@ export class PageUsage {
     this.share += share
     if (locked) this.shareLocked += share
     if (isDirty) this.shareDirty += share
+    if (!isDirty && (mm.frames.flags(pfn) & FrameFlag.lazyFree) !== 0) this.lazyFree++
     this.#addKind(mm, pfn, share)
     if (mappings > 1) this[isDirty ? 'sharedDirty' : 'sharedClean']++
     else this[isDirty ? 'privateDirty' : 'privateClean']++
@@ -72,7 +75,7 @@ export function isAnonymousFrame({ frames }: SpaceEnv, pfn: Pfn): boolean {
   return (frames.flags(pfn) & FrameFlag.anonymous) !== 0
 }
 
-/** Whether a page differs from what it was made of. Anonymous ones are nowhere else. */
+/** Whether a page of a file differs from what its home has, as far as entries have told; of anonymous ones only entries tell. */
 export function isDirtyFrame(mm: SpaceEnv, pfn: Pfn): boolean {
-  return isAnonymousFrame(mm, pfn) || (mm.frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
+  return (mm.frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
 }

@@ -1,16 +1,18 @@
 /**
- * madvise(2) of Linux 6.12. What changes what a program can see is done; advice about reading ahead and swapping is checked
- * as Linux checks it and otherwise only remembered in the flags, where Linux remembers it.
+ * madvise(2) of Linux 6.12. Advice about the manner of reading is only remembered in the flags, as is that about equal pages.
  */
 import { EACCES, EAGAIN, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
-import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { NULL, type Pfn, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
+import { pageOut } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
+import { coolDown, freeLazily } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
+import { ObjectKind } from '../space/object-records.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
@@ -25,6 +27,8 @@ interface Context {
   readonly space: AddressSpace
   /** MADV_REMOVE: done after the lock is given back. */
   readonly holes: Hole[]
+  /** MADV_PAGEOUT: the same. */
+  readonly frames: Pfn[]
 }
 
 interface Hole {
@@ -82,7 +86,7 @@ function populateAccess(advice: number): number {
 }
 
 function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advise: Advise): number {
-  const context: Context = { mm, space, holes: [] }
+  const context: Context = { mm, space, holes: [], frames: [] }
   mm.atomics.lock(space.lock, LockRank.space)
   const result = adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) =>
     advise(context, vma, from, to),
@@ -92,6 +96,7 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
     punchHole(mm, object, first, pages)
     mm.objects.release(object)
   }
+  for (const pfn of context.frames) pageOut(mm, pfn)
   return result
 }
 
@@ -114,8 +119,6 @@ function forPrivateAnonymous(then: Advise): Advise {
   return (context, vma, from, to) => (vma.isAnonymous ? then(context, vma, from, to) : -EINVAL)
 }
 
-const accept: Advise = () => 0
-
 /** The pages are dropped: anonymous memory reads as zeroes again, a file as it is. */
 const dropPages: Advise = ({ mm, space }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
@@ -134,6 +137,38 @@ const removePages: Advise = ({ mm, holes }, vma, from, to) => {
   return 0
 }
 
+/** MADV_FREE. */
+const giveUp: Advise = ({ mm, space }, vma, from, to) => {
+  freeLazily(mm, space, vma, from, to)
+  return 0
+}
+
+/** MADV_COLD. */
+const cool: Advise = ({ mm, space }, vma, from, to) => {
+  coolDown(mm, space, vma, from, to)
+  return 0
+}
+
+/** MADV_PAGEOUT. */
+const pushOut: Advise = ({ mm, space, frames }, vma, from, to) => {
+  frames.push(...coolDown(mm, space, vma, from, to))
+  return 0
+}
+
+/** Pages that are read ahead at most (the io_pages of a disk). */
+const READ_AHEAD_PAGES = 320
+
+/** MADV_WILLNEED: a file's pages are read into the cache, as long as that costs nobody anything. Errors come with the fault. */
+const readAhead: Advise = ({ mm }, vma, from, to) => {
+  if (vma.object === NULL || mm.objects.kind(vma.object) !== ObjectKind.provided) return 0
+  const first = vma.offsetOf(from)
+  const end = Math.min(first + to - from, first + READ_AHEAD_PAGES, pagesFor(mm.objects.size(vma.object)))
+  for (let index = first; index < end && mm.buddy.freeFrames() > READ_AHEAD_PAGES; index++) {
+    if (mm.objects.get(vma.object, index) < 0) break
+  }
+  return 0
+}
+
 const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPPABLE /* vma_ksm_compatible */
 
 /** MADV_MERGEABLE: remembered, and so keeps mappings apart; nobody looks for equal pages. */
@@ -149,21 +184,21 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_NORMAL, setFlags(READ_AHEAD, 0)],
   [mman.MADV_SEQUENTIAL, setFlags(READ_AHEAD, vm.VM_SEQ_READ)],
   [mman.MADV_RANDOM, setFlags(READ_AHEAD, vm.VM_RAND_READ)],
-  [mman.MADV_WILLNEED, accept],
+  [mman.MADV_WILLNEED, readAhead],
   [mman.MADV_DONTNEED, unless(VM_LOCKED | VM_PFNMAP, dropPages)],
   [mman.MADV_DONTNEED_LOCKED, unless(VM_PFNMAP, dropPages)],
-  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, accept))],
+  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, giveUp))],
   [mman.MADV_REMOVE, removePages],
   [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
   [mman.MADV_DOFORK, unless(VM_IO, setFlags(vm.VM_DONTCOPY, 0))],
   [mman.MADV_WIPEONFORK, forPrivateAnonymous(setFlags(0, vm.VM_WIPEONFORK))],
-  [mman.MADV_KEEPONFORK, setFlags(vm.VM_WIPEONFORK, 0)],
+  [mman.MADV_KEEPONFORK, unless(vm.VM_DROPPABLE, setFlags(vm.VM_WIPEONFORK, 0))],
   [mman.MADV_DONTDUMP, setFlags(0, vm.VM_DONTDUMP)],
-  [mman.MADV_DODUMP, unless(vm.VM_SPECIAL, setFlags(vm.VM_DONTDUMP, 0))],
+  [mman.MADV_DODUMP, unless(vm.VM_SPECIAL | vm.VM_DROPPABLE, setFlags(vm.VM_DONTDUMP, 0))],
   [mman.MADV_HUGEPAGE, setFlags(HUGE, vm.VM_HUGEPAGE)],
   [mman.MADV_NOHUGEPAGE, setFlags(HUGE, vm.VM_NOHUGEPAGE)],
-  [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP, accept)],
-  [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, accept)],
+  [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP, cool)],
+  [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, pushOut)],
   [mman.MADV_MERGEABLE, allowMerging],
   [mman.MADV_UNMERGEABLE, setFlags(vm.VM_MERGEABLE, 0)],
   [mman.MADV_COLLAPSE, ({ mm, space }, vma, from, to) => collapseRange(mm, space, vma, from, to)],

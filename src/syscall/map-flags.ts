@@ -2,6 +2,7 @@
 import { EACCES, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
 import {
   VM_DONTDUMP,
+  VM_DROPPABLE,
   VM_EXEC,
   VM_GROWSDOWN,
   VM_LOCKED,
@@ -51,7 +52,7 @@ export function anonymousFlags({ flags }: MapRequest, vmFlags: number): number {
       return growsDown ? -EINVAL : vmFlags | VM_SHARED | VM_MAYSHARE
     case mman.MAP_DROPPABLE:
       if ((flags & mman.MAP_LOCKED) !== 0 || growsDown) return -EINVAL
-      return vmFlags | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP
+      return vmFlags | VM_DROPPABLE | VM_NORESERVE | VM_WIPEONFORK | VM_DONTDUMP
     case mman.MAP_PRIVATE:
       return vmFlags
     default:

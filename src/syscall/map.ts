@@ -66,7 +66,8 @@ function findFile(flags: number, fd: number, resolve: FileResolver): FileBacking
 /** -EINVAL for a size that riscv64 does not have; of the others none are set aside. */
 function hugeProblem(flags: number): number {
   const shift = (flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK
-  return [0, 16, 21, 30].includes(shift) ? -ENOMEM : -EINVAL
+  const isDroppable = (flags & mman.MAP_TYPE) === mman.MAP_DROPPABLE
+  return [0, 16, 21, 30].includes(shift) && !isDroppable ? -ENOMEM : -EINVAL
 }
 
 /** do_mmap under the lock, then what MAP_POPULATE and locked memory want. */

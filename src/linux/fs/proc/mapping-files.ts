@@ -125,7 +125,7 @@ function usageRows(usage: PageUsage, kinds: string): string {
     pagesRow('Referenced', usage.referenced) +
     pagesRow('Anonymous', usage.anonymous) +
     row('KSM', 0) +
-    row('LazyFree', 0) +
+    pagesRow('LazyFree', usage.lazyFree) +
     pagesRow('AnonHugePages', usage.huge) +
     UNUSED_ROWS +
     shareRow('Locked', usage.shareLocked)
