@@ -50,7 +50,7 @@ function allBenchmarks(bench: MmBench): Benchmark[] {
 
 function methodText(rounds: number): string {
   return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns, each row in a process of its own; warm: V8 has compiled
-what it needs; transparent huge pages off. "no trap": called from TypeScript; "with trap": a guest program, with its
+what it needs; transparent huge pages off but in their own rows. "no trap": called from TypeScript; "with trap": a guest program, with its
 instructions, trap and system call. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero:
 "no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree is measured by
 the wall clock.`

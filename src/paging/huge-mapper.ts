@@ -145,8 +145,8 @@ export class HugeMapper extends PageMapper {
 
   override protectRange(start: Vpn, end: Vpn, clear: number, set: number, batch: FlushBatch): void {
     this.splitEnds(start, end, batch)
-    super.protectRange(start, end, clear, set, batch)
-    this.eachHuge(start, end, (vpn, leaf) => this.changeHuge(leaf, vpn, clear, set, batch))
+    const change = (vpn: Vpn, entry: Ptr) => this.changeFlags(entry, vpn, clear, set, batch)
+    this.walk(start, end, change, (vpn, leaf) => this.changeHuge(leaf, vpn, clear, set, batch))
   }
 
   /** Calls `visit` for every huge leaf that reaches into a range. It may change or split the leaf. */

@@ -118,18 +118,19 @@ export class PageTable {
 
   /**
    * Calls `visit` for the present 4 KiB leaves of the pages `start` to `end` - 1, in rising order. Absent tables are
-   * skipped at their full size, huge leaves are not visited. `visit` may change the entry that it is given, and no table.
+   * skipped at their full size, huge leaves are for `visitHuge` (see walkRuns). `visit` may change the entry that it is given, and no table.
    */
-  walk(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void): void {
+  walk(start: Vpn, end: Vpn, visit: (vpn: Vpn, entry: Ptr) => void, visitHuge?: VisitRun): void {
     const { arch } = this
     const { u32 } = this.memory
-    this.walkRuns(start, end, (first, at, pages) => {
+    const visitRun: VisitRun = (first, at, pages) => {
       let entry = at
       for (let i = 0; i < pages; i++) {
         if (arch.isPresent(u32[entry >>> 2]!)) visit((first + i) as Vpn, entry)
         entry = (entry + 8) as Ptr
       }
-    })
+    }
+    this.walkRuns(start, end, visitRun, visitHuge)
   }
 
   /** Calls `visit` for every mapped page of a range in rising order, whatever the size of its leaf. For reading. */

@@ -134,14 +134,13 @@ function allowWriting(
   batch: FlushBatch,
 ): void {
   const access = entryAccess(flags)
-  mapper.walk(start, end, (vpn, entry) => {
-    const write = mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0
-    mapper.changeFlags(entry, vpn, ACCESS_ENTRY, access | write, batch)
-  })
-  mapper.eachHuge(start, end, (vpn, leaf) => {
-    const write = mayWriteNow(mm, mapper, leaf, flags) ? EntryFlag.write : 0
-    mapper.changeHuge(leaf, vpn, ACCESS_ENTRY, access | write, batch)
-  })
+  const accessOf = (entry: Ptr) => access | (mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0)
+  mapper.walk(
+    start,
+    end,
+    (vpn, entry) => mapper.changeFlags(entry, vpn, ACCESS_ENTRY, accessOf(entry), batch),
+    (vpn, leaf) => mapper.changeHuge(leaf, vpn, ACCESS_ENTRY, accessOf(leaf), batch),
+  )
 }
 
 /**
