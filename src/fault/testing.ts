@@ -13,6 +13,8 @@ import { sysMsync } from '../syscall/msync.js'
 import { sysSetVmaName } from '../syscall/name-memory.js'
 import { sysMprotect } from '../syscall/protect.js'
 import { sysMremap } from '../syscall/remap.js'
+import { sysRemapFilePages } from '../syscall/remap-file-pages.js'
+import { sysMseal } from '../syscall/seal.js'
 import { SyscallArguments } from '../syscall/syscall-arguments.js'
 import { sysMunmap } from '../syscall/unmap.js'
 import type { Access, FaultResult } from './access.js'
@@ -108,6 +110,8 @@ const CALLS = {
   munlock: lock.sysMunlock,
   mlockall: lock.sysMlockall,
   munlockall: lock.sysMunlockall,
+  mseal: sysMseal,
+  remapFilePages: sysRemapFilePages,
   /** With prctl's own number of the option first. */
   setVmaName: sysSetVmaName,
 } as const

@@ -5,7 +5,7 @@
 import { E2BIG, ELOOP, ENOENT, ENOEXEC, ENOMEM, errnoMessage } from '../base/errno.js'
 import { NULL, PAGE_SIZE } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import { AddressSpace } from '../space/address-space.js'
+import { AddressSpace, inheritedFlags } from '../space/address-space.js'
 import { setLayout } from '../space/placement.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
 import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
@@ -224,8 +224,8 @@ function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedP
   const record = mm.spaces.create()
   if (record === NULL) return NO_RECORD
   const space = new AddressSpace(mm.memory, record)
+  if (process.space.ptr !== NULL) space.flags = inheritedFlags(process.space.flags)
   applyLimits(process, space)
-  if (process.space.ptr !== NULL) space.mmFlags = process.space.mmFlags
   const isCompatible = (process.personality & ADDR_COMPAT_LAYOUT) !== 0
   setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
   const loaded = fillSpace(env, process, space, files)

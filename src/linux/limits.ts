@@ -1,5 +1,8 @@
 /** Resource limits (getrlimit(2)): what a program starts with on a Debian riscv64 machine, and what the memory manager is told. */
-import type { AddressSpace } from '../space/address-space.js'
+import { type AddressSpace, CALLER_FLAGS, SpaceFlag } from '../space/address-space.js'
+import { Capability } from './fs/capabilities.js'
+import { may } from './fs/credentials.js'
+import { userOf } from './fs/file-user.js'
 import { Process } from './process.js'
 
 export const Limit = {
@@ -41,10 +44,21 @@ export function setDefaultLimits(process: Process, ramBytes: number): void {
   process.setLimit(Limit.realtimePriority, 0, 0)
 }
 
-/** Tells the memory manager those limits that it keeps. Root may lock what it likes. */
+/** personality(2): what can be read can be executed. */
+const READ_IMPLIES_EXEC = 0x0400000
+
+/** Tells the memory manager a process's limits and rights, as far as they are about memory. */
 export function applyLimits(process: Process, space: AddressSpace): void {
+  const { credentials } = userOf(process)
+  const data = process.softLimit(Limit.data)
   space.limitAddressSpace = process.softLimit(Limit.addressSpace)
-  space.limitData = process.softLimit(Limit.data)
+  space.limitData = data === 0 ? process.hardLimit(Limit.data) : data
+  space.limitHeap = data
   space.limitStack = process.softLimit(Limit.stack)
-  space.limitLocked = NONE
+  space.limitLocked = may(credentials, Capability.lockMemory) ? NONE : process.softLimit(Limit.lockedMemory)
+  let flags = space.flags & ~CALLER_FLAGS
+  if (may(credentials, Capability.rawAccess)) flags |= SpaceFlag.rawAccess
+  if (may(credentials, Capability.administrate)) flags |= SpaceFlag.administrator
+  if ((process.personality & READ_IMPLIES_EXEC) !== 0) flags |= SpaceFlag.readImpliesExec
+  space.flags = flags
 }

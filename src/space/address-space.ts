@@ -19,14 +19,34 @@
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
-/** A bit of mm->flags of Linux (include/linux/sched/coredump.h). */
-const MMF_DISABLE_THP = 1 << 24
-
 export const SPACE_BYTES = 336
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
 export const SPACE_SPARE_NODES = 28
 export const SPACE_SPARE_COUNT = 32
+
+/** Bits of `flags`. */
+export const SpaceFlag = {
+  /** PR_SET_MDWE: memory that can be written never becomes executable; that not even a child has it (NO_INHERIT). */
+  refusesExecGain: 1,
+  refusesForItselfOnly: 2,
+  /** Some mapping of it is sealed, or was: unmapping must look. */
+  hasSeals: 4,
+  /** Rights of the process whose call is being done: CAP_SYS_RAWIO, CAP_SYS_ADMIN; READ_IMPLIES_EXEC of its personality. */
+  rawAccess: 8,
+  administrator: 16,
+  readImpliesExec: 32,
+  /** PR_SET_THP_DISABLE. */
+  hugePagesDisabled: 64,
+} as const
+/** Those that a call brings with it. */
+export const CALLER_FLAGS = SpaceFlag.rawAccess | SpaceFlag.administrator | SpaceFlag.readImpliesExec
+
+/** What a new space has of the flags of the one that it comes from, by fork or exec (mmf_init_flags). */
+export function inheritedFlags(flags: number): number {
+  const kept = flags & (SpaceFlag.refusesExecGain | SpaceFlag.hugePagesDisabled)
+  return (flags & SpaceFlag.refusesForItselfOnly) !== 0 ? kept & ~SpaceFlag.refusesExecGain : kept
+}
 
 /** A view on one record. */
 export class AddressSpace {
@@ -268,19 +288,36 @@ export class AddressSpace {
     this.#setF64(192, bytes)
   }
 
-  /** MMF_*: what prctl(2) keeps with the memory. */
-  get mmFlags(): number {
+  /** SpaceFlag bits. */
+  get flags(): number {
     return this.#u32(208)
   }
-  set mmFlags(flags: number) {
+  set flags(flags: number) {
     this.#setU32(208, flags)
   }
+
   /** PR_SET_THP_DISABLE: no huge pages here, whatever is advised. */
   get hugePagesDisabled(): boolean {
-    return (this.mmFlags & MMF_DISABLE_THP) !== 0
+    return (this.flags & SpaceFlag.hugePagesDisabled) !== 0
   }
   set hugePagesDisabled(disabled: boolean) {
-    this.mmFlags = disabled ? this.mmFlags | MMF_DISABLE_THP : this.mmFlags & ~MMF_DISABLE_THP
+    const rest = this.flags & ~SpaceFlag.hugePagesDisabled
+    this.flags = disabled ? rest | SpaceFlag.hugePagesDisabled : rest
+  }
+
+  /** Pages of mappings with VM_ACCOUNT. */
+  get committedPages(): number {
+    return this.#f64(224)
+  }
+  set committedPages(pages: number) {
+    this.#setF64(224, pages)
+  }
+  /** RLIMIT_DATA as brk sees it besides limitData: mappings count the hard limit when the soft one is 0. */
+  get limitHeap(): number {
+    return this.#f64(264)
+  }
+  set limitHeap(bytes: number) {
+    this.#setF64(264, bytes)
   }
 
   /** Commands that membarrier(2) has registered, a bit each as it numbers them. */

@@ -8,7 +8,7 @@ import { UserMapper } from '../paging/user-mapper.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
-import { AddressSpace, SPACE_BYTES } from './address-space.js'
+import { AddressSpace, SPACE_BYTES, SpaceFlag } from './address-space.js'
 import { checkSpace } from './check-space.js'
 import { copySpace } from './clone-space.js'
 import { mapBaseFor } from './placement.js'
@@ -44,7 +44,7 @@ export class AddressSpaces {
     this.#cache = mm.slab.createCache('space', SPACE_BYTES, 8)
   }
 
-  /** A space with no mapping and one reference; NULL without memory. Limits are those of a new Linux system. */
+  /** A space with no mapping and one reference; NULL without memory. Limits and rights are those of root on a new system. */
   create(): Ptr {
     const ptr = this.#make()
     if (ptr !== NULL) this.#link(ptr)
@@ -114,9 +114,11 @@ export class AddressSpaces {
     let nodes = 0
     let previous = NULL
     const names = new Map<Ptr, number>()
+    let promised = this.#mm.objects.promisedPages()
     this.forEach((space) => {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
       countNames(this.#mm, space, names)
+      promised += space.committedPages
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
       nodes += tree.nodes
@@ -128,6 +130,7 @@ export class AddressSpaces {
     vmas.checkTotals({ mappings, nodes })
     families.check(this.#withFamilies())
     this.#mm.names.check(names)
+    assert((promised | 0) === memory.i32[wordIndex(Word.committedPages)], 'all promised pages are counted')
   }
 
   /** Every mapping that has a family. */
@@ -191,8 +194,10 @@ export class AddressSpaces {
     space.mapBase = mapBaseFor(arch.userEnd, STACK_LIMIT)
     space.limitAddressSpace = NO_LIMIT
     space.limitData = NO_LIMIT
+    space.limitHeap = NO_LIMIT
     space.limitStack = STACK_LIMIT
     space.limitLocked = NO_LIMIT
+    space.flags = SpaceFlag.rawAccess | SpaceFlag.administrator
     return ptr
   }
 
@@ -201,6 +206,7 @@ export class AddressSpaces {
     atomics.lock(space.lock, LockRank.space)
     // Nobody runs in it any more: forgotten as a whole at once, so that no page needs to be (exit_mmap).
     tlbs.deactivateRoot(space.root)
+    space.flags &= ~SpaceFlag.hasSeals
     const result = unmapRange(this.#mm, space, 0 as Vpn, arch.userEnd)
     assert(result === 0, 'unmapping everything needs no memory')
     vmas.releaseSpares(space)

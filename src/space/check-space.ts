@@ -3,11 +3,12 @@ import { assert } from '../base/assert.js'
 import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import { countMapping, type PageCounts } from './accounting.js'
-import type { AddressSpace } from './address-space.js'
+import { type PageCounts, tallyPages } from './accounting.js'
+import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { isPolicy } from './memory-policy.js'
+import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
-import { VM_SHARED, VM_WRITE } from './vm-flags.js'
+import { VM_LOCKED, VM_SHARED, VM_WRITE } from './vm-flags.js'
 import { Special, Vma } from './vma.js'
 import type { TreeCensus } from './vma-tree-check.js'
 
@@ -19,7 +20,9 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
   for (let ptr = mm.vmas.first(space); ptr !== NULL; ptr = mm.vmas.next(ptr)) {
     const vma = new Vma(mm.memory, ptr)
     checkMapping(mm, vma)
-    countMapping(counted, vma.flags, vma.pages)
+    tallyPages(counted, vma.flags, vma.pages)
+    if ((vma.flags & VM_LOCKED) !== 0) counted.lockedPages += vma.pages
+    assert(!isSealed(vma) || (space.flags & SpaceFlag.hasSeals) !== 0, 'a space knows that it has seals')
     below = vma
   }
   assert(below === undefined || below.end <= mm.arch.userEnd, 'mappings are in the user half')
@@ -28,17 +31,19 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
   assert(counted.execPages === space.execPages, 'execPages counts executable pages')
   assert(counted.stackPages === space.stackPages, 'stackPages counts pages of stacks')
   assert(counted.lockedPages === space.lockedPages, 'lockedPages counts locked pages')
+  assert(counted.committedPages === space.committedPages, 'committedPages counts promised pages')
   checkEntries(mm, space)
   return tree
 }
 
-/** The fields of a space that countMapping adds to. */
+/** The fields of a space that tallyPages adds to. */
 class Counts implements PageCounts {
   totalPages = 0
   dataPages = 0
   execPages = 0
   stackPages = 0
   lockedPages = 0
+  committedPages = 0
   peakPages = 0
 }
 

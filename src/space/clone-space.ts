@@ -5,9 +5,10 @@ import type { FlushBatch } from '../paging/flush-batch.js'
 import type { FrameTally } from '../paging/page-mapper.js'
 import type { VisitRun } from '../paging/page-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import { countPages, isEnoughMemory } from './accounting.js'
-import type { AddressSpace } from './address-space.js'
+import { countPages } from './accounting.js'
+import { type AddressSpace, CALLER_FLAGS, inheritedFlags, SpaceFlag } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
+import { isEnoughMemory } from './overcommit.js'
 import type { SpaceEnv } from './space-env.js'
 import {
   isCopyOnWrite,
@@ -58,7 +59,8 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.limitData = parent.limitData
   child.limitStack = parent.limitStack
   child.limitLocked = parent.limitLocked
-  child.mmFlags = parent.mmFlags
+  child.limitHeap = parent.limitHeap
+  child.flags = inheritedFlags(parent.flags) | (parent.flags & (SpaceFlag.hasSeals | CALLER_FLAGS))
 }
 
 function copyMapping(
@@ -68,14 +70,14 @@ function copyMapping(
   vma: Vma,
   batch: FlushBatch,
 ): number {
-  if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, vma.pages)) return -ENOMEM
+  if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, parent, vma.pages)) return -ENOMEM
   const fresh = mm.vmas.reserve(child, 1) ? mm.vmas.allocateVma() : NULL
   if (fresh === NULL) return -ENOMEM
   const copy = new Vma(mm.memory, fresh)
   const isWiped = (vma.flags & VM_WIPEONFORK) !== 0
   insertVma(mm, child, copy, childExtent(vma))
   copy.special = vma.special
-  countPages(child, copy.flags, copy.pages)
+  countPages(mm, child, copy.flags, copy.pages)
   if (!isWiped && !mm.families.fork(copy, vma)) return -ENOMEM
   return isWiped || !needsEntries(vma) ? 0 : copyEntries(mm, parent, child, vma, batch)
 }

@@ -1,10 +1,12 @@
 import { EAGAIN, EFAULT, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
-import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import { countMapping, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { moveStart } from './extent.js'
+import { isEnoughMemory } from './overcommit.js'
 import type { SpaceEnv } from './space-env.js'
-import { MAP_MIN_PAGE, STACK_GUARD_PAGES, VM_ACCESS_FLAGS, VM_GROWSDOWN } from './vm-flags.js'
+import { lowestPlacedPage } from './tunables.js'
+import { STACK_GUARD_PAGES, VM_ACCESS_FLAGS, VM_GROWSDOWN } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /**
@@ -15,14 +17,14 @@ import { Vma } from './vma.js'
 export function expandStack(mm: SpaceEnv, space: AddressSpace, stack: Ptr, vpn: Vpn): number {
   const vma = new Vma(mm.memory, stack)
   if ((vma.flags & VM_GROWSDOWN) === 0) return -EFAULT
-  if (vpn < MAP_MIN_PAGE) return -EPERM
+  if (vpn < lowestPlacedPage(mm)) return -EPERM
   if (isTooNear(mm, stack, vpn)) return -ENOMEM
   if (!mm.families.prepare(vma)) return -EAGAIN
   if (vpn >= vma.start) return 0
   const pages = vma.start - vpn
   if (pages > vma.pageOffset || !mayGrow(mm, space, vma, pages)) return -ENOMEM
   moveStart(mm, space, vma, vpn)
-  countMapping(space, vma.flags, pages)
+  countMapping(mm, space, vma.flags, pages)
   return 0
 }
 
@@ -41,6 +43,6 @@ function mayGrow(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): bo
     mayExpand(space, vma.flags, pages) &&
     (vma.pages + pages) * PAGE_SIZE <= space.limitStack &&
     mayLock(space, vma.flags, pages) &&
-    isEnoughMemory(mm, pages)
+    isEnoughMemory(mm, space, pages)
   )
 }

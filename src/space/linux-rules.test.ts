@@ -26,9 +26,9 @@ import {
   shared,
   type TestMachine,
 } from './testing.js'
+import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
 import {
-  MAP_COUNT_MAX,
   VM_DONTEXPAND,
   VM_EXEC,
   VM_GROWSDOWN,
@@ -315,10 +315,10 @@ describe('limits', () => {
     const big = bootMachine(64)
     const other = new AddressSpace(big.mm.memory, big.mm.spaces.create())
     const call = (operation: () => number) => locked(big.mm, other, operation)
-    for (let i = 0; i <= MAP_COUNT_MAX; i++) {
+    for (let i = 0; i <= mapCountMax(big.mm); i++) {
       expect(call(() => mapRegion(big.mm, other, anonymous(100 + i * 4, 3, VM_READ)))).toBe(100 + i * 4)
     }
-    expect(other.vmaCount).toBe(MAP_COUNT_MAX + 1)
+    expect(other.vmaCount).toBe(mapCountMax(big.mm) + 1)
     expect(call(() => mapRegion(big.mm, other, anonymous(10, 1, VM_READ)))).toBe(-ENOMEM)
     expect(call(() => unmapRange(big.mm, other, 101 as Vpn, 102 as Vpn))).toBe(-ENOMEM)
     expect(call(() => protectRange(big.mm, other, 101 as Vpn, 102 as Vpn, 0))).toBe(-ENOMEM)

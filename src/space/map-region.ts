@@ -1,14 +1,18 @@
 /** mmap: find a place, make it free, cover it with a neighbour or a new mapping (do_mmap and mmap_region of Linux). */
-import { EAGAIN, EEXIST, ENOMEM } from '../base/errno.js'
+import { EACCES, EAGAIN, EEXIST, ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
-import { countMapping, isAccountable, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import { countMapping, isAccountable, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
+import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
+import { isEnoughMemory } from './overcommit.js'
 import { findPlace } from './placement.js'
+import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
+import { mapCountMax } from './tunables.js'
 import { clearRange, prepareCut } from './unmap-range.js'
-import { MAP_COUNT_MAX, VM_ACCOUNT, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
+import { VM_ACCOUNT, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /** Everything that mmap has decoded and checked. */
@@ -33,7 +37,10 @@ export interface MapRequest {
   readonly special?: number
 }
 
-/** Maps, and returns the first page. -ENOMEM, -EEXIST, -EAGAIN (RLIMIT_MEMLOCK); then nothing has changed. */
+/**
+ * Maps, and returns the first page. -ENOMEM, -EEXIST, -EAGAIN (RLIMIT_MEMLOCK), -EPERM (sealed, or too low), -EACCES
+ * (PR_SET_MDWE). Then nothing has changed, but for mappings that are cut in two at the ends of the range (see mapAt).
+ */
 export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
   const start = placeMapping(mm, space, request)
   return start < 0 ? start : mapAt(mm, space, start as Vpn, request)
@@ -44,7 +51,7 @@ export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest
  * does that next, and calls mapAt then.
  */
 export function placeMapping(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
-  if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
+  if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
   const { pages, object, pageOffset, noReplace = false } = request
   const fixed = request.fixed || noReplace
   const isAnonymous = object === NULL && !request.special
@@ -59,38 +66,51 @@ function isAnyMapped(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: numbe
   return next !== NULL && new Vma(mm.memory, next).start < start + pages
 }
 
-/** The second half: maps at `start`, in place of what is there. Returns `start`, or -ENOMEM and nothing has changed. */
+/**
+ * The second half: maps at `start`, in place of what is there. Returns `start`, or -ENOMEM, -EPERM, -EACCES. As in Linux,
+ * where a limit or a seal is met only when the mappings in the range are set apart already, those at its ends stay cut.
+ */
 export function mapAt(mm: SpaceEnv, space: AddressSpace, start: Vpn, request: MapRequest): Vpn | number {
   const { pages, object, file = 0 } = request
   const end = (start + pages) as Vpn
-  if (!mayExpand(space, request.flags, pages - mappedPages(mm, space, start, end))) return -ENOMEM
-  const flags = chargedFlags(mm, request.flags, pages)
-  if (flags < 0) return flags
+  if (gainsExec(space, request.flags)) return -EACCES
+  const sealed = checkSeals(mm, space, start, end)
+  if (sealed < 0) return sealed
+  const flags = grantedFlags(mm, space, request.flags, start, end)
+  if (flags < 0) {
+    cutEnds(mm, space, start, end)
+    return flags
+  }
   const pageOffset = object === NULL && !request.special ? start : request.pageOffset
   const extent: Extent = { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0 }
   const fresh = allocate(mm, space, start, end)
   if (fresh < 0) return fresh
   cover(mm, space, extent, fresh as Ptr, request.special ?? 0)
-  countMapping(space, flags, pages)
+  countMapping(mm, space, flags, pages)
   return start
 }
 
-/** The flags that the mapping really gets, or -ENOMEM when there can never be memory for it. */
-function chargedFlags(mm: SpaceEnv, wished: number, pages: number): number {
+/** The flags that the mapping really gets; -ENOMEM beyond the process's limits or the machine's. */
+function grantedFlags(mm: SpaceEnv, space: AddressSpace, wished: number, start: Vpn, end: Vpn): number {
+  const replaced = countReplaced(mm, space, start, end)
+  const pages = end - start
+  if (!mayExpand(space, wished, pages - replaced.all)) return -ENOMEM
   const flags = (wished & VM_SPECIAL) !== 0 ? wished & ~VM_LOCKED_MASK : wished
   if (!isAccountable(flags)) return flags
-  return isEnoughMemory(mm, pages) ? flags | VM_ACCOUNT : -ENOMEM
+  return isEnoughMemory(mm, space, pages - replaced.promised) ? flags | VM_ACCOUNT : -ENOMEM
 }
 
-/** Pages of the range that are mapped now and will be replaced. */
-function mappedPages(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
-  let pages = 0
+/** Pages of the range that are mapped now and will be replaced, and how many of them are promised. */
+function countReplaced(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn) {
+  const replaced = { all: 0, promised: 0 }
   const vma = new Vma(mm.memory, mm.vmas.find(space, start))
   while (vma.ptr !== NULL && vma.start < end) {
-    pages += Math.min(vma.end, end) - Math.max(vma.start, start)
+    const pages = Math.min(vma.end, end) - Math.max(vma.start, start)
+    replaced.all += pages
+    if ((vma.flags & VM_ACCOUNT) !== 0) replaced.promised += pages
     vma.at(mm.vmas.next(vma.ptr))
   }
-  return pages
+  return replaced
 }
 
 /** Frees the range, and returns a record for the new mapping with a node for it; or -ENOMEM. The last step that can fail. */

@@ -4,7 +4,7 @@ import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, splitVma } from './extent.js'
 import { mergeExisting } from './merge.js'
 import type { SpaceEnv } from './space-env.js'
-import { MAP_COUNT_MAX } from './vm-flags.js'
+import { mapCountMax } from './tunables.js'
 import type { Vma } from './vma.js'
 
 /**
@@ -74,13 +74,13 @@ function cutOut(
 ): Ptr | number {
   let middle = vma.ptr
   if (start > vma.start) {
-    if (space.vmaCount >= MAP_COUNT_MAX) return -ENOMEM
+    if (space.vmaCount >= mapCountMax(mm)) return -ENOMEM
     middle = fresh.pop()!
     splitVma(mm, space, vma, start, middle)
     vma.at(middle)
   }
   if (end < vma.end) {
-    if (space.vmaCount >= MAP_COUNT_MAX) return -ENOMEM
+    if (space.vmaCount >= mapCountMax(mm)) return -ENOMEM
     splitVma(mm, space, vma, end, fresh.pop()!)
   }
   return middle

@@ -1,15 +1,17 @@
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import { countMapping, isEnoughMemory } from './accounting.js'
+import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
 import { setApart } from './modify-flags.js'
+import { isEnoughMemory } from './overcommit.js'
 import type { RemapRequest } from './remap-range.js'
 import type { SpaceEnv } from './space-env.js'
+import { mapCountMax } from './tunables.js'
 import { clearRange, isInside } from './unmap-range.js'
-import { MAP_COUNT_MAX, VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
+import { VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /**
@@ -25,14 +27,14 @@ export function moveMapping(
   target: Vpn,
 ): Vpn | number {
   const { start, newPages, keepOld } = request
-  if (space.vmaCount >= MAP_COUNT_MAX - 3) return -ENOMEM
+  if (space.vmaCount >= mapCountMax(mm) - 3) return -ENOMEM
   if (keepOld && (vma.flags & VM_LOCKED) !== 0) {
     const apart = setApart(mm, space, vma, start, (start + oldPages) as Vpn)
     if (apart < 0) return apart
     vma.at(apart as Ptr)
   }
   const charged = keepOld ? newPages : newPages - oldPages
-  if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, charged)) return -ENOMEM
+  if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, space, charged)) return -ENOMEM
   const fresh = mm.vmas.reserve(space, 2) ? mm.vmas.allocateVma() : NULL
   const cut = fresh === NULL || keepOld ? NULL : mm.vmas.allocateVma()
   const isReady = fresh !== NULL && (keepOld || cut !== NULL)
@@ -43,7 +45,7 @@ export function moveMapping(
   }
   const { flags } = vma
   copyMapping(mm, space, vma, movedExtent(vma, start, target, newPages), fresh)
-  countMapping(space, flags, newPages)
+  countMapping(mm, space, flags, newPages)
   if (keepOld) emptyOld(mm, space, start, oldPages)
   else dropOld(mm, space, start, (start + oldPages) as Vpn, cut)
   return target

@@ -6,7 +6,7 @@
  *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
  *     16    u32  page cache handle: root, levels (page-cache.ts)
  *     24    u32  pages in the cache
- *     28    u32  ObjectKind
+ *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts)
  *     32    u32  provider id, 0 = none
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
@@ -19,13 +19,14 @@
  * Guarded by the object's lock unless a field says otherwise.
  */
 import { assert } from '../base/assert.js'
-import { NULL, type Ptr } from '../base/numbers.js'
+import { NULL, type Ptr, pagesFor } from '../base/numbers.js'
 import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { FrameTable } from '../frame/frame-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { commitPages } from './overcommit.js'
 import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
@@ -53,6 +54,8 @@ export interface ObjectsEnv {
 }
 
 export const OBJECT_BYTES = 72
+const KIND_MASK = 0xff
+const PROMISED = 0x100
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -113,10 +116,33 @@ export class ObjectRecords {
 
   protected countPage(object: Ptr, change: number): void {
     this.setWord(object, 24, this.pages(object) + change)
+    if (this.isShmem(object) && !this.isPromised(object)) commitPages(this.env, change)
+  }
+
+  /** Whether all its pages are counted as promised, not each as it comes (VM_NORESERVE of a shmem file). */
+  protected isPromised(object: Ptr): boolean {
+    return (this.word(object, 28) & PROMISED) !== 0
+  }
+
+  /** Counts all of a new object as promised: until its end its size stays what it is. */
+  promise(object: Ptr): void {
+    assert(this.pages(object) === 0 && !this.isPromised(object), 'an object is promised once, when it is new')
+    this.setWord(object, 28, this.word(object, 28) | PROMISED)
+    commitPages(this.env, pagesFor(this.size(object)))
+  }
+
+  /** Pages promised for all objects. */
+  promisedPages(): number {
+    let pages = 0
+    this.forEach((object) => {
+      if (this.isPromised(object)) pages += pagesFor(this.size(object))
+      else if (this.isShmem(object)) pages += this.pages(object)
+    })
+    return pages
   }
 
   kind(object: Ptr): ObjectKind {
-    return this.word(object, 28) as ObjectKind
+    return (this.word(object, 28) & KIND_MASK) as ObjectKind
   }
 
   /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */

@@ -24,6 +24,7 @@ import { FrameFlag } from '../frame/frame-table.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { ObjectPages } from './object-pages.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
+import { commitPages } from './overcommit.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 
 export type { PageProvider } from './object-pages.js'
@@ -57,6 +58,7 @@ export class PageObjects extends ObjectPages {
     assert(this.firstMapping(object) === NULL, 'a page object outlives its mappings')
     this.delist(object)
     this.dropLocked(object, 0, OBJECT_PAGES_MAX)
+    if (this.isPromised(object)) commitPages(this.env, -pagesFor(this.size(object)))
     this.env.slab.free(this.#slabCache, object)
   }
 

@@ -1,9 +1,10 @@
 /** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12). */
-import { ENOMEM } from '../base/errno.js'
+import { ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
-import { HUGE_PAGES, MAP_MIN_PAGE, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
+import { lowestPlacedPage, mayMapAt } from './tunables.js'
+import { HUGE_PAGES, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
 import { Vma } from './vma.js'
 import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
 
@@ -23,15 +24,18 @@ export interface PlaceRequest {
   readonly isAnonymous: boolean
 }
 
-/** The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked against the layout. */
+/** The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked: -ENOMEM, -EPERM (too low). */
 export function findPlace(mm: SpaceEnv, space: AddressSpace, request: PlaceRequest): Vpn | number {
   const { pages, fixed } = request
   const { userEnd } = mm.arch
   if (pages > userEnd) return -ENOMEM
-  if (fixed) return request.start <= userEnd - pages ? request.start : -ENOMEM
-  if (pages > userEnd - MAP_MIN_PAGE) return -ENOMEM
+  if (fixed) {
+    if (request.start > userEnd - pages) return -ENOMEM
+    return mayMapAt(mm, space, request.start) ? request.start : -EPERM
+  }
+  if (pages > userEnd - lowestPlacedPage(mm)) return -ENOMEM
   if (request.start > 0) {
-    const wished = Math.max(request.start, MAP_MIN_PAGE) as Vpn
+    const wished = Math.max(request.start, lowestPlacedPage(mm)) as Vpn
     if (wished <= userEnd - pages && isFree(mm, space, wished, pages)) return wished
   } else if (request.isAnonymous && pages % HUGE_PAGES === 0) {
     const aligned = findAligned(mm, space, pages, request.pageOffset)
@@ -77,7 +81,7 @@ function findDown(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
   const next = new Vma(mm.memory)
   let high: number = space.mapBase
   for (;;) {
-    const found = highestGap(mm.vmas, space, pages, MAP_MIN_PAGE, high)
+    const found = highestGap(mm.vmas, space, pages, lowestPlacedPage(mm), high)
     if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
     if ((next.flags & VM_GROWSDOWN) === 0 || guardedStart(next) >= found + pages) return found
     high = guardedStart(next)

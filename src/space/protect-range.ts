@@ -1,12 +1,15 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { EACCES, EINVAL, ENOMEM } from '../base/errno.js'
+import { EACCES, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import { countPages, isAccountable, isEnoughMemory, mayExpand } from './accounting.js'
-import type { AddressSpace } from './address-space.js'
+import { countPages, isAccountable, mayExpand } from './accounting.js'
+import { type AddressSpace, SpaceFlag } from './address-space.js'
+import { gainsExec } from './exec-gain.js'
 import { modifyFlags } from './modify-flags.js'
+import { isEnoughMemory } from './overcommit.js'
+import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import {
   VM_ACCESS_FLAGS,
@@ -14,6 +17,7 @@ import {
   VM_EXEC,
   VM_GROWSDOWN,
   VM_LOCKED,
+  VM_MAYEXEC,
   VM_READ,
   VM_SHARED,
   VM_WRITE,
@@ -27,9 +31,9 @@ const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
 
 /**
  * mprotect. `prot` is VM_READ | VM_WRITE | VM_EXEC; with `growsDown` (PROT_GROWSDOWN) the change begins where the mapping that
- * holds `start` begins. 0, or -ENOMEM (a hole, limits, no memory), -EACCES (more than the file was opened for), -EINVAL
- * (growsDown, and the mapping does not). As in Linux, what lies before the obstacle stays changed.
- * `populate` is called for each part that `populatesWhenWritable`.
+ * holds `start` begins. 0, or -ENOMEM (a hole, limits, no memory), -EACCES (more than the file was opened for, or than
+ * PR_SET_MDWE allows), -EPERM (sealed), -EINVAL (growsDown, and the mapping does not). As in Linux, what lies before the
+ * obstacle stays changed. `populate` is called for each part that `populatesWhenWritable`.
  */
 export function protectRange(
   mm: SpaceEnv,
@@ -88,17 +92,24 @@ function protectMapping(
   prot: number,
 ): number {
   const old = vma.flags
-  const wished = (old & ~VM_ACCESS_FLAGS) | prot
-  if ((wished & ~(wished >>> 4) & VM_ACCESS_FLAGS) !== 0) return -EACCES
+  const wished = (old & ~VM_ACCESS_FLAGS) | prot | impliedExec(space, old, prot)
+  if ((wished & ~(wished >>> 4) & VM_ACCESS_FLAGS) !== 0 || gainsExec(space, wished, old)) return -EACCES
+  if (isSealed(vma)) return -EPERM
   if (wished === old) return 0
   const flags = accountedFlags(mm, space, vma, wished, end - start)
   if (flags < 0) return flags
   const changed = modifyFlags(mm, space, vma, start, end, flags)
   if (changed < 0) return changed
   changeEntries(mm, space, vma.at(changed as Ptr), start, end)
-  countPages(space, old, start - end)
-  countPages(space, flags, end - start)
+  countPages(mm, space, old, start - end)
+  countPages(mm, space, flags, end - start)
   return 0
+}
+
+/** READ_IMPLIES_EXEC. */
+function impliedExec(space: AddressSpace, flags: number, prot: number): number {
+  const implies = (space.flags & SpaceFlag.readImpliesExec) !== 0 && (prot & VM_READ) !== 0
+  return implies && (flags & VM_MAYEXEC) !== 0 ? VM_EXEC : 0
 }
 
 /** Memory that becomes writable is charged for; what never had a page of its own and is not writable any more, is not. */
@@ -108,7 +119,7 @@ function accountedFlags(mm: SpaceEnv, space: AddressSpace, vma: Vma, flags: numb
   }
   if (!mayExpand(space, flags, pages) && mayExpand(space, vma.flags, pages)) return -ENOMEM
   if ((vma.flags & (VM_ACCOUNT | VM_WRITE)) !== 0 || !isAccountable(flags)) return flags
-  return isEnoughMemory(mm, pages) ? flags | VM_ACCOUNT : -ENOMEM
+  return isEnoughMemory(mm, space, pages) ? flags | VM_ACCOUNT : -ENOMEM
 }
 
 /** Gives the entries that are there the access that the flags give, and no more. */

@@ -1,15 +1,18 @@
 /** mremap: shrink, grow in place, or move (mm/mremap.c of Linux 6.12, where one call changes one mapping only). */
-import { EAGAIN, EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
+import { EAGAIN, EFAULT, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
-import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import { countMapping, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { extentOf } from './extent.js'
 import { mergeExtension } from './merge.js'
 import { moveMapping } from './move-mapping.js'
+import { isEnoughMemory } from './overcommit.js'
 import { findPlace } from './placement.js'
+import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
+import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
-import { MAP_COUNT_MAX, VM_ACCOUNT, VM_DONTEXPAND, VM_MAYSHARE, VM_PFNMAP, VM_SHARED } from './vm-flags.js'
+import { VM_ACCOUNT, VM_DONTEXPAND, VM_MAYSHARE, VM_PFNMAP, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /** What mremap has decoded: pages, and only combinations of flags that Linux accepts. */
@@ -28,11 +31,12 @@ export interface RemapRequest {
   readonly target: Vpn
 }
 
-/** Returns the first page of where the mapping is now, or -EFAULT, -EINVAL, -ENOMEM, -EAGAIN. */
+/** Returns the first page of where the mapping is now, or -EFAULT, -EINVAL, -ENOMEM, -EAGAIN, -EPERM (sealed). */
 export function remapRange(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn | number {
   const { start, oldPages, newPages } = request
   const holding = mm.vmas.findHolding(space, start)
   if (holding === NULL) return -EFAULT
+  if (isSealed(new Vma(mm.memory, holding))) return -EPERM
   if (request.fixed || request.keepOld) return remapTo(mm, space, request)
   if (oldPages >= newPages) return shrink(mm, space, start, oldPages, newPages)
   const vma = new Vma(mm.memory, holding)
@@ -95,9 +99,9 @@ function isRoomAbove(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number)
 /** Never allocates. The mapping above is joined when it is reached and fits. */
 function growInPlace(mm: SpaceEnv, space: AddressSpace, vma: Vma, pages: number): number {
   const { flags, end } = vma
-  if ((flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, pages)) return -ENOMEM
+  if ((flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, space, pages)) return -ENOMEM
   if (!mergeExtension(mm, space, vma, extentOf(vma, end, (end + pages) as Vpn))) return -ENOMEM
-  countMapping(space, flags, pages)
+  countMapping(mm, space, flags, pages)
   return 0
 }
 
@@ -127,7 +131,7 @@ function remapTo(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn 
   const { start, newPages, target, fixed, keepOld } = request
   if (target + newPages > mm.arch.userEnd) return -EINVAL
   if (start + request.oldPages > target && target + newPages > start) return -EINVAL
-  if (space.vmaCount + 2 >= MAP_COUNT_MAX - 3) return -ENOMEM
+  if (space.vmaCount + 2 >= mapCountMax(mm) - 3) return -ENOMEM
   const cleared = clearForMove(mm, space, request)
   if (cleared < 0) return cleared
   const holding = mm.vmas.findHolding(space, start)

@@ -1,13 +1,15 @@
 import { EAGAIN, ENOMEM } from '../base/errno.js'
 import { NULL, pagesFor, type Vpn } from '../base/numbers.js'
-import { countMapping, isEnoughMemory, mayExpand, mayLock } from './accounting.js'
+import { countMapping, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
+import { isEnoughMemory } from './overcommit.js'
 import { findPlace, guardedStart } from './placement.js'
 import type { SpaceEnv } from './space-env.js'
+import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
-import { MAP_COUNT_MAX, STACK_GUARD_PAGES, VM_ACCOUNT, VM_DATA_FLAGS } from './vm-flags.js'
+import { STACK_GUARD_PAGES, VM_ACCOUNT, VM_DATA_FLAGS } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /** brk: moves the program break to a byte address and returns where it is afterwards, the old place when it cannot. */
@@ -24,7 +26,8 @@ export function setBrk(mm: SpaceEnv, space: AddressSpace, address: number): numb
 
 /** check_data_rlimit. */
 function exceedsDataLimit(space: AddressSpace, address: number): boolean {
-  return address - space.brkStart + space.dataSegmentBytes > space.limitData
+  const bytes = address - space.brkStart + space.dataSegmentBytes
+  return bytes > Math.min(space.limitData, space.limitHeap)
 }
 
 function shrink(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
@@ -49,8 +52,8 @@ function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
 function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const flags = VM_DATA_FLAGS | VM_ACCOUNT | space.defaultFlags
   const pages = end - start
-  if (!mayExpand(space, flags, pages) || space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
-  if (!isEnoughMemory(mm, pages)) return -ENOMEM
+  if (!mayExpand(space, flags, pages) || space.vmaCount > mapCountMax(mm)) return -ENOMEM
+  if (!isEnoughMemory(mm, space, pages)) return -ENOMEM
   const nothing = { object: NULL, file: 0, family: NULL, name: NULL, policy: 0 }
   const extent: Extent = { start, end, pageOffset: start, flags, ...nothing }
   const isFirst = start <= pagesFor(space.brkStart)
@@ -59,6 +62,6 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
     if (fresh === NULL) return -ENOMEM
     insertVma(mm, space, new Vma(mm.memory, fresh), extent)
   }
-  countMapping(space, flags, pages)
+  countMapping(mm, space, flags, pages)
   return 0
 }

@@ -5,16 +5,19 @@ import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
+import { checkSeals } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
-import { MAP_COUNT_MAX } from './vm-flags.js'
+import { mapCountMax } from './tunables.js'
 import { Vma } from './vma.js'
 import { zapRange } from './zap-range.js'
 
 /**
  * Takes everything away that is mapped in a range (do_munmap). Nothing being there is no error. -ENOMEM, and no effect:
- * a mapping would have to be cut in two and there are no mappings left, or no memory.
+ * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed.
  */
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const sealed = checkSeals(mm, space, start, end)
+  if (sealed < 0) return sealed
   const cut = prepareCut(mm, space, start, end)
   if (cut < 0) return cut
   const batch = mm.flusher.batch(space.root)
@@ -26,7 +29,7 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
 /** The record for the upper half of a mapping that reaches beyond both ends of the range; NULL when there is no such one. */
 export function prepareCut(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
   if (!isInside(mm, space, start, end)) return NULL
-  if (space.vmaCount >= MAP_COUNT_MAX || !mm.vmas.reserve(space, 1)) return -ENOMEM
+  if (space.vmaCount >= mapCountMax(mm) || !mm.vmas.reserve(space, 1)) return -ENOMEM
   return mm.vmas.allocateVma() || -ENOMEM
 }
 
@@ -84,7 +87,7 @@ function clearMapping(
   const low = Math.max(vma.start, start) as Vpn
   const high = Math.min(vma.end, end) as Vpn
   zapRange(mm, space, vma, low, high, batch)
-  countMapping(space, vma.flags, low - high)
+  countMapping(mm, space, vma.flags, low - high)
   if (low > vma.start) moveEnd(mm, space, vma, low)
   else if (high < vma.end) moveStart(mm, space, vma, high)
   else removeVma(mm, space, vma)

@@ -45,12 +45,8 @@ export const VM_DATA_FLAGS = VM_READ | VM_WRITE | VM_MAY_ACCESS
 /** What exec gives the initial stack (VM_STACK_FLAGS of riscv64). */
 export const VM_STACK_FLAGS = VM_GROWSDOWN | VM_DATA_FLAGS | VM_ACCOUNT
 
-/** vm.max_map_count: mappings that one address space may have. */
-export const MAP_COUNT_MAX = 65530
 /** Pages kept free below a mapping that grows down (stack_guard_gap). */
 export const STACK_GUARD_PAGES = 256
-/** Lowest page given to a mapping that did not ask for one lower: Debian's riscv64 kernel says 0x8000. */
-export const MAP_MIN_PAGE = 8
 /** Pages of a 2 MiB leaf: anonymous mappings of a multiple of it are placed on a multiple of it. */
 export const HUGE_PAGES = 512
 /** RLIM_INFINITY. */

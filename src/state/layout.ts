@@ -78,6 +78,8 @@ export const Word = {
   hugeZeroFrame: 41,
   /** 7 numbers of khugepaged. */
   khugepaged: 42,
+  /** Pages promised to mappings (space/overcommit.ts); wraps around. */
+  committedPages: 62,
   /** 48 settings of two words each (settings.ts). */
   settings: 64,
   /** SysV shared memory: the list of segments, how many, the index after the last one that was given, 1 + the highest so far in this turn, the turn. */

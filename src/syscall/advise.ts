@@ -13,6 +13,7 @@ import { adviseRange } from '../space/dont-need.js'
 import { coolDown, freeLazily } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
+import { keepsContents } from '../space/seal.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
@@ -39,6 +40,15 @@ interface Hole {
 
 type Advise = (context: Context, vma: Vma, from: Vpn, to: Vpn) => number
 
+/** Advice that loses contents (is_madv_discard). */
+const DISCARDS: readonly number[] = [
+  mman.MADV_DONTNEED,
+  mman.MADV_DONTNEED_LOCKED,
+  mman.MADV_FREE,
+  mman.MADV_REMOVE,
+  mman.MADV_DONTFORK,
+  mman.MADV_WIPEONFORK,
+]
 const MADV_HWPOISON = 100
 const MADV_SOFT_OFFLINE = 101
 
@@ -53,7 +63,7 @@ export interface AdviceRange {
   readonly isEmpty: boolean
 }
 
-/** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT. */
+/** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT, -EPERM (sealed). */
 export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   const range = {
     start: args.page(0),
@@ -66,17 +76,16 @@ export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArgum
 
 /** The same for any space (do_madvise of Linux). */
 export function advise(mm: FaultEnv, space: AddressSpace, range: AdviceRange, advice: number): number {
-  const action = ADVICE.get(advice)
   const access = populateAccess(advice)
   const poisons = advice === MADV_HWPOISON || advice === MADV_SOFT_OFFLINE
-  if (action === undefined && access === 0 && !poisons) return -EINVAL
+  if (!ADVICE.has(advice) && access === 0 && !poisons) return -EINVAL
   const { start, isAligned, pages, isEmpty } = range
   if (!isAligned || (pages === 0 && !isEmpty) || start + pages >= 2 ** 52) return -EINVAL
   if (pages === 0) return 0
   if (poisons) return -EPERM
   const end = (start + pages) as Vpn
   if (access !== 0) return populateFor(mm, space, start as Vpn, end, access as Access)
-  return adviseAll(mm, space, start as Vpn, end, action!)
+  return adviseAll(mm, space, start as Vpn, end, advice)
 }
 
 /** What MADV_POPULATE_READ and _WRITE access; 0 for other advice. */
@@ -85,11 +94,12 @@ function populateAccess(advice: number): number {
   return advice === mman.MADV_POPULATE_WRITE ? Access.write : 0
 }
 
-function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advise: Advise): number {
+function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advice: number): number {
+  const action = ADVICE.get(advice)!
   const context: Context = { mm, space, holes: [], frames: [] }
   mm.atomics.lock(space.lock, LockRank.space)
   const result = adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) =>
-    advise(context, vma, from, to),
+    DISCARDS.includes(advice) && keepsContents(vma) ? -EPERM : action(context, vma, from, to),
   )
   mm.atomics.unlock(space.lock, LockRank.space)
   for (const { object, first, pages } of context.holes) {

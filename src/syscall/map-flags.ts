@@ -80,7 +80,7 @@ const LEGACY_FLAGS =
   mman.MAP_HUGETLB
 
 /** Pages that a file's offset may reach: MAX_LFS_FILESIZE, 2^63 - 1 bytes. From there on the offset is negative. */
-const FILE_PAGES_MAX = 2 ** 51 - 1
+export const FILE_PAGES_MAX = 2 ** 51 - 1
 
 /** VM flags of a file mapping, or a negative errno. */
 export function fileFlags(request: MapRequest, file: FileBacking, vmFlags: number): number {

@@ -7,18 +7,15 @@ import { EAGAIN, EINVAL, ENOMEM, EOVERFLOW, EPERM } from '../base/errno.js'
 import { NULL, PAGE_MASK, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
-import type { AddressSpace } from '../space/address-space.js'
+import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
 import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
+import { isEnoughMemory, Overcommit } from '../space/overcommit.js'
 import { ObjectKind } from '../space/page-object.js'
-import {
-  MAP_COUNT_MAX,
-  MAP_MIN_PAGE,
-  VM_ACCESS_FLAGS,
-  VM_LOCKED,
-  VM_MAY_ACCESS,
-  VM_NORESERVE,
-} from '../space/vm-flags.js'
+import { lowestPlacedPage, mapCountMax } from '../space/tunables.js'
+import { unmapRange } from '../space/unmap-range.js'
+import { VM_ACCESS_FLAGS, VM_EXEC, VM_LOCKED, VM_MAY_ACCESS, VM_NORESERVE } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
+import { readSetting, Setting } from '../state/settings.js'
 import type { FileBacking, FileResolver } from './file-backing.js'
 import { anonymousFlags, fileFlags, flagBits, type MapRequest } from './map-flags.js'
 import * as mman from './mman.js'
@@ -103,14 +100,46 @@ function wantsPopulate(space: AddressSpace, flags: number): boolean {
 
 function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, object: Ptr): number {
   const { flags, file } = request
-  if (space.vmaCount > MAP_COUNT_MAX) return -ENOMEM
-  const wanted = (request.prot & VM_ACCESS_FLAGS) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
+  if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
+  const wanted = protectionOf(space, request) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
   const start = choosePlace(mm, space, request, regionOf(mm, request, object, wanted))
   if (start < 0) return start
   const vmFlags = file === undefined ? anonymousFlags(request, wanted) : fileFlags(request, file, wanted)
   if (vmFlags < 0) return vmFlags
-  const reserve = (flags & mman.MAP_NORESERVE) !== 0 ? VM_NORESERVE : 0
-  return mapAt(mm, space, start as Vpn, regionOf(mm, request, object, vmFlags | reserve))
+  const granted = vmFlags | (isUnreserved(mm, flags) ? VM_NORESERVE : 0)
+  const page = mapAt(mm, space, start as Vpn, regionOf(mm, request, object, granted))
+  const isNew = object !== NULL && (file === undefined || file.object === NULL)
+  if (page < 0 || !isNew || (granted & VM_NORESERVE) !== 0) return page
+  return promiseObject(mm, space, request, object, page as Vpn)
+}
+
+/** READ_IMPLIES_EXEC: but for files where nothing may be executed. */
+function protectionOf(space: AddressSpace, { prot, file }: MapRequest): number {
+  const implies = (space.flags & SpaceFlag.readImpliesExec) !== 0 && (prot & mman.PROT_READ) !== 0
+  const mayExecute = file === undefined || file.executable
+  return (prot & VM_ACCESS_FLAGS) | (implies && mayExecute ? VM_EXEC : 0)
+}
+
+/** MAP_NORESERVE counts unless nothing may be promised that is not there. */
+function isUnreserved(mm: FaultEnv, flags: number): boolean {
+  if ((flags & mman.MAP_NORESERVE) === 0) return false
+  return readSetting(mm.memory, Setting.overcommitMemory) !== Overcommit.never
+}
+
+/** New shared memory is promised as a whole (shmem_acct_size). When it cannot be, what was in its place is gone already. */
+function promiseObject(
+  mm: FaultEnv,
+  space: AddressSpace,
+  { pages }: MapRequest,
+  object: Ptr,
+  page: Vpn,
+): number {
+  if (isEnoughMemory(mm, space, pages)) {
+    mm.objects.promise(object)
+    return page
+  }
+  unmapRange(mm, space, page, (page + pages) as Vpn)
+  return -ENOMEM
 }
 
 /** The same request in the words of space/. */
@@ -135,7 +164,7 @@ function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, reg
 
 /** An order for a place that is no multiple of a page. Linux takes the last 4095 addresses for its own errnos. */
 function misalignedProblem(mm: FaultEnv, { page, pages, misaligned }: MapRequest): number {
-  if (pages > mm.arch.userEnd - MAP_MIN_PAGE) return -ENOMEM
+  if (pages > mm.arch.userEnd - lowestPlacedPage(mm)) return -ENOMEM
   if (page === 2 ** 52 - 1) return misaligned - PAGE_SIZE
   return page + pages >= mm.arch.userEnd ? -ENOMEM : -EINVAL
 }

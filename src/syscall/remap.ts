@@ -1,9 +1,10 @@
-import { EFAULT, EINVAL } from '../base/errno.js'
+import { EFAULT, EINVAL, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { remapRange } from '../space/remap-range.js'
+import { isSealed } from '../space/seal.js'
 import { VM_LOCKED } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
@@ -12,7 +13,7 @@ import type { SyscallArguments } from './syscall-arguments.js'
 
 /**
  * mremap(old, oldLength, newLength, flags, new): the new address; -EINVAL, -EFAULT (nothing mapped there), -ENOMEM,
- * -EAGAIN (locked memory), in the order of sys_mremap of Linux 6.12.
+ * -EAGAIN (locked memory), -EPERM (sealed), in the order of sys_mremap of Linux 6.12.
  */
 export function sysMremap(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   const oldPages = args.pagesUp(1)
@@ -48,7 +49,9 @@ function remapLocked(
   const start = args.page(0) as Vpn
   const fixed = (flags & MREMAP_FIXED) !== 0
   const keepOld = (flags & MREMAP_DONTUNMAP) !== 0
-  if (start >= mm.arch.userEnd || mm.vmas.findHolding(space, start) === NULL) return -EFAULT
+  const holding = start < mm.arch.userEnd ? mm.vmas.findHolding(space, start) : NULL
+  if (holding === NULL) return -EFAULT
+  if (isSealed(new Vma(mm.memory, holding))) return -EPERM
   if ((fixed || keepOld) && !args.isPageAligned(4)) return -EINVAL
   const mayMove = (flags & MREMAP_MAYMOVE) !== 0
   const target = args.page(4) as Vpn

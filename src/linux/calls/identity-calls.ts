@@ -1,7 +1,8 @@
 /** System calls that ask who and where: numbers of the process, the system's name, what prctl(2) keeps. */
 
-import { EFAULT, EINVAL } from '../../base/errno.js'
+import { EFAULT, EINVAL, EPERM } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
+import { SpaceFlag } from '../../space/address-space.js'
 import { sysSetVmaName } from '../../syscall/name-memory.js'
 import { byteString } from '../fs/text.js'
 import { ProcessFlag } from '../process.js'
@@ -77,6 +78,19 @@ function setHugePagesDisabled(c: SyscallContext): number {
   return 0
 }
 
+/** The bits are those of SpaceFlag. Once there they stay, and they stay as they are. */
+const MDWE_FLAGS = SpaceFlag.refusesExecGain | SpaceFlag.refusesForItselfOnly
+
+function setMdwe(c: SyscallContext): number {
+  const bits = c.args.low(1)
+  const isKnown = (bits & ~MDWE_FLAGS) === 0 && c.args.is32Bit(1)
+  if (!restIsZero(c, 2) || !isKnown || bits === SpaceFlag.refusesForItselfOnly) return -EINVAL
+  const current = c.space.flags & MDWE_FLAGS
+  if (current !== 0 && current !== bits) return -EPERM
+  c.space.flags |= bits
+  return 0
+}
+
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [1, setDeathSignal],
@@ -94,6 +108,8 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [38, setNoNewPrivileges],
   [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
   [41, setHugePagesDisabled],
+  [65, setMdwe],
+  [66, (c) => (restIsZero(c, 1) ? c.space.flags & MDWE_FLAGS : -EINVAL)],
   [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
   [42, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
 ])

@@ -1,4 +1,5 @@
 /** System calls about memory: decoded and done by syscall/, entered into the table here. */
+import { ENOSYS } from '../../base/errno.js'
 import type { FaultEnv } from '../../fault/fault.js'
 import type { AddressSpace } from '../../space/address-space.js'
 import { sysMadvise } from '../../syscall/advise.js'
@@ -9,18 +10,25 @@ import { sysMincore } from '../../syscall/mincore.js'
 import { sysMsync } from '../../syscall/msync.js'
 import { sysMprotect } from '../../syscall/protect.js'
 import { sysMremap } from '../../syscall/remap.js'
+import { sysRemapFilePages } from '../../syscall/remap-file-pages.js'
+import { sysMseal } from '../../syscall/seal.js'
 import type { SyscallArguments } from '../../syscall/syscall-arguments.js'
 import { sysMunmap } from '../../syscall/unmap.js'
+import { applyLimits } from '../limits.js'
 import type { Syscall, SyscallContext, SyscallHandler } from '../syscall-context.js'
 
 type MemoryCall = (mm: FaultEnv, space: AddressSpace, args: SyscallArguments) => number
 
+/** The call is judged by the limits and rights of the process that makes it. */
 const on =
   (call: MemoryCall): SyscallHandler =>
-  (c) =>
-    call(c.mm, c.space, c.args)
+  (c) => {
+    applyLimits(c.process, c.space)
+    return call(c.mm, c.space, c.args)
+  }
 
 function mmap(c: SyscallContext): number {
+  applyLimits(c.process, c.space)
   return sysMmap(c.mm, c.space, c.args, (fd) => c.linux.files.fileBacking(c.process, fd))
 }
 
@@ -41,5 +49,11 @@ export const memoryCalls: readonly Syscall[] = [
   { number: 231, name: 'munlockall', trace: '', handler: on(sysMunlockall) },
   { number: 232, name: 'mincore', trace: 'pup', handler: mincore },
   { number: 233, name: 'madvise', trace: 'puA', handler: on(sysMadvise) },
+  { number: 234, name: 'remap_file_pages', trace: 'puxux', handler: on(sysRemapFilePages) },
   { number: 284, name: 'mlock2', trace: 'pux', handler: on(sysMlock2) },
+  // riscv64 has no protection keys: Linux knows the calls, and has them not.
+  { number: 288, name: 'pkey_mprotect', trace: 'puPd', handler: () => -ENOSYS },
+  { number: 289, name: 'pkey_alloc', trace: 'xx', handler: () => -ENOSYS },
+  { number: 290, name: 'pkey_free', trace: 'd', handler: () => -ENOSYS },
+  { number: 462, name: 'mseal', trace: 'pux', handler: on(sysMseal) },
 ]

@@ -2,6 +2,9 @@
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { PAGE_SIZE, type Ptr } from '../../base/numbers.js'
 import { sharedPages } from '../../space/frame-census.js'
+import { Capability } from '../fs/capabilities.js'
+import { type Ids, may } from '../fs/credentials.js'
+import { userOf } from '../fs/file-user.js'
 import { applyLimits, Limit } from '../limits.js'
 import { CHILDREN_USAGE, Process } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
@@ -28,9 +31,23 @@ function setLimit(c: SyscallContext, process: Process, resource: number, address
   const hard = limitAt(view, 8)
   if (soft > hard) return -EINVAL
   if (resource === Limit.files && hard > FILES_MAX) return -EPERM
+  if (hard > process.hardLimit(resource) && !mayRaise(c)) return -EPERM
   process.setLimit(resource, soft, hard)
   if (!process.isZombie) applyLimits(process, process.space)
   return 0
+}
+
+function mayRaise(c: SyscallContext): boolean {
+  return may(userOf(c.process).credentials, Capability.resource)
+}
+
+/** check_prlimit_permission: one's own process, one of the same users and groups, or CAP_SYS_RESOURCE. */
+function mayLookAt(c: SyscallContext, process: Process): boolean {
+  if (process === c.process || mayRaise(c)) return true
+  const [mine, other] = [userOf(c.process).credentials, userOf(process).credentials]
+  const isSame = (id: number, { real, effective, saved }: Ids) =>
+    id === real && id === effective && id === saved
+  return isSame(mine.user.real, other.user) && isSame(mine.group.real, other.group)
 }
 
 function readLimit(process: Process, resource: number): StructWriter {
@@ -43,6 +60,7 @@ function prlimit(c: SyscallContext): number {
   if (isSetting && readStruct(c, c.args.address(2), 16) === undefined) return -EFAULT
   const process = processNamed(c, c.args.int(0))
   if (process === undefined) return -ESRCH
+  if (!mayLookAt(c, process)) return -EPERM
   if (resource >= Process.limitCount) return -EINVAL
   const previous = readLimit(process, resource)
   const result = isSetting ? setLimit(c, process, resource, c.args.address(2)) : 0

@@ -1,9 +1,8 @@
 /** /proc/meminfo: the lines and their order are those of meminfo_proc_show (fs/proc/meminfo.c) in Debian's configuration. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
-import { committedPages } from '../../../space/committed.js'
 import { countHugePages } from '../../../space/huge-usage.js'
+import { commitLimit, committedPages } from '../../../space/overcommit.js'
 import { HUGE_PAGES } from '../../../space/vm-flags.js'
-import { readSetting, readUnsignedSetting, Setting } from '../../../state/settings.js'
 import type { FileEnvironment } from '../environment.js'
 import { MachineMemory } from './machine-memory.js'
 
@@ -14,12 +13,6 @@ const VMALLOC_PAGES = 67_108_864 / KIB
 export function meminfoText({ mm }: FileEnvironment): string {
   const memory = new MachineMemory(mm)
   const { census } = memory
-  const commitLimit = (total: number) => {
-    const kbytes = readUnsignedSetting(mm.memory, Setting.overcommitKbytes)
-    return kbytes > 0
-      ? Math.floor(kbytes / KIB)
-      : Math.floor((total * readSetting(mm.memory, Setting.overcommitRatio)) / 100)
-  }
   const rows: readonly (readonly [name: string, pages: number])[] = [
     ['MemTotal', memory.total],
     ['MemFree', memory.free],
@@ -54,8 +47,8 @@ export function meminfoText({ mm }: FileEnvironment): string {
     ['NFS_Unstable', 0],
     ['Bounce', 0],
     ['WritebackTmp', 0],
-    ['CommitLimit', commitLimit(memory.total)],
-    ['Committed_AS', committedPages(mm)],
+    ['CommitLimit', commitLimit(mm)],
+    ['Committed_AS', committedPages(mm.memory)],
     ['VmallocTotal', VMALLOC_PAGES],
     ['VmallocUsed', 0],
     ['VmallocChunk', 0],

@@ -8,8 +8,8 @@ import { type Setting, setSettingBits, settingBits } from '../../../state/settin
 import { may } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
-import { byteString } from '../text.js'
-import { file, type ProcFile } from './proc-node.js'
+import { byteString, bytesOf } from '../text.js'
+import { file, type ProcFile, type RawContents } from './proc-node.js'
 
 /** What may be written, by whom, and what happens then. */
 export interface SettingRules {
@@ -61,8 +61,8 @@ function settingFile(
   shown: (bits: bigint) => string,
   range: ValueRange,
 ): ProcFile {
-  const text: ProcFile['text'] = (_vfs, _process, { mm }) => `${shown(settingBits(mm.memory, setting))}\n`
-  const write: ProcFile['write'] = (source, _process, env, position) => {
+  const text = ({ mm }: FileEnvironment) => `${shown(settingBits(mm.memory, setting))}\n`
+  const write = (env: FileEnvironment, position: number, source: Uint8Array) => {
     if (!isPermitted(env, rules.capability)) return -EPERM
     // sysctl_writes_strict: what is not written from the start on is taken and forgotten.
     if (position > 0 || source.length === 0) return source.length
@@ -72,7 +72,18 @@ function settingFile(
     rules.written?.(env.mm)
     return source.length - parsed.rest
   }
-  return { ...file(text, rules.permissions ?? 0o644), write }
+  const raw: RawContents = {
+    // One read gives what there is; another one nothing, even if the first was too short.
+    read: ({ vfs }, position, target) => (position > 0 ? 0 : copyText(text(vfs.env), target)),
+    write: ({ vfs }, position, source) => write(vfs.env, position, source),
+  }
+  return { ...file((_vfs, _process, env) => text(env), rules.permissions ?? 0o644), raw }
+}
+
+function copyText(text: string, target: Uint8Array): number {
+  const bytes = bytesOf(text).subarray(0, target.length)
+  target.set(bytes)
+  return bytes.length
 }
 
 function isPermitted(env: FileEnvironment, capability: number | undefined): boolean {

@@ -1,7 +1,7 @@
 /** shmget, shmat and shmdt: ipc/shm.c of Linux 6.12, in its order of checks. */
 import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../../base/errno.js'
 import { NULL, pagesFor, type Vpn } from '../../../base/numbers.js'
-import { isEnoughMemory } from '../../../space/accounting.js'
+import { isEnoughMemory } from '../../../space/overcommit.js'
 import { Vma } from '../../../space/vma.js'
 import { readUnsignedSetting, Setting } from '../../../state/settings.js'
 import { detachShared } from '../../../syscall/detach-shared.js'
@@ -58,11 +58,13 @@ function create(vfs: Vfs, c: SyscallContext, key: number, bytes: number, flags: 
   const { credentials } = userOfCall(c)
   if ((flags & SHM_HUGETLB) !== 0) return hugeProblem(flags, may(credentials, Capability.lockMemory))
   const isReserved = (flags & SHM_NORESERVE) === 0
-  if (isReserved && !isEnoughMemory(c.mm, pagesFor(bytes))) return -ENOMEM
+  if (isReserved && !isEnoughMemory(c.mm, c.space, pagesFor(bytes))) return -ENOMEM
   const { user, group } = credentials
   const wanted = { key, bytes, permissions: flags & 0o777, uid: user.effective, gid: group.effective }
   const segment = vfs.segments.create(wanted)
-  return typeof segment === 'number' ? segment : segment.id
+  if (typeof segment === 'number') return segment
+  if (isReserved) c.mm.objects.promise(segment.object)
+  return segment.id
 }
 
 /** As with an empty pool. */

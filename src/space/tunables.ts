@@ -1,0 +1,29 @@
+/** What root may tune about address spaces, in the units that they are asked in. */
+import { PAGE_SIZE } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
+import { type AddressSpace, SpaceFlag } from './address-space.js'
+
+/** CONFIG_LSM_MMAP_MIN_ADDR of Debian's riscv64 kernel, in pages: below it nothing is placed, whatever the setting says. */
+const SECURITY_MIN_PAGE = 8
+
+/** vm.max_map_count: mappings that one address space may have. */
+export function mapCountMax({ memory }: { readonly memory: Memory }): number {
+  return readSetting(memory, Setting.maxMapCount)
+}
+
+/** mmap_min_addr: the lowest page given to a mapping that did not ask for one lower. */
+export function lowestPlacedPage({ memory }: { readonly memory: Memory }): number {
+  const page = Math.ceil(readUnsignedSetting(memory, Setting.mmapMinAddr) / PAGE_SIZE)
+  return Math.max(page, SECURITY_MIN_PAGE)
+}
+
+/** Whether a process may have something mapped at a page at all (cap_mmap_addr). */
+export function mayMapAt(
+  { memory }: { readonly memory: Memory },
+  space: AddressSpace,
+  page: number,
+): boolean {
+  const isLow = page * PAGE_SIZE < readUnsignedSetting(memory, Setting.mmapMinAddr)
+  return !isLow || (space.flags & SpaceFlag.rawAccess) !== 0
+}

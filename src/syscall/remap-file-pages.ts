@@ -1,0 +1,67 @@
+import { EINVAL, EOVERFLOW } from '../base/errno.js'
+import { NULL, type Vpn } from '../base/numbers.js'
+import type { FaultEnv } from '../fault/fault.js'
+import { populateQuietly } from '../fault/populate.js'
+import type { AddressSpace } from '../space/address-space.js'
+import { mapRegion } from '../space/map-region.js'
+import { VM_ACCESS_FLAGS, VM_LOCKED, VM_MAY_ACCESS, VM_MAYSHARE, VM_SHARED } from '../space/vm-flags.js'
+import { Vma } from '../space/vma.js'
+import { LockRank } from '../state/atomics.js'
+import { FILE_PAGES_MAX } from './map-flags.js'
+import { MAP_NONBLOCK } from './mman.js'
+import type { SyscallArguments } from './syscall-arguments.js'
+
+/** Of a shared mapping's flags, those that the mapping in its place gets too. */
+const KEPT = VM_ACCESS_FLAGS | VM_MAY_ACCESS | VM_SHARED | VM_MAYSHARE | VM_LOCKED
+const HIGH = 2n ** 64n
+
+/**
+ * remap_file_pages(addr, size, prot, pgoff, flags): shows another part of the object that is mapped there. Emulated, as since
+ * Linux 4.0: a mapping of its own takes the place. 0; -EINVAL, -EOVERFLOW (beyond the largest file), or what mmap says.
+ */
+export function sysRemapFilePages(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
+  const start = args.page(0)
+  const pages = args.page(1)
+  if (!args.isZero(2) || pages === 0 || start + pages >= 2 ** 52) return -EINVAL
+  const offset = (BigInt(args.high(3)) << 32n) | BigInt(args.low(3))
+  if (offset + BigInt(pages) >= HIGH) return -EINVAL
+  mm.atomics.lock(space.lock, LockRank.space)
+  const result = remapLocked(mm, space, start as Vpn, pages, Number(offset))
+  mm.atomics.unlock(space.lock, LockRank.space)
+  if (result < 0) return result
+  const waits = (args.low(4) & MAP_NONBLOCK) === 0
+  if (waits) populateQuietly(mm, space, start as Vpn, (start + pages) as Vpn)
+  return 0
+}
+
+function remapLocked(
+  mm: FaultEnv,
+  space: AddressSpace,
+  start: Vpn,
+  pages: number,
+  pageOffset: number,
+): number {
+  const holding = start < mm.arch.userEnd ? mm.vmas.findHolding(space, start) : NULL
+  if (holding === NULL) return -EINVAL
+  const vma = new Vma(mm.memory, holding)
+  if ((vma.flags & VM_SHARED) === 0 || !isOneView(mm, vma, start + pages)) return -EINVAL
+  if (pageOffset > FILE_PAGES_MAX - pages) return -EOVERFLOW
+  const { object, file } = vma
+  const flags = (vma.flags & KEPT) | space.defaultFlags
+  mm.objects.retain(object)
+  const result = mapRegion(mm, space, { start, pages, flags, object, pageOffset, fixed: true, file })
+  mm.objects.release(object)
+  return result
+}
+
+/** Whether the range up to `end` is mapped without a hole, from one open file, with one set of flags. */
+function isOneView(mm: FaultEnv, first: Vma, end: number): boolean {
+  const vma = new Vma(mm.memory, first.ptr)
+  while (vma.end < end) {
+    const below = vma.end
+    vma.at(mm.vmas.next(vma.ptr))
+    if (vma.ptr === NULL || vma.start !== below) return false
+    if (vma.object !== first.object || vma.file !== first.file || vma.flags !== first.flags) return false
+  }
+  return true
+}
