@@ -1,7 +1,7 @@
 /** Every operation with every one of its allocations failing: -ENOMEM, no effect, nothing leaked. */
 import { describe, expect, test } from 'vitest'
 import { EAGAIN, ENOMEM } from '../base/errno.js'
-import { PAGE_SIZE, type Vpn } from '../base/numbers.js'
+import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from './address-space.js'
 import { adviseDontNeed } from './dont-need.js'
@@ -9,10 +9,12 @@ import { expandStack } from './expand-stack.js'
 import { lockRange } from './lock-range.js'
 import { mapRegion } from './map-region.js'
 import { bindRange, makePolicy, PolicyMode } from './memory-policy.js'
+import { modifyFlags } from './modify-flags.js'
 import { ObjectKind } from './page-object.js'
 import { protectRange } from './protect-range.js'
 import { reapSpace } from './reap-space.js'
 import { type RemapRequest, remapRange } from './remap-range.js'
+import { sealRange } from './seal.js'
 import { setBrk } from './set-brk.js'
 import {
   anonymous,
@@ -26,6 +28,7 @@ import {
 } from './testing.js'
 import { unmapRange } from './unmap-range.js'
 import { VM_GROWSDOWN, VM_LOCKED } from './vm-flags.js'
+import { Vma } from './vma.js'
 
 type Operation = (mm: MemoryManager, space: AddressSpace) => number
 
@@ -49,6 +52,15 @@ const OPERATIONS: Record<string, Operation> = {
   'move a part away': remap({ oldPages: 4, newPages: 6 }),
   'move to a fixed place far away': remap({ oldPages: 4, newPages: 6, fixed: true, target: 500_000 as Vpn }),
   'leave an empty mapping behind': remap({ oldPages: 4, newPages: 4, keepOld: true }),
+  'name the middle': (mm, space) => {
+    const name = mm.names.create(new Uint8Array([65]))
+    if (name === NULL) return -ENOMEM
+    const vma = new Vma(mm.memory, mm.vmas.find(space, 104 as Vpn))
+    const result = modifyFlags(mm, space, vma, 104 as Vpn, 106 as Vpn, vma.flags, name)
+    mm.names.release(name)
+    return result
+  },
+  'seal the middle': (mm, space) => sealRange(mm, space, 104 as Vpn, 106 as Vpn),
   'shrink in the middle': remap({ oldPages: 4, newPages: 1 }),
   'grow a stack that has no page yet': (mm, space) => {
     const result = expandStack(mm, space, mm.vmas.find(space, 30_000 as Vpn), 29_990 as Vpn)

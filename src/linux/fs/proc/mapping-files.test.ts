@@ -4,12 +4,15 @@ import { ESRCH } from '../../../base/errno.js'
 import { mapRegion } from '../../../space/map-region.js'
 import { anonymous, locked, pokePage } from '../../../space/testing.js'
 import { unmapRange } from '../../../space/unmap-range.js'
-import { MAP_COUNT_MAX, VM_NORESERVE, VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
+import { VM_NORESERVE, VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
 import { FileMachine } from '../testing/file-machine.js'
 import { byteString } from '../text.js'
 import { maps, smaps, smapsRollup } from './mapping-files.js'
 import type { ProcFile } from './proc-node.js'
 import { readRecords, startReading } from './record-text.js'
+
+/** vm.max_map_count of a new machine. */
+const MAP_COUNT_MAX = 65530
 
 const FIRST = 0x10000
 
