@@ -78,6 +78,8 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
 function protectAgain(mm: FaultEnv, space: AddressSpace, vpn: Vpn): void {
   const mapper = mm.fault.mapperOf(mm, space)
   const batch = mm.flusher.batch(space.root)
-  mapper.changeFlags(mapper.leaf(vpn) || mapper.hugeLeaf(vpn), vpn, EntryFlag.write, 0, batch)
+  const entry = mapper.leaf(vpn)
+  if (entry !== NULL) mapper.changeFlags(entry, vpn, EntryFlag.write, 0, batch)
+  else mapper.changeHuge(mapper.hugeLeaf(vpn), vpn, EntryFlag.write, 0, batch)
   batch.finish()
 }
