@@ -2,13 +2,15 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { missingRoots } from '../software/roots.js'
+import { missingSuites } from '../suites/sources.js'
 import { missingOracles } from './oracles.js'
 import { buildPrograms } from './programs.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 function missingParts(): string[] {
-  return [...missingOracles(), ...missingRoots().map((name) => `Debian's programs (${name})`)]
+  const roots = missingRoots().map((name) => `Debian's programs (${name})`)
+  return [...missingOracles(), ...roots, ...missingSuites().map((name) => `the suite ${name}`)]
 }
 
 /** A person may go on without; under CI a skipped comparison would look like a passed one. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests compare Pagoda with: a cross compiler, QEMU, a riscv64 kernel, musl, Chromium and Debian's programs
-# for riscv64.
+# Installs what the tests compare Pagoda with: a cross compiler, QEMU, a riscv64 kernel, musl, Chromium, Debian's programs
+# for riscv64, the kernel's self-tests and the Open POSIX suite (the source of the kernel is 150 MB; building takes two minutes).
 # Debian 12 or newer; as root or with sudo. The fetched parts go to ${RV_CACHE:-~/.cache/riscv64-linux}.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,3 +14,4 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 "$here/../riscv64-linux/rv-setup" kernel qemu musl
 cd "$here/../.." && node scripts/run-ts.mjs test/software/fetch.ts
+node scripts/run-ts.mjs test/suites/fetch.ts

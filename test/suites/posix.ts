@@ -21,15 +21,24 @@ export const INTERFACES = [
   'sigaction',
 ] as const
 
-/** Tests that have no result which could be compared, and why. */
-export const LEFT_OUT: Readonly<Record<string, string>> = {}
+/** What Pagoda has not, by the tests that fail for it. */
+const MISSING: Readonly<Record<string, string>> = {
+  'fork/19-1': 'message queues',
+  'mmap/13-1': 'time of last access that mmap changes',
+  'mmap/14-1': 'time of last change by a store to a mapping',
+}
 
-/** 526 tests that differ in the signal alone: those of SIGABRT run always. */
-const isHeavy = (source: string) => /^(sigaction|fork|pthread_create)\//.test(source)
+/** Of sigaction there are 526, most of which differ in the signal alone; those of fork and pthread_create pass time; shared memory is asked for 50 times. */
+const isHeavy = (name: string) => /^(sigaction|fork|pthread_create|shm_open|shm_unlink)\//.test(name)
 
 function testOf(program: string): SuiteTest {
-  const source = program.replaceAll('.', '/')
-  return isHeavy(source) ? { name: source, source, heavy: true } : { name: source, source }
+  const name = program.replaceAll('.', '/')
+  return {
+    name,
+    source: name,
+    ...(name in MISSING ? { missing: MISSING[name]! } : {}),
+    ...(isHeavy(name) ? { heavy: true } : {}),
+  }
 }
 
 /** Those that have been built here. */
@@ -38,7 +47,6 @@ function builtTests(): SuiteTest[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)
     .map(testOf)
-    .filter(({ name }) => !(name in LEFT_OUT))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
