@@ -26,7 +26,10 @@ const mm = (name: string, rest: Omit<SuiteTest, 'name' | 'source'> = {}, suffix 
   ...rest,
 })
 
+const WAITV = ['futex_waitv', 'futex_wait_timeout', 'futex_wait_wouldblock']
+
 const futex = (name: string, ...args: string[]): SuiteTest => ({
+  ...(WAITV.includes(name) ? { missing: 'futex_waitv' } : {}),
   name: ['futex', [name, ...args].join(' ')].join('/'),
   source: `futex/functional/${name}`,
   args,
@@ -41,8 +44,8 @@ const other = (source: string, missing?: string): SuiteTest => ({
 const heavy = { heavy: true } as const
 
 const tests: SuiteTest[] = [
-  mm('cow', heavy),
-  mm('droppable', heavy),
+  mm('cow', { heavy: true, missing: 'pinned pages that fork copies (vmsplice)' }),
+  mm('droppable', { heavy: true, missing: 'MADV_PAGEOUT of droppable memory' }),
   mm('gup_longterm', heavy),
   mm('gup_test', { args: ['-ct', '-F', '0x1', '0', '19', '0x1000'] }),
   mm('hugepage-mmap', heavy),
@@ -58,15 +61,15 @@ const tests: SuiteTest[] = [
   mm('map_fixed_noreplace'),
   mm('map_hugetlb', heavy),
   mm('map_populate'),
-  mm('mdwe_test'),
+  mm('mdwe_test', { missing: 'PR_SET_MDWE' }),
   mm('memfd_secret', { heavy: true, missing: 'memfd_secret' }),
   mm('mkdirty', { heavy: true, missing: 'userfaultfd' }),
-  mm('mlock-random-test', heavy),
+  mm('mlock-random-test', { heavy: true, missing: 'RLIMIT_MEMLOCK without CAP_IPC_LOCK' }),
   mm('mlock2-tests', heavy),
   mm('mrelease_test', heavy),
   mm('mremap_dontunmap'),
   mm('mremap_test', heavy),
-  mm('mseal_test', heavy),
+  mm('mseal_test', { heavy: true, missing: 'mseal' }),
   mm('on-fault-limit', { unprivileged: true }),
   mm('pagemap_ioctl', heavy),
   mm('soft-dirty', heavy),
@@ -77,7 +80,11 @@ const tests: SuiteTest[] = [
     mm('uffd-stress', { args: [kind, '20', '2'], heavy: true, missing: 'userfaultfd' }, ` ${kind}`),
   ),
   mm('va_high_addr_switch', heavy),
-  mm('virtual_address_range', { before: 'echo 1 > /proc/sys/vm/overcommit_memory', heavy: true }),
+  mm('virtual_address_range', {
+    before: 'echo 1 > /proc/sys/vm/overcommit_memory',
+    heavy: true,
+    missing: 'overcommit mode 1',
+  }),
   ...[
     [],
     ['-b'],
@@ -107,7 +114,7 @@ const tests: SuiteTest[] = [
   other('membarrier/membarrier_test_multi_thread'),
   other('membarrier/membarrier_test_single_thread'),
   other('sigaltstack/sas'),
-  other('mincore/mincore_selftest'),
+  other('mincore/mincore_selftest', 'residency of a tmpfs file as its test wants it'),
 ]
 
 export const selftests: Suite = {

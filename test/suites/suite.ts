@@ -11,7 +11,7 @@ export interface SuiteTest {
   readonly before?: string
   /** Runs as user and group nobody; then nothing runs before. */
   readonly unprivileged?: true
-  /** What it needs and Pagoda has not: it is expected to fail. */
+  /** What it needs and Pagoda has not yet: it is skipped. */
   readonly missing?: string
   /** Takes Pagoda more than a second: only with PAGODA_FULL=1. */
   readonly heavy?: true
