@@ -157,8 +157,8 @@ async function runForwarding({ linux, files }: BootedLinux): Promise<ExitReport>
 }
 
 function sayReport(report: ExitReport, options: RunOptions): void {
-  for (const line of report.kernelLog) say(`pagoda: kernel: ${line}\n`)
   if (report.crash !== undefined) say(deathText(report.crash, options.report))
+  for (const line of report.kernelLog) say(`pagoda: kernel: ${line}\n`)
   if (report.stuck) say('pagoda: the program waits for something that cannot come; stopped\n')
   if (options.report) say(reportText(report))
 }

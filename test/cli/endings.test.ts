@@ -80,6 +80,7 @@ describe.skipIf(probe === undefined)('a run ends', () => {
     const { status, stderr } = await runPagoda(['run', '--memory', '32M', probe!, 'hog', 'touch'])
     expect(status).toBe(137)
     expect(stderr).toMatch(/^pagoda: SIGKILL .*\n {2}the machine is out of memory: --memory gives it more\n/)
+    expect(stderr).toMatch(/^pagoda: kernel: Out of memory: Killed process \d+ /m)
     expect(stderr).toMatch(/^ +\d+ {2}found no memory$/m)
     expect(stderr).not.toMatch(NO_STACK_TRACE)
   })
