@@ -7,6 +7,7 @@ import { NULL, PAGE_SIZE } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace, inheritedFlags } from '../space/address-space.js'
 import { setLayout } from '../space/placement.js'
+import { readSetting, Setting } from '../state/settings.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
 import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
 import { bytesOf, toUnicode } from './fs/text.js'
@@ -226,7 +227,8 @@ function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedP
   const space = new AddressSpace(mm.memory, record)
   if (process.space.ptr !== NULL) space.flags = inheritedFlags(process.space.flags)
   applyLimits(process, space)
-  const isCompatible = (process.personality & ADDR_COMPAT_LAYOUT) !== 0
+  const isLegacy = readSetting(mm.memory, Setting.legacyLayout) !== 0
+  const isCompatible = isLegacy || (process.personality & ADDR_COMPAT_LAYOUT) !== 0
   setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
   const loaded = fillSpace(env, process, space, files)
   if (isExecProblem(loaded)) mm.spaces.release(record)
