@@ -1,12 +1,10 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
-import { FrameFlag } from '../frame/frame-table.js'
-import { VM_DROPPABLE } from '../space/vm-flags.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
 import type { Fault, FaultEnv } from './fault.js'
-import { readOnlyFlags, writtenFlags } from './page-flags.js'
+import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** First touch of a page of anonymous memory (do_anonymous_page of Linux). */
 export function anonymousFault(mm: FaultEnv, fault: Fault): FaultResult {
@@ -40,8 +38,7 @@ export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
 export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
   const { vma, vpn, batch, mapper, space } = fault
   const root = mm.families.rootOf(vma.family)
-  const lazy = (vma.flags & VM_DROPPABLE) !== 0 ? FrameFlag.lazyFree : 0
-  mm.frames.set(pfn, 1, FrameFlag.anonymous | FrameFlag.exclusive | lazy, root, vma.offsetOf(vpn))
+  mm.frames.set(pfn, 1, ownFrameFlags(vma), root, vma.offsetOf(vpn))
   mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
   space.rssAnonymous++
 }

@@ -12,7 +12,7 @@ import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import type { Fault, FaultEnv } from './fault.js'
 import { hugeZeroFrame } from './huge-zero-page.js'
-import { readOnlyFlags, writtenFlags } from './page-flags.js'
+import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** Go on with small pages. */
 export const NOT_HUGE = -1
@@ -51,7 +51,7 @@ function mapHuge(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
     return FaultResult.outOfMemory
   }
   const [root, index] = [mm.families.rootOf(vma.family), vma.offsetOf(mapper.hugeStart(vpn))]
-  mm.buddy.divide(pfn, mapper.hugeOrder, FrameFlag.anonymous | FrameFlag.exclusive, root, index)
+  mm.buddy.divide(pfn, mapper.hugeOrder, ownFrameFlags(vma), root, index)
   mapper.setHuge(slot, pfn, madeFlags(fault), deposit)
   space.rssAnonymous += mapper.hugePages
   count(mm.memory, Counter.hugeFault)

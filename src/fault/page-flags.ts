@@ -1,5 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { VM_EXEC, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { VM_DROPPABLE, VM_EXEC, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
+import type { Vma } from '../space/vma.js'
 import { Access } from './access.js'
 
 /**
@@ -33,4 +35,10 @@ export function objectPageFlags(vmFlags: number, isWrite: boolean, isShmem: bool
   if (isWrite) return writtenFlags(vmFlags)
   const writableAtOnce = isShmem && (vmFlags & VM_SHARED) !== 0 && (vmFlags & VM_WRITE) !== 0
   return readOnlyFlags(vmFlags) | (writableAtOnce ? EntryFlag.write : 0)
+}
+
+/** What a frame is that becomes a mapping's own: that of droppable memory may go when memory runs out. */
+export function ownFrameFlags({ flags }: Vma): number {
+  const lazy = (flags & VM_DROPPABLE) !== 0 ? FrameFlag.lazyFree : 0
+  return FrameFlag.anonymous | FrameFlag.exclusive | lazy
 }

@@ -183,6 +183,16 @@ describe('memory that was given up', () => {
     program.mm.check()
   })
 
+  test("MADV_PAGEOUT drops a huge page of MAP_DROPPABLE at once (mm/droppable of the kernel's self-tests)", () => {
+    const program = Program.boot()
+    const start = program.mmap(0, 512 * PAGE, RW, mman.MAP_DROPPABLE | mman.MAP_ANONYMOUS)
+    program.touch(start, Access.write)
+    expect(program.space.rssAnonymous).toBe(512)
+    expect(program.call('madvise', start, 512 * PAGE, mman.MADV_PAGEOUT)).toBe(0)
+    expect(program.space.rssAnonymous).toBe(0)
+    program.mm.check()
+  })
+
   test('MADV_PAGEOUT drops clean pages of a file at once; MADV_WILLNEED brings them back', () => {
     const { program, object } = withFile(64)
     const { mm } = program

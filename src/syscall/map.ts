@@ -21,6 +21,9 @@ import { anonymousFlags, fileFlags, flagBits, type MapRequest } from './map-flag
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
 
+/** Of the huge pages that MAP_HUGETLB means when it names no size. */
+const HUGE_SHIFT = 21
+
 /** mmap(addr, len, prot, flags, fd, offset): the address, or a negative errno. */
 export function sysMmap(
   mm: FaultEnv,
@@ -30,7 +33,7 @@ export function sysMmap(
 ): number {
   if (!args.isPageAligned(5)) return -EINVAL
   const flags = args.low(3)
-  const file = findFile(flags, args.int(4), resolve)
+  const file = findFile(args, resolve)
   if (typeof file === 'number') return file
   if (args.isZero(1)) return -EINVAL
   if (args.pagesUp(1) === 0) return -ENOMEM
@@ -53,18 +56,25 @@ function wrapsAround(args: SyscallArguments): boolean {
 }
 
 /** The file that backs the mapping, undefined for anonymous memory. There are no huge pages. */
-function findFile(flags: number, fd: number, resolve: FileResolver): FileBacking | undefined | number {
+function findFile(args: SyscallArguments, resolve: FileResolver): FileBacking | undefined | number {
+  const flags = args.low(3)
   const wantsHuge = (flags & mman.MAP_HUGETLB) !== 0
-  if ((flags & mman.MAP_ANONYMOUS) !== 0) return wantsHuge ? hugeProblem(flags) : undefined
-  const file = resolve(fd)
+  if ((flags & mman.MAP_ANONYMOUS) !== 0) return wantsHuge ? hugeProblem(flags, args.low(0)) : undefined
+  const file = resolve(args.int(4))
   return wantsHuge && typeof file !== 'number' ? -EINVAL : file
 }
 
-/** -EINVAL for a size that riscv64 does not have; of the others none are set aside. */
-function hugeProblem(flags: number): number {
+/**
+ * -EINVAL for a size that riscv64 does not have, or a fixed place that is no multiple of it (prepare_hugepage_range); of the
+ * others none are set aside.
+ */
+function hugeProblem(flags: number, addressLow: number): number {
   const shift = (flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK
   const isDroppable = (flags & mman.MAP_TYPE) === mman.MAP_DROPPABLE
-  return [0, 16, 21, 30].includes(shift) && !isDroppable ? -ENOMEM : -EINVAL
+  if (![0, 16, 21, 30].includes(shift) || isDroppable) return -EINVAL
+  const isFixed = (flags & (mman.MAP_FIXED | mman.MAP_FIXED_NOREPLACE)) !== 0
+  const isMisaligned = (addressLow & ((1 << (shift || HUGE_SHIFT)) - 1)) !== 0
+  return isFixed && isMisaligned ? -EINVAL : -ENOMEM
 }
 
 /** do_mmap under the lock, then what MAP_POPULATE and locked memory want. */

@@ -45,7 +45,7 @@ const heavy = { heavy: true } as const
 
 const tests: SuiteTest[] = [
   mm('cow', { heavy: true, missing: 'pinned pages that fork copies (vmsplice)' }),
-  mm('droppable', { heavy: true, missing: 'MADV_PAGEOUT of droppable memory' }),
+  mm('droppable', heavy),
   mm('gup_longterm', heavy),
   mm('gup_test', { args: ['-ct', '-F', '0x1', '0', '19', '0x1000'] }),
   mm('hugepage-mmap', heavy),
@@ -61,15 +61,15 @@ const tests: SuiteTest[] = [
   mm('map_fixed_noreplace'),
   mm('map_hugetlb', heavy),
   mm('map_populate'),
-  mm('mdwe_test', { missing: 'PR_SET_MDWE' }),
+  mm('mdwe_test'),
   mm('memfd_secret', { heavy: true, missing: 'memfd_secret' }),
   mm('mkdirty', { heavy: true, missing: 'userfaultfd' }),
-  mm('mlock-random-test', { heavy: true, missing: 'RLIMIT_MEMLOCK without CAP_IPC_LOCK' }),
+  mm('mlock-random-test'),
   mm('mlock2-tests', heavy),
   mm('mrelease_test', heavy),
   mm('mremap_dontunmap'),
   mm('mremap_test', heavy),
-  mm('mseal_test', { heavy: true, missing: 'mseal' }),
+  mm('mseal_test'),
   mm('on-fault-limit', { unprivileged: true }),
   mm('pagemap_ioctl', heavy),
   mm('soft-dirty', heavy),
@@ -83,7 +83,6 @@ const tests: SuiteTest[] = [
   mm('virtual_address_range', {
     before: 'echo 1 > /proc/sys/vm/overcommit_memory',
     heavy: true,
-    missing: 'overcommit mode 1',
   }),
   ...[
     [],
