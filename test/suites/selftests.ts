@@ -56,7 +56,7 @@ const tests: SuiteTest[] = [
   mm('hugetlb_dio', heavy),
   mm('hugetlb_fault_after_madv', heavy),
   mm('hugetlb_madv_vs_map', heavy),
-  mm('khugepaged', heavy),
+  mm('khugepaged', { heavy: true, missing: 'huge pages of shared memory (shmem_enabled)' }),
   mm('madv_populate', heavy),
   mm('map_fixed_noreplace'),
   mm('map_hugetlb', heavy),
@@ -75,7 +75,11 @@ const tests: SuiteTest[] = [
   mm('soft-dirty', heavy),
   mm('split_huge_page_test', heavy),
   mm('thuge-gen', heavy),
-  mm('transhuge-stress', { args: ['-d', '2', '100'], heavy: true }),
+  mm('transhuge-stress', {
+    args: ['-d', '2', '100'],
+    heavy: true,
+    missing: 'a virtual clock that counts what the kernel does: 2 s of it take many minutes here',
+  }),
   ...['anon', 'shmem', 'shmem-private'].map((kind) =>
     mm('uffd-stress', { args: [kind, '20', '2'], heavy: true, missing: 'userfaultfd' }, ` ${kind}`),
   ),
