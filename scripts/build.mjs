@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { build } from 'esbuild'
+import { rolldown } from 'rolldown'
+import { bundling } from './bundling.mjs'
 
 const entryPoints = {
   index: 'src/index.ts',
@@ -14,23 +15,22 @@ const entryPoints = {
 }
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
-const { metafile } = await build({
-  entryPoints,
-  outdir: 'dist',
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  target: 'es2022',
+const bundle = await rolldown({
+  ...bundling(version),
+  input: entryPoints,
   platform: 'neutral',
-  external: ['node:*', 'commander'],
-  define: { PAGODA_VERSION: JSON.stringify(version) },
-  sourcemap: true,
-  metafile: true,
-  logLevel: 'warning',
+  external: [/^node:/, 'commander'],
 })
+const { output } = await bundle.write({
+  dir: 'dist',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunk-[hash].js',
+  sourcemap: true,
+})
+const written = new Set(output.flatMap(({ fileName }) => [fileName, `${fileName}.map`]))
 // What an earlier build left goes last: a program that starts meanwhile finds all its chunks.
 for (const name of readdirSync('dist').filter((name) => name !== 'types')) {
-  if (!(`dist/${name}` in metafile.outputs)) rmSync(`dist/${name}`, { recursive: true })
+  if (!written.has(name)) rmSync(`dist/${name}`, { recursive: true })
 }
 if (!process.argv.includes('--no-types')) {
   rmSync('dist/types', { recursive: true, force: true })

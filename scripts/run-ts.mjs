@@ -2,22 +2,15 @@
 import { spawnSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
+import { rolldown } from 'rolldown'
+import { bundling } from './bundling.mjs'
 
 const [file, ...args] = process.argv.slice(2)
 const output = join(dirname(file), `.${process.pid}.run.mjs`) // beside the source: import.meta.url stays right
 try {
-  await build({
-    entryPoints: [file],
-    outfile: output,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    define: { PAGODA_VERSION: '"dev"' },
-    logLevel: 'warning',
-  })
+  const isPackage = (id) => /^[^./]/.test(id) && !id.startsWith('node:')
+  const bundle = await rolldown({ ...bundling('dev'), input: file, platform: 'node', external: isPackage })
+  await bundle.write({ file: output, format: 'esm' })
   const { status, signal } = spawnSync(process.execPath, ['--expose-gc', output, ...args], {
     stdio: 'inherit',
   })

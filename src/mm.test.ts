@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { build } from 'esbuild'
+import { rolldown } from 'rolldown'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InvariantError } from './base/assert.js'
 import { Random } from './base/random.js'
@@ -231,8 +231,13 @@ describe('a worker thread', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pagoda-attach-'))
     bundle = join(folder, 'worker.mjs')
-    const stdin = { contents: WORKER, resolveDir: import.meta.dirname, loader: 'ts' as const }
-    await build({ stdin, bundle: true, format: 'esm', platform: 'node', outfile: bundle })
+    const input = join(import.meta.dirname, 'worker-of-this-test.ts')
+    const load = (id: string) => (id === input ? WORKER : null)
+    const resolveId = (id: string) => (id === input ? id : null)
+    const resolve = { extensionAlias: { '.js': ['.ts', '.js'] } }
+    const plugins = [{ name: 'source in this file', resolveId, load }]
+    const built = await rolldown({ input, plugins, resolve, platform: 'node' })
+    await built.write({ file: bundle, format: 'esm' })
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 

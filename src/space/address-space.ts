@@ -50,30 +50,20 @@ export function inheritedFlags(flags: number): number {
 
 /** A view on one record. */
 export class AddressSpace {
-  readonly #memory: Memory
+  // The arrays themselves, and no helper between them and the accessors: every mapping call reads some twenty fields.
+  readonly #words: Uint32Array
+  readonly #numbers: Float64Array
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr) {
-    this.#memory = memory
+    this.#words = memory.u32
+    this.#numbers = memory.f64
     this.ptr = ptr
   }
 
   at(ptr: Ptr): this {
     this.ptr = ptr
     return this
-  }
-
-  #u32(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
-  }
-  #setU32(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
-  }
-  #f64(offset: number): number {
-    return this.#memory.f64[(this.ptr + offset) >>> 3]!
-  }
-  #setF64(offset: number, value: number): void {
-    this.#memory.f64[(this.ptr + offset) >>> 3] = value
   }
 
   /** The lock word. */
@@ -85,60 +75,60 @@ export class AddressSpace {
   }
 
   get id(): number {
-    return this.#u32(8)
+    return this.#words[(this.ptr + 8) >>> 2]!
   }
   set id(id: number) {
-    this.#setU32(8, id)
+    this.#words[(this.ptr + 8) >>> 2] = id
   }
 
   get root(): Pfn {
-    return this.#u32(12) as Pfn
+    return this.#words[(this.ptr + 12) >>> 2]! as Pfn
   }
   set root(root: Pfn) {
-    this.#setU32(12, root)
+    this.#words[(this.ptr + 12) >>> 2] = root
   }
 
   /** Mappings, as Linux's map_count. */
   get vmaCount(): number {
-    return this.#u32(24)
+    return this.#words[(this.ptr + 24) >>> 2]!
   }
   set vmaCount(count: number) {
-    this.#setU32(24, count)
+    this.#words[(this.ptr + 24) >>> 2] = count
   }
 
   get previous(): Ptr {
-    return this.#u32(36) as Ptr
+    return this.#words[(this.ptr + 36) >>> 2]! as Ptr
   }
   set previous(space: Ptr) {
-    this.#setU32(36, space)
+    this.#words[(this.ptr + 36) >>> 2] = space
   }
   get next(): Ptr {
-    return this.#u32(40) as Ptr
+    return this.#words[(this.ptr + 40) >>> 2]! as Ptr
   }
   set next(space: Ptr) {
-    this.#setU32(40, space)
+    this.#words[(this.ptr + 40) >>> 2] = space
   }
 
   /** Private pages mapped (RssAnon). */
   get rssAnonymous(): number {
-    return this.#u32(48)
+    return this.#words[(this.ptr + 48) >>> 2]!
   }
   set rssAnonymous(pages: number) {
-    this.#setU32(48, pages)
+    this.#words[(this.ptr + 48) >>> 2] = pages
   }
   /** Pages of files mapped (RssFile). */
   get rssFile(): number {
-    return this.#u32(52)
+    return this.#words[(this.ptr + 52) >>> 2]!
   }
   set rssFile(pages: number) {
-    this.#setU32(52, pages)
+    this.#words[(this.ptr + 52) >>> 2] = pages
   }
   /** Pages of tmpfs and shared anonymous objects mapped (RssShmem). */
   get rssShared(): number {
-    return this.#u32(56)
+    return this.#words[(this.ptr + 56) >>> 2]!
   }
   set rssShared(pages: number) {
-    this.#setU32(56, pages)
+    this.#words[(this.ptr + 56) >>> 2] = pages
   }
   get rssPages(): number {
     return this.rssAnonymous + this.rssFile + this.rssShared
@@ -146,10 +136,10 @@ export class AddressSpace {
 
   /** Most pages resident at once, as it was when the number last fell (hiwater_rss). */
   get peakRss(): number {
-    return this.#f64(216)
+    return this.#numbers[(this.ptr + 216) >>> 3]!
   }
   set peakRss(pages: number) {
-    this.#setF64(216, pages)
+    this.#numbers[(this.ptr + 216) >>> 3] = pages
   }
   /** Most pages resident at once so far (VmHWM). */
   get peakRssPages(): number {
@@ -157,143 +147,143 @@ export class AddressSpace {
   }
 
   get sequence(): number {
-    return this.#u32(60)
+    return this.#words[(this.ptr + 60) >>> 2]!
   }
   set sequence(value: number) {
-    this.#setU32(60, value)
+    this.#words[(this.ptr + 60) >>> 2] = value
   }
 
   /** First byte of the heap: never below it. */
   get brkStart(): number {
-    return this.#f64(64)
+    return this.#numbers[(this.ptr + 64) >>> 3]!
   }
   set brkStart(address: number) {
-    this.#setF64(64, address)
+    this.#numbers[(this.ptr + 64) >>> 3] = address
   }
   /** The program break, a byte address. */
   get brk(): number {
-    return this.#f64(72)
+    return this.#numbers[(this.ptr + 72) >>> 3]!
   }
   set brk(address: number) {
-    this.#setF64(72, address)
+    this.#numbers[(this.ptr + 72) >>> 3] = address
   }
   /** Bytes of the program's data segment, which RLIMIT_DATA counts with the heap. */
   get dataSegmentBytes(): number {
-    return this.#f64(80)
+    return this.#numbers[(this.ptr + 80) >>> 3]!
   }
   set dataSegmentBytes(bytes: number) {
-    this.#setF64(80, bytes)
+    this.#numbers[(this.ptr + 80) >>> 3] = bytes
   }
 
   /** Mappings are placed below it, downwards; with `mapsUpwards` from it, upwards. */
   get mapBase(): Vpn {
-    return this.#f64(88) as Vpn
+    return this.#numbers[(this.ptr + 88) >>> 3]! as Vpn
   }
   set mapBase(page: Vpn) {
-    this.#setF64(88, page)
+    this.#numbers[(this.ptr + 88) >>> 3] = page
   }
   /** The legacy layout: ADDR_COMPAT_LAYOUT, or an unlimited stack. */
   get mapsUpwards(): boolean {
-    return this.#u32(204) !== 0
+    return this.#words[(this.ptr + 204) >>> 2]! !== 0
   }
   set mapsUpwards(upwards: boolean) {
-    this.#setU32(204, upwards ? 1 : 0)
+    this.#words[(this.ptr + 204) >>> 2] = upwards ? 1 : 0
   }
   /** Where the stack pointer was at the program's start, a byte address: names [stack]. */
   get stackStart(): number {
-    return this.#f64(96)
+    return this.#numbers[(this.ptr + 96) >>> 3]!
   }
   set stackStart(address: number) {
-    this.#setF64(96, address)
+    this.#numbers[(this.ptr + 96) >>> 3] = address
   }
 
   /** Pages of all mappings (VmSize). */
   get totalPages(): number {
-    return this.#f64(104)
+    return this.#numbers[(this.ptr + 104) >>> 3]!
   }
   set totalPages(pages: number) {
-    this.#setF64(104, pages)
+    this.#numbers[(this.ptr + 104) >>> 3] = pages
   }
   /** Private, writable, not stack (VmData). */
   get dataPages(): number {
-    return this.#f64(112)
+    return this.#numbers[(this.ptr + 112) >>> 3]!
   }
   set dataPages(pages: number) {
-    this.#setF64(112, pages)
+    this.#numbers[(this.ptr + 112) >>> 3] = pages
   }
   /** Executable and not writable (VmExe + VmLib). */
   get execPages(): number {
-    return this.#f64(120)
+    return this.#numbers[(this.ptr + 120) >>> 3]!
   }
   set execPages(pages: number) {
-    this.#setF64(120, pages)
+    this.#numbers[(this.ptr + 120) >>> 3] = pages
   }
   get stackPages(): number {
-    return this.#f64(128)
+    return this.#numbers[(this.ptr + 128) >>> 3]!
   }
   set stackPages(pages: number) {
-    this.#setF64(128, pages)
+    this.#numbers[(this.ptr + 128) >>> 3] = pages
   }
   get lockedPages(): number {
-    return this.#f64(136)
+    return this.#numbers[(this.ptr + 136) >>> 3]!
   }
   set lockedPages(pages: number) {
-    this.#setF64(136, pages)
+    this.#numbers[(this.ptr + 136) >>> 3] = pages
   }
   /** Most pages mapped at once so far (VmPeak). */
   get peakPages(): number {
-    return this.#f64(144)
+    return this.#numbers[(this.ptr + 144) >>> 3]!
   }
   set peakPages(pages: number) {
-    this.#setF64(144, pages)
+    this.#numbers[(this.ptr + 144) >>> 3] = pages
   }
 
   get minorFaults(): number {
-    return this.#f64(152)
+    return this.#numbers[(this.ptr + 152) >>> 3]!
   }
   set minorFaults(count: number) {
-    this.#setF64(152, count)
+    this.#numbers[(this.ptr + 152) >>> 3] = count
   }
   get majorFaults(): number {
-    return this.#f64(160)
+    return this.#numbers[(this.ptr + 160) >>> 3]!
   }
   set majorFaults(count: number) {
-    this.#setF64(160, count)
+    this.#numbers[(this.ptr + 160) >>> 3] = count
   }
 
   /** Soft limits in bytes, or NO_LIMIT. */
   get limitAddressSpace(): number {
-    return this.#f64(168)
+    return this.#numbers[(this.ptr + 168) >>> 3]!
   }
   set limitAddressSpace(bytes: number) {
-    this.#setF64(168, bytes)
+    this.#numbers[(this.ptr + 168) >>> 3] = bytes
   }
   get limitData(): number {
-    return this.#f64(176)
+    return this.#numbers[(this.ptr + 176) >>> 3]!
   }
   set limitData(bytes: number) {
-    this.#setF64(176, bytes)
+    this.#numbers[(this.ptr + 176) >>> 3] = bytes
   }
   get limitStack(): number {
-    return this.#f64(184)
+    return this.#numbers[(this.ptr + 184) >>> 3]!
   }
   set limitStack(bytes: number) {
-    this.#setF64(184, bytes)
+    this.#numbers[(this.ptr + 184) >>> 3] = bytes
   }
   /** RLIMIT_MEMLOCK; NO_LIMIT for a process that may lock what it likes (CAP_IPC_LOCK). */
   get limitLocked(): number {
-    return this.#f64(192)
+    return this.#numbers[(this.ptr + 192) >>> 3]!
   }
   set limitLocked(bytes: number) {
-    this.#setF64(192, bytes)
+    this.#numbers[(this.ptr + 192) >>> 3] = bytes
   }
 
   /** SpaceFlag bits. */
   get flags(): number {
-    return this.#u32(208)
+    return this.#words[(this.ptr + 208) >>> 2]!
   }
   set flags(flags: number) {
-    this.#setU32(208, flags)
+    this.#words[(this.ptr + 208) >>> 2] = flags
   }
 
   /** PR_SET_THP_DISABLE: no huge pages here, whatever is advised. */
@@ -307,84 +297,84 @@ export class AddressSpace {
 
   /** Pages of mappings with VM_ACCOUNT. */
   get committedPages(): number {
-    return this.#f64(224)
+    return this.#numbers[(this.ptr + 224) >>> 3]!
   }
   set committedPages(pages: number) {
-    this.#setF64(224, pages)
+    this.#numbers[(this.ptr + 224) >>> 3] = pages
   }
   /** RLIMIT_DATA as brk sees it besides limitData: mappings count the hard limit when the soft one is 0. */
   get limitHeap(): number {
-    return this.#f64(264)
+    return this.#numbers[(this.ptr + 264) >>> 3]!
   }
   set limitHeap(bytes: number) {
-    this.#setF64(264, bytes)
+    this.#numbers[(this.ptr + 264) >>> 3] = bytes
   }
 
   /** Commands that membarrier(2) has registered, a bit each as it numbers them. */
   get barriers(): number {
-    return this.#u32(212)
+    return this.#words[(this.ptr + 212) >>> 2]!
   }
   set barriers(commands: number) {
-    this.#setU32(212, commands)
+    this.#words[(this.ptr + 212) >>> 2] = commands
   }
 
   /** VmFlag that every new mapping gets: mlockall(MCL_FUTURE). */
   get defaultFlags(): number {
-    return this.#u32(200)
+    return this.#words[(this.ptr + 200) >>> 2]!
   }
   set defaultFlags(flags: number) {
-    this.#setU32(200, flags)
+    this.#words[(this.ptr + 200) >>> 2] = flags
   }
 
   /** Where the program's code begins and ends, byte addresses: of all segments that are executable. */
   get codeStart(): number {
-    return this.#f64(280)
+    return this.#numbers[(this.ptr + 280) >>> 3]!
   }
   set codeStart(address: number) {
-    this.#setF64(280, address)
+    this.#numbers[(this.ptr + 280) >>> 3] = address
   }
 
   get codeEnd(): number {
-    return this.#f64(288)
+    return this.#numbers[(this.ptr + 288) >>> 3]!
   }
   set codeEnd(address: number) {
-    this.#setF64(288, address)
+    this.#numbers[(this.ptr + 288) >>> 3] = address
   }
 
   /** Of its last segment: what is in the file. */
   get dataStart(): number {
-    return this.#f64(296)
+    return this.#numbers[(this.ptr + 296) >>> 3]!
   }
   set dataStart(address: number) {
-    this.#setF64(296, address)
+    this.#numbers[(this.ptr + 296) >>> 3] = address
   }
 
   get dataEnd(): number {
-    return this.#f64(304)
+    return this.#numbers[(this.ptr + 304) >>> 3]!
   }
   set dataEnd(address: number) {
-    this.#setF64(304, address)
+    this.#numbers[(this.ptr + 304) >>> 3] = address
   }
 
   /** Where its argument strings begin and end on the stack; the environment's follow. */
   get argumentsStart(): number {
-    return this.#f64(312)
+    return this.#numbers[(this.ptr + 312) >>> 3]!
   }
   set argumentsStart(address: number) {
-    this.#setF64(312, address)
+    this.#numbers[(this.ptr + 312) >>> 3] = address
   }
 
   get argumentsEnd(): number {
-    return this.#f64(320)
+    return this.#numbers[(this.ptr + 320) >>> 3]!
   }
   set argumentsEnd(address: number) {
-    this.#setF64(320, address)
+    this.#numbers[(this.ptr + 320) >>> 3] = address
   }
 
   get environmentEnd(): number {
-    return this.#f64(328)
+    return this.#numbers[(this.ptr + 328) >>> 3]!
   }
   set environmentEnd(address: number) {
-    this.#setF64(328, address)
+    this.#numbers[(this.ptr + 328) >>> 3] = address
   }
 }

@@ -29,11 +29,13 @@ export const Special = { none: 0, vdso: 1, vvar: 2 } as const
 
 /** A view on one record. It may be moved with `at`; a moved view saves an allocation where many are visited. */
 export class Vma {
-  readonly #memory: Memory
+  readonly #words: Uint32Array
+  readonly #numbers: Float64Array
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr = NULL) {
-    this.#memory = memory
+    this.#words = memory.u32
+    this.#numbers = memory.f64
     this.ptr = ptr
   }
 
@@ -43,18 +45,18 @@ export class Vma {
   }
 
   get start(): Vpn {
-    return this.#memory.f64[this.ptr >>> 3]! as Vpn
+    return this.#numbers[this.ptr >>> 3]! as Vpn
   }
   /** The bounds of a VMA in a tree change through `VmaTree.setBounds` only. */
   set start(page: Vpn) {
-    this.#memory.f64[this.ptr >>> 3] = page
+    this.#numbers[this.ptr >>> 3] = page
   }
 
   get end(): Vpn {
-    return this.#memory.f64[(this.ptr + 8) >>> 3]! as Vpn
+    return this.#numbers[(this.ptr + 8) >>> 3]! as Vpn
   }
   set end(page: Vpn) {
-    this.#memory.f64[(this.ptr + 8) >>> 3] = page
+    this.#numbers[(this.ptr + 8) >>> 3] = page
   }
 
   get pages(): number {
@@ -62,10 +64,10 @@ export class Vma {
   }
 
   get pageOffset(): number {
-    return this.#memory.f64[(this.ptr + 16) >>> 3]!
+    return this.#numbers[(this.ptr + 16) >>> 3]!
   }
   set pageOffset(page: number) {
-    this.#memory.f64[(this.ptr + 16) >>> 3] = page
+    this.#numbers[(this.ptr + 16) >>> 3] = page
   }
 
   /** The page of the object (or anonymous family) that a page of the mapping shows. */
@@ -74,89 +76,89 @@ export class Vma {
   }
 
   get flags(): number {
-    return this.#memory.u32[(this.ptr + 24) >>> 2]!
+    return this.#words[(this.ptr + 24) >>> 2]!
   }
   set flags(flags: number) {
-    this.#memory.u32[(this.ptr + 24) >>> 2] = flags
+    this.#words[(this.ptr + 24) >>> 2] = flags
   }
 
   get object(): Ptr {
-    return this.#memory.u32[(this.ptr + 28) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 28) >>> 2]! as Ptr
   }
   set object(object: Ptr) {
-    this.#memory.u32[(this.ptr + 28) >>> 2] = object
+    this.#words[(this.ptr + 28) >>> 2] = object
   }
 
   get file(): number {
-    return this.#memory.u32[(this.ptr + 32) >>> 2]!
+    return this.#words[(this.ptr + 32) >>> 2]!
   }
   set file(file: number) {
-    this.#memory.u32[(this.ptr + 32) >>> 2] = file
+    this.#words[(this.ptr + 32) >>> 2] = file
   }
 
   get family(): Ptr {
-    return this.#memory.u32[(this.ptr + 36) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 36) >>> 2]! as Ptr
   }
   /** AnonymousFamilies' own. */
   set family(family: Ptr) {
-    this.#memory.u32[(this.ptr + 36) >>> 2] = family
+    this.#words[(this.ptr + 36) >>> 2] = family
   }
 
   get special(): number {
-    return this.#memory.u32[(this.ptr + 44) >>> 2]!
+    return this.#words[(this.ptr + 44) >>> 2]!
   }
   set special(special: number) {
-    this.#memory.u32[(this.ptr + 44) >>> 2] = special
+    this.#words[(this.ptr + 44) >>> 2] = special
   }
 
   get space(): Ptr {
-    return this.#memory.u32[(this.ptr + 48) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 48) >>> 2]! as Ptr
   }
   set space(space: Ptr) {
-    this.#memory.u32[(this.ptr + 48) >>> 2] = space
+    this.#words[(this.ptr + 48) >>> 2] = space
   }
 
   get previousMapping(): Ptr {
-    return this.#memory.u32[(this.ptr + 56) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 56) >>> 2]! as Ptr
   }
   set previousMapping(vma: Ptr) {
-    this.#memory.u32[(this.ptr + 56) >>> 2] = vma
+    this.#words[(this.ptr + 56) >>> 2] = vma
   }
 
   get nextMapping(): Ptr {
-    return this.#memory.u32[(this.ptr + 60) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 60) >>> 2]! as Ptr
   }
   set nextMapping(vma: Ptr) {
-    this.#memory.u32[(this.ptr + 60) >>> 2] = vma
+    this.#words[(this.ptr + 60) >>> 2] = vma
   }
 
   get previousRelative(): Ptr {
-    return this.#memory.u32[(this.ptr + 72) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 72) >>> 2]! as Ptr
   }
   set previousRelative(vma: Ptr) {
-    this.#memory.u32[(this.ptr + 72) >>> 2] = vma
+    this.#words[(this.ptr + 72) >>> 2] = vma
   }
 
   get nextRelative(): Ptr {
-    return this.#memory.u32[(this.ptr + 76) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 76) >>> 2]! as Ptr
   }
   set nextRelative(vma: Ptr) {
-    this.#memory.u32[(this.ptr + 76) >>> 2] = vma
+    this.#words[(this.ptr + 76) >>> 2] = vma
   }
 
   get policy(): number {
-    return this.#memory.u32[(this.ptr + 68) >>> 2]!
+    return this.#words[(this.ptr + 68) >>> 2]!
   }
   set policy(policy: number) {
-    this.#memory.u32[(this.ptr + 68) >>> 2] = policy
+    this.#words[(this.ptr + 68) >>> 2] = policy
   }
 
   get name(): Ptr {
-    return this.#memory.u32[(this.ptr + 64) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 64) >>> 2]! as Ptr
   }
   /** The reference is the caller's care: VmaNames. */
   set name(name: Ptr) {
-    this.#memory.u32[(this.ptr + 64) >>> 2] = name
+    this.#words[(this.ptr + 64) >>> 2] = name
   }
 
   /** Private anonymous: no object and not the kernel's own. */

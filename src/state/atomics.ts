@@ -71,8 +71,15 @@ export class AtomicWords {
 
   /** Returns what was there before. */
   add(ptr: Ptr, value: number): number {
+    if (!this.isPlain) return this.#addWatched(ptr, value)
+    const old = this.#i32[ptr >>> 2]!
+    this.#i32[ptr >>> 2] = old + value
+    return old
+  }
+
+  #addWatched(ptr: Ptr, value: number): number {
     this.#onStep?.('add', ptr)
-    return Atomics.add(this.#memory.i32, ptr >>> 2, value)
+    return Atomics.add(this.#i32, ptr >>> 2, value)
   }
 
   /** Returns what was there before. */
