@@ -50,7 +50,7 @@ export class GuestRun implements Contender {
       marks.push({ nanoseconds: cpuNow(), instructions: linux.hart.instructions() })
     })
     const host = { stdin: fixedInput(new Uint8Array()), stdout, stderr: callbackOutput(() => {}) }
-    const { linux, files } = bootLinux({ host, memory: MEMORY_BYTES })
+    const { linux, files } = bootLinux({ host, memory: MEMORY_BYTES, aslr: false })
     files.addFile(PATH, this.#program, 0o755)
     const args = [this.#operation, this.#count, ROUNDS_OF_PROGRAM].map(String)
     const problem = linux.start(PATH, [PATH, ...args], [])

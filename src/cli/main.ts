@@ -73,6 +73,7 @@ function runCommand(): Command {
     )
     .option('--cwd <path>', 'its working directory in the guest', '/')
     .option('--seed <n>', 'for everything random in the machine', seed, 1)
+    .option('--no-aslr', 'programs at fixed addresses, whatever the seed')
     .addOption(
       new Option(
         '--clock <kind>',

@@ -25,6 +25,7 @@ export interface RunOptions {
   readonly root?: readonly string[]
   readonly cwd: string
   readonly seed: number
+  readonly aslr: boolean
   readonly clock?: ClockMode
   readonly trace?: boolean
 }
@@ -168,6 +169,7 @@ function bootMachine(options: RunOptions, { root }: Prepared): BootedLinux {
     host: nodeHost(),
     memory: options.memory,
     seed: options.seed,
+    aslr: options.aslr,
     clock: options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual'),
     cwd: options.cwd,
     ...(root === undefined ? {} : { root }),

@@ -16,6 +16,8 @@ export interface BootOptions {
   readonly shared?: boolean
   /** For everything random in the machine. Default 1. */
   readonly seed?: number
+  /** Programs are laid out at random, by the seed, as Linux does (kernel.randomize_va_space = 2). Default true; false is 0. */
+  readonly aslr?: boolean
   /** Default virtual: time is counted in instructions, so that every run is the same. */
   readonly clock?: ClockMode
   /**
@@ -57,6 +59,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
       return files
     },
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     trace: options.trace,
   })

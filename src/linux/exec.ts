@@ -5,7 +5,7 @@
 import { E2BIG, ELOOP, ENOENT, ENOEXEC, ENOMEM, errnoMessage } from '../base/errno.js'
 import { NULL, PAGE_SIZE } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import { AddressSpace, inheritedFlags } from '../space/address-space.js'
+import { AddressSpace, inheritedFlags, SpaceFlag } from '../space/address-space.js'
 import { setLayout } from '../space/placement.js'
 import { readSetting, Setting } from '../state/settings.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
@@ -22,14 +22,14 @@ import {
 } from './image.js'
 import { stringBytes } from './initial-stack.js'
 import { applyLimits, Limit } from './limits.js'
+import { Personality } from './personality.js'
 import type { Process } from './process.js'
 import { makeStack } from './program-stack.js'
+import { type RandomLayout, STACK_RANDOM_PAGES } from './random-layout.js'
 import { parseScript, SCRIPT_LINE_BYTES } from './script.js'
 import type { ExecutableFile, FileServices } from './syscall-context.js'
 import type { VdsoPages } from './vdso-pages.js'
 
-/** personality(2): mappings from low addresses upwards. */
-const ADDR_COMPAT_LAYOUT = 0x0200000
 /** Most that arguments and environment may take, whatever the stack's limit is: 3/4 of 8 MiB. */
 const STRING_BYTES_MAX = 6 * 2 ** 20
 const STRING_BYTES_MIN = 128 * 1024
@@ -42,7 +42,9 @@ export interface Execution {
   readonly path: string
   readonly arguments: readonly string[]
   readonly environment: readonly string[]
+  /** AT_RANDOM. */
   readonly random: Uint8Array
+  readonly layout: RandomLayout
 }
 
 /** Where programs are loaded. */
@@ -227,12 +229,21 @@ function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedP
   const space = new AddressSpace(mm.memory, record)
   if (process.space.ptr !== NULL) space.flags = inheritedFlags(process.space.flags)
   applyLimits(process, space)
-  const isLegacy = readSetting(mm.memory, Setting.legacyLayout) !== 0
-  const isCompatible = isLegacy || (process.personality & ADDR_COMPAT_LAYOUT) !== 0
-  setLayout(space, mm.arch.userEnd, process.softLimit(Limit.stack), isCompatible)
+  layOut(mm, process, space, files.execution.layout)
   const loaded = fillSpace(env, process, space, files)
   if (isExecProblem(loaded)) mm.spaces.release(record)
   return loaded
+}
+
+function layOut(mm: MemoryManager, process: Process, space: AddressSpace, layout: RandomLayout): void {
+  const isLegacy = readSetting(mm.memory, Setting.legacyLayout) !== 0
+  setLayout(space, mm.arch.userEnd, {
+    stackLimit: process.softLimit(Limit.stack),
+    compatible: isLegacy || (process.personality & Personality.addrCompatLayout) !== 0,
+    randomPages: layout.mapPages,
+    stackRandomPages: layout.isOn ? STACK_RANDOM_PAGES : 0,
+  })
+  if (layout.isOn) space.flags |= SpaceFlag.randomized
 }
 
 function fillSpace(
@@ -242,9 +253,10 @@ function fillSpace(
   { main, interpreter, execution }: ProgramFiles,
 ): LoadedProgram | ExecProblem {
   const { program } = main
-  const bias = mapAt(mm, space, main, placeProgram(mm, space, program))
+  const { layout } = execution
+  const bias = mapAt(mm, space, main, placeProgram(mm, space, program, layout.programPages))
   if (typeof bias !== 'number') return bias
-  setHeap(space, program, bias)
+  setHeap(space, program, bias, layout.heapPages)
   setSegments(space, program, bias)
   const base = interpreter && mapAt(mm, space, interpreter, placeInterpreter(mm, space, interpreter.program))
   if (typeof base === 'object') return base
@@ -253,6 +265,8 @@ function fillSpace(
   const stackPointer = makeStack(mm, process, space, {
     ...encoded(execution),
     random: execution.random,
+    randomBytes: layout.stackBytes,
+    randomPages: layout.stackPages,
     auxiliary: auxiliaryVector(program, { bias, interpreterBase: base ?? 0, vdso }),
     executableStack: program.executableStack,
   })

@@ -41,12 +41,20 @@ function spanOf(program: ElfProgram): number {
 
 const alignDown = (page: number, align: number): number => page - (page % align)
 
-/** What is added to the file's addresses of a program: nothing, or what moves it to its place; -ENOMEM. */
-export function placeProgram(mm: MemoryManager, space: AddressSpace, program: ElfProgram): number {
+/**
+ * What is added to the file's addresses of a program: nothing, or what moves it to its place; -ENOMEM. `randomPages`: by how
+ * many one that has an interpreter is moved.
+ */
+export function placeProgram(
+  mm: MemoryManager,
+  space: AddressSpace,
+  program: ElfProgram,
+  randomPages: number,
+): number {
   if (!program.positionIndependent) return 0
   const align = alignmentOf(program)
   if (program.interpreter !== undefined) {
-    return (alignDown(pageOf(DYNAMIC_BASE), align) - firstPage(program)) * PAGE_SIZE
+    return (alignDown(pageOf(DYNAMIC_BASE) + randomPages, align) - firstPage(program)) * PAGE_SIZE
   }
   const place = freePlace(mm, space, spanOf(program))
   return place < 0 ? place : (alignDown(place, align) - firstPage(program)) * PAGE_SIZE
@@ -133,11 +141,21 @@ function mapFixed(
   return result
 }
 
-/** Where the heap begins: behind the program, or far from the mappings among which the program lies. */
-export function setHeap(space: AddressSpace, program: ElfProgram, bias: number): void {
+/**
+ * Where the heap begins: behind the program, or far from the mappings among which the program lies. `randomPages`: how many
+ * are left free in front of it, and between it and a program one more; undefined: it is not moved.
+ */
+export function setHeap(
+  space: AddressSpace,
+  program: ElfProgram,
+  bias: number,
+  randomPages: number | undefined,
+): void {
   const ends = program.segments.map((segment) => segment.address + segment.memoryBytes + bias)
   const isAmongMappings = program.positionIndependent && program.interpreter === undefined
-  const heap = isAmongMappings ? DYNAMIC_HEAP : pagesFor(Math.max(...ends)) * PAGE_SIZE
+  const first = isAmongMappings ? DYNAMIC_HEAP : pagesFor(Math.max(...ends)) * PAGE_SIZE
+  const moved = randomPages === undefined ? 0 : randomPages + (isAmongMappings ? 0 : 1)
+  const heap = first + moved * PAGE_SIZE
   space.brkStart = heap
   space.brk = heap
 }

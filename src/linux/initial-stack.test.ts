@@ -50,6 +50,7 @@ describe('the initial stack', () => {
         arguments: argv.map((text) => utf8.encode(text)),
         environment: envp.map((text) => utf8.encode(text)),
         random: bytes16,
+        randomBytes: random.below(4096),
         auxiliary: [
           [9, 0x3f_1234_5678],
           [AT_RANDOM, 0],
@@ -77,6 +78,7 @@ describe('the initial stack', () => {
       arguments: ['/program', 'a', 'bc'].map((text) => utf8.encode(text)),
       environment: ['HOME=/', 'TERM=linux'].map((text) => utf8.encode(text)),
       random: new Uint8Array(16),
+      randomBytes: 0,
       auxiliary: Array.from({ length: 29 }, (_, i) => [i === 28 ? AT_NULL : i + 1, 0] as const),
     })
     expect(stack.stringsStart).toBe(0x3fffffffc9)

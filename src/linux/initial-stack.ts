@@ -4,7 +4,7 @@
  *     top - 8      u64 0
  *                  path of the program (AT_EXECFN)
  *                  environment strings, then argument strings, each with its NUL
- *                  (16-byte aligned)
+ *                  up to a page left free at random (16-byte aligned)
  *                  16 random bytes (AT_RANDOM)
  *                  (16-byte aligned)
  *                  auxiliary vector: pairs of u64, AT_NULL last
@@ -16,6 +16,8 @@ export interface StackContents {
   readonly arguments: readonly Uint8Array[]
   readonly environment: readonly Uint8Array[]
   readonly random: Uint8Array
+  /** Left free below the strings. */
+  readonly randomBytes: number
   /** In order, AT_NULL last; the addresses of AT_RANDOM and AT_EXECFN are filled in here. */
   readonly auxiliary: readonly (readonly [type: number, value: number])[]
 }
@@ -85,7 +87,7 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
   const executableAt = top - 8 - (contents.executable.length + 1)
   const environmentAt = executableAt - lengthOf(envp)
   const argumentsAt = environmentAt - lengthOf(argv)
-  const randomAt = alignDown(argumentsAt) - RANDOM_BYTES
+  const randomAt = alignDown(argumentsAt - contents.randomBytes) - RANDOM_BYTES
   const words = 1 + argv.length + 1 + envp.length + 1 + 2 * contents.auxiliary.length
   const stackPointer = alignDown(randomAt - words * 8)
   const writer = new Writer(stackPointer, top)

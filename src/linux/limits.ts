@@ -3,6 +3,7 @@ import { type AddressSpace, CALLER_FLAGS, SpaceFlag } from '../space/address-spa
 import { Capability } from './fs/capabilities.js'
 import { may } from './fs/credentials.js'
 import { userOf } from './fs/file-user.js'
+import { Personality } from './personality.js'
 import { Process } from './process.js'
 
 export const Limit = {
@@ -44,9 +45,6 @@ export function setDefaultLimits(process: Process, ramBytes: number): void {
   process.setLimit(Limit.realtimePriority, 0, 0)
 }
 
-/** personality(2): what can be read can be executed. */
-const READ_IMPLIES_EXEC = 0x0400000
-
 /** Tells the memory manager a process's limits and rights, as far as they are about memory. */
 export function applyLimits(process: Process, space: AddressSpace): void {
   const { credentials } = userOf(process)
@@ -59,6 +57,6 @@ export function applyLimits(process: Process, space: AddressSpace): void {
   let flags = space.flags & ~CALLER_FLAGS
   if (may(credentials, Capability.rawAccess)) flags |= SpaceFlag.rawAccess
   if (may(credentials, Capability.administrate)) flags |= SpaceFlag.administrator
-  if ((process.personality & READ_IMPLIES_EXEC) !== 0) flags |= SpaceFlag.readImpliesExec
+  if ((process.personality & Personality.readImpliesExec) !== 0) flags |= SpaceFlag.readImpliesExec
   space.flags = flags
 }

@@ -7,7 +7,6 @@
  */
 
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
-import { Random } from '../base/random.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
@@ -15,6 +14,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { mapsText } from '../space/maps.js'
 import { Special, Vma } from '../space/vma.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { Setting, writeSetting } from '../state/settings.js'
 import { Clock, type ClockMode } from './clock.js'
 import type { ExecProblem } from './exec.js'
 import { Forking } from './forking.js'
@@ -29,6 +29,7 @@ import { PROCESS_USAGE, type Process } from './process.js'
 import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
 import { NO_MEMORY, Programs } from './programs.js'
+import { withRandom } from './random-source.js'
 import type { ExitReport } from './report.js'
 import { Reporter } from './reporter.js'
 import { Scheduler } from './scheduler.js'
@@ -55,6 +56,8 @@ export interface LinuxOptions {
   readonly clock?: ClockMode
   /** Where the first process starts. Default /. */
   readonly cwd?: string
+  /** false: programs are not laid out at random, /proc/sys/kernel/randomize_va_space begins with 0. Default true. */
+  readonly aslr?: boolean
   /** Gets a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
 }
@@ -94,6 +97,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.hart = hart
     this.host = host
     this.#cwd = options.cwd ?? '/'
+    if (options.aslr === false) writeSetting(mm.memory, Setting.randomizeVaSpace, 0)
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
     this.threads = new ThreadList(mm)
     this.processTable = new ProcessTable(mm, this.threads)
@@ -237,10 +241,9 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   /** Fills with the machine's seeded random bytes: getrandom, /dev/urandom. */
   randomBytes(target: Uint8Array): void {
-    const state = wordIndex(Word.randomState)
-    const random = new Random(this.mm.memory.u32[state]!)
-    for (let i = 0; i < target.length; i++) target[i] = random.uint32() >>> 24
-    this.mm.memory.u32[state] = random.seed
+    withRandom(this.mm.memory, (random) => {
+      for (let i = 0; i < target.length; i++) target[i] = random.uint32() >>> 24
+    })
   }
 
   /** Sends a signal of the kernel's to the thread that makes a call: SIGPIPE, SIGXFSZ. */

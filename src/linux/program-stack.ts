@@ -16,6 +16,8 @@ const STACK_EXTRA_PAGES = 32
 
 export interface ProgramStack extends StackContents {
   readonly executableStack: boolean
+  /** How many pages its top is below the end of the address range. */
+  readonly randomPages: number
 }
 
 /** Maps the stack and fills its top; the stack pointer, or a negative errno. */
@@ -25,13 +27,14 @@ export function makeStack(
   space: AddressSpace,
   contents: ProgramStack,
 ): number {
-  const stack = buildInitialStack(STACK_TOP, contents)
-  const stringPages = STACK_TOP / PAGE_SIZE - pageOf(stack.stringsStart)
+  const top = STACK_TOP / PAGE_SIZE - contents.randomPages
+  const stack = buildInitialStack(top * PAGE_SIZE, contents)
+  const stringPages = top - pageOf(stack.stringsStart)
   const most = Math.floor(process.softLimit(Limit.stack) / PAGE_SIZE)
-  const least = STACK_TOP / PAGE_SIZE - pageOf(stack.stackPointer)
+  const least = top - pageOf(stack.stackPointer)
   const pages = Math.max(least, Math.min(stringPages + STACK_EXTRA_PAGES, most))
   const flags = VM_STACK_FLAGS | (contents.executableStack ? VM_EXEC : 0)
-  const start = (STACK_TOP / PAGE_SIZE - pages) as Vpn
+  const start = (top - pages) as Vpn
   mm.atomics.lock(space.lock, LockRank.space)
   space.stackStart = stack.stackPointer
   space.argumentsStart = stack.stringsStart

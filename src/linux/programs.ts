@@ -8,6 +8,8 @@ import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from
 import { byteString, bytesOf } from './fs/text.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
+import { drawLayout } from './random-layout.js'
+import { withRandom } from './random-source.js'
 import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
 import { VdsoPages } from './vdso-pages.js'
@@ -37,7 +39,8 @@ export class Programs {
     if (this.#pages === undefined) return NO_MEMORY
     const random = new Uint8Array(RANDOM_BYTES)
     this.#linux.randomBytes(random)
-    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, { ...request, random })
+    const layout = withRandom(mm.memory, (source) => drawLayout(mm.memory, source, process.personality))
+    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, { ...request, random, layout })
     if (isExecProblem(loaded)) return loaded
     if (!this.#unshareActions(process)) {
       mm.spaces.release(loaded.space.ptr)

@@ -6,7 +6,7 @@ import { flagNames, MAP_NAMES, OPEN_NAMES, PROT_NAMES } from './trace-names.js'
 /** Lines of a program's calls, but for its exit. */
 function trace(source: string, bss = 0): string[] {
   const lines: string[] = []
-  const guest = bootGuest({ trace: (line) => lines.push(line) })
+  const guest = bootGuest({ trace: (line) => lines.push(line), aslr: false })
   startGuest(guest, program(`${source}\n${call(93, 3)}`, bss))
   guest.linux.runSync()
   expect(lines.pop()).toBe('exit(3) = ?')

@@ -38,6 +38,8 @@ export const SpaceFlag = {
   readImpliesExec: 32,
   /** PR_SET_THP_DISABLE. */
   hugePagesDisabled: 64,
+  /** PF_RANDOMIZE: its parts lie at random places. */
+  randomized: 128,
 } as const
 /** Those that a call brings with it. */
 export const CALLER_FLAGS = SpaceFlag.rawAccess | SpaceFlag.administrator | SpaceFlag.readImpliesExec

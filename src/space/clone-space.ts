@@ -40,6 +40,9 @@ export function copySpace(mm: SpaceEnv, parent: AddressSpace, child: AddressSpac
   return result
 }
 
+/** What a child has of its parent, besides what a new program has too. */
+const KEPT_FLAGS = SpaceFlag.hasSeals | SpaceFlag.randomized | CALLER_FLAGS
+
 function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.brkStart = parent.brkStart
   child.brk = parent.brk
@@ -60,7 +63,7 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.limitStack = parent.limitStack
   child.limitLocked = parent.limitLocked
   child.limitHeap = parent.limitHeap
-  child.flags = inheritedFlags(parent.flags) | (parent.flags & (SpaceFlag.hasSeals | CALLER_FLAGS))
+  child.flags = inheritedFlags(parent.flags) | (parent.flags & KEPT_FLAGS)
 }
 
 function copyMapping(

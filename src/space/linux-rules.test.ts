@@ -133,7 +133,8 @@ describe('placement', () => {
     const end = mm.arch.userEnd
     expect(mapBaseFor(end, 8 * 2 ** 20)).toBe(end - 128 * MIB)
     expect(mapBaseFor(end, 2 ** 30)).toBe(end - 1024 * MIB - 256)
-    expect(mapBaseFor(end, Number.POSITIVE_INFINITY)).toBe(end - Math.floor(end / 6) * 5)
+    expect(mapBaseFor(end, 250 * 2 ** 30)).toBe(0xaa_aaab)
+    expect(mapBaseFor(end, 8 * 2 ** 20, 5, 0x3ffff)).toBe(end - 0x3ffff - 8 * MIB - 256 - 5)
   })
 })
 

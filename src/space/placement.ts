@@ -8,8 +8,7 @@ import { HUGE_PAGES, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
 import { Vma } from './vma.js'
 import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
 
-const MIB = 2 ** 20
-const STACK_GAP_MIN = (128 * MIB) / PAGE_SIZE
+const STACK_GAP_MIN = 128 * 2 ** 20
 
 /** A wish for a place. */
 export interface PlaceRequest {
@@ -107,16 +106,31 @@ function findUp(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
 
 /**
  * The page below which mappings are placed, for a stack limit in bytes (mmap_base): the stack's room, at least 128 MiB and
- * at most five sixths of the address range, with its guard gap and what the stack may be moved at random.
+ * at most five sixths of the address range, with its guard gap and the most that the stack is moved at random.
  */
 export function mapBaseFor(userEnd: Vpn, stackLimit: number, randomPages = 0, stackRandomPages = 0): Vpn {
-  const wished = Math.floor(stackLimit / PAGE_SIZE) + STACK_GUARD_PAGES + stackRandomPages
-  const gap = Math.min(Math.max(wished, STACK_GAP_MIN), Math.floor(userEnd / 6) * 5)
-  return (userEnd - Math.ceil(gap) - randomPages) as Vpn
+  const end = userEnd * PAGE_SIZE
+  const wished = stackLimit + (STACK_GUARD_PAGES + stackRandomPages) * PAGE_SIZE
+  const gap = Math.min(Math.max(wished, STACK_GAP_MIN), Math.floor(end / 6) * 5)
+  return (Math.ceil((end - gap) / PAGE_SIZE) - randomPages) as Vpn
 }
 
-/** Chooses between the two layouts (arch_pick_mmap_layout): `stackLimit` in bytes, `compatible`: ADDR_COMPAT_LAYOUT. */
-export function setLayout(space: AddressSpace, userEnd: Vpn, stackLimit: number, compatible: boolean): void {
+/** What decides where mappings go in a program. */
+export interface LayoutRequest {
+  /** RLIMIT_STACK in bytes. */
+  readonly stackLimit: number
+  /** ADDR_COMPAT_LAYOUT, vm.legacy_va_layout: upwards. */
+  readonly compatible: boolean
+  /** By how many pages the base is moved, and the stack at most. */
+  readonly randomPages: number
+  readonly stackRandomPages: number
+}
+
+/** Chooses between the two layouts (arch_pick_mmap_layout). */
+export function setLayout(space: AddressSpace, userEnd: Vpn, request: LayoutRequest): void {
+  const { stackLimit, compatible, randomPages, stackRandomPages } = request
   space.mapsUpwards = compatible || stackLimit === Number.POSITIVE_INFINITY
-  space.mapBase = space.mapsUpwards ? (lowestPlace(userEnd) as Vpn) : mapBaseFor(userEnd, stackLimit)
+  space.mapBase = space.mapsUpwards
+    ? ((lowestPlace(userEnd) + randomPages) as Vpn)
+    : mapBaseFor(userEnd, stackLimit, randomPages, stackRandomPages)
 }

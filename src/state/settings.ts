@@ -43,11 +43,12 @@ export const Setting = {
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48
 
-/** What Debian's riscv64 kernel starts with, but for randomizeVaSpace: nothing is placed at random yet. Those that depend on the size of RAM are set at boot. */
+/** What Debian's riscv64 kernel starts with. Those that depend on the size of RAM are set at boot. */
 const DEFAULTS: Readonly<Partial<Record<Setting, number>>> = {
   [Setting.overcommitRatio]: 50,
   [Setting.maxMapCount]: 65530,
   [Setting.mmapMinAddr]: 4096,
+  [Setting.randomizeVaSpace]: 2,
   [Setting.mmapRandomBits]: 18,
   [Setting.swappiness]: 60,
   [Setting.vfsCachePressure]: 100,

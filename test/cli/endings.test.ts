@@ -61,7 +61,8 @@ describe.skipIf(probe === undefined)('a run ends', () => {
 
   test.concurrent('with what a crash was about: signal, pc and symbol, address, the mappings around', async () => {
     const report = join(folder, 'crash.json')
-    const { status, stdout, stderr } = await runPagoda(['run', '--no-report', '--json', report, crash!])
+    const options = ['--no-report', '--no-aslr', '--json', report]
+    const { status, stdout, stderr } = await runPagoda(['run', ...options, crash!])
     expect(status).toBe(139)
     expect(stdout.toString()).toBe('going\n')
     expect(stderr).toMatch(

@@ -46,7 +46,7 @@ describe.skipIf(probe === undefined)('pagoda run', () => {
     expect(text(stdout)).toBe('to output\n')
     expect(stderr).toMatch(/^to error\nAddress map at exit\n/)
     expect(stderr).toMatch(/^ {2}[0-9a-f]{8}-[0-9a-f]{8} r-xp 00000000 \S+ \d+ +\/\S+probe\S+$/m)
-    expect(stderr).toMatch(/^ {2}3f[0-9a-f]+-4000000000 rw-p .* \[stack\]$/m)
+    expect(stderr).toMatch(/^ {2}3f[0-9a-f]+-3f[0-9a-f]+000 rw-p .* \[stack\]$/m)
     expect(stderr).toMatch(/^ +\d+ {2}fresh zeroed frame \(first write\)$/m)
     expect(stderr).toMatch(/^ +\d+ {2}page-table frames/m)
     expect(stderr).toMatch(/^ +[\d,]+ {2}instructions$/m)
@@ -90,6 +90,19 @@ describe.skipIf(probe === undefined)('pagoda run', () => {
     expect(report).toMatchObject({ exitCode: 0, stuck: false, memory: { missing: {} } })
     expect(report.memory.maps).toContain('[stack]')
     expect(report.memory.instructions).toBeGreaterThan(1000)
+  })
+
+  test.concurrent('--no-aslr: the same addresses, whatever the seed', async () => {
+    const maps = async (seed: string, ...options: string[]) => {
+      const path = join(folder, `maps-${seed}-${options.length}`)
+      await runProbe(['both'], ['--seed', seed, ...options, '--json', path])
+      return JSON.parse(readFileSync(path, 'utf8')).memory.maps as string
+    }
+    const [first, other] = [await maps('7'), await maps('8')]
+    expect(other).not.toBe(first)
+    const fixed = await maps('7', '--no-aslr')
+    expect(await maps('8', '--no-aslr')).toBe(fixed)
+    expect(fixed).toMatch(/-4000000000 .*\[stack\]/)
   })
 
   test.concurrent('--json to where the program writes comes after what it wrote', async () => {

@@ -18,6 +18,7 @@ function boot(files: ReadonlyMap<string, Uint8Array>, out: Uint8Array[], err: Ui
       stderr: callbackOutput((chunk) => err.push(chunk)),
     },
     memory: 64 * 2 ** 20,
+    aslr: false,
   })
   for (const [path, bytes] of files) guest.files.addFile(`/${path}`, bytes, 0o755)
   return guest

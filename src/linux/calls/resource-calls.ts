@@ -13,14 +13,15 @@ import { processNamed } from './group-calls.js'
 import { copyOut, readStruct, SECOND, StructWriter, u64 } from './user-data.js'
 import { rusage } from './wait-calls.js'
 
+const RLIM_INFINITY = 2n ** 64n - 1n
 const FILES_MAX = 1_048_576
-/** RLIM_INFINITY as it comes out of a rounded u64. */
-const ALL_ONES = 2 ** 64
+/** Limits are kept as doubles: what is nearly RLIM_INFINITY is the greatest number below it. */
+const NEARLY_INFINITE = 2 ** 64 - 2048
 const SYSINFO_BYTES = 112
 
 const limitAt = (view: DataView, at: number) => {
-  const value = u64(view, at)
-  return value >= ALL_ONES - 2048 ? Number.POSITIVE_INFINITY : value
+  if (view.getBigUint64(at, true) === RLIM_INFINITY) return Number.POSITIVE_INFINITY
+  return Math.min(u64(view, at), NEARLY_INFINITE)
 }
 
 function setLimit(c: SyscallContext, process: Process, resource: number, address: number): number {

@@ -13,6 +13,7 @@ export interface GuestOptions {
   readonly faults?: FaultInjector
   readonly trace?: (line: string) => void
   readonly bytes?: number
+  readonly aslr?: boolean
 }
 
 export interface Guest {
@@ -40,6 +41,7 @@ export function bootGuest(options: GuestOptions = {}): Guest {
     host: { stdin: options.stdin ?? fixedInput(new Uint8Array()), stdout: sink, stderr: sink },
     files: (env) => (files.current = new Files(env)),
     trace: options.trace,
+    ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
   })
   return { mm, hart, linux, files: files.current!, output: () => text }
 }

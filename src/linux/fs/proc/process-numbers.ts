@@ -1,5 +1,6 @@
 /** /proc/PID/stat, statm, limits and the like: numbers in the order of fs/proc/array.c. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
+import { SpaceFlag } from '../../../space/address-space.js'
 import { Limit } from '../../limits.js'
 import { CHILDREN_USAGE, Process } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
@@ -10,8 +11,7 @@ import { nameOf, stateOf, textPages } from './process-status.js'
 
 /** USER_HZ: what a clock tick is in these files. */
 const NANOSECONDS_PER_TICK = 1e7
-/** PF_RANDOMIZE, which every program has. */
-const FLAGS = 0x400000
+const PF_RANDOMIZE = 0x400000
 
 const ticks = (nanoseconds: number) => Math.floor((nanoseconds || 0) / NANOSECONDS_PER_TICK)
 
@@ -27,7 +27,6 @@ export function statText(process: Process, thread: Thread | undefined, env: File
     5: process.groupId,
     6: process.sessionId,
     8: -1,
-    9: FLAGS,
     18: 20 + (thread?.nice ?? 0),
     19: thread?.nice ?? 0,
     20: Math.max(1, process.threadCount),
@@ -59,7 +58,8 @@ function usageFields(process: Process, env: FileEnvironment): Record<number, num
 /** Addresses are for those who may look at the process's memory; to others its code is at 1. */
 function memoryFields(process: Process, env: FileEnvironment): Record<number, number> {
   const { space } = process
-  const sizes = { 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
+  const flags = (space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0
+  const sizes = { 9: flags, 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
   const caller = env.currentProcess()
   if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
   return {
