@@ -15,6 +15,7 @@ import {
   type ElfFile,
   isPlaced,
   mapImage,
+  mapPageZero,
   placeInterpreter,
   placeProgram,
   setHeap,
@@ -272,6 +273,7 @@ function fillSpace(
   })
   if (stackPointer < 0) return NO_MEMORY
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
+  if ((process.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
   const { path } = main.file
   return { space, path, arguments: execution.arguments, entry, stackPointer }
 }

@@ -2,9 +2,10 @@
 import { NULL, PAGE_SIZE, type Ptr, pageOf, pagesFor, type Vpn } from '../base/numbers.js'
 import { clearUser } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
-import type { AddressSpace } from '../space/address-space.js'
+import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
 import { findPlace } from '../space/placement.js'
+import { sealRange } from '../space/seal.js'
 import { VM_EXEC, VM_MAY_ACCESS, VM_READ, VM_WRITE } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { type ElfProgram, type ElfSegment, SegmentFlag } from './elf.js'
@@ -90,6 +91,12 @@ export function mapImage(mm: MemoryManager, space: AddressSpace, image: ElfFile,
   return 0
 }
 
+/** READ_IMPLIES_EXEC is for what is mapped from the file; what is behind has no more than the segment says. */
+function fileAccess(space: AddressSpace, access: number): number {
+  const implies = (space.flags & SpaceFlag.readImpliesExec) !== 0 && (access & VM_READ) !== 0
+  return implies ? access | VM_EXEC : access
+}
+
 function accessOf(flags: number): number {
   const read = (flags & SegmentFlag.read) !== 0 ? VM_READ : 0
   const write = (flags & SegmentFlag.write) !== 0 ? VM_WRITE : 0
@@ -109,7 +116,15 @@ function mapSegment(
   const access = accessOf(segment.flags)
   if (segment.fileBytes > 0) {
     const offset = pageOf(segment.fileOffset)
-    const result = mapFixed(mm, space, pageOf(start), pagesFor(fileEnd), access, file.object, offset)
+    const result = mapFixed(
+      mm,
+      space,
+      pageOf(start),
+      pagesFor(fileEnd),
+      fileAccess(space, access),
+      file.object,
+      offset,
+    )
     if (result < 0) return result
     const isCut = segment.memoryBytes > segment.fileBytes && fileEnd % PAGE_SIZE !== 0
     const zeroed = isCut ? clearUser(mm, space, fileEnd, PAGE_SIZE - (fileEnd % PAGE_SIZE)) : 0
@@ -158,6 +173,17 @@ export function setHeap(
   const heap = first + moved * PAGE_SIZE
   space.brkStart = heap
   space.brk = heap
+}
+
+/**
+ * MMAP_PAGE_ZERO: a page of zeroes at address 0, sealed, as programs of SVr4 expect it. Linux starts the program without it
+ * when there is no memory for it, or when the user may not map so low.
+ */
+export function mapPageZero(mm: MemoryManager, space: AddressSpace): void {
+  if (mapFixed(mm, space, 0, 1, VM_READ | VM_EXEC, NULL, 0) < 0) return
+  mm.atomics.lock(space.lock, LockRank.space)
+  sealRange(mm, space, 0 as Vpn, 1 as Vpn)
+  mm.atomics.unlock(space.lock, LockRank.space)
 }
 
 /** Where code and data are, as /proc/PID/stat tells it and RLIMIT_DATA counts it (load_elf_binary). */

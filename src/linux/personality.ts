@@ -13,15 +13,16 @@ export const Personality = {
   stickyTimeouts: 0x400_0000,
 } as const
 
-const DOMAIN = 0xff
-/** The only domain that exec keeps (SET_PERSONALITY of riscv). */
-export const PER_LINUX32 = 8
+/** The execution domain. exec puts PER_LINUX, 0, there. */
+const PER_MASK = 0xff
+const PER_LINUX32 = 8
 
-/** The personality of a program that one of this personality becomes by exec. */
+/** What exec leaves of it (SET_PERSONALITY). */
 export function personalityAfterExec(personality: number): number {
-  return (personality & DOMAIN) === PER_LINUX32 ? personality : (personality & ~DOMAIN) >>> 0
+  return (personality & ~PER_MASK) >>> 0
 }
 
-export function domainOf(personality: number): number {
-  return personality & DOMAIN
+/** Whether uname(2) says that the machine is one of 32 bits. */
+export function isLinux32(personality: number): boolean {
+  return (personality & PER_MASK) === PER_LINUX32
 }

@@ -7,6 +7,7 @@ import { resetStack } from './alternate-stack.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
 import { byteString, bytesOf } from './fs/text.js'
 import type { Linux } from './linux.js'
+import { personalityAfterExec } from './personality.js'
 import type { Process } from './process.js'
 import { drawLayout } from './random-layout.js'
 import { withRandom } from './random-source.js'
@@ -78,6 +79,7 @@ export class Programs {
     this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
     this.#linux.signals.resetActions(process)
     process.forgetProgram()
+    process.personality = personalityAfterExec(process.personality)
     process.exitSignal = Signal.CHLD
     resetStack(thread)
     if (old === NULL) return

@@ -5,8 +5,9 @@ import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { SpaceFlag } from '../../space/address-space.js'
 import { sysSetVmaName } from '../../syscall/name-memory.js'
 import { byteString } from '../fs/text.js'
+import { isLinux32, Personality } from '../personality.js'
 import { ProcessFlag } from '../process.js'
-import { LINUX_RELEASE } from '../release.js'
+import { LINUX_RELEASE, LINUX_RELEASE_26 } from '../release.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { StructWriter } from './user-data.js'
@@ -14,7 +15,10 @@ import { StructWriter } from './user-data.js'
 const NAME_BYTES = 65
 
 function uname(c: SyscallContext): number {
-  const fields = ['Linux', '(none)', LINUX_RELEASE, '#1 SMP Pagoda', 'riscv64', '(none)']
+  const { personality } = c.process
+  const release = (personality & Personality.uname26) !== 0 ? LINUX_RELEASE_26 : LINUX_RELEASE
+  const machine = isLinux32(personality) ? 'riscv32' : 'riscv64'
+  const fields = ['Linux', '(none)', release, '#1 SMP Pagoda', machine, '(none)']
   const out = new StructWriter(NAME_BYTES * fields.length)
   fields.forEach((field, i) => {
     out.text(i * NAME_BYTES, field)
@@ -118,14 +122,14 @@ function prctl(c: SyscallContext): number {
   return OPTIONS.get(c.args.int(0))?.(c) ?? -EINVAL
 }
 
-function personality(c: SyscallContext): number {
+function setPersonality(c: SyscallContext): number {
   const previous = c.process.personality
   if (c.args.low(0) !== 0xffff_ffff) c.process.personality = c.args.low(0)
   return previous
 }
 
 export const identityCalls: readonly Syscall[] = [
-  { number: 92, name: 'personality', trace: 'x', handler: personality },
+  { number: 92, name: 'personality', trace: 'x', handler: setPersonality },
   { number: 160, name: 'uname', trace: 'p', handler: uname },
   { number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl },
   { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.id },

@@ -5,7 +5,7 @@ import { operationsOf } from '../file-operations.js'
 import { Poll } from '../flags.js'
 import type { Vfs } from '../vfs.js'
 import { fileLimit, put, take, uint64, userOfCall } from './support.js'
-import { deadlineArgument, maskAt, underMask, waitUntil } from './waiting.js'
+import { deadlineArgument, finishWait, maskAt, underMask, waitUntil } from './waiting.js'
 
 const POLLFD_BYTES = 8
 const ALWAYS_REPORTED = Poll.error | Poll.hangUp | Poll.invalid
@@ -39,7 +39,12 @@ function poll(vfs: Vfs, c: SyscallContext): number {
   const deadline = deadlineArgument(c, 2)
   if (deadline < 0) return deadline
   const mask = maskAt(c, c.args.address(3), c.args.address(4))
-  return underMask(c, mask, () => pollUntil(vfs, c, deadline))
+  return finishWait(
+    c,
+    2,
+    deadline,
+    underMask(c, mask, () => pollUntil(vfs, c, deadline)),
+  )
 }
 
 function pollUntil(vfs: Vfs, c: SyscallContext, deadline: number): number {
@@ -73,7 +78,12 @@ function select(vfs: Vfs, c: SyscallContext): number {
   const deadline = deadlineArgument(c, 4)
   if (deadline < 0) return deadline
   const mask = record && maskAt(c, uint64(record, 0), uint64(record, 8))
-  return underMask(c, mask, () => selectUntil(vfs, c, deadline))
+  return finishWait(
+    c,
+    4,
+    deadline,
+    underMask(c, mask, () => selectUntil(vfs, c, deadline)),
+  )
 }
 
 function selectUntil(vfs: Vfs, c: SyscallContext, deadline: number): number {

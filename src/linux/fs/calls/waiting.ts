@@ -1,10 +1,11 @@
 /** What ppoll, pselect6 and epoll_pwait have in common: a deadline, and a signal mask for as long as they wait. */
-import { EFAULT, EINVAL } from '../../../base/errno.js'
+import { EFAULT, EINTR, EINVAL } from '../../../base/errno.js'
 import { swapMask } from '../../calls/signal-calls.js'
+import { Personality } from '../../personality.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import { THREAD_SAVED_MASK, ThreadFlag } from '../../thread.js'
 import { ERESTARTNOHAND, ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
-import { int64, take } from './support.js'
+import { int64, put, take } from './support.js'
 
 const SIGNAL_SET_BYTES = 8
 const NANOSECONDS = 1_000_000_000
@@ -29,6 +30,25 @@ export function waitUntil(c: SyscallContext, deadline: number, waits: number): n
   if (c.linux.clock.now() >= deadline) return 0
   const result = c.thread.park(WaitKind.file, waits, deadline)
   return result === -ERESTARTSYS ? -ERESTARTNOHAND : result
+}
+
+/**
+ * The end of a call with a relative timespec: what is left of it is written back (poll_select_finish). Where that cannot be, or
+ * the personality forbids it, the call is not begun again after a signal, or it would wait for too long.
+ */
+export function finishWait(c: SyscallContext, i: number, deadline: number, result: number): number {
+  if (result === PARKED || c.args.isZero(i)) return result
+  const isSticky = (c.process.personality & Personality.stickyTimeouts) !== 0
+  if (!isSticky && putRemaining(c, c.args.address(i), deadline) === 0) return result
+  return result === -ERESTARTNOHAND ? -EINTR : result
+}
+
+function putRemaining(c: SyscallContext, address: number, deadline: number): number {
+  const left = Math.max(0, deadline - c.linux.clock.now())
+  const timespec = new DataView(new ArrayBuffer(16))
+  timespec.setBigInt64(0, BigInt(Math.floor(left / NANOSECONDS)), true)
+  timespec.setBigInt64(8, BigInt(Math.floor(left % NANOSECONDS)), true)
+  return put(c, address, new Uint8Array(timespec.buffer))
 }
 
 /** A signal mask for the time of the call: `undefined` for none; -EINVAL, -EFAULT. */
