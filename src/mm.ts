@@ -19,6 +19,7 @@ import { KernelMapper } from './paging/kernel-mapper.js'
 import { PageFlusher } from './paging/page-flusher.js'
 import { Tlbs } from './paging/tlb.js'
 import { UserMapper } from './paging/user-mapper.js'
+import { UserMappers } from './paging/user-mappers.js'
 import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
 import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
@@ -102,6 +103,7 @@ export class MemoryManager implements FaultEnv {
   readonly tlbs: Tlbs
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
+  readonly userMappers: UserMappers
   readonly objects: PageObjects
   readonly vmas: VmaTree
   readonly names: VmaNames
@@ -123,6 +125,7 @@ export class MemoryManager implements FaultEnv {
     this.tlbs = layers.tlbs
     this.flusher = new PageFlusher(memory, layers.tlbs, layers.buddy)
     this.kernelMapper = layers.kernelMapper
+    this.userMappers = new UserMappers(this)
     this.objects = new PageObjects(this)
     this.names = new VmaNames(memory, layers.atomics, slab)
     this.families = new AnonymousFamilies(this)

@@ -21,7 +21,7 @@ export function collapseRange(mm: FaultEnv, space: AddressSpace, vma: Vma, start
   if (!isCollapsible(space, vma)) return -EINVAL
   const first = Math.ceil(start / HUGE_PAGES) * HUGE_PAGES
   const last = Math.floor(end / HUGE_PAGES) * HUGE_PAGES
-  const mapper = mm.fault.mapperOf(mm, space)
+  const mapper = mm.userMappers.of(space.root)
   let huge = 0
   for (let vpn = first; vpn < last; vpn += HUGE_PAGES) {
     const result = collapseOne(mm, space, vma, mapper, vpn as Vpn)
@@ -78,7 +78,7 @@ function replaceTable(
   copyPages(mm, mapper, first, pfn)
   const batch = mm.flusher.batch(space.root)
   const tally = { anonymous: 0, others: 0 }
-  mapper.clearRun(first, vpn, mapper.hugePages, batch, tally, () => {})
+  mapper.clearRun(first, vpn, mapper.hugePages, batch, tally, mm.objects)
   const [root, kind] = [mm.families.rootOf(vma.family), FrameFlag.anonymous | FrameFlag.exclusive]
   mm.buddy.divide(pfn, mapper.hugeOrder, kind, root, vma.offsetOf(vpn))
   const flags = writtenFlags(vma.flags)

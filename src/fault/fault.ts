@@ -1,6 +1,6 @@
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
-import { UserMapper } from '../paging/user-mapper.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { ObjectSpacesEnv } from '../space/object-spaces.js'
 import type { SpaceEnv } from '../space/space-env.js'
@@ -42,19 +42,13 @@ export class Fault {
   }
 
   begin(env: SpaceEnv, space: AddressSpace, vpn: Vpn, access: Access): this {
-    this.mapper = this.mapperOf(env, space)
+    this.mapper = env.userMappers.of(space.root)
     this.space = space
     this.vpn = vpn
     this.access = access
     this.isMajor = false
     this.batch = env.flusher.batch(space.root)
     return this
-  }
-
-  /** A mapper on the space's page table: the last one, when it is the same space. */
-  mapperOf(env: SpaceEnv, space: AddressSpace): UserMapper {
-    if (this.mapper?.root !== space.root) this.mapper = new UserMapper(env, space.root)
-    return this.mapper
   }
 
   get isWrite(): boolean {

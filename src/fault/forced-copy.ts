@@ -67,7 +67,7 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   if (!mayForce(vma, access)) return NULL
   const allowed = presentFrame(mm, space, vpn, access)
   if (allowed !== NULL) return allowed
-  const mapper = mm.fault.mapperOf(mm, space)
+  const mapper = mm.userMappers.of(space.root)
   if (access === Access.read && mapper.translate(vpn)) return frameToPtr(mapper.lastPfn)
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok || !mapper.translate(vpn)) return NULL
   if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn)
@@ -76,7 +76,7 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
 
 /** The page is the program's own now; that it may not write it stays. */
 function protectAgain(mm: FaultEnv, space: AddressSpace, vpn: Vpn): void {
-  const mapper = mm.fault.mapperOf(mm, space)
+  const mapper = mm.userMappers.of(space.root)
   const batch = mm.flusher.batch(space.root)
   const entry = mapper.leaf(vpn)
   if (entry !== NULL) mapper.changeFlags(entry, vpn, EntryFlag.write, 0, batch)

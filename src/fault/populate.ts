@@ -94,7 +94,7 @@ function isPresentFor(mapper: UserMapper, vpn: Vpn, access: Access): boolean {
 }
 
 function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
-  const mapper = mm.fault.mapperOf(mm, space)
+  const mapper = mm.userMappers.of(space.root)
   for (let vpn: number = from; vpn < to; vpn++) {
     if (isPresentFor(mapper, vpn as Vpn, access)) continue
     const result = faultPatiently(mm, space, vpn as Vpn, access, faultForced)

@@ -36,7 +36,7 @@ function withFile(pages: number): { program: Program; object: Ptr; bytes: Uint8A
 
 function byteAt(program: Program, address: number): number {
   expect(program.touch(address, Access.read)).toBe(FaultResult.ok)
-  const mapper = program.mm.fault.mapperOf(program.mm, program.space)
+  const mapper = program.mm.userMappers.of(program.space.root)
   return program.mm.memory.u8[mapper.pfn(mapper.leaf((address / PAGE) as never)) * PAGE]!
 }
 
@@ -56,7 +56,7 @@ test('a mapped file twice as large as memory is read, written and read again', (
   for (let i = 0; i < pages; i++) expect(byteAt(program, start + i * PAGE)).toBe(i % 251)
   for (let i = 0; i < pages; i++) {
     expect(program.touch(start + i * PAGE, Access.write)).toBe(FaultResult.ok)
-    const mapper = program.mm.fault.mapperOf(program.mm, program.space)
+    const mapper = program.mm.userMappers.of(program.space.root)
     program.mm.memory.u8[mapper.pfn(mapper.leaf((start / PAGE + i) as never)) * PAGE] = i % 241
   }
   for (let i = 0; i < pages; i++) expect(byteAt(program, start + i * PAGE)).toBe(i % 241)

@@ -186,7 +186,7 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
 
 /** The bytes of a page whose entry allows the access already, else NULL. */
 export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
-  const mapper = mm.fault.mapperOf(mm, space)
+  const mapper = mm.userMappers.of(space.root)
   const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
   const entry = mapper.leaf(vpn) || mapper.hugeLeaf(vpn)
   if (entry === NULL || !mapper.isPresent(entry)) return NULL
@@ -200,6 +200,6 @@ export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access
 /** As the hardware's walker would, had the kernel gone through the page table. */
 function markUsed(mm: FaultEnv, space: AddressSpace, entry: Ptr, vpn: Vpn, marks: number): void {
   const batch = mm.flusher.batch(space.root)
-  mm.fault.mapperOf(mm, space).changeFlags(entry, vpn, 0, marks, batch)
+  mm.userMappers.of(space.root).changeFlags(entry, vpn, 0, marks, batch)
   batch.finish()
 }

@@ -76,8 +76,8 @@ export function isPlaced(mm: MemoryManager, program: ElfProgram, bias: number): 
 
 function freePlace(mm: MemoryManager, space: AddressSpace, pages: number): number {
   mm.atomics.lock(space.lock, LockRank.space)
-  const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0, isAnonymous: false }
-  const place = findPlace(mm, space, wish)
+  const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0 }
+  const place = findPlace(mm, space, wish, false)
   mm.atomics.unlock(space.lock, LockRank.space)
   return place
 }

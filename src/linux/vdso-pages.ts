@@ -57,8 +57,8 @@ export class VdsoPages {
 
   #mapLocked(mm: MemoryManager, space: AddressSpace): number {
     const pages = VVAR_PAGES + VDSO_PAGES
-    const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0, isAnonymous: false }
-    const start = findPlace(mm, space, wish)
+    const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0 }
+    const start = findPlace(mm, space, wish, false)
     if (start < 0) return start
     const vdso = (start + VVAR_PAGES) as Vpn
     const there = { pageOffset: 0, fixed: true }

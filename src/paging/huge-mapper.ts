@@ -4,7 +4,7 @@ import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } 
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
-import { type FrameTally, PageMapper } from './page-mapper.js'
+import { type DirtyKeeper, type FrameTally, PageMapper } from './page-mapper.js'
 
 /**
  * Huge leaves: an entry of level 1 that maps a whole table's worth of pages (2 MiB on Sv39), a shorthand for as many
@@ -90,6 +90,41 @@ export class HugeMapper extends PageMapper {
     if (vpn % this.hugePages === 0) return
     const leaf = this.hugeLeaf(vpn)
     if (leaf !== NULL) this.split(leaf, vpn, batch)
+  }
+
+  /**
+   * Unmaps a range: `clearRun` and `clearHuge` for all that is in it; a huge leaf that reaches beyond it is split. No closure and
+   * no recursion, because munmap of a few pages is done in less time than these take.
+   */
+  clearRange(start: Vpn, end: Vpn, batch: FlushBatch, tally: FrameTally, keeper: DirtyKeeper): void {
+    for (let vpn = start; vpn < end; ) {
+      const slot = this.slot(vpn)
+      if (slot === NULL) {
+        vpn = this.afterHole(vpn)
+        continue
+      }
+      const stop = Math.min(this.nextAt(vpn, 1), end) as Vpn
+      if (this.isPresent(slot)) this.#clearBelow(slot, vpn, stop - vpn, batch, tally, keeper)
+      vpn = stop
+    }
+  }
+
+  #clearBelow(
+    slot: Ptr,
+    vpn: Vpn,
+    pages: number,
+    batch: FlushBatch,
+    tally: FrameTally,
+    keeper: DirtyKeeper,
+  ): void {
+    if (this.isLeaf(slot)) {
+      if (pages === this.hugePages) {
+        this.clearHuge(slot, vpn, batch, tally)
+        return
+      }
+      this.split(slot, vpn, batch)
+    }
+    this.clearRun(this.entryAt(this.childOf(slot), vpn, 0), vpn, pages, batch, tally, keeper)
   }
 
   /** Afterwards every huge leaf is in the range as a whole, or not at all. */

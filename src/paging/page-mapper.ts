@@ -14,6 +14,11 @@ export interface FrameTally {
   others: number
 }
 
+/** Who remembers that a frame of an object was written to through an entry that goes away. */
+export interface DirtyKeeper {
+  markDirty(pfn: Pfn): void
+}
+
 /**
  * Changes page tables. It knows nothing of VMAs and touches no reference count of the frames that it maps: whoever
  * maps holds a reference, whoever clears gives it to the batch.
@@ -192,7 +197,7 @@ export class PageMapper extends PageTable {
 
   /**
    * Unmaps what is mapped by the `pages` entries from `entry` on and gives the frames' references to the batch. `tally` says
-   * how many were counted; `keepDirty` is told of frames of objects whose entry was dirty.
+   * how many were counted; `keeper` is told of frames of objects whose entry was dirty.
    */
   clearRun(
     entry: Ptr,
@@ -200,7 +205,7 @@ export class PageMapper extends PageTable {
     pages: number,
     batch: FlushBatch,
     tally: FrameTally,
-    keepDirty: (pfn: Pfn) => void,
+    keeper: DirtyKeeper,
   ): void {
     const { u32 } = this.memory
     const { arch } = this
@@ -224,7 +229,7 @@ export class PageMapper extends PageTable {
       if (arch.isSpecial(low)) continue
       const pfn = arch.frameOf(low, high)
       if ((frames.flags(pfn) & FrameFlag.anonymous) !== 0) anonymous++
-      else this.#keepDirty(low, high, pfn, keepDirty)
+      else this.#keepDirty(low, high, pfn, keeper)
       waiting[room + counted++] = pfn
     }
     if (cleared === 0) return
@@ -234,9 +239,9 @@ export class PageMapper extends PageTable {
     this.countEntry(entry, -cleared)
   }
 
-  #keepDirty(low: number, high: number, pfn: Pfn, keepDirty: (pfn: Pfn) => void): void {
+  #keepDirty(low: number, high: number, pfn: Pfn, keeper: DirtyKeeper): void {
     const isDirty = (this.arch.flagsOf(low, high) & EntryFlag.dirty) !== 0
-    if (isDirty && (this.env.frames.flags(pfn) & FrameFlag.file) !== 0) keepDirty(pfn)
+    if (isDirty && (this.env.frames.flags(pfn) & FrameFlag.file) !== 0) keeper.markDirty(pfn)
   }
 
   /** Maps one page, or -ENOMEM. */
@@ -275,6 +280,7 @@ export class PageMapper extends PageTable {
     const { arch } = this
     const { frames } = this.env
     if (!this.#holdsTable(start, end, low, high) || this.#isOneUsedTable(start, end)) return
+    if (end <= this.nextAt(start, this.top) && this.#hasNoTable(start)) return
     this.eachTable(start, end, (table, slot, level, vpn) => {
       if (frames.index(table) !== 0 || this.isFixed(level)) return
       const pages = arch.span(level + 1)
@@ -298,6 +304,11 @@ export class PageMapper extends PageTable {
     const entry = this.leaf(start)
     if (entry === NULL || this.env.frames.index(ptrToFrame(entry)) === 0) return false
     return end <= this.nextAt(start, 1)
+  }
+
+  /** Nothing was ever mapped near: the root itself points to no table. */
+  #hasNoTable(vpn: Vpn): boolean {
+    return this.childOf(this.entryAt(this.root, vpn, this.top)) === NO_FRAME
   }
 
   /** Throws an InvariantError unless tables, counts and entries are sound. Looks at every entry. */

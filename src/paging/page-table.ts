@@ -67,6 +67,16 @@ export class PageTable {
     return this.entryAt(table, vpn, 1)
   }
 
+  /** The first page behind the absent entry for which `slot` of a page is NULL. */
+  protected afterHole(vpn: Vpn): Vpn {
+    let table = this.root
+    for (let level = this.top; level > 1; level--) {
+      table = this.childOf(this.entryAt(table, vpn, level))
+      if (table === NO_FRAME) return this.nextAt(vpn, level)
+    }
+    return this.nextAt(vpn, 1)
+  }
+
   /** The huge leaf (of level 1) that maps a page, or NULL. */
   hugeLeaf(vpn: Vpn): Ptr {
     const slot = this.slot(vpn)

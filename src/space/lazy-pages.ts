@@ -2,7 +2,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import { UserMapper } from '../paging/user-mapper.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { mappingsOf } from './page-usage.js'
 import type { SpaceEnv } from './space-env.js'
@@ -26,7 +26,7 @@ function eachFrame(
   for (let at = start; at < end; at = (at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn) {
     splitHugeAt(mm, space, vma, (at % HUGE_PAGES === 0 ? at + 1 : at) as Vpn)
   }
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   mapper.walk(start, end, (vpn, entry) => {
     if ((mapper.flags(entry) & EntryFlag.special) === 0) visit(vpn, mapper.pfn(entry), entry, mapper)
   })

@@ -5,7 +5,7 @@ import { countMapping, isAccountable, mayExpand, mayLock } from './accounting.js
 import type { AddressSpace } from './address-space.js'
 import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
-import { mergeNew } from './merge.js'
+import { mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
 import { findPlace } from './placement.js'
 import { checkSeals, cutEnds } from './seal.js'
@@ -52,10 +52,8 @@ export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest
  */
 export function placeMapping(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
   if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
-  const { pages, object, pageOffset, noReplace = false } = request
-  const fixed = request.fixed || noReplace
-  const isAnonymous = object === NULL && !request.special
-  const start = findPlace(mm, space, { start: request.start, pages, fixed, pageOffset, isAnonymous })
+  const { pages, object, special, noReplace = false } = request
+  const start = findPlace(mm, space, request, object === NULL && !special)
   if (start < 0) return start
   if (noReplace && isAnyMapped(mm, space, start as Vpn, pages)) return -EEXIST
   return mayLock(space, request.flags, pages) ? start : -EAGAIN
@@ -67,37 +65,97 @@ function isAnyMapped(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: numbe
 }
 
 /**
- * The second half: maps at `start`, in place of what is there. Returns `start`, or -ENOMEM, -EPERM, -EACCES. As in Linux,
- * where a limit or a seal is met only when the mappings in the range are set apart already, those at its ends stay cut.
+ * The second half: maps at `start`, in place of what is there, with `wished` for flags. Returns `start`, or -ENOMEM, -EPERM,
+ * -EACCES. As in Linux, where a limit or a seal is met only when the mappings in the range are set apart already, those at
+ * its ends stay cut.
  */
-export function mapAt(mm: SpaceEnv, space: AddressSpace, start: Vpn, request: MapRequest): Vpn | number {
-  const { pages, object, file = 0 } = request
-  const end = (start + pages) as Vpn
-  if (gainsExec(space, request.flags)) return -EACCES
-  const sealed = checkSeals(mm, space, start, end)
-  if (sealed < 0) return sealed
-  const flags = grantedFlags(mm, space, request.flags, start, end)
-  if (flags < 0) {
-    cutEnds(mm, space, start, end)
-    return flags
+export function mapAt(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  request: MapRequest,
+  wished = request.flags,
+): Vpn | number {
+  if (gainsExec(space, wished)) return -EACCES
+  const end = (start + request.pages) as Vpn
+  const above = mm.vmas.find(space, start)
+  const isFree = above === NULL || mm.vmas.startOf(above) >= end
+  return isFree
+    ? mapFree(mm, space, start, request, wished, above)
+    : mapOver(mm, space, start, request, wished)
+}
+
+/** Nothing is in the range; `above` is the mapping that comes next, or NULL. */
+function mapFree(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  request: MapRequest,
+  wished: number,
+  above: Ptr,
+): Vpn | number {
+  const { pages, special = 0 } = request
+  const flags = grantedFlags(mm, space, wished, pages, pages)
+  if (flags < 0) return flags
+  const extent = extentFor(start, request, flags)
+  if (special !== 0 || mergeBetween(mm, space, extent, mm.vmas.before(space, above), above) === NULL) {
+    const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
+    if (fresh === NULL) return -ENOMEM
+    insert(mm, space, extent, fresh, special)
   }
-  const pageOffset = object === NULL && !request.special ? start : request.pageOffset
-  const extent: Extent = { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0 }
-  const fresh = allocate(mm, space, start, end)
-  if (fresh < 0) return fresh
-  cover(mm, space, extent, fresh as Ptr, request.special ?? 0)
   countMapping(mm, space, flags, pages)
   return start
 }
 
-/** The flags that the mapping really gets; -ENOMEM beyond the process's limits or the machine's. */
-function grantedFlags(mm: SpaceEnv, space: AddressSpace, wished: number, start: Vpn, end: Vpn): number {
+/** Something is in the range, and goes. */
+function mapOver(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  start: Vpn,
+  request: MapRequest,
+  wished: number,
+): Vpn | number {
+  const { pages, special = 0 } = request
+  const end = (start + pages) as Vpn
+  const sealed = checkSeals(mm, space, start, end)
+  if (sealed < 0) return sealed
   const replaced = countReplaced(mm, space, start, end)
-  const pages = end - start
-  if (!mayExpand(space, wished, pages - replaced.all)) return -ENOMEM
+  const flags = grantedFlags(mm, space, wished, pages - replaced.all, pages - replaced.promised)
+  if (flags < 0) {
+    cutEnds(mm, space, start, end)
+    return flags
+  }
+  const fresh = replace(mm, space, start, end)
+  if (fresh < 0) return fresh
+  const extent = extentFor(start, request, flags)
+  if (special !== 0 || mergeNew(mm, space, extent) === NULL) insert(mm, space, extent, fresh as Ptr, special)
+  else mm.vmas.freeVma(fresh as Ptr)
+  countMapping(mm, space, flags, pages)
+  return start
+}
+
+function extentFor(start: Vpn, request: MapRequest, flags: number): Extent {
+  const { pages, object, file = 0 } = request
+  const pageOffset = object === NULL && !request.special ? start : request.pageOffset
+  const end = (start + pages) as Vpn
+  return { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0 }
+}
+
+/**
+ * The flags that the mapping really gets; -ENOMEM beyond the process's limits, which it comes nearer to by `added` pages, or
+ * the machine's, by `promised` ones.
+ */
+function grantedFlags(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  wished: number,
+  added: number,
+  promised: number,
+): number {
+  if (!mayExpand(space, wished, added)) return -ENOMEM
   const flags = (wished & VM_SPECIAL) !== 0 ? wished & ~VM_LOCKED_MASK : wished
   if (!isAccountable(flags)) return flags
-  return isEnoughMemory(mm, space, pages - replaced.promised) ? flags | VM_ACCOUNT : -ENOMEM
+  return isEnoughMemory(mm, space, promised) ? flags | VM_ACCOUNT : -ENOMEM
 }
 
 /** Pages of the range that are mapped now and will be replaced, and how many of them are promised. */
@@ -114,7 +172,7 @@ function countReplaced(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn) 
 }
 
 /** Frees the range, and returns a record for the new mapping with a node for it; or -ENOMEM. The last step that can fail. */
-function allocate(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
+function replace(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
   const cut = prepareCut(mm, space, start, end)
   if (cut < 0) return cut
   const fresh = mm.vmas.allocateVma()
@@ -123,21 +181,13 @@ function allocate(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr 
     mm.vmas.freeVma(cut as Ptr)
     return -ENOMEM
   }
-  const next = mm.vmas.find(space, start)
-  if (next !== NULL && new Vma(mm.memory, next).start < end) {
-    const batch = mm.flusher.batch(space.root)
-    clearRange(mm, space, start, end, cut as Ptr, batch)
-    batch.finish()
-  }
+  const batch = mm.flusher.batch(space.root)
+  clearRange(mm, space, start, end, cut as Ptr, batch)
+  batch.finish()
   return fresh
 }
 
-/** Lets a neighbour cover the free range, or the record that was allocated. */
-function cover(mm: SpaceEnv, space: AddressSpace, extent: Extent, fresh: Ptr, special: number): void {
-  if (special === 0 && mergeNew(mm, space, extent) !== NULL) {
-    mm.vmas.freeVma(fresh)
-    return
-  }
+function insert(mm: SpaceEnv, space: AddressSpace, extent: Extent, fresh: Ptr, special: number): void {
   const vma = new Vma(mm.memory, fresh)
   vma.special = special
   insertVma(mm, space, vma, extent)

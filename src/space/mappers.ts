@@ -6,7 +6,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import { UserMapper } from '../paging/user-mapper.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import { LockRank } from '../state/atomics.js'
 import { AddressSpace } from './address-space.js'
 import type { ObjectSpacesEnv } from './object-spaces.js'
@@ -40,7 +40,7 @@ export function forEachMapper(mm: ObjectSpacesEnv, pfn: Pfn, visit: VisitMapper)
 }
 
 function visitPlace(mm: SpaceEnv, space: AddressSpace, vpn: Vpn, pfn: Pfn, visit: VisitMapper): void {
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   splitHuge(mm, space, mapper, vpn, pfn)
   const entry = mapper.leaf(vpn)
   if (entry === 0 || !mapper.isPresent(entry) || mapper.pfn(entry) !== pfn) return

@@ -53,15 +53,21 @@ export function canMergeRight(mm: SpaceEnv, next: Vma, extent: Extent, joined: V
  * afterwards, or NULL when neither neighbour fits.
  */
 export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, leftOnly = false): Ptr {
+  const above = mm.vmas.find(space, extent.end)
+  return mergeBetween(mm, space, extent, mm.vmas.before(space, above), leftOnly ? NULL : above)
+}
+
+/** The same for who knows the neighbours already: `below` and `above`, either may be NULL. */
+export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, below: Ptr, above: Ptr): Ptr {
   if ((extent.flags & VM_SPECIAL) !== 0) return NULL
-  const previous = new Vma(mm.memory, mm.vmas.findBelow(space, extent.start))
+  const previous = new Vma(mm.memory, below)
   const left = canMergeLeft(mm, previous, extent)
-  const next = new Vma(mm.memory, leftOnly ? NULL : mm.vmas.find(space, extent.end))
+  const next = new Vma(mm.memory, above)
   const right = canMergeRight(mm, next, extent, left ? previous : undefined)
   if (left && right) return absorbNext(mm, space, previous, next)
   if (left) moveEnd(mm, space, previous, extent.end)
   else if (right) moveStart(mm, space, next, extent.start)
-  return left ? previous.ptr : right ? next.ptr : NULL
+  return left ? below : right ? above : NULL
 }
 
 /**

@@ -1,6 +1,5 @@
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
@@ -55,7 +54,7 @@ export function moveMapping(
 function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn, pages: number): boolean {
   if (pages === 0) return true
   const batch = mm.flusher.batch(space.root)
-  const result = new UserMapper(mm, space.root).move(start, target, pages, batch)
+  const result = mm.userMappers.of(space.root).move(start, target, pages, batch)
   batch.finish()
   return result === 0
 }

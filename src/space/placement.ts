@@ -15,20 +15,27 @@ export interface PlaceRequest {
   /** Wished first page; 0 = none. */
   readonly start: Vpn
   readonly pages: number
-  /** `start` is an order, not a wish. */
+  /** `start` is an order, not a wish; with noReplace too. */
   readonly fixed: boolean
+  readonly noReplace?: boolean
   /** Page offset that a 2 MiB alignment is counted from. */
   readonly pageOffset: number
-  /** Private anonymous: may be aligned to 2 MiB, as Linux does for transparent huge pages. */
-  readonly isAnonymous: boolean
 }
 
-/** The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked: -ENOMEM, -EPERM (too low). */
-export function findPlace(mm: SpaceEnv, space: AddressSpace, request: PlaceRequest): Vpn | number {
-  const { pages, fixed } = request
+/**
+ * The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked: -ENOMEM, -EPERM (too low).
+ * `isAnonymous`: private anonymous memory may be aligned to 2 MiB, as Linux does for transparent huge pages.
+ */
+export function findPlace(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  request: PlaceRequest,
+  isAnonymous: boolean,
+): Vpn | number {
+  const { pages } = request
   const { userEnd } = mm.arch
   if (pages > userEnd) return -ENOMEM
-  if (fixed) {
+  if (request.fixed || request.noReplace === true) {
     if (request.start > userEnd - pages) return -ENOMEM
     return mayMapAt(mm, space, request.start) ? request.start : -EPERM
   }
@@ -36,7 +43,7 @@ export function findPlace(mm: SpaceEnv, space: AddressSpace, request: PlaceReque
   if (request.start > 0) {
     const wished = Math.max(request.start, lowestPlacedPage(mm)) as Vpn
     if (wished <= userEnd - pages && isFree(mm, space, wished, pages)) return wished
-  } else if (request.isAnonymous && pages % HUGE_PAGES === 0) {
+  } else if (isAnonymous && pages % HUGE_PAGES === 0) {
     const aligned = findAligned(mm, space, pages, request.pageOffset)
     if (aligned >= 0) return aligned
   }

@@ -3,7 +3,7 @@ import { EACCES, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
-import { UserMapper } from '../paging/user-mapper.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isAccountable, mayExpand } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { gainsExec } from './exec-gain.js'
@@ -124,7 +124,7 @@ function accountedFlags(mm: SpaceEnv, space: AddressSpace, vma: Vma, flags: numb
 
 /** Gives the entries that are there the access that the flags give, and no more. */
 function changeEntries(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   const batch = mm.flusher.batch(space.root)
   const { flags } = vma
   const access = entryAccess(flags)

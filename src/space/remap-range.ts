@@ -117,13 +117,9 @@ function placeFor(
   request: RemapRequest,
   wished: Vpn,
 ): Vpn | number {
-  return findPlace(mm, space, {
-    start: wished,
-    pages: request.newPages,
-    fixed: request.fixed,
-    pageOffset: vma.offsetOf(request.start),
-    isAnonymous: vma.isAnonymous,
-  })
+  const { newPages: pages, fixed } = request
+  const pageOffset = vma.offsetOf(request.start)
+  return findPlace(mm, space, { start: wished, pages, fixed, pageOffset }, vma.isAnonymous)
 }
 
 /** mremap_to. What is at the target, and a tail that shrinking leaves over, are gone even when the move fails then. */

@@ -39,7 +39,7 @@ function shrink(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number
 /** A page, and the guard gap of a stack, must stay free above the heap. */
 function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const pages = end - start
-  const place = findPlace(mm, space, { start, pages, fixed: true, pageOffset: 0, isAnonymous: true })
+  const place = findPlace(mm, space, { start, pages, fixed: true, pageOffset: 0 }, true)
   if (place < 0) return place
   if (!mayLock(space, space.defaultFlags, pages)) return -EAGAIN
   const next = new Vma(mm.memory, mm.vmas.find(space, start))

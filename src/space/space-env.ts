@@ -4,6 +4,7 @@ import type { FrameTable } from '../frame/frame-table.js'
 import type { KernelMapper } from '../paging/kernel-mapper.js'
 import type { PageFlusher } from '../paging/page-flusher.js'
 import type { Tlbs } from '../paging/tlb.js'
+import type { UserMappers } from '../paging/user-mappers.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
@@ -29,6 +30,7 @@ export interface SpaceEnv {
   readonly tlbs: Tlbs
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
+  readonly userMappers: UserMappers
   readonly objects: PageObjects
   /** The mappings of every space. */
   readonly vmas: VmaTree

@@ -1,5 +1,4 @@
 import { NULL, type Vpn } from '../base/numbers.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES } from './vm-flags.js'
@@ -14,6 +13,6 @@ export function splitHugeAt(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn
   if (first === at || vma.family === NULL) return
   if (first < vma.start || first + HUGE_PAGES > vma.end) return
   const batch = mm.flusher.batch(space.root)
-  new UserMapper(mm, space.root).splitAt(at, batch)
+  mm.userMappers.of(space.root).splitAt(at, batch)
   batch.finish()
 }

@@ -6,7 +6,6 @@
 import { type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
@@ -65,7 +64,7 @@ function zapOriginals(
   end: Vpn,
   batch: FlushBatch,
 ): void {
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   mapper.walk(start, end, (vpn, entry) => {
     const isOriginal = (mm.frames.flags(mapper.pfn(entry)) & FrameFlag.file) !== 0
     if (isOriginal) zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch)

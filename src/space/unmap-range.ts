@@ -1,7 +1,6 @@
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
@@ -16,6 +15,8 @@ import { zapRange } from './zap-range.js'
  * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed.
  */
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const first = mm.vmas.find(space, start)
+  if (first === NULL || mm.vmas.startOf(first) >= end) return 0
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
   const cut = prepareCut(mm, space, start, end)
@@ -35,10 +36,8 @@ export function prepareCut(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
 
 /** Whether one mapping reaches beyond both ends of the range. */
 export function isInside(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): boolean {
-  const holding = mm.vmas.findHolding(space, start)
-  if (holding === NULL) return false
-  const vma = new Vma(mm.memory, holding)
-  return vma.start < start && vma.end > end
+  const holding = mm.vmas.find(space, start)
+  return holding !== NULL && mm.vmas.startOf(holding) < start && mm.vmas.endOf(holding) > end
 }
 
 /** The second half, which cannot fail. `cut` is what prepareCut returned. */
@@ -51,13 +50,15 @@ export function clearRange(
   batch: FlushBatch,
 ): void {
   const vma = new Vma(mm.memory)
-  if (cut !== NULL) splitVma(mm, space, vma.at(mm.vmas.find(space, start)), end, cut)
-  for (;;) {
-    vma.at(mm.vmas.find(space, start))
-    if (vma.ptr === NULL || vma.start >= end) break
+  let at = mm.vmas.find(space, start)
+  if (cut !== NULL) splitVma(mm, space, vma.at(at), end, cut)
+  while (at !== NULL && mm.vmas.startOf(at) < end) {
+    // What comes next is asked first: the record may be gone afterwards.
+    const next = vma.at(at).end > end ? at : mm.vmas.next(at)
     clearMapping(mm, space, vma, start, end, batch)
+    at = next
   }
-  freeTables(mm, space, start, end, vma.ptr, batch)
+  freeTables(mm, space, start, end, at, batch)
 }
 
 /** Gives the tables back that no mapping reaches into any more; `above` is the next one, or NULL (free_pgtables). */
@@ -69,10 +70,10 @@ function freeTables(
   above: Ptr,
   batch: FlushBatch,
 ): void {
-  const below = mm.vmas.findBelow(space, start)
-  const low = below === NULL ? 0 : new Vma(mm.memory, below).end
-  const high = above === NULL ? mm.arch.userEnd : new Vma(mm.memory, above).start
-  new UserMapper(mm, space.root).pruneBetween(start, end, low as Vpn, high, batch)
+  const below = mm.vmas.before(space, above)
+  const low = below === NULL ? 0 : mm.vmas.endOf(below)
+  const high = above === NULL ? mm.arch.userEnd : mm.vmas.startOf(above)
+  mm.userMappers.of(space.root).pruneBetween(start, end, low as Vpn, high, batch)
 }
 
 /** Takes the part of one mapping that lies in the range away: all of it, its end or its start. */

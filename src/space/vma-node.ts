@@ -84,20 +84,36 @@ export class VmaNodes {
 
   /** Where in the node a child stands. */
   slotOf(node: Ptr, child: Ptr): number {
+    const u32 = this.#u32
     const base = (node + NODE_CHILD) >>> 2
-    let slot = 0
-    while (this.#u32[base + slot] !== child) slot++
-    return slot
+    let at = base
+    while (u32[at] !== child) at++
+    return at - base
+  }
+
+  /** How many entries begin at a page or below it. */
+  slotAfter(node: Ptr, start: number): number {
+    const f64 = this.#f64
+    const base = (node + NODE_FIRST) >>> 3
+    const end = base + this.count(node)
+    let at = base
+    while (at < end && f64[at]! <= start) at++
+    return at - base
   }
 
   /** Pages of the largest gap between two VMAs below the node. */
   largestGap(node: Ptr): number {
+    const f64 = this.#f64
+    const first = (node + NODE_FIRST) >>> 3
+    const last = first + NODE_ENTRIES
+    const gap = last + NODE_ENTRIES
     const count = this.count(node)
-    let largest = this.gap(node, 0)
-    for (let slot = 1; slot < count; slot++) {
-      const between = this.first(node, slot) - this.last(node, slot - 1)
-      const inside = this.gap(node, slot)
-      largest = Math.max(largest, between, inside)
+    let largest = f64[gap]!
+    for (let i = 1; i < count; i++) {
+      const between = f64[first + i]! - f64[last + i - 1]!
+      if (between > largest) largest = between
+      const inside = f64[gap + i]!
+      if (inside > largest) largest = inside
     }
     return largest
   }
@@ -113,13 +129,26 @@ export class VmaNodes {
   refreshEntry(node: Ptr, slot: number): boolean {
     const child = this.child(node, slot)
     if (this.level(node) === 0) {
-      return this.#setSummary(node, slot, this.#f64[child >>> 3]!, this.#f64[(child + 8) >>> 3]!, 0)
+      return this.setSummary(node, slot, this.#f64[child >>> 3]!, this.#f64[(child + 8) >>> 3]!, 0)
     }
     const last = this.last(child, this.count(child) - 1)
-    return this.#setSummary(node, slot, this.first(child, 0), last, this.largestGap(child))
+    return this.setSummary(node, slot, this.first(child, 0), last, this.largestGap(child))
   }
 
-  #setSummary(node: Ptr, slot: number, first: number, last: number, gap: number): boolean {
+  /** The gap between two neighbouring entries, `slot` and the one before it; 0 at the ends of the node. */
+  gapBefore(node: Ptr, slot: number): number {
+    if (slot === 0 || slot === this.count(node)) return 0
+    return this.first(node, slot) - this.last(node, slot - 1)
+  }
+
+  /** The largest gap that an entry has a part in: the one inside it, and those on both sides. */
+  gapsAt(node: Ptr, slot: number): number {
+    const sides = Math.max(this.gapBefore(node, slot), this.gapBefore(node, slot + 1))
+    return Math.max(sides, this.gap(node, slot))
+  }
+
+  /** Writes bounds and gap of an entry. Whether that changed anything. */
+  setSummary(node: Ptr, slot: number, first: number, last: number, gap: number): boolean {
     const f64 = this.#f64
     const firstAt = ((node + NODE_FIRST) >>> 3) + slot
     const lastAt = ((node + NODE_LAST) >>> 3) + slot
@@ -147,9 +176,17 @@ export class VmaNodes {
 
   /** Leaves the first `count` entries. */
   cut(node: Ptr, count: number): void {
+    const f64 = this.#f64
     const last = (node + NODE_LAST) >>> 3
-    for (let slot = count; slot < NODE_ENTRIES; slot++) this.#f64[last + slot] = Number.POSITIVE_INFINITY
+    const had = this.count(node)
+    for (let slot = count; slot < had; slot++) f64[last + slot] = Number.POSITIVE_INFINITY
     this.setCount(node, count)
+  }
+
+  /** Makes a new record a node without entries. */
+  clear(node: Ptr): void {
+    this.setCount(node, NODE_ENTRIES)
+    this.cut(node, 0)
   }
 
   /** The first entry that ends above the page; there must be one. */
@@ -168,7 +205,8 @@ export class VmaNodes {
     const bytes = count * 8
     copy((node + NODE_FIRST + to * 8) as Ptr, (node + NODE_FIRST + from * 8) as Ptr, bytes)
     copy((node + NODE_LAST + to * 8) as Ptr, (node + NODE_LAST + from * 8) as Ptr, bytes)
-    copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
+    if (this.level(node) > 0)
+      copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
     copy((node + NODE_CHILD + to * 4) as Ptr, (node + NODE_CHILD + from * 4) as Ptr, count * 4)
   }
 

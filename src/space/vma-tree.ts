@@ -21,14 +21,20 @@ import { VMA_BYTES, Vma } from './vma.js'
 import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
 import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
+/** So many nodes that are not needed any more stay with the space: one mapping that comes and goes often is at a node's edge. */
+const SPARES_KEPT = 4
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
 const ENTRIES_MIN = NODE_ENTRIES / 4
 const ENTRIES_MERGED_MAX = (NODE_ENTRIES * 3) / 4
+
+/** Any gap of a node may be gone. */
+const ANY_GAP = Number.POSITIVE_INFINITY
 
 export class VmaTree {
   readonly nodes: VmaNodes
   readonly #memory: Memory
   readonly #u32: Uint32Array
+  readonly #f64: Float64Array
   readonly #slab: SlabAllocator
   readonly #vmaCache: CacheId
   readonly #nodeCache: CacheId
@@ -39,6 +45,7 @@ export class VmaTree {
     this.nodes = new VmaNodes(memory)
     this.#memory = memory
     this.#u32 = memory.u32
+    this.#f64 = memory.f64
     this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
@@ -69,14 +76,28 @@ export class VmaTree {
   /** The mapping that holds the page; NULL when it is not mapped. */
   findHolding(space: AddressSpace, vpn: Vpn): Ptr {
     const vma = this.find(space, vpn)
-    return vma !== NULL && this.#vma.at(vma).start <= vpn ? vma : NULL
+    return vma !== NULL && this.startOf(vma) <= vpn ? vma : NULL
   }
 
   /** The last mapping that begins below the page; NULL when there is none. */
   findBelow(space: AddressSpace, vpn: Vpn): Ptr {
     const above = this.find(space, vpn)
-    if (above === NULL) return this.last(space)
-    return this.#vma.at(above).start < vpn ? above : this.previous(above)
+    return above !== NULL && this.startOf(above) < vpn ? above : this.before(space, above)
+  }
+
+  /** The mapping before one, or the last one of all for NULL, which is no mapping's place behind them. */
+  before(space: AddressSpace, vma: Ptr): Ptr {
+    return vma === NULL ? this.last(space) : this.previous(vma)
+  }
+
+  /** First page of a mapping. */
+  startOf(vma: Ptr): Vpn {
+    return this.#f64[vma >>> 3]! as Vpn
+  }
+
+  /** Page after the last one of a mapping. */
+  endOf(vma: Ptr): Vpn {
+    return this.#f64[(vma + 8) >>> 3]! as Vpn
   }
 
   first(space: AddressSpace): Ptr {
@@ -120,6 +141,7 @@ export class VmaTree {
     while (this.spareNodes(space) < wanted) {
       const node = this.#slab.allocate(this.#nodeCache)
       if (node === NULL) return false
+      this.nodes.clear(node)
       this.#pushSpare(space, node)
     }
     return true
@@ -159,7 +181,9 @@ export class VmaTree {
     this.#vma.start = start
     this.#vma.end = end
     const leaf = this.nodes.holder(0, vma)
-    if (this.nodes.refreshEntry(leaf, this.nodes.slotOf(leaf, vma))) this.#refreshUp(leaf)
+    const slot = this.nodes.slotOf(leaf, vma)
+    const before = this.nodes.gapsAt(leaf, slot)
+    if (this.nodes.refreshEntry(leaf, slot)) this.#refreshUp(leaf, before, this.nodes.gapsAt(leaf, slot))
   }
 
   /** Asserts every invariant of the space's tree and returns what it is made of. */
@@ -183,15 +207,8 @@ export class VmaTree {
   #place(root: Ptr, start: number): [Ptr, number] {
     let node = root
     while (this.nodes.level(node) > 0)
-      node = this.nodes.child(node, Math.max(this.#slotAfter(node, start) - 1, 0))
-    return [node, this.#slotAfter(node, start)]
-  }
-
-  #slotAfter(node: Ptr, start: number): number {
-    const count = this.nodes.count(node)
-    let slot = 0
-    while (slot < count && this.nodes.first(node, slot) <= start) slot++
-    return slot
+      node = this.nodes.child(node, Math.max(this.nodes.slotAfter(node, start) - 1, 0))
+    return [node, this.nodes.slotAfter(node, start)]
   }
 
   #insertEntry(space: AddressSpace, node: Ptr, slot: number, child: Ptr): void {
@@ -203,9 +220,10 @@ export class VmaTree {
         return
       }
     }
+    const before = this.nodes.gapBefore(node, slot)
     this.nodes.open(node, slot)
     this.nodes.setEntry(node, slot, child)
-    this.#refreshUp(node)
+    this.#refreshUp(node, before, this.nodes.gapsAt(node, slot))
   }
 
   /**
@@ -215,10 +233,9 @@ export class VmaTree {
   #split(space: AddressSpace, node: Ptr, slot: number): Ptr {
     const right = this.#takeSpare(space)
     this.nodes.setLevel(right, this.nodes.level(node))
-    this.nodes.cut(right, 0)
     this.nodes.moveEntries(node, keptEntries(slot), right)
     if (this.nodes.parent(node) === NULL) this.#makeRoot(space, this.nodes.level(node) + 1, node)
-    this.#refreshUp(node)
+    this.#refreshUp(node, ANY_GAP, 0)
     const parent = this.nodes.parent(node)
     this.#insertEntry(space, parent, this.nodes.slotOf(parent, node) + 1, right)
     return right
@@ -227,8 +244,7 @@ export class VmaTree {
   #makeRoot(space: AddressSpace, level: number, child: Ptr): void {
     const root = this.#takeSpare(space)
     this.nodes.setLevel(root, level)
-    this.nodes.cut(root, 1)
-    this.nodes.setParent(root, NULL)
+    this.nodes.setCount(root, 1)
     this.nodes.setEntry(root, 0, child)
     this.#setRoot(space, root, level + 1)
   }
@@ -239,16 +255,27 @@ export class VmaTree {
     if (root !== NULL) this.nodes.setParent(root, NULL)
   }
 
-  /** The node's entries changed: tells the entries above it, as far as they change. */
-  #refreshUp(node: Ptr): void {
-    for (let child = node, parent = this.nodes.parent(node); parent !== NULL; ) {
-      if (!this.nodes.refreshEntry(parent, this.nodes.slotOf(parent, child))) return
+  /**
+   * The node's entries changed: tells the entries above it, as far as they change. `before` is the largest of the gaps that
+   * may be gone, `after` the largest of those that may be new: a node's maximum is sought anew only when it was lost.
+   */
+  #refreshUp(node: Ptr, before: number, after: number): void {
+    const { nodes } = this
+    let [lost, gained] = [before, after]
+    for (let child = node, parent = nodes.parent(node); parent !== NULL; parent = nodes.parent(parent)) {
+      const slot = nodes.slotOf(parent, child)
+      const old = nodes.gap(parent, slot)
+      const gap = gained >= old ? gained : lost < old ? old : nodes.largestGap(child)
+      lost = nodes.gapsAt(parent, slot)
+      const last = nodes.last(child, nodes.count(child) - 1)
+      if (!nodes.setSummary(parent, slot, nodes.first(child, 0), last, gap)) return
+      gained = nodes.gapsAt(parent, slot)
       child = parent
-      parent = this.nodes.parent(parent)
     }
   }
 
   #removeEntry(space: AddressSpace, node: Ptr, slot: number): void {
+    const before = this.nodes.gapsAt(node, slot)
     this.nodes.close(node, slot)
     if (this.nodes.parent(node) === NULL) {
       this.#shrinkRoot(space, node)
@@ -258,14 +285,14 @@ export class VmaTree {
       this.#removeNode(space, node)
       return
     }
-    this.#refreshUp(node)
+    this.#refreshUp(node, before, this.nodes.gapBefore(node, slot))
     if (this.nodes.count(node) < ENTRIES_MIN) this.#mergeAway(space, node)
   }
 
   #removeNode(space: AddressSpace, node: Ptr): void {
     const parent = this.nodes.parent(node)
     const slot = this.nodes.slotOf(parent, node)
-    this.#slab.free(this.#nodeCache, node)
+    this.#freeNode(space, node)
     this.#removeEntry(space, parent, slot)
   }
 
@@ -275,7 +302,8 @@ export class VmaTree {
     while (node !== NULL && this.nodes.count(node) <= (this.nodes.level(node) > 0 ? 1 : 0)) {
       const child = this.nodes.level(node) > 0 ? this.nodes.child(node, 0) : NULL
       this.#setRoot(space, child, this.nodes.level(node))
-      this.#slab.free(this.#nodeCache, node)
+      this.nodes.cut(node, 0)
+      this.#freeNode(space, node)
       node = child
     }
   }
@@ -290,8 +318,14 @@ export class VmaTree {
     const from = this.nodes.child(parent, left + 1)
     if (this.nodes.count(into) + this.nodes.count(from) > ENTRIES_MERGED_MAX) return
     this.nodes.moveEntries(from, 0, into)
-    this.#refreshUp(into)
+    this.#refreshUp(into, ANY_GAP, 0)
     this.#removeNode(space, from)
+  }
+
+  /** For a node without entries. */
+  #freeNode(space: AddressSpace, node: Ptr): void {
+    if (this.spareNodes(space) < SPARES_KEPT) this.#pushSpare(space, node)
+    else this.#slab.free(this.#nodeCache, node)
   }
 
   #pushSpare(space: AddressSpace, node: Ptr): void {

@@ -7,7 +7,6 @@
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import type { Ptr } from '../base/numbers.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
@@ -34,7 +33,7 @@ export function writeBackObject(
 /** Takes D and W from the entries of shared mappings: the next store faults (page_mkclean). */
 function cleanInSpace(mm: SpaceEnv, space: AddressSpace, object: Ptr, first: number, end: number): void {
   const batch = mm.flusher.batch(space.root)
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   forEachViewIn(mm, space, object, first, end, (vma, from, to) => {
     if ((vma.flags & VM_SHARED) === 0) return
     mapper.walk(from, to, (vpn, entry) => {

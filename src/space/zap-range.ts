@@ -1,7 +1,6 @@
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
-import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import type { Vma } from './vma.js'
@@ -18,17 +17,10 @@ export function zapRange(
   end: Vpn,
   batch: FlushBatch,
 ): void {
-  const mapper = new UserMapper(mm, space.root)
+  const mapper = mm.userMappers.of(space.root)
   const tally = { anonymous: 0, others: 0 }
   if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
-  const keepDirty = (pfn: Pfn) => mm.objects.markDirty(pfn)
-  mapper.splitEnds(start, end, batch)
-  mapper.walkRuns(
-    start,
-    end,
-    (vpn, entry, pages) => mapper.clearRun(entry, vpn, pages, batch, tally, keepDirty),
-    (vpn, leaf) => mapper.clearHuge(leaf, vpn, batch, tally),
-  )
+  mapper.clearRange(start, end, batch, tally, mm.objects)
   if (tally.anonymous > 0) space.rssAnonymous -= tally.anonymous
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }

@@ -112,12 +112,13 @@ function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, objec
   const { flags, file } = request
   if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
   const wanted = protectionOf(space, request) | flagBits(flags) | space.defaultFlags | VM_MAY_ACCESS
-  const start = choosePlace(mm, space, request, regionOf(mm, request, object, wanted))
+  const region = regionOf(mm, request, object, wanted)
+  const start = choosePlace(mm, space, request, region)
   if (start < 0) return start
   const vmFlags = file === undefined ? anonymousFlags(request, wanted) : fileFlags(request, file, wanted)
   if (vmFlags < 0) return vmFlags
   const granted = vmFlags | (isUnreserved(mm, flags) ? VM_NORESERVE : 0)
-  const page = mapAt(mm, space, start as Vpn, regionOf(mm, request, object, granted))
+  const page = mapAt(mm, space, start as Vpn, region, granted)
   const isNew = object !== NULL && (file === undefined || file.object === NULL)
   if (page < 0 || !isNew || (granted & VM_NORESERVE) !== 0) return page
   return promiseObject(mm, space, request, object, page as Vpn)
