@@ -17,6 +17,7 @@ import type { FaultInjector } from './frame/fault-injector.js'
 import { FrameTable } from './frame/frame-table.js'
 import { KernelMapper } from './paging/kernel-mapper.js'
 import { PageFlusher } from './paging/page-flusher.js'
+import { Shootdown } from './paging/shootdown.js'
 import { Tlbs } from './paging/tlb.js'
 import { UserMapper } from './paging/user-mapper.js'
 import { UserMappers } from './paging/user-mappers.js'
@@ -46,7 +47,7 @@ import { bootSettings } from './state/settings.js'
 const HART_RECORD_BYTES = 4096
 /** Constant tables of the interpreter: can be rebuilt, so they are not part of the state. */
 const SCRATCH_BYTES = 512 * 1024
-const HARTS_MAX = 32
+const HARTS_MAX = 31
 /** A lock's word holds a hart's number and one more. */
 const OWNERS_MAX = 2 ** 31 - 1
 
@@ -72,7 +73,7 @@ export interface InitOptions extends ThreadOptions {
   readonly shared?: boolean
   /** For everything that is random in the machine. Default 1. */
   readonly seed?: number
-  /** Harts that the machine has, 1 to 32. Default 1. */
+  /** Harts that the machine has, 1 to 31. Default 1. */
   readonly harts?: number
   /** Default: riscv64 with Sv39. */
   readonly arch?: MemoryManagementArch
@@ -101,6 +102,7 @@ export class MemoryManager implements FaultEnv {
   readonly buddy: BuddyAllocator
   readonly slab: SlabAllocator
   readonly tlbs: Tlbs
+  readonly shootdown: Shootdown
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
   readonly userMappers: UserMappers
@@ -123,7 +125,8 @@ export class MemoryManager implements FaultEnv {
     this.buddy = layers.buddy
     this.slab = slab
     this.tlbs = layers.tlbs
-    this.flusher = new PageFlusher(memory, layers.tlbs, layers.buddy)
+    this.shootdown = new Shootdown(this, hart)
+    this.flusher = new PageFlusher(this.shootdown, layers.buddy)
     this.kernelMapper = layers.kernelMapper
     this.userMappers = new UserMappers(this)
     this.objects = new PageObjects(this)
@@ -138,7 +141,7 @@ export class MemoryManager implements FaultEnv {
   /** See mmInit. */
   static init(options: InitOptions): MemoryManager {
     const harts = options.harts ?? 1
-    if (!(harts >= 1 && harts <= HARTS_MAX)) throw new ErrnoError('a machine has 1 to 32 harts', EINVAL)
+    if (!(harts >= 1 && harts <= HARTS_MAX)) throw new ErrnoError('a machine has 1 to 31 harts', EINVAL)
     const hart = options.hart ?? 0
     const mm = new MemoryManager(bootLayers(options, harts), hart)
     mm.memory.u32[wordIndex(Word.lastHart)] = hart
@@ -175,7 +178,7 @@ export class MemoryManager implements FaultEnv {
     this.buddy.check()
     this.slab.check()
     this.kernelMapper.check()
-    this.tlbs.check(this.arch)
+    this.tlbs.check(this.arch, (hart) => this.shootdown.isCurrent(hart))
     this.objects.check()
     this.spaces.check()
     auditFrames(this, this.allSpaces())

@@ -1,6 +1,7 @@
 import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
 import { fromHalves, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
 import { Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
@@ -14,6 +15,8 @@ export interface HartEnv {
   readonly memory: Memory
   readonly arch: MemoryManagementArch
   readonly tlbs: Tlbs
+  /** Of the thread that runs the hart; needed when other threads change page tables meanwhile. */
+  readonly shootdown?: Shootdown
 }
 
 /** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
@@ -28,6 +31,8 @@ export class Hart {
   readonly index: number
   readonly #memory: Memory
   readonly #tlbs: Tlbs
+  /** Where there are no other threads, nothing. */
+  readonly #shootdown: Shootdown | undefined
   readonly #interpreter: Interpreter
 
   private constructor(env: HartEnv, index: number, ptr: Ptr) {
@@ -38,6 +43,7 @@ export class Hart {
     this.index = index
     this.#memory = memory
     this.#tlbs = tlbs
+    this.#shootdown = memory.shared ? env.shootdown : undefined
     this.#interpreter = makeInterpreter(memory, {
       hart: ptr,
       tlb: tlbs.ptr(index),
@@ -62,11 +68,19 @@ export class Hart {
    * exact: an instruction that traps, ecall too, has not been executed.
    */
   run(budget: number): Exit {
+    this.#shootdown?.enter()
+    const exit = this.#runSlices(budget)
+    this.#shootdown?.leave()
+    return exit
+  }
+
+  #runSlices(budget: number): Exit {
     let left = budget
     while (left > 0) {
       const slice = Math.min(left, SLICE)
       const exit = this.#interpreter.run(slice)
       if (exit !== Exit.budget) return exit as Exit
+      this.#shootdown?.serve()
       left -= slice
     }
     return Exit.budget

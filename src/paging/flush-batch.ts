@@ -1,9 +1,7 @@
 import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
-import { Counter, count } from '../state/counters.js'
-import { Word, wordIndex } from '../state/layout.js'
-import type { Memory } from '../state/memory.js'
-import type { Tlbs } from './tlb.js'
+import { Forgetting } from './forgetting.js'
+import type { Shootdown } from './shootdown.js'
 
 /** The part of the frame allocator that a batch needs. */
 export interface FrameReleaser {
@@ -13,13 +11,6 @@ export interface FrameReleaser {
   free(pfn: Pfn, order: number): void
 }
 
-/**
- * Pages that are forgotten one by one; above it, all are. (One costs 2 ns, all 1,200 ns and the walks that
- * fill the TLB again.)
- */
-export const PAGES_ONE_BY_ONE_MAX = 512
-/** The same for the runs of huge leaves: the TLB holds the pages of so many. */
-const RUNS_MAX = 8
 /** Frames that wait for the flush; when so many wait, it is done early. */
 export const FRAMES_MAX = 1024
 /** The same for page tables. */
@@ -33,21 +24,15 @@ const BLOCKS_MAX = 64
  * in hand, and a frame is freed only by the batch. So nobody can use a frame of which a TLB still knows.
  */
 export class FlushBatch {
-  readonly #memory: Memory
-  readonly #tlbs: Tlbs
+  readonly #shootdown: Shootdown
   readonly #buddy: FrameReleaser
   readonly #idle: FlushBatch[]
-  readonly #pages = new Float64Array(PAGES_ONE_BY_ONE_MAX)
+  /** What was touched since the last flush. */
+  readonly #touched = new Forgetting()
   /** Frames that wait; others write where `roomForRun` tells them. */
   readonly waiting = new Uint32Array(FRAMES_MAX)
   readonly #tables = new Uint32Array(TABLES_MAX)
   #root = NO_FRAME
-  /** Pages touched since the last flush; beyond PAGES_ONE_BY_ONE_MAX only counted. */
-  #pageCount = 0
-  readonly #runs = new Float64Array(RUNS_MAX)
-  /** Pages of a run, and runs touched since the last flush; beyond RUNS_MAX only counted. */
-  #runPages = 0
-  #runCount = 0
   #frameCount = 0
   #tableCount = 0
   /** Runs that wait, and their order. */
@@ -55,9 +40,8 @@ export class FlushBatch {
   #blockOrder = 0
   #blockCount = 0
 
-  constructor(memory: Memory, tlbs: Tlbs, buddy: FrameReleaser, idle: FlushBatch[]) {
-    this.#memory = memory
-    this.#tlbs = tlbs
+  constructor(shootdown: Shootdown, buddy: FrameReleaser, idle: FlushBatch[]) {
+    this.#shootdown = shootdown
     this.#buddy = buddy
     this.#idle = idle
   }
@@ -71,8 +55,7 @@ export class FlushBatch {
   /** The entry of this page allows less than before, or another frame: TLBs must forget it. */
   touch(vpn: Vpn): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
-    if (this.#pageCount < PAGES_ONE_BY_ONE_MAX) this.#pages[this.#pageCount] = vpn
-    this.#pageCount++
+    this.#touched.addPage(vpn)
   }
 
   /**
@@ -88,20 +71,14 @@ export class FlushBatch {
 
   /** The entries of these adjacent pages are cleared, those that there were; `frames` were put into the place. */
   addRun(vpn: Vpn, pages: number, frames: number): void {
-    const count = this.#pageCount
-    if (count + pages <= PAGES_ONE_BY_ONE_MAX) {
-      for (let i = 0; i < pages; i++) this.#pages[count + i] = vpn + i
-    }
-    this.#pageCount = count + pages
+    this.#touched.addPages(vpn, pages)
     this.#frameCount += frames
   }
 
   /** The same for all pages of a huge leaf, whose first is `vpn`. */
   touchRun(vpn: Vpn, pages: number): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
-    if (this.#runCount < RUNS_MAX) this.#runs[this.#runCount] = vpn
-    this.#runPages = pages
-    this.#runCount++
+    this.#touched.addRun(vpn, pages)
   }
 
   /** Gives up one reference to a frame, after the flush. Its entry was cleared (and so touched) before. */
@@ -119,10 +96,13 @@ export class FlushBatch {
     this.#blocks[this.#blockCount++] = pfn
   }
 
-  /** Frees a table, after the flush. No entry points to it any more. The root itself: no hart keeps using it. */
+  /**
+   * Frees a table, after the flush: a hart may be in the midst of a walk through it, even when no page was touched. No entry points to it
+   * any more. The root itself: no hart keeps using it.
+   */
   freeTable(pfn: Pfn): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
-    if (pfn === this.#root) this.#tlbs.deactivateRoot(pfn)
+    if (pfn === this.#root) this.#shootdown.retire(pfn)
     if (this.#tableCount === TABLES_MAX) this.#settle()
     this.#tables[this.#tableCount++] = pfn
   }
@@ -136,39 +116,15 @@ export class FlushBatch {
   }
 
   #settle(): void {
-    if (this.#pageCount > 0 || this.#runCount > 0) this.#flush()
+    const isWalked = this.#tableCount > 0 && this.#shootdown.hasOthers
+    if (!this.#touched.isEmpty || isWalked) this.#shootdown.forget(this.#root, this.#touched)
     if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount)
     for (let i = 0; i < this.#blockCount; i++)
       this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
     for (let i = 0; i < this.#tableCount; i++) this.#buddy.free(this.#tables[i]! as Pfn, 0)
-    this.#pageCount = 0
-    this.#runCount = 0
+    this.#touched.clear()
     this.#frameCount = 0
     this.#tableCount = 0
     this.#blockCount = 0
-  }
-
-  #flush(): void {
-    const all = this.#pageCount > PAGES_ONE_BY_ONE_MAX || this.#runCount > RUNS_MAX
-    let harts = 0
-    for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
-      if (!this.#isUsedBy(hart)) continue
-      if (all) this.#tlbs.flushAll(hart)
-      else this.#flushPages(hart)
-      harts++
-    }
-    if (harts > 0) count(this.#memory, all ? Counter.flushFull : Counter.flushPages)
-  }
-
-  /** The kernel's half is part of every address space. */
-  #isUsedBy(hart: number): boolean {
-    const active = this.#tlbs.activeRoot(hart)
-    if (active === NO_FRAME) return false
-    return active === this.#root || this.#root === this.#memory.u32[wordIndex(Word.kernelRoot)]
-  }
-
-  #flushPages(hart: number): void {
-    for (let i = 0; i < this.#pageCount; i++) this.#tlbs.flushPage(hart, this.#pages[i] as Vpn)
-    for (let i = 0; i < this.#runCount; i++) this.#tlbs.flushRun(hart, this.#runs[i] as Vpn, this.#runPages)
   }
 }

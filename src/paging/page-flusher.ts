@@ -1,7 +1,6 @@
 import type { Pfn } from '../base/numbers.js'
-import type { Memory } from '../state/memory.js'
 import { FlushBatch, type FrameReleaser } from './flush-batch.js'
-import type { Tlbs } from './tlb.js'
+import type { Shootdown } from './shootdown.js'
 
 /**
  * Hands out flush batches. Whoever changes page-table entries takes one, passes it to the mapper, and finishes it;
@@ -13,20 +12,18 @@ import type { Tlbs } from './tlb.js'
  *     batch.finish()
  */
 export class PageFlusher {
-  readonly #memory: Memory
-  readonly #tlbs: Tlbs
+  readonly #shootdown: Shootdown
   readonly #buddy: FrameReleaser
   readonly #idle: FlushBatch[] = []
 
-  constructor(memory: Memory, tlbs: Tlbs, buddy: FrameReleaser) {
-    this.#memory = memory
-    this.#tlbs = tlbs
+  constructor(shootdown: Shootdown, buddy: FrameReleaser) {
+    this.#shootdown = shootdown
     this.#buddy = buddy
   }
 
   /** A batch for changes below `root`. For the kernel's root it reaches every hart. */
   batch(root: Pfn): FlushBatch {
-    const batch = this.#idle.pop() ?? new FlushBatch(this.#memory, this.#tlbs, this.#buddy, this.#idle)
+    const batch = this.#idle.pop() ?? new FlushBatch(this.#shootdown, this.#buddy, this.#idle)
     batch.begin(root)
     return batch
   }

@@ -246,10 +246,10 @@ function watch(machine: PagingMachine, onStore: () => void) {
   })
   const memory = Object.create(machine.memory, { u32: { value: u32 } })
   const { arch, frames, buddy } = machine
-  const exchange = () => {
+  const refuse = () => {
     throw new Error('a plain memory needs none')
   }
-  return { memory, arch, frames, buddy, atomics: { isPlain: true, exchange } }
+  return { memory, arch, frames, buddy, atomics: { isPlain: true, exchange: refuse, store: refuse } }
 }
 
 test('walking an empty space of 2^26 pages looks at the root only', () => {

@@ -328,9 +328,15 @@ export class PageMapper extends PageTable {
     const word = entry >>> 2
     if (u32[word + 1] === high) return this.#swap(word, low)
     const old = this.#swap(word, 0)
-    u32[word + 1] = high
+    this.#storeHigh(word, high)
     this.#swap(word, low)
     return old
+  }
+
+  /** The entry is absent meanwhile. */
+  #storeHigh(word: number, high: number): void {
+    if (this.#isPlain) this.memory.u32[word + 1] = high
+    else this.env.atomics.store((((word + 1) << 2) >>> 0) as Ptr, high)
   }
 
   /** Reads a low word that is about to be replaced: meanwhile a walker on another thread must not mark it. */

@@ -34,7 +34,7 @@ export interface PagingEnv {
   readonly frames: TableFrames
   readonly buddy: TableAllocator
   /** For the words that a walker on another thread may change meanwhile (accessed, dirty). */
-  readonly atomics: Pick<AtomicWords, 'exchange' | 'isPlain'>
+  readonly atomics: Pick<AtomicWords, 'exchange' | 'store' | 'isPlain'>
 }
 
 export interface KernelPagingEnv extends PagingEnv {

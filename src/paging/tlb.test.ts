@@ -3,7 +3,8 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
 import { Counter, counted } from '../state/counters.js'
-import { FRAMES_MAX, PAGES_ONE_BY_ONE_MAX } from './flush-batch.js'
+import { FRAMES_MAX } from './flush-batch.js'
+import { PAGES_MAX } from './forgetting.js'
 import { PageFlusher } from './page-flusher.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
@@ -142,8 +143,8 @@ describe('FlushBatch', () => {
       batch.finish()
       return hart.knows(page(5))
     }
-    expect(touch(PAGES_ONE_BY_ONE_MAX)).toBe(true)
-    expect(touch(PAGES_ONE_BY_ONE_MAX + 1)).toBe(false)
+    expect(touch(PAGES_MAX)).toBe(true)
+    expect(touch(PAGES_MAX + 1)).toBe(false)
     machine.flusher.batch(mapper.root).finish()
     expect(flushes()).toEqual([1, 1])
   })
@@ -154,7 +155,7 @@ describe('FlushBatch', () => {
       machine.tlbs.check()
       released.push(pfn)
     }
-    const flusher = new PageFlusher(machine.memory, machine.tlbs, {
+    const flusher = new PageFlusher(machine.shootdown, {
       releaseAll: (pfns, waiting) => {
         for (const pfn of pfns.subarray(0, waiting)) release(pfn as Pfn)
       },

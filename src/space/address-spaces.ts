@@ -202,10 +202,10 @@ export class AddressSpaces {
   }
 
   #destroy(space: AddressSpace): void {
-    const { atomics, arch, flusher, slab, tlbs, vmas } = this.#mm
+    const { atomics, arch, flusher, slab, shootdown, vmas } = this.#mm
     atomics.lock(space.lock, LockRank.space)
     // Nobody runs in it any more: forgotten as a whole at once, so that no page needs to be (exit_mmap).
-    tlbs.deactivateRoot(space.root)
+    shootdown.retire(space.root)
     space.flags &= ~SpaceFlag.hasSeals
     const result = unmapRange(this.#mm, space, 0 as Vpn, arch.userEnd)
     assert(result === 0, 'unmapping everything needs no memory')

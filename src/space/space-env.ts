@@ -3,6 +3,7 @@ import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { FrameTable } from '../frame/frame-table.js'
 import type { KernelMapper } from '../paging/kernel-mapper.js'
 import type { PageFlusher } from '../paging/page-flusher.js'
+import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
 import type { UserMappers } from '../paging/user-mappers.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
@@ -28,6 +29,7 @@ export interface SpaceEnv {
   readonly buddy: BuddyAllocator
   readonly slab: SlabAllocator
   readonly tlbs: Tlbs
+  readonly shootdown: Shootdown
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
   readonly userMappers: UserMappers

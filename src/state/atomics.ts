@@ -19,10 +19,14 @@ export const LockRank = {
   objects: 40,
   object: 45,
   tables: 50,
+  shootdown: 55,
   slab: 60,
   frames: 70,
 } as const
 export type LockRank = (typeof LockRank)[keyof typeof LockRank]
+
+/** What a thread is about to do with a word. `spin`: it found the word as it must not be, and looks again. */
+export type AtomicStep = 'load' | 'store' | 'exchange' | 'add' | 'lock' | 'unlock' | 'spin'
 
 export interface AtomicsOptions {
   /** Who takes locks here: hart number + 1. It stands in the lock word while the lock is held. */
@@ -30,8 +34,8 @@ export interface AtomicsOptions {
   /** Check ranks and double release (tests; about 20 ns a lock). */
   readonly debug?: boolean
   /** Called before every atomic step: a debug scheduler may switch harts here. */
-  readonly onStep?: (operation: 'load' | 'store' | 'exchange' | 'add' | 'lock' | 'unlock', ptr: Ptr) => void
-  /** Called while spinning: serves this hart's mailbox. */
+  readonly onStep?: (operation: AtomicStep, ptr: Ptr) => void
+  /** Called while spinning, after the hart's mailbox was served. */
   readonly onSpin?: () => void
 }
 
@@ -45,6 +49,7 @@ export class AtomicWords {
   readonly #debug: boolean
   readonly #onStep: AtomicsOptions['onStep']
   readonly #onSpin: AtomicsOptions['onSpin']
+  #serve: (() => void) | undefined
   /** Ranks that this thread holds, lowest first; only in debug builds. */
   readonly #held: LockRank[] = []
 
@@ -101,6 +106,30 @@ export class AtomicWords {
     return Atomics.compareExchange(this.#memory.i32, ptr >>> 2, expected, replacement)
   }
 
+  /** Returns what was there before the bits were set. */
+  or(ptr: Ptr, bits: number): number {
+    this.#onStep?.('add', ptr)
+    return Atomics.or(this.#i32, ptr >>> 2, bits)
+  }
+
+  /** Returns what was there before all other bits were cleared. */
+  and(ptr: Ptr, bits: number): number {
+    this.#onStep?.('add', ptr)
+    return Atomics.and(this.#i32, ptr >>> 2, bits)
+  }
+
+  /** To be called each time that a word which another thread changes is not yet as it must be. */
+  spin(ptr: Ptr): void {
+    this.#onStep?.('spin', ptr)
+    this.#serve?.()
+    this.#onSpin?.()
+  }
+
+  /** Serves the mailbox of this thread's hart: done whenever it spins, for a lock too. It takes no lock. */
+  set serve(serve: () => void) {
+    this.#serve = serve
+  }
+
   /** Spins until the lock is ours. Not recursive. */
   lock(ptr: Ptr, rank: LockRank): void {
     if (!this.isPlain) {
@@ -112,19 +141,21 @@ export class AtomicWords {
   }
 
   #lockWatched(ptr: Ptr, rank: LockRank): void {
-    this.#onStep?.('lock', ptr)
     if (this.#debug) {
       const top = this.#held[this.#held.length - 1]
       assert(top === undefined || top < rank, 'locks are taken in rising rank')
       this.#held.push(rank)
     }
-    const { i32 } = this.#memory
+    this.#onStep?.('lock', ptr)
     if (!this.#shared) {
-      assert(i32[ptr >>> 2] === 0, 'the lock is held already')
-      i32[ptr >>> 2] = this.#owner
+      assert(this.#i32[ptr >>> 2] === 0, 'the lock is held already')
+      this.#i32[ptr >>> 2] = this.#owner
       return
     }
-    while (Atomics.compareExchange(i32, ptr >>> 2, 0, this.#owner) !== 0) this.#onSpin?.()
+    while (Atomics.compareExchange(this.#i32, ptr >>> 2, 0, this.#owner) !== 0) {
+      this.spin(ptr)
+      this.#onStep?.('lock', ptr)
+    }
   }
 
   unlock(ptr: Ptr, rank: LockRank): void {

@@ -34,6 +34,7 @@ export const Region = {
   harts: 3,
   tlbs: 4,
   scratch: 5,
+  mailboxes: 8,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32

@@ -65,7 +65,7 @@ function putBack(memory: Memory, snapshot: Snapshot): void {
  * per-hart scratch are left out: they may be rebuilt at any time.
  */
 export function hashMemory(memory: Memory): string {
-  const skipped = [Region.tlbs, Region.scratch].map((region) => {
+  const skipped = [Region.tlbs, Region.mailboxes, Region.scratch].map((region) => {
     const bytes = regionBytes(memory, region)
     const first = bytes === 0 ? 0 : regionPtr(memory, region) / PAGE_SIZE
     return { first, end: first + Math.ceil(bytes / PAGE_SIZE) }

@@ -1,29 +1,67 @@
 import { EntryFlag, type MemoryManagementArch } from '../../arch/memory-management-arch.js'
-import type { Vpn } from '../../base/numbers.js'
+import { frameToPtr, type Ptr, type Vpn } from '../../base/numbers.js'
+import type { AtomicWords } from '../../state/atomics.js'
 import type { Memory } from '../../state/memory.js'
-import { PageTable } from '../page-table.js'
+import { Shootdown } from '../shootdown.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry, type Tlbs } from '../tlb.js'
+
+export interface FakeHartEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly atomics: AtomicWords
+  readonly tlbs: Tlbs
+}
 
 /** Fills TLBs as a hart does when a load, store or fetch misses, A and D set where the access asks for them. */
 export class FakeHart {
-  readonly #env: { readonly memory: Memory; readonly arch: MemoryManagementArch; readonly tlbs: Tlbs }
+  readonly #env: FakeHartEnv
   readonly #hart: number
+  readonly #shootdown: Shootdown
 
-  constructor(env: { memory: Memory; arch: MemoryManagementArch; tlbs: Tlbs }, hart: number) {
+  constructor(env: FakeHartEnv, hart: number) {
     this.#env = env
     this.#hart = hart
+    this.#shootdown = new Shootdown(env, hart)
   }
 
   /** One access: whether it went through. The TLB remembers the page. */
   access(vpn: Vpn, flag: number): boolean {
-    const { memory, arch, tlbs } = this.#env
-    const table = new PageTable(memory, arch, tlbs.activeRoot(this.#hart))
-    if (!table.translate(vpn) || (table.lastFlags & flag) === 0) return false
-    const marks = EntryFlag.accessed | (flag === EntryFlag.write ? EntryFlag.dirty : 0)
-    const flags = table.lastFlags | marks
-    const entry = table.leaf(vpn) || table.hugeLeaf(vpn)
-    if (entry !== 0) memory.u32[entry >>> 2] = arch.leafLow(table.pfn(entry), flags)
-    this.#remember(vpn, table.lastPfn, flags)
+    this.#shootdown.enter()
+    const went = this.#walk(vpn, flag)
+    this.#shootdown.leave()
+    return went
+  }
+
+  #walk(vpn: Vpn, flag: number): boolean {
+    const { arch, tlbs } = this.#env
+    let table = tlbs.activeRoot(this.#hart)
+    for (let level = arch.levels - 1; level >= 0; level--) {
+      const entry = (frameToPtr(table) + arch.index(vpn, level) * 8) as Ptr
+      const [low, high] = this.#read(entry)
+      if (!arch.isPresent(low)) return false
+      if (arch.isLeaf(low)) return this.#use(vpn, flag, entry, low, high, level)
+      table = arch.tableOf(low, high)
+    }
+    return false
+  }
+
+  /** An entry is read in one piece. */
+  #read(entry: Ptr): [low: number, high: number] {
+    const low = this.#env.atomics.load(entry) >>> 0
+    return [low, this.#env.memory.u32[(entry >>> 2) + 1]!]
+  }
+
+  #use(vpn: Vpn, flag: number, entry: Ptr, low: number, high: number, level: number): boolean {
+    const { arch, atomics } = this.#env
+    const had = arch.flagsOf(low, high)
+    if ((had & flag) === 0) return false
+    const flags = had | EntryFlag.accessed | (flag === EntryFlag.write ? EntryFlag.dirty : 0)
+    const pfn = arch.pfnOf(low, high)
+    const marked = arch.leafLow(pfn, flags)
+    if (marked !== low && atomics.compareExchange(entry, low | 0, marked | 0) >>> 0 !== low)
+      return this.#walk(vpn, flag)
+    const within = vpn - Math.floor(vpn / arch.span(level)) * arch.span(level)
+    this.#remember(vpn, pfn + within, flags)
     return true
   }
 
@@ -43,6 +81,8 @@ export class FakeHart {
 
   /** Whether the TLB knows the page, for any access. */
   knows(vpn: Vpn): boolean {
+    this.#shootdown.enter()
+    this.#shootdown.leave()
     const { memory, tlbs } = this.#env
     const word = (tlbs.entries(this.#hart) + (vpn & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES) >>> 2
     const [low, high] = [vpn << 12, Math.floor(vpn / 2 ** 20)]

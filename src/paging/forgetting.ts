@@ -1,0 +1,49 @@
+/** The pages that are forgotten one by one; when there are more, all are. (One costs 2 ns, all 1,200 ns and the walks that fill the TLB again.) */
+export const PAGES_MAX = 512
+/** The same for the runs of huge leaves: the TLB holds the pages of so many. */
+export const RUNS_MAX = 8
+
+/** What TLBs must forget: pages, and the runs of huge leaves, or everything when these are too many. */
+export class Forgetting {
+  readonly pages = new Float64Array(PAGES_MAX)
+  /** Pages in the list. */
+  pageCount = 0
+  /** First pages of runs, and the pages of each. */
+  readonly runs = new Float64Array(RUNS_MAX)
+  runCount = 0
+  runPages = 0
+  isAll = false
+
+  get isEmpty(): boolean {
+    return this.pageCount === 0 && this.runCount === 0 && !this.isAll
+  }
+
+  clear(): void {
+    this.pageCount = 0
+    this.runCount = 0
+    this.isAll = false
+  }
+
+  addPage(vpn: number): void {
+    if (this.pageCount < PAGES_MAX) this.pages[this.pageCount++] = vpn
+    else this.isAll = true
+  }
+
+  /** Adjacent pages of small leaves. */
+  addPages(vpn: number, pages: number): void {
+    const count = this.pageCount
+    if (count + pages > PAGES_MAX) {
+      this.isAll = true
+      return
+    }
+    for (let i = 0; i < pages; i++) this.pages[count + i] = vpn + i
+    this.pageCount = count + pages
+  }
+
+  /** All pages of a huge leaf. */
+  addRun(vpn: number, pages: number): void {
+    this.runPages = pages
+    if (this.runCount < RUNS_MAX) this.runs[this.runCount++] = vpn
+    else this.isAll = true
+  }
+}

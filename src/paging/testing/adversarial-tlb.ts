@@ -1,0 +1,92 @@
+import { EntryFlag } from '../../arch/memory-management-arch.js'
+import { frameToPtr, NO_FRAME, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
+import type { ForgettingTlbs } from '../shootdown.js'
+import type { FakeHartEnv } from './fake-hart.js'
+
+interface Entry {
+  readonly pfn: Pfn
+  readonly flags: number
+}
+
+/**
+ * One hart's TLB, as bad as the architecture allows: it keeps whatever it has seen until it is told to forget it, however
+ * much that is. Which tables are active stands in the machine's own TLBs.
+ */
+export class AdversarialTlb implements ForgettingTlbs {
+  readonly hartCount: number
+  readonly #env: FakeHartEnv
+  readonly #hart: number
+  readonly #entries = new Map<Vpn, Entry>()
+
+  constructor(env: FakeHartEnv, hart: number) {
+    this.#env = env
+    this.#hart = hart
+    this.hartCount = env.tlbs.hartCount
+  }
+
+  activeRoot(hart: number): Pfn {
+    return this.#env.tlbs.activeRoot(hart)
+  }
+
+  activate(hart: number, root: Pfn): void {
+    if (this.activeRoot(hart) === root) return
+    this.#entries.clear()
+    this.#env.tlbs.activate(hart, root)
+  }
+
+  deactivateRoot(root: Pfn): void {
+    this.#env.tlbs.deactivateRoot(root)
+  }
+
+  flushAll(): void {
+    this.#entries.clear()
+  }
+
+  flushPage(_hart: number, vpn: Vpn): void {
+    this.#entries.delete(vpn)
+  }
+
+  flushRun(_hart: number, vpn: Vpn, pages: number): void {
+    for (let i = 0; i < pages; i++) this.#entries.delete((vpn + i) as Vpn)
+  }
+
+  /** Where a page is for an access (EntryFlag): by what the TLB knows, else by a walk. NO_FRAME: a page fault. */
+  translate(vpn: Vpn, access: number): Pfn {
+    const needed = access === EntryFlag.write ? access | EntryFlag.dirty : access
+    const known = this.#entries.get(vpn)
+    if (known !== undefined && (known.flags & needed) === needed) return known.pfn
+    const found = this.#walk(vpn, access)
+    if (found === undefined) return NO_FRAME
+    this.#entries.set(vpn, found)
+    return found.pfn
+  }
+
+  #walk(vpn: Vpn, access: number): Entry | undefined {
+    const { arch, atomics, memory } = this.#env
+    let table = this.activeRoot(this.#hart)
+    for (let level = arch.levels - 1; level >= 0; level--) {
+      const at = (frameToPtr(table) + arch.index(vpn, level) * 8) as Ptr
+      const low = atomics.load(at) >>> 0
+      const high = memory.u32[(at >>> 2) + 1]!
+      if (!arch.isPresent(low)) return undefined
+      if (arch.isLeaf(low)) return this.#mark(vpn, access, at, low, high, level)
+      table = arch.tableOf(low, high)
+    }
+    return undefined
+  }
+
+  /** Sets A and D; from the start when the entry has changed meanwhile. */
+  #mark(vpn: Vpn, access: number, at: Ptr, low: number, high: number, level: number): Entry | undefined {
+    const { arch, atomics } = this.#env
+    const had = arch.flagsOf(low, high)
+    if ((had & access) === 0) return undefined
+    const flags = had | EntryFlag.accessed | (access === EntryFlag.write ? EntryFlag.dirty : 0)
+    const pfn = arch.pfnOf(low, high)
+    const marked = arch.leafLow(pfn, flags)
+    if (marked !== low && atomics.compareExchange(at, low | 0, marked | 0) >>> 0 !== low) {
+      return this.#walk(vpn, access)
+    }
+    const span = arch.span(level)
+    return { pfn: (pfn + (vpn - Math.floor(vpn / span) * span)) as Pfn, flags }
+  }
+}
