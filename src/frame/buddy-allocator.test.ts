@@ -48,22 +48,17 @@ describe.each([{ shared: false }, { shared: true }])('BuddyAllocator, shared: $s
     expect(buddy.stats()).toEqual(before)
   })
 
-  test('a fresh block has one reference, its order and nothing else', () => {
+  test('a fresh block has one reference, its order and no other flag', () => {
     const { buddy, frames } = bootFrames({ shared })
     for (const order of [0, 1, 5, 9]) {
       const pfn = buddy.allocate(order)
       expect(pfn % 2 ** order).toBe(0)
-      expect([frames.refCount(pfn), frames.flags(pfn), frames.owner(pfn), frames.index(pfn)]).toEqual([
-        1,
-        order,
-        0,
-        0,
-      ])
+      expect([frames.refCount(pfn), frames.flags(pfn)]).toEqual([1, order])
       frames.set(pfn, 1, FrameFlag.table | order, 77, 88)
       buddy.free(pfn, order)
     }
-    const again = buddy.allocate(0)
-    expect([frames.owner(again), frames.index(again), frames.flags(again)]).toEqual([0, 0, 0])
+    expect(frames.flags(buddy.allocate(0))).toBe(0)
+    expect(frames.flags(buddy.allocateZeroed(0))).toBe(0)
   })
 
   test('the last release frees, whatever the order', () => {

@@ -1,69 +1,82 @@
 import { assert } from '../base/assert.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
-import { type AtomicWords, LockRank } from '../state/atomics.js'
-import { Counter, count } from '../state/counters.js'
-import { LockWord, lockPtr } from '../state/layout.js'
+import type { AtomicWords } from '../state/atomics.js'
+import { Counter, count, counted } from '../state/counters.js'
 import type { Memory } from '../state/memory.js'
 import { checkBuddy } from './buddy-check.js'
 import type { BumpAllocator } from './bump-allocator.js'
+import { takeBelow, takeRun } from './contiguous.js'
 import type { FaultInjector } from './fault-injector.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
-import { FrameFlag, type FrameTable, ORDER_MASK } from './frame-table.js'
-import { FreeBlocks } from './free-blocks.js'
-import { FreeLists } from './free-lists.js'
+import type { FrameCache } from './frame-cache.js'
+import { FrameCaches } from './frame-caches.js'
+import { checkUnwritten, poisonFrames } from './frame-poison.js'
+import { FrameReferences } from './frame-references.js'
+import { FrameFlag, type FrameTable } from './frame-table.js'
+import { FreeFrames } from './free-frames.js'
+import { checkFreeable } from './freeable.js'
+import type { Zone } from './zone.js'
+import { Zones } from './zones.js'
 
-const LOCK = lockPtr(LockWord.frames)
 /** Larger blocks are asked for on the off chance: that there is none is no reason to end a program (PAGE_ALLOC_COSTLY_ORDER). */
 const COSTLY_ORDER = 3
-const { free: FREE, reserved: RESERVED, dirtyMemory: DIRTY, noMap: NO_MAP } = FrameFlag
 
 export interface BuddyOptions {
   readonly faults?: FaultInjector | undefined
+  /** Whose cache this view uses: hart number, default 0. A thread beyond the machine's harts has none. */
+  readonly hart?: number | undefined
+  /** At boot: harts of the machine, default 1. */
+  readonly harts?: number | undefined
+  /** At boot: frames below this number are the lower zone. Default: all of RAM is one zone. */
+  readonly lowFrames?: number | undefined
+  /** Poison what is freed, and look whether it was written to. */
+  readonly debug?: boolean | undefined
 }
 
 export interface BuddyStats {
   /** Frames managed, free or allocated. */
   readonly total: number
+  /** Free ones, those in caches too. */
   readonly free: number
   /** Frames never given out: header, boot tables, reserved RAM. */
   readonly reserved: number
-  /** Free blocks of each order; hot frames count as blocks of order 0. */
+  /** Free blocks of each order; frames in caches are none. */
   readonly perOrder: readonly number[]
-  /** Of those of order 0, frames that were freed a moment ago. */
-  readonly hot: number
+  /** Frames in the cache of each hart. */
+  readonly cached: readonly number[]
 }
 
 /**
- * The binary buddy allocator: blocks of 2^order frames, aligned to their size. A block's buddy is the one whose
- * number differs in bit `order`; its entry in the frame table says whether it is free, so merging never
- * searches. Finding a block is one look at the mask of non-empty lists.
+ * The binary buddy allocator: blocks of 2^order frames, aligned to their size, in one or two zones. Single frames come
+ * from the hart's own cache and go back there; it is filled and emptied in batches, and all caches are emptied before an
+ * allocation fails.
  *
- * Frames that were never used are known to be zero and are not zeroed again. Everything here takes the frames lock,
- * the lock of highest rank, and calls nobody.
+ * Frames that were never used are known to be zero and are not zeroed again. All but the caches is guarded by the
+ * frames lock, the lock of highest rank; nobody is called under it.
  */
-export class BuddyAllocator implements FrameAllocator {
+export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   readonly #memory: Memory
-  readonly #shared: boolean
-  readonly #atomics: AtomicWords
   readonly #frames: FrameTable
-  readonly #lists: FreeLists
-  readonly #blocks: FreeBlocks
+  readonly #free: FreeFrames
   readonly #faults: FaultInjector | undefined
+  readonly #debug: boolean
+  /** This hart's cache when it may be used without a lock: on memory that is not shared, and nothing fails or is watched. */
+  readonly #fast: FrameCache | undefined
 
   private constructor(
     memory: Memory,
     atomics: AtomicWords,
     frames: FrameTable,
-    lists: FreeLists,
-    { faults }: BuddyOptions,
+    free: FreeFrames,
+    { faults, debug = false }: BuddyOptions,
   ) {
+    super(memory.shared, atomics, frames)
     this.#memory = memory
-    this.#shared = memory.shared
-    this.#atomics = atomics
     this.#frames = frames
-    this.#lists = lists
-    this.#blocks = new FreeBlocks(frames, lists)
+    this.#free = free
     this.#faults = faults
+    this.#debug = debug
+    this.#fast = atomics.isPlain && faults === undefined && !debug ? free.own : undefined
   }
 
   /** Takes over all RAM that `bump` has left. */
@@ -74,16 +87,23 @@ export class BuddyAllocator implements FrameAllocator {
     bump: BumpAllocator,
     options: BuddyOptions = {},
   ): BuddyAllocator {
-    const lists = FreeLists.boot(memory, bump, frames)
-    const buddy = new BuddyAllocator(memory, atomics, frames, lists, options)
+    const zones = Zones.boot(memory, bump, frames, options.lowFrames ?? frames.frameCount)
+    const caches = FrameCaches.boot(memory, bump, frames, options.harts ?? 1)
+    const free = new FreeFrames(memory, atomics, frames, { zones, caches, hart: options.hart ?? 0 })
+    const buddy = new BuddyAllocator(memory, atomics, frames, free, options)
     const left = bump.handOver(buddy)
-    for (const { start, end } of bump.taken) buddy.#markReserved(start, end, RESERVED)
-    for (const { start, end } of bump.map.ranges('reserved')) buddy.#markReserved(start, end, RESERVED)
-    for (const { start, end } of bump.map.ranges('noMap')) buddy.#markReserved(start, end, RESERVED | NO_MAP)
-    for (const { start, end } of left) {
-      lists.managedFrames += end - start
-      buddy.#blocks.add(start, end)
+    for (const { start, end } of bump.taken) buddy.#markReserved(start, end, FrameFlag.reserved)
+    for (const { start, end } of bump.map.ranges('reserved'))
+      buddy.#markReserved(start, end, FrameFlag.reserved)
+    for (const { start, end } of bump.map.ranges('noMap'))
+      buddy.#markReserved(start, end, FrameFlag.reserved | FrameFlag.noMap)
+    for (const range of left) {
+      zones.split(range.start, range.end, (zone, start, end) => {
+        zone.managedFrames += end - start
+        zone.add(start, end)
+      })
     }
+    zones.protect()
     return buddy
   }
 
@@ -93,14 +113,22 @@ export class BuddyAllocator implements FrameAllocator {
     frames: FrameTable,
     options: BuddyOptions = {},
   ): BuddyAllocator {
-    return new BuddyAllocator(memory, atomics, frames, FreeLists.attach(memory, frames), options)
+    const zones = Zones.attach(memory, frames)
+    const caches = FrameCaches.attach(memory, frames)
+    const free = new FreeFrames(memory, atomics, frames, { zones, caches, hart: options.hart ?? 0 })
+    return new BuddyAllocator(memory, atomics, frames, free, options)
   }
 
   /**
-   * A block with one reference, its first entry's flags = order, owner and index 0. Its bytes are anything.
+   * A block with one reference, its first entry's flags = order, owner and index as they were. Its bytes are anything.
    * NO_FRAME when no block is large enough.
    */
   allocate(order: number): Pfn {
+    const cache = this.#fast
+    if (order === 0 && cache !== undefined) {
+      const pfn = cache.take(0)
+      if (pfn !== NO_FRAME) return pfn
+    }
     const pfn = this.#take(order)
     if (pfn !== NO_FRAME) this.#frames.setFlags(pfn, order)
     return pfn
@@ -108,10 +136,15 @@ export class BuddyAllocator implements FrameAllocator {
 
   /** The same, all bytes zero. Only frames that were used before are written. */
   allocateZeroed(order: number): Pfn {
-    const pfn = this.#take(order)
+    const frames = this.#frames
+    let pfn = NO_FRAME
+    if (order === 0 && this.#fast !== undefined) pfn = this.#fast.take(FrameFlag.dirtyMemory)
+    if (pfn === NO_FRAME) pfn = this.#take(order)
     if (pfn === NO_FRAME) return pfn
-    this.#zeroDirty(pfn, (pfn + (1 << order)) as Pfn)
-    this.#frames.setFlags(pfn, order)
+    if (order > 0) this.#zeroDirty(pfn, (pfn + (1 << order)) as Pfn)
+    else if ((frames.flags(pfn) & FrameFlag.dirtyMemory) !== 0)
+      this.#memory.fill(frameToPtr(pfn), 0, PAGE_SIZE)
+    frames.setFlags(pfn, order)
     return pfn
   }
 
@@ -120,99 +153,64 @@ export class BuddyAllocator implements FrameAllocator {
     const frames = this.#frames
     for (let pfn: number = start; pfn < end; pfn++) {
       const first = pfn
-      while (pfn < end && (frames.flags(pfn as Pfn) & DIRTY) !== 0) pfn++
+      while (pfn < end && (frames.flags(pfn as Pfn) & FrameFlag.dirtyMemory) !== 0) pfn++
       if (pfn > first) this.#memory.fill(frameToPtr(first as Pfn), 0, (pfn - first) * PAGE_SIZE)
     }
   }
 
-  /**
-   * Makes an allocated block so many single frames: each with one reference, these flags and this owner, and indices that
-   * count from `index`.
-   */
-  divide(pfn: Pfn, order: number, flags: number, owner: number, index: number): void {
-    for (let i = 0; i < 1 << order; i++) this.#frames.set((pfn + i) as Pfn, 1, flags, owner, index + i)
+  /** A block as `allocate` gives that lies wholly below frame `limit`, for a device that reaches no further. It may use what the lower zone keeps. */
+  allocateBelow(limit: number, order: number): Pfn {
+    const pfn = this.#search((zone) => takeBelow(zone, this.#frames, order, limit), 2 ** order)
+    if (pfn !== NO_FRAME) this.#frames.set(pfn, 1, order, 0, 0)
+    return pfn
   }
 
-  /** Whether each of 2^order single frames has one reference and no more. */
-  isRunAlone(pfn: Pfn, order: number): boolean {
-    for (let i = 0; i < 1 << order; i++) if (this.#frames.refCount((pfn + i) as Pfn) !== 1) return false
-    return true
+  /**
+   * So many single frames side by side, each with one reference, the first a multiple of `align` (a power of two), all below
+   * frame `limit`. Their bytes are anything. `count` need be no power of two, and can be more than a block has.
+   */
+  allocateRun(count: number, align = 1, limit: number = this.#frames.frameCount): Pfn {
+    assert(
+      count > 0 && align > 0 && (align & (align - 1)) === 0,
+      'a run has frames, and a power of two as alignment',
+    )
+    const pfn = this.#search((zone) => takeRun(zone, this.#frames, count, align, limit), count)
+    if (pfn !== NO_FRAME) for (let i = 0; i < count; i++) this.#frames.set((pfn + i) as Pfn, 1, 0, 0, 0)
+    return pfn
+  }
+
+  /** Gives single frames side by side back, each with its last reference. */
+  freeRun(pfn: Pfn, count: number): void {
+    for (let i = 0; i < count; i++) this.free((pfn + i) as Pfn, 0)
+  }
+
+  #search(find: (zone: Zone) => Pfn, frames: number): Pfn {
+    if (this.#faults?.shouldFail()) return NO_FRAME
+    const pfn = this.#free.search(frames, find)
+    if (pfn !== NO_FRAME && this.#debug) checkUnwritten(this.#memory, this.#frames, pfn, frames)
+    return pfn
   }
 
   /** Gives a block back. Asserts that it is allocated, of this order, and has no other reference. */
   free(pfn: Pfn, order: number): void {
-    const frames = this.#frames
-    this.#atomics.lock(LOCK, LockRank.frames)
-    const ok =
-      pfn < frames.frameCount &&
-      frames.refCount(pfn) === 1 &&
-      (frames.flags(pfn) & (FREE | RESERVED | ORDER_MASK)) === order
-    if (ok) this.#blocks.give(pfn, order)
-    this.#atomics.unlock(LOCK, LockRank.frames)
-    if (!ok) this.#explainRefusal(pfn, order)
+    const cache = this.#fast
+    if (order === 0 && cache !== undefined && cache.give(pfn)) return
+    checkFreeable(this.#frames, pfn, order)
+    this.giveBack(pfn, order)
   }
 
-  /** One more reference to an allocated block. */
-  retain(pfn: Pfn): void {
-    const frames = this.#frames
-    if (this.#shared) {
-      assert(this.#atomics.add(frames.refCountPtr(pfn), 1) > 0, 'a free frame is retained')
-      return
-    }
-    const count = frames.refCount(pfn)
-    assert(count > 0, 'a free frame is retained')
-    frames.setRefCount(pfn, count + 1)
+  protected giveBack(pfn: Pfn, order: number): void {
+    if (this.#debug) poisonFrames(this.#memory, pfn, 1 << order)
+    this.#free.give(
+      pfn,
+      order,
+      this.#debug ? FrameFlag.dirtyMemory | FrameFlag.poisoned : FrameFlag.dirtyMemory,
+    )
   }
 
-  /**
-   * One reference more to a frame that another address space maps from now on (fork), so that it is nobody's alone any
-   * more; whether it is anonymous memory. One call for each page.
-   */
-  retainUser(pfn: Pfn): boolean {
-    if (!this.#shared) return (this.#frames.addSharer(pfn) & FrameFlag.anonymous) !== 0
-    this.retain(pfn)
-    const flags = this.#frames.flags(pfn)
-    if ((flags & FrameFlag.exclusive) !== 0) this.#frames.setFlags(pfn, flags & ~FrameFlag.exclusive)
-    return (flags & FrameFlag.anonymous) !== 0
-  }
-
-  /** One reference less; the last one frees the block. */
-  release(pfn: Pfn): void {
-    const frames = this.#frames
-    const count = this.#shared ? this.#atomics.add(frames.refCountPtr(pfn), -1) : frames.refCount(pfn)
-    assert(count > 0, 'a free frame is released')
-    if (count > 1) {
-      if (!this.#shared) frames.setRefCount(pfn, count - 1)
-      return
-    }
-    frames.setRefCount(pfn, 1)
-    this.free(pfn, frames.flags(pfn) & ORDER_MASK)
-  }
-
-  /** `release` for the first `count` of many frames; most have other references (fork) or were single (exit). */
-  releaseAll(pfns: Uint32Array, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[i]! as Pfn
-      if (this.#shared || !this.#frames.dropReference(pfn)) this.release(pfn)
-    }
-  }
-
-  /** One reference less to each of 2^order single frames, aligned; when these were the last ones, they are a block again at once. */
-  releaseRun(pfn: Pfn, order: number): void {
-    if (!this.isRunAlone(pfn, order)) {
-      for (let i = 0; i < 1 << order; i++) this.release((pfn + i) as Pfn)
-      return
-    }
-    assert(this.#isRunSingle(pfn, order), 'a run is of single frames')
-    this.#atomics.lock(LOCK, LockRank.frames)
-    this.#blocks.give(pfn, order)
-    this.#atomics.unlock(LOCK, LockRank.frames)
-  }
-
-  #isRunSingle(pfn: Pfn, order: number): boolean {
-    let flags = 0
-    for (let i = 0; i < 1 << order; i++) flags |= this.#frames.flags((pfn + i) as Pfn)
-    return (flags & (FREE | RESERVED | ORDER_MASK)) === 0
+  /** Puts the frames of all harts' caches where they merge; returns how many. An allocation does it before it fails. */
+  drainCaches(): number {
+    return this.#free.drainCaches()
   }
 
   /**
@@ -224,34 +222,41 @@ export class BuddyAllocator implements FrameAllocator {
     const pfn = this.allocateZeroed(order)
     if (pfn === NO_FRAME) return pfn
     const end = (pfn + frames) as Pfn
-    this.#atomics.lock(LOCK, LockRank.frames)
-    this.#markReserved(pfn, end, RESERVED)
-    this.#lists.managedFrames -= frames
-    this.#blocks.add(end, (pfn + (1 << order)) as Pfn)
-    this.#atomics.unlock(LOCK, LockRank.frames)
+    this.#free.lock()
+    this.#markReserved(pfn, end, FrameFlag.reserved)
+    const zone = this.zones.of(pfn)
+    zone.managedFrames -= frames
+    zone.add(end, (pfn + (1 << order)) as Pfn)
+    this.#free.unlock()
     return pfn
   }
 
+  get zones(): Zones {
+    return this.#free.zones
+  }
+
   freeFrames(): number {
-    return this.#lists.freeFrames
+    return this.zones.freeFrames + this.#free.caches.frames
   }
 
   /** Frames that this allocator manages, free or allocated. */
   totalFrames(): number {
-    return this.#lists.managedFrames
+    return this.zones.managedFrames
+  }
+
+  /** Frames given out so far. */
+  allocatedFrames(): number {
+    return counted(this.#memory, Counter.framesAllocated) + this.#free.caches.taken
   }
 
   stats(): BuddyStats {
-    const lists = this.#lists
-    const perOrder = Array.from({ length: ORDER_MAX + 1 }, (_, order) => lists.count(order))
-    const hot = lists.hotCount
-    perOrder[0]! += hot
+    const { zones, caches } = this.#free
     return {
-      total: lists.managedFrames,
-      free: lists.freeFrames,
-      reserved: lists.reservedFrames,
-      perOrder,
-      hot,
+      total: zones.managedFrames,
+      free: this.freeFrames(),
+      reserved: zones.reservedFrames,
+      perOrder: zones.perOrder(),
+      cached: caches.all.map((cache) => cache.count),
     }
   }
 
@@ -261,42 +266,30 @@ export class BuddyAllocator implements FrameAllocator {
     return `Node 0, zone ${'Normal'.padStart(8)} ${counts.join('')}\n`
   }
 
-  /** Throws an InvariantError unless frame table, lists and counts agree. Looks at every frame. */
+  /** Throws an InvariantError unless frame table, lists, caches and counts agree. Looks at every frame; no other hart allocates or frees meanwhile. */
   check(): void {
-    this.#atomics.lock(LOCK, LockRank.frames)
+    this.#free.lock()
     try {
-      checkBuddy(this.#frames, this.#lists)
+      checkBuddy(this.#frames, this.zones, this.#free.caches)
     } finally {
-      this.#atomics.unlock(LOCK, LockRank.frames)
+      this.#free.unlock()
     }
   }
 
-  /** A block with one reference, the DIRTY flags of its frames as they were. */
+  /** A block with one reference, what is known of its frames' contents as it was. */
   #take(order: number): Pfn {
     assert(order >= 0 && order <= ORDER_MAX, 'no block has this order')
     if (this.#faults?.shouldFail()) return NO_FRAME
-    this.#atomics.lock(LOCK, LockRank.frames)
-    const pfn = this.#blocks.take(order)
-    if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
-    this.#atomics.unlock(LOCK, LockRank.frames)
+    const pfn = this.#free.take(order)
     if (pfn === NO_FRAME && order <= COSTLY_ORDER) count(this.#memory, Counter.allocationFailed)
+    if (pfn !== NO_FRAME && this.#debug) checkUnwritten(this.#memory, this.#frames, pfn, 1 << order)
     return pfn
   }
 
   #markReserved(start: Pfn, end: Pfn, flags: number): void {
-    this.#lists.reservedFrames += end - start
+    this.zones.split(start, end, (zone, first, last) => {
+      zone.reservedFrames += last - first
+    })
     for (let pfn = start; pfn < end; pfn++) this.#frames.set(pfn, 1, flags, 0, 0)
-  }
-
-  #explainRefusal(pfn: Pfn, order: number): never {
-    const frames = this.#frames
-    assert(pfn < frames.frameCount, 'free: there is no such frame')
-    const flags = frames.flags(pfn)
-    assert((flags & RESERVED) === 0, 'free: the frame is reserved')
-    assert((flags & FREE) === 0, 'free: the frame is free already')
-    assert(frames.refCount(pfn) > 0, 'free: no allocated block starts at this frame')
-    assert((flags & ORDER_MASK) === order, 'free: the block has another order')
-    assert(frames.refCount(pfn) === 1, 'free: the block has other references')
-    throw new Error('unreachable')
   }
 }

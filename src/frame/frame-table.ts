@@ -8,46 +8,67 @@ import type { BumpAllocator } from './bump-allocator.js'
 export const ORDER_MASK = 31
 
 /** What a frame is used for. Of a block of several frames, the first frame's entry speaks for all. */
-export const FrameFlag = {
+export const enum FrameFlag {
   /** First frame of a free block. */
-  free: 1 << 5,
+  free = 1 << 5,
   /** Never allocated, never freed: header, boot tables, what the boot map reserves. */
-  reserved: 1 << 6,
-  /** Free, on the list of recently freed single frames, which are not merged yet. Always with `free`. */
-  hot: 1 << 7,
+  reserved = 1 << 6,
+  /** Free, in the cache of a hart (FrameCache). Always with `free`. */
+  cached = 1 << 7,
   /** Page table; `index` counts its present entries. */
-  table: 1 << 8,
+  table = 1 << 8,
   /** Slab; on its first frame only. */
-  slab: 1 << 9,
+  slab = 1 << 9,
   /** Anonymous memory of user space. */
-  anonymous: 1 << 10,
+  anonymous = 1 << 10,
   /** Page cache: `owner` is the page object, `index` the page's number in it. */
-  file: 1 << 11,
+  file = 1 << 11,
   /**
    * Of a frame that is in no allocated block: it was used since boot, so its contents are unknown. Absent: it is
    * all zero. Every frame has its own; it means nothing while the frame is allocated.
    */
-  dirtyMemory: 1 << 12,
+  dirtyMemory = 1 << 12,
   /** Page-cache frame that differs from what its provider has. */
-  dirtyPage: 1 << 13,
+  dirtyPage = 1 << 13,
   /** Reserved, and not in the kernel's linear map. Always with `reserved`. */
-  noMap: 1 << 14,
+  noMap = 1 << 14,
   /**
    * Anonymous frame that no fork has shared since its owner last wrote to it (PageAnonExclusive): it may be written without
    * asking. Without the flag a write looks whether anybody else still has it.
    */
-  exclusive: 1 << 15,
+  exclusive = 1 << 15,
   /** Anonymous frame that its program gave up: dropped when memory runs out, unless it was written to since (not PG_swapbacked). */
-  lazyFree: 1 << 16,
+  lazyFree = 1 << 16,
+  /** Free, and filled with the poison of debug builds (frame-poison.ts). Every frame has its own. */
+  poisoned = 1 << 17,
   /** Page-cache frame that is being written to its provider, and was not changed since (space/write-back.ts). */
-  writeBack: 1 << 16,
-} as const
+  writeBack = 1 << 16,
+}
+
+/** Sets of flags as literals, so that they are constants in the bundled code too (frame-table.test.ts compares). */
+export const enum FrameMask {
+  /** What is known of a frame's bytes, dirtyMemory | poisoned. It means something only while the frame is free. */
+  contents = (1 << 12) | (1 << 17),
+  /** free | cached | ORDER_MASK: free and the order, when a block is on its list. */
+  shape = (1 << 5) | (1 << 7) | 31,
+  /** free | reserved | ORDER_MASK: the order alone, when a block is allocated. */
+  allocation = (1 << 5) | (1 << 6) | 31,
+  /** free | cached | dirtyMemory: what a frame in a cache is. */
+  inCache = (1 << 5) | (1 << 7) | (1 << 12),
+}
 
 export const FRAME_ENTRY_BYTES = 16
-const REF_COUNT = 0
-const FLAGS = 1
-const OWNER = 2
-const INDEX = 3
+/** Words of an entry. */
+export const enum FrameField {
+  refCount = 0,
+  flags = 1,
+  owner = 2,
+  index = 3,
+}
+const REF_COUNT = FrameField.refCount
+const FLAGS = FrameField.flags
+const OWNER = FrameField.owner
+const INDEX = FrameField.index
 
 /**
  * One entry for each frame of RAM, in Region.frameTable:
@@ -57,8 +78,8 @@ const INDEX = 3
  *     8   u32  owner      free: previous block on the list; else as the user of the frame likes
  *     12  u32  index      free: next block on the list; else as the user of the frame likes
  *
- * An entry of zeroes is inside a block, or a hole in RAM: so booting writes only the first entry of each free
- * block, and those of reserved frames. An array of structs, because whoever touches one field of a frame
+ * An entry without references and flags (but dirtyMemory) is inside a block, or a hole in RAM: so booting writes only the
+ * first entry of each free block, and those of reserved frames. An array of structs, because whoever touches one field of a frame
  * touches the others: one cache line.
  *
  * Entries of free blocks are guarded by the frames lock, those of an allocated block by whoever holds it. The
@@ -83,6 +104,11 @@ export class FrameTable {
 
   static attach(memory: Memory): FrameTable {
     return new FrameTable(memory)
+  }
+
+  /** Index in `memory.u32` of frame 0's entry; each takes four words. For the allocators' hot paths. */
+  get word(): number {
+    return this.#base
   }
 
   refCount(pfn: Pfn): number {

@@ -32,6 +32,9 @@ export interface FrameMachineOptions {
   readonly bytes?: number
   readonly shared?: boolean
   readonly map?: BootMemoryMap
+  readonly lowFrames?: number
+  /** Poison what is freed. */
+  readonly debug?: boolean
 }
 
 export function bootFrames(options: FrameMachineOptions = {}): FrameMachine {
@@ -42,18 +45,19 @@ export function bootFrames(options: FrameMachineOptions = {}): FrameMachine {
   const faults = new FaultInjector()
   const bump = new BumpAllocator(options.map ?? BootMemoryMap.wholeRam(memory.bytes / PAGE_SIZE))
   const frames = FrameTable.boot(memory, bump)
-  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, { faults })
+  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, { ...options, faults, harts: 2 })
   return { memory, atomics, bump, frames, buddy, faults, filled }
 }
 
 /** What another thread would make of the machine's buffer. */
-export function attachFrames({ memory: { raw } }: FrameMachine): {
-  frames: FrameTable
-  buddy: BuddyAllocator
-} {
+export function attachFrames(
+  { memory: { raw } }: FrameMachine,
+  options: { readonly hart?: number; readonly debug?: boolean | undefined } = {},
+): { frames: FrameTable; buddy: BuddyAllocator } {
   const memory = Memory.attach(raw)
   const frames = FrameTable.attach(memory)
-  return { frames, buddy: BuddyAllocator.attach(memory, new AtomicWords(memory, { owner: 2 }), frames) }
+  const atomics = new AtomicWords(memory, { owner: 2 })
+  return { frames, buddy: BuddyAllocator.attach(memory, atomics, frames, { hart: 1, ...options }) }
 }
 
 /** The same memory, which notes what `fill` is asked for. */

@@ -356,6 +356,9 @@ export class PageMapper extends PageTable {
 /** A frame of zeroes, marked as a table with no entries; NO_FRAME without frames. */
 export function newTable({ buddy, frames }: PagingEnv): Pfn {
   const table = buddy.allocateZeroed(0)
-  if (table !== NO_FRAME) frames.setFlags(table, frames.flags(table) | FrameFlag.table)
+  if (table === NO_FRAME) return table
+  frames.setFlags(table, FrameFlag.table)
+  frames.setIndex(table, 0)
+  frames.setOwner(table, NO_FRAME)
   return table
 }

@@ -7,8 +7,8 @@ import type { SpaceEnv } from './space-env.js'
 import { VM_LOCKED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
-const { anonymous, dirtyPage, file, free, reserved, slab, table, writeBack } = FrameFlag
-const COUNTED = anonymous | file | slab | table
+const COUNTED = FrameFlag.anonymous | FrameFlag.file | FrameFlag.slab | FrameFlag.table
+const NOBODYS = FrameFlag.free | FrameFlag.reserved
 
 /** Frames; each is in one of the first five, those of shared memory are in `cached` too. */
 export class FrameCensus {
@@ -28,14 +28,14 @@ export class FrameCensus {
     const { frames } = mm
     for (let pfn = 1 as Pfn; pfn < frames.frameCount; pfn++) {
       const flags = frames.flags(pfn)
-      if ((flags & COUNTED) !== 0 && (flags & (free | reserved)) === 0) this.#add(mm, pfn, flags)
+      if ((flags & COUNTED) !== 0 && (flags & NOBODYS) === 0) this.#add(mm, pfn, flags)
     }
   }
 
   #add(mm: SpaceEnv, pfn: Pfn, flags: number): void {
-    if ((flags & anonymous) !== 0) this.anonymous++
-    else if ((flags & file) !== 0) this.#addCached(mm, pfn, flags)
-    else if ((flags & table) !== 0) this.tables++
+    if ((flags & FrameFlag.anonymous) !== 0) this.anonymous++
+    else if ((flags & FrameFlag.file) !== 0) this.#addCached(mm, pfn, flags)
+    else if ((flags & FrameFlag.table) !== 0) this.tables++
     else this.slabs += 1 << (flags & ORDER_MASK)
   }
 
@@ -45,8 +45,8 @@ export class FrameCensus {
     this.cached++
     if (frames.refCount(pfn) > 1) this.mapped++
     if (kind !== ObjectKind.provided) this.shmem++
-    else if ((flags & dirtyPage) !== 0) this.dirty++
-    if ((flags & writeBack) !== 0) this.writeBack++
+    else if ((flags & FrameFlag.dirtyPage) !== 0) this.dirty++
+    if ((flags & FrameFlag.writeBack) !== 0) this.writeBack++
   }
 }
 

@@ -21,6 +21,7 @@ export const LockRank = {
   tables: 50,
   shootdown: 55,
   slab: 60,
+  frameCache: 65,
   frames: 70,
 } as const
 export type LockRank = (typeof LockRank)[keyof typeof LockRank]

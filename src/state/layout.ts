@@ -29,11 +29,12 @@ const WORDS = 2048
 /** Tables made at boot. A region never moves and is never freed. */
 export const Region = {
   frameTable: 0,
-  freeLists: 1,
+  zones: 1,
   slabCaches: 2,
   harts: 3,
   tlbs: 4,
   scratch: 5,
+  frameCaches: 6,
   mailboxes: 8,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]

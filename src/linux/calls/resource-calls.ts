@@ -99,7 +99,7 @@ function usageAsked(c: SyscallContext): Usage | undefined {
 function sysinfo(c: SyscallContext): number {
   const out = new StructWriter(SYSINFO_BYTES)
   out.u64(0, Math.floor(c.linux.clock.now() / SECOND))
-  out.u64(32, c.mm.buddy.totalFrames() * PAGE_SIZE).u64(40, c.mm.buddy.freeFrames() * PAGE_SIZE)
+  out.u64(32, c.mm.buddy.totalFrames() * PAGE_SIZE).u64(40, c.mm.buddy.zones.freeFrames * PAGE_SIZE)
   out.u64(48, sharedPages(c.mm) * PAGE_SIZE)
   out.u16(80, c.linux.threads.count).u32(104, 1)
   return out.copyTo(c, c.args.address(0))

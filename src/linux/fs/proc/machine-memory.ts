@@ -8,6 +8,7 @@ const RECLAIMABLE = new Set(['page_cache_node', 'page_object'])
 
 export class MachineMemory {
   readonly total: number
+  /** Without those that the processors keep for themselves. */
   readonly free: number
   readonly census: FrameCensus
   /** Locked in memory by mlock(2) and its kin. */
@@ -17,7 +18,7 @@ export class MachineMemory {
 
   constructor(mm: MemoryManager) {
     this.total = mm.buddy.totalFrames()
-    this.free = mm.buddy.freeFrames()
+    this.free = mm.buddy.zones.freeFrames
     this.census = new FrameCensus(mm)
     this.locked = lockedFrames(mm, mm.spaces)
     this.slabReclaimable = mm.slab

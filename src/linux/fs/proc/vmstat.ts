@@ -2,8 +2,8 @@
 
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { ZONE } from '../../../frame/buddy-info.js'
+import { CACHE_FRAMES_MAX, cacheBatch } from '../../../frame/frame-cache.js'
 import { FRAME_ENTRY_BYTES } from '../../../frame/frame-table.js'
-import { HOT_MAX } from '../../../frame/free-blocks.js'
 import type { MemoryManager } from '../../../mm.js'
 import { countHugePages } from '../../../space/huge-usage.js'
 import { Counter, counted } from '../../../state/counters.js'
@@ -104,7 +104,7 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     ratio(Setting.dirtyRatio),
     ratio(Setting.dirtyBackgroundRatio),
   )
-  const allocated = of(Counter.framesAllocated)
+  const allocated = mm.buddy.allocatedFrames()
   return {
     numa_hit: allocated,
     numa_local: allocated,
@@ -115,7 +115,7 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     pgpgout: (of(Counter.pagesWritten) * PAGE_SIZE) / 1024,
     nr_written: of(Counter.pagesWritten),
     pgalloc_dma32: allocated,
-    pgfree: allocated + memory.free,
+    pgfree: allocated + mm.buddy.freeFrames(),
     pgfault: FAULTS.reduce<number>((sum, counter) => sum + of(counter), 0),
     pgmajfault: of(Counter.faultMajor),
     pgreuse: of(Counter.faultReuse),
@@ -138,7 +138,7 @@ export function vmstatText(mm: MemoryManager, of: 'machine' | 'node' = 'machine'
 
 /** Where frames came from: from the one node that there is. */
 export function numaItems(mm: MemoryManager): string {
-  const allocated = counted(mm.memory, Counter.framesAllocated)
+  const allocated = mm.buddy.allocatedFrames()
   const rows = {
     numa_hit: allocated,
     numa_miss: 0,
@@ -198,15 +198,18 @@ function zonePages(
   return `\n  pages free     ${free}${lines.join('')}\n        protection: (0, 0, 0, 0)`
 }
 
-/** Frames that were freed a moment ago, which a processor keeps for itself. The machine has one such list: the first one's. */
+/** Free frames that each processor keeps for itself. */
 function pageSets(mm: MemoryManager): string {
-  return Array.from({ length: mm.tlbs.hartCount }, (_, cpu) => {
-    const rows = [
-      ['count:', cpu === 0 ? mm.buddy.stats().hot : 0],
-      ['high: ', HOT_MAX],
-      ['batch:', HOT_MAX / 2],
-    ]
-    const lines = rows.map(([name, value]) => `\n              ${name} ${value}`)
-    return `\n    cpu: ${cpu}${lines.join('')}\n  vm stats threshold: 0`
-  }).join('')
+  return mm.buddy
+    .stats()
+    .cached.map((count, cpu) => {
+      const rows = [
+        ['count:', count],
+        ['high: ', CACHE_FRAMES_MAX],
+        ['batch:', cacheBatch(mm.frames.frameCount)],
+      ]
+      const lines = rows.map(([name, value]) => `\n              ${name} ${value}`)
+      return `\n    cpu: ${cpu}${lines.join('')}\n  vm stats threshold: 0`
+    })
+    .join('')
 }

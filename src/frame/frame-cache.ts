@@ -1,0 +1,138 @@
+import { NO_FRAME, type Pfn, type Ptr } from '../base/numbers.js'
+import type { Memory } from '../state/memory.js'
+import { FrameField, FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
+
+/** Frames that an empty cache fetches: about a 4,000th of RAM, 1 to 63 (zone_batchsize of Linux). */
+export function cacheBatch(frames: number): number {
+  const quarter = Math.max(1, Math.floor(Math.min(Math.floor(frames / 1024), 256) / 4))
+  const half = Math.floor(quarter * 1.5)
+  return Math.max(1, 2 ** (31 - Math.clz32(half)) - 1)
+}
+
+const NO_WORDS = new Int32Array(0)
+
+/** Words of a cache. */
+const enum CacheWord {
+  lock = 0,
+  count = 1,
+  taken = 2,
+  stack = 16,
+  /** Words of the stack: CACHE_FRAMES_MAX. */
+  capacity = 512,
+}
+
+/** Frames that a cache holds at most. A full one gives the older half back. */
+export const CACHE_FRAMES_MAX = CacheWord.capacity as number
+export const CACHE_BYTES = (CacheWord.stack + CacheWord.capacity) * 4
+
+/**
+ * Single frames that one hart keeps for itself (the per-cpu page lists of Linux), so that most allocations touch no
+ * lock that others want and no list. In Region.frameCaches, one for each hart:
+ *
+ *     0    i32        lock: the hart holds it for each operation, whoever drains the cache holds it too
+ *     4    i32        frames in the cache
+ *     8    i32        frames given out since they were last added to Counter.framesAllocated
+ *     64   512 × i32  the frames, a stack: the one freed last goes first, because its bytes are still in the processor's cache
+ *
+ * In the frame table they are free, and `cached`. On memory that is not shared nobody else is there, and no lock is needed.
+ *
+ * `take` and `give` are the fastest paths of the kernel and written for V8: fields have a value from the start, so that
+ * their type is known, words are signed, and `| 0` says that a sum does not overflow.
+ */
+export class FrameCache {
+  #i32: Int32Array = NO_WORDS
+  #at = 0
+  /** Word of frame 0's entry in the frame table. The methods write the entries themselves: a call for each field is half of their time. */
+  #table = 0
+  #frameCount = 0
+
+  constructor(memory: Memory, frames: FrameTable, ptr: Ptr) {
+    this.#i32 = memory.i32
+    this.#at = ptr >>> 2
+    this.#table = frames.word
+    this.#frameCount = frames.frameCount
+  }
+
+  get lockPtr(): Ptr {
+    return ((this.#at + CacheWord.lock) * 4) as Ptr
+  }
+
+  get count(): number {
+    return this.#i32[this.#at + CacheWord.count]!
+  }
+
+  /** Allocates a frame: one reference; of its flags those in `kept` stay, owner and index are anything. NO_FRAME when the cache is empty. */
+  take(kept: number): Pfn {
+    const i32 = this.#i32
+    const at = this.#at
+    const count = i32[at + CacheWord.count]!
+    if (count === 0) return NO_FRAME
+    const pfn = i32[(at + count + (CacheWord.stack - 1)) | 0]!
+    const entry = (this.#table + (pfn << 2)) | 0
+    i32[at + CacheWord.count] = count - 1
+    i32[at + CacheWord.taken]! += 1
+    i32[entry] = 1
+    i32[(entry + FrameField.flags) | 0]! &= kept
+    return pfn as Pfn
+  }
+
+  /** Takes back a single frame with one reference. False, and nothing happens, when it is not that, or the cache is full. */
+  give(pfn: Pfn): boolean {
+    const i32 = this.#i32
+    const at = this.#at
+    const count = i32[at + CacheWord.count]!
+    if (count === CacheWord.capacity || pfn >= this.#frameCount) return false
+    const entry = (this.#table + (pfn << 2)) | 0
+    const flags = (entry + FrameField.flags) | 0
+    if (i32[entry] !== 1 || (i32[flags]! & FrameMask.allocation) !== 0) return false
+    i32[entry] = 0
+    i32[flags] = FrameMask.inCache
+    i32[at + CacheWord.count] = count + 1
+    i32[(at + count + CacheWord.stack) | 0] = pfn
+    return true
+  }
+
+  /** The frame that goes after `depth` others. */
+  peek(depth: number): Pfn {
+    return this.#i32[this.#at + CacheWord.stack - 1 + this.count - depth]! as Pfn
+  }
+
+  /** Fills the empty cache with up to `frames` that were just allocated; the first one goes first. It ends with the first NO_FRAME. */
+  refill(frames: number, next: () => Pfn): void {
+    const i32 = this.#i32
+    const start = this.#at + CacheWord.stack
+    let count = 0
+    for (let pfn = next(); pfn !== NO_FRAME; pfn = count < frames ? next() : NO_FRAME) {
+      const entry = this.#table + (pfn << 2)
+      i32[entry] = 0
+      i32[entry + FrameField.flags]! |= FrameFlag.free | FrameFlag.cached
+      i32[start + count++] = pfn
+    }
+    i32.subarray(start, start + count).reverse()
+    i32[this.#at + CacheWord.count] = count
+  }
+
+  /** Takes the frames out that have been here longest until `keep` are left; each is then in no block, and keeps what is known of its bytes. */
+  drain(keep: number, each: (pfn: Pfn) => void): void {
+    const i32 = this.#i32
+    const start = this.#at + CacheWord.stack
+    const count = this.count
+    const gone = Math.max(0, count - keep)
+    for (let i = 0; i < gone; i++) {
+      const pfn = i32[start + i]! as Pfn
+      i32[this.#table + (pfn << 2) + FrameField.flags]! &= FrameMask.contents
+      each(pfn)
+    }
+    i32.copyWithin(start, start + gone, start + count)
+    i32[this.#at + CacheWord.count] = count - gone
+  }
+
+  /** Frames given out that no counter has yet. */
+  get taken(): number {
+    return this.#i32[this.#at + CacheWord.taken]!
+  }
+
+  set taken(frames: number) {
+    this.#i32[this.#at + CacheWord.taken] = frames
+  }
+}

@@ -1,0 +1,97 @@
+import { assert } from '../base/assert.js'
+import type { Pfn } from '../base/numbers.js'
+import type { AtomicWords } from '../state/atomics.js'
+import { FrameFlag, FrameMask, type FrameTable, ORDER_MASK } from './frame-table.js'
+
+/** Reference counts of allocated frames; the last reference frees. On shared memory each step is one atomic operation. */
+export abstract class FrameReferences {
+  readonly #shared: boolean
+  readonly #counts: AtomicWords
+  readonly #table: FrameTable
+
+  protected constructor(shared: boolean, atomics: AtomicWords, frames: FrameTable) {
+    this.#shared = shared
+    this.#counts = atomics
+    this.#table = frames
+  }
+
+  /** Gives a block with one reference back. */
+  abstract free(pfn: Pfn, order: number): void
+  /** Puts a block, or 2^order single frames with one reference each, where they merge with their neighbours. */
+  protected abstract giveBack(pfn: Pfn, order: number): void
+
+  /**
+   * Makes an allocated block so many single frames: each with one reference, these flags and this owner, and indices that
+   * count from `index`.
+   */
+  divide(pfn: Pfn, order: number, flags: number, owner: number, index: number): void {
+    for (let i = 0; i < 1 << order; i++) this.#table.set((pfn + i) as Pfn, 1, flags, owner, index + i)
+  }
+
+  /** Whether each of 2^order single frames has one reference and no more. */
+  isRunAlone(pfn: Pfn, order: number): boolean {
+    for (let i = 0; i < 1 << order; i++) if (this.#table.refCount((pfn + i) as Pfn) !== 1) return false
+    return true
+  }
+
+  /** One more reference to an allocated block. */
+  retain(pfn: Pfn): void {
+    const frames = this.#table
+    if (this.#shared) {
+      assert(this.#counts.add(frames.refCountPtr(pfn), 1) > 0, 'a free frame is retained')
+      return
+    }
+    const count = frames.refCount(pfn)
+    assert(count > 0, 'a free frame is retained')
+    frames.setRefCount(pfn, count + 1)
+  }
+
+  /**
+   * One reference more to a frame that another address space maps from now on (fork), so that it is nobody's alone any
+   * more; whether it is anonymous memory. One call for each page.
+   */
+  retainUser(pfn: Pfn): boolean {
+    if (!this.#shared) return (this.#table.addSharer(pfn) & FrameFlag.anonymous) !== 0
+    this.retain(pfn)
+    const flags = this.#table.flags(pfn)
+    if ((flags & FrameFlag.exclusive) !== 0) this.#table.setFlags(pfn, flags & ~FrameFlag.exclusive)
+    return (flags & FrameFlag.anonymous) !== 0
+  }
+
+  /** One reference less; the last one frees the block. */
+  release(pfn: Pfn): void {
+    const frames = this.#table
+    const count = this.#shared ? this.#counts.add(frames.refCountPtr(pfn), -1) : frames.refCount(pfn)
+    assert(count > 0, 'a free frame is released')
+    if (count > 1) {
+      if (!this.#shared) frames.setRefCount(pfn, count - 1)
+      return
+    }
+    if (this.#shared) frames.setRefCount(pfn, 1)
+    this.free(pfn, frames.flags(pfn) & ORDER_MASK)
+  }
+
+  /** `release` for the first `count` of many frames; most have other references (fork) or were single (exit). */
+  releaseAll(pfns: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const pfn = pfns[i]! as Pfn
+      if (this.#shared || !this.#table.dropReference(pfn)) this.release(pfn)
+    }
+  }
+
+  /** One reference less to each of 2^order single frames, aligned; when these were the last ones, they are a block again at once. */
+  releaseRun(pfn: Pfn, order: number): void {
+    if (!this.isRunAlone(pfn, order)) {
+      for (let i = 0; i < 1 << order; i++) this.release((pfn + i) as Pfn)
+      return
+    }
+    assert(this.#isRunSingle(pfn, order), 'a run is of single frames')
+    this.giveBack(pfn, order)
+  }
+
+  #isRunSingle(pfn: Pfn, order: number): boolean {
+    let flags = 0
+    for (let i = 0; i < 1 << order; i++) flags |= this.#table.flags((pfn + i) as Pfn)
+    return (flags & FrameMask.allocation) === 0
+  }
+}

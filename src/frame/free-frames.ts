@@ -1,0 +1,144 @@
+import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { type AtomicWords, LockRank } from '../state/atomics.js'
+import { Counter, count } from '../state/counters.js'
+import { LockWord, lockPtr } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import { CACHE_FRAMES_MAX, cacheBatch, type FrameCache } from './frame-cache.js'
+import type { FrameCaches } from './frame-caches.js'
+import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
+import type { Zone } from './zone.js'
+import type { Zones } from './zones.js'
+
+const LOCK = lockPtr(LockWord.frames)
+
+/**
+ * The free frames of the machine under their locks: zones with blocks, and the harts' caches in front of them. A cache has
+ * its own lock, which is taken before the frames lock; no two caches are locked at once.
+ */
+export class FreeFrames {
+  readonly zones: Zones
+  readonly caches: FrameCaches
+  /** The cache of this view's hart; a thread that is none of the machine's harts has none. */
+  readonly own: FrameCache | undefined
+  readonly #memory: Memory
+  readonly #atomics: AtomicWords
+  readonly #frames: FrameTable
+  readonly #batch: number
+
+  constructor(
+    memory: Memory,
+    atomics: AtomicWords,
+    frames: FrameTable,
+    { zones, caches, hart }: { zones: Zones; caches: FrameCaches; hart: number },
+  ) {
+    this.zones = zones
+    this.caches = caches
+    this.own = caches.all[hart]
+    this.#memory = memory
+    this.#atomics = atomics
+    this.#frames = frames
+    this.#batch = cacheBatch(frames.frameCount)
+  }
+
+  lock(): void {
+    this.#atomics.lock(LOCK, LockRank.frames)
+  }
+
+  unlock(): void {
+    this.#atomics.unlock(LOCK, LockRank.frames)
+  }
+
+  /** A block with one reference, what is known of its frames' contents as it was. All caches are emptied before it fails. */
+  take(order: number): Pfn {
+    const pfn = order === 0 && this.own !== undefined ? this.#takeSingle(this.own) : this.#takeBlock(order)
+    return pfn === NO_FRAME && this.drainCaches() > 0 ? this.#takeBlock(order) : pfn
+  }
+
+  #takeSingle(cache: FrameCache): Pfn {
+    this.#lockCache(cache)
+    if (cache.count === 0) this.#refill(cache)
+    const pfn = cache.take(FrameMask.contents)
+    this.#unlockCache(cache)
+    return pfn
+  }
+
+  #refill(cache: FrameCache): void {
+    this.lock()
+    cache.refill(this.#batch, () => this.zones.take(0))
+    this.#addTaken(cache)
+    this.unlock()
+  }
+
+  #takeBlock(order: number): Pfn {
+    this.lock()
+    const pfn = this.zones.take(order)
+    if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
+    this.unlock()
+    return pfn
+  }
+
+  /** So many frames that `find` takes from a zone; the lowest is asked first. No free frame is in a cache then. */
+  search(frames: number, find: (zone: Zone) => Pfn): Pfn {
+    this.drainCaches()
+    this.lock()
+    let pfn = NO_FRAME
+    for (const zone of this.zones.all) if (pfn === NO_FRAME) pfn = find(zone)
+    if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, frames)
+    this.unlock()
+    return pfn
+  }
+
+  /** Frees a block, or 2^order single frames; `contents` is what is known of their bytes. */
+  give(pfn: Pfn, order: number, contents: number): void {
+    if (order === 0 && this.own !== undefined) this.#giveSingle(this.own, pfn, contents)
+    else this.#giveBlock(pfn, order, contents)
+  }
+
+  #giveBlock(pfn: Pfn, order: number, contents: number): void {
+    this.lock()
+    this.zones.of(pfn).give(pfn, order, contents)
+    this.unlock()
+  }
+
+  #giveSingle(cache: FrameCache, pfn: Pfn, contents: number): void {
+    this.#lockCache(cache)
+    if (cache.count === CACHE_FRAMES_MAX) this.#drain(cache, CACHE_FRAMES_MAX / 2)
+    cache.give(pfn)
+    this.#frames.setFlags(pfn, FrameFlag.free | FrameFlag.cached | contents)
+    this.#unlockCache(cache)
+  }
+
+  /** Puts the frames of all harts' caches where they merge; returns how many. */
+  drainCaches(): number {
+    let frames = 0
+    for (const cache of this.caches.all) {
+      this.#lockCache(cache)
+      frames += this.#drain(cache, 0)
+      this.#unlockCache(cache)
+    }
+    return frames
+  }
+
+  #drain(cache: FrameCache, keep: number): number {
+    const frames = Math.max(0, cache.count - keep)
+    this.lock()
+    cache.drain(keep, (pfn) => this.zones.of(pfn).merge(pfn, 0))
+    this.#addTaken(cache)
+    this.unlock()
+    return frames
+  }
+
+  /** Counts what went out of a cache, before its 32 bits are full. */
+  #addTaken(cache: FrameCache): void {
+    count(this.#memory, Counter.framesAllocated, cache.taken)
+    cache.taken = 0
+  }
+
+  #lockCache(cache: FrameCache): void {
+    this.#atomics.lock(cache.lockPtr, LockRank.frameCache)
+  }
+
+  #unlockCache(cache: FrameCache): void {
+    this.#atomics.unlock(cache.lockPtr, LockRank.frameCache)
+  }
+}
