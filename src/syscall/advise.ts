@@ -49,8 +49,6 @@ const DISCARDS: readonly number[] = [
   mman.MADV_DONTFORK,
   mman.MADV_WIPEONFORK,
 ]
-const MADV_HWPOISON = 100
-const MADV_SOFT_OFFLINE = 101
 
 /** What an advice is about, decoded from 64-bit values. */
 export interface AdviceRange {
@@ -74,15 +72,13 @@ export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArgum
   return advise(mm, space, range, args.int(2))
 }
 
-/** The same for any space (do_madvise of Linux). */
+/** The same for any space (do_madvise of Linux). riscv64 has no CONFIG_MEMORY_FAILURE: MADV_HWPOISON is unknown. */
 export function advise(mm: FaultEnv, space: AddressSpace, range: AdviceRange, advice: number): number {
   const access = populateAccess(advice)
-  const poisons = advice === MADV_HWPOISON || advice === MADV_SOFT_OFFLINE
-  if (!ADVICE.has(advice) && access === 0 && !poisons) return -EINVAL
+  if (!ADVICE.has(advice) && access === 0) return -EINVAL
   const { start, isAligned, pages, isEmpty } = range
   if (!isAligned || (pages === 0 && !isEmpty) || start + pages >= 2 ** 52) return -EINVAL
   if (pages === 0) return 0
-  if (poisons) return -EPERM
   const end = (start + pages) as Vpn
   if (access !== 0) return populateFor(mm, space, start as Vpn, end, access as Access)
   return adviseAll(mm, space, start as Vpn, end, advice)

@@ -70,8 +70,9 @@ function findFile(args: SyscallArguments, resolve: FileResolver): FileBacking | 
  */
 function hugeProblem(flags: number, addressLow: number): number {
   const shift = (flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK
-  const isDroppable = (flags & mman.MAP_TYPE) === mman.MAP_DROPPABLE
-  if (![0, 16, 21, 30].includes(shift) || isDroppable) return -EINVAL
+  const type = flags & mman.MAP_TYPE
+  const isKnown = type >= mman.MAP_SHARED && type <= mman.MAP_SHARED_VALIDATE
+  if (![0, 16, 21, 30].includes(shift) || !isKnown) return -EINVAL
   const isFixed = (flags & (mman.MAP_FIXED | mman.MAP_FIXED_NOREPLACE)) !== 0
   const isMisaligned = (addressLow & ((1 << (shift || HUGE_SHIFT)) - 1)) !== 0
   return isFixed && isMisaligned ? -EINVAL : -ENOMEM

@@ -42,12 +42,15 @@ import { dumpTree, type FileStats, fileStats } from './inspect.js'
 import { makePidFile, tellPidFiles } from './ipc/pid-file.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
 import { tellTimerFile } from './ipc/timer-file.js'
-import { isDirectory, isRegular } from './nodes.js'
+import { type FilesystemKind, isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
 import { sharedMemoryCalls } from './sysv/shm-calls.js'
 import { fromUnicode, toUnicode } from './text.js'
 import { Vfs } from './vfs.js'
+
+/** File systems whose files nobody may execute or map executable (SB_I_NOEXEC). */
+const NOT_EXECUTABLE: ReadonlySet<FilesystemKind> = new Set(['proc', 'sysfs'])
 
 export interface MountOptions {
   readonly readOnly?: boolean
@@ -151,7 +154,7 @@ export class Files implements FileServices {
       identity: file.identity,
       readable: isReadable(file),
       writable: isWritable(file),
-      executable: true,
+      executable: !NOT_EXECUTABLE.has(inode.filesystem.kind),
       mappable: object !== NULL || isZero,
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
       hugePages: inode.filesystem.kind === 'hugetlbfs',
