@@ -4,7 +4,7 @@ import { clearUser } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
 import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
-import { findPlace } from '../space/placement.js'
+import { findPlace, UNALIGNED } from '../space/placement.js'
 import { sealRange } from '../space/seal.js'
 import { VM_EXEC, VM_MAY_ACCESS, VM_READ, VM_WRITE } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
@@ -76,8 +76,7 @@ export function isPlaced(mm: MemoryManager, program: ElfProgram, bias: number): 
 
 function freePlace(mm: MemoryManager, space: AddressSpace, pages: number): number {
   mm.atomics.lock(space.lock, LockRank.space)
-  const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0 }
-  const place = findPlace(mm, space, wish, false)
+  const place = findPlace(mm, space, 0 as Vpn, pages, UNALIGNED)
   mm.atomics.unlock(space.lock, LockRank.space)
   return place
 }

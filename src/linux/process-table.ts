@@ -29,6 +29,8 @@ export class ProcessTable {
   readonly #siblings: RecordLists
   readonly #byId = new Map<number, Process>()
   readonly #byRecord = new Map<Ptr, Process>()
+  /** Whom `of` was asked for last: the scheduler asks several times for each trap. */
+  #last: Process | undefined
   readonly actions: SignalActions
 
   constructor(mm: MemoryManager, threads: ThreadList) {
@@ -105,6 +107,7 @@ export class ProcessTable {
     if (process.actions !== NULL) this.actions.release(process.actions)
     this.#byId.delete(process.id)
     this.#byRecord.delete(process.ptr)
+    this.#last = undefined
     this.#mm.slab.free(this.#cache, process.ptr)
   }
 
@@ -119,7 +122,11 @@ export class ProcessTable {
   }
 
   of(thread: Thread): Process {
-    return this.#byRecord.get(thread.process)!
+    const last = this.#last
+    if (last !== undefined && last.ptr === thread.process) return last
+    const process = this.#byRecord.get(thread.process)!
+    this.#last = process
+    return process
   }
 
   /** The oldest that there is. */

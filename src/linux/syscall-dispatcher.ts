@@ -1,10 +1,11 @@
 /** From an ecall to its handler and back. */
 import { ENOMEM, ENOSYS } from '../base/errno.js'
 import type { Ptr } from '../base/numbers.js'
-import { withRoom } from '../fault/reclaim.js'
+import { makeRoom, ranOut } from '../fault/reclaim.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { Counter, counted } from '../state/counters.js'
 import { SyscallArguments } from '../syscall/syscall-arguments.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -37,9 +38,17 @@ class CurrentCall implements SyscallContext {
   }
 }
 
+/** The same with its properties in one order, whoever wrote it: V8 then knows where the handler is. */
+function uniform(syscall: Syscall | undefined): Syscall | undefined {
+  if (syscall === undefined) return undefined
+  const { number, name, handler, trace } = syscall
+  return { number, name, handler, trace }
+}
+
 export class SyscallDispatcher {
   readonly #linux: Linux
-  readonly #table: ReadonlyMap<number, Syscall>
+  /** By number; an array, because this is looked into for every call. */
+  readonly #table: readonly (Syscall | undefined)[]
   readonly #tracer: Tracer | undefined
   readonly #call: CurrentCall
   /** Calls that are not there, by name. */
@@ -49,7 +58,7 @@ export class SyscallDispatcher {
 
   constructor(linux: Linux, table: ReadonlyMap<number, Syscall>, tracer: Tracer | undefined) {
     this.#linux = linux
-    this.#table = table
+    this.#table = Array.from({ length: NUMBER_MAX }, (_, number) => uniform(table.get(number)))
     this.#tracer = tracer
     this.#call = new CurrentCall(linux)
   }
@@ -71,15 +80,16 @@ export class SyscallDispatcher {
 
   /** A call that found no memory has done nothing, and is made again once there is some. */
   #run({ handler }: Syscall, call: CurrentCall): number {
-    return withRoom(
-      this.#linux.mm,
-      (result) => result === -ENOMEM,
-      () => handler(call),
-    )
+    const { mm } = this.#linux
+    for (;;) {
+      const refused = counted(mm.memory, Counter.allocationFailed)
+      const result = handler(call)
+      if (result !== -ENOMEM || !ranOut(mm, refused) || !makeRoom(mm)) return result
+    }
   }
 
   #find(low: number, high: number): Syscall | undefined {
-    return high === 0 && low < NUMBER_MAX ? this.#table.get(low) : undefined
+    return high === 0 && low < NUMBER_MAX ? this.#table[low] : undefined
   }
 
   #isMissing(number: number): number {

@@ -5,7 +5,7 @@ import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
 import { ObjectKind } from '../space/page-object.js'
-import { findPlace } from '../space/placement.js'
+import { findPlace, UNALIGNED } from '../space/placement.js'
 import {
   VM_DONTEXPAND,
   VM_EXEC,
@@ -57,8 +57,7 @@ export class VdsoPages {
 
   #mapLocked(mm: MemoryManager, space: AddressSpace): number {
     const pages = VVAR_PAGES + VDSO_PAGES
-    const wish = { start: 0 as Vpn, pages, fixed: false, pageOffset: 0 }
-    const start = findPlace(mm, space, wish, false)
+    const start = findPlace(mm, space, 0 as Vpn, pages, UNALIGNED)
     if (start < 0) return start
     const vdso = (start + VVAR_PAGES) as Vpn
     const there = { pageOffset: 0, fixed: true }

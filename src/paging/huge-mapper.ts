@@ -5,6 +5,7 @@ import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
 import { type DirtyKeeper, type FrameTally, PageMapper } from './page-mapper.js'
+import { TableRuns } from './table-runs.js'
 
 /**
  * Huge leaves: an entry of level 1 that maps a whole table's worth of pages (2 MiB on Sv39), a shorthand for as many
@@ -93,38 +94,28 @@ export class HugeMapper extends PageMapper {
   }
 
   /**
-   * Unmaps a range: `clearRun` and `clearHuge` for all that is in it; a huge leaf that reaches beyond it is split. No closure and
-   * no recursion, because munmap of a few pages is done in less time than these take.
+   * Unmaps a range: `clearRun` and `clearHuge` for all that is in it; a huge leaf that reaches beyond it is split.
    */
   clearRange(start: Vpn, end: Vpn, batch: FlushBatch, tally: FrameTally, keeper: DirtyKeeper): void {
-    for (let vpn = start; vpn < end; ) {
-      const slot = this.slot(vpn)
-      if (slot === NULL) {
-        vpn = this.afterHole(vpn)
-        continue
-      }
-      const stop = Math.min(this.nextAt(vpn, 1), end) as Vpn
-      if (this.isPresent(slot)) this.#clearBelow(slot, vpn, stop - vpn, batch, tally, keeper)
-      vpn = stop
+    const runs = new TableRuns(this, start, end)
+    while (runs.next()) {
+      const { entry, vpn, pages } = runs
+      if (!runs.isHuge) this.clearRun(entry, vpn, pages, batch, tally, keeper)
+      else if (pages === this.hugePages) this.clearHuge(entry, vpn, batch, tally)
+      else this.#clearPart(entry, vpn, pages, batch, tally, keeper)
     }
   }
 
-  #clearBelow(
-    slot: Ptr,
+  #clearPart(
+    leaf: Ptr,
     vpn: Vpn,
     pages: number,
     batch: FlushBatch,
     tally: FrameTally,
     keeper: DirtyKeeper,
   ): void {
-    if (this.isLeaf(slot)) {
-      if (pages === this.hugePages) {
-        this.clearHuge(slot, vpn, batch, tally)
-        return
-      }
-      this.split(slot, vpn, batch)
-    }
-    this.clearRun(this.entryAt(this.childOf(slot), vpn, 0), vpn, pages, batch, tally, keeper)
+    this.split(leaf, vpn, batch)
+    this.clearRun(this.entryAt(this.childOf(leaf), vpn, 0), vpn, pages, batch, tally, keeper)
   }
 
   /** Afterwards every huge leaf is in the range as a whole, or not at all. */
@@ -180,8 +171,11 @@ export class HugeMapper extends PageMapper {
 
   override protectRange(start: Vpn, end: Vpn, clear: number, set: number, batch: FlushBatch): void {
     this.splitEnds(start, end, batch)
-    const change = (vpn: Vpn, entry: Ptr) => this.changeFlags(entry, vpn, clear, set, batch)
-    this.walk(start, end, change, (vpn, leaf) => this.changeHuge(leaf, vpn, clear, set, batch))
+    const runs = new TableRuns(this, start, end)
+    while (runs.next()) {
+      if (runs.isHuge) this.changeHuge(runs.entry, runs.vpn, clear, set, batch)
+      else this.changeRun(runs.entry, runs.vpn, runs.pages, clear, set, batch)
+    }
   }
 
   /** Calls `visit` for every huge leaf that reaches into a range. It may change or split the leaf. */

@@ -7,6 +7,7 @@ import type { FlushBatch } from './flush-batch.js'
 import { PageTable } from './page-table.js'
 import { checkTables } from './page-table-check.js'
 import type { PagingEnv } from './paging-env.js'
+import { TableRuns } from './table-runs.js'
 
 /** Frames that a loop over many entries has met: anonymous memory, and pages of objects. */
 export interface FrameTally {
@@ -261,9 +262,18 @@ export class PageMapper extends PageTable {
     return true
   }
 
+  /** `changeFlags` for what is mapped by the `pages` entries from `entry` on. */
+  changeRun(entry: Ptr, vpn: Vpn, pages: number, clear: number, set: number, batch: FlushBatch): void {
+    for (let i = 0; i < pages; i++) {
+      const at = this.neighbour(entry, i)
+      if (this.isPresent(at)) this.changeFlags(at, (vpn + i) as Vpn, clear, set, batch)
+    }
+  }
+
   /** `changeFlags` for every mapped page of a range. */
   protectRange(start: Vpn, end: Vpn, clear: number, set: number, batch: FlushBatch): void {
-    this.walk(start, end, (vpn, entry) => this.changeFlags(entry, vpn, clear, set, batch))
+    const runs = new TableRuns(this, start, end)
+    while (runs.next()) this.changeRun(runs.entry, runs.vpn, runs.pages, clear, set, batch)
   }
 
   /** Gives back the tables on the way to these pages that hold nothing; never the root. */

@@ -68,7 +68,7 @@ export class PageTable {
   }
 
   /** The first page behind the absent entry for which `slot` of a page is NULL. */
-  protected afterHole(vpn: Vpn): Vpn {
+  afterHole(vpn: Vpn): Vpn {
     let table = this.root
     for (let level = this.top; level > 1; level--) {
       table = this.childOf(this.entryAt(table, vpn, level))
@@ -228,23 +228,23 @@ export class PageTable {
   }
 
   /** The entry of `table` that is on the way to `vpn`. */
-  protected entryAt(table: Pfn, vpn: Vpn, level: number): Ptr {
+  entryAt(table: Pfn, vpn: Vpn, level: number): Ptr {
     return (((table << PAGE_SHIFT) | (this.arch.index(vpn, level) << 3)) >>> 0) as Ptr
   }
 
   /** The table that an entry above level 0 points to, or NO_FRAME. */
-  protected childOf(entry: Ptr): Pfn {
+  childOf(entry: Ptr): Pfn {
     const { u32 } = this.memory
     return this.arch.tableOf(u32[entry >>> 2]!, u32[(entry >>> 2) + 1]!)
   }
 
   /** Whether a present entry maps frames (and does not point to a table). */
-  protected isLeaf(entry: Ptr): boolean {
+  isLeaf(entry: Ptr): boolean {
     return this.arch.isLeaf(this.memory.u32[entry >>> 2]!)
   }
 
   /** First page that the next entry at `level` covers. */
-  protected nextAt(vpn: Vpn, level: number): Vpn {
+  nextAt(vpn: Vpn, level: number): Vpn {
     const span = this.arch.span(level)
     return ((Math.floor(vpn / span) + 1) * span) as Vpn
   }

@@ -92,7 +92,7 @@ function needsEntries(vma: Vma): boolean {
 
 /** Memory locks are not inherited. */
 function childExtent(vma: Vma): Extent {
-  return { ...extentOf(vma, vma.start, vma.end), flags: vma.flags & ~VM_LOCKED_MASK, family: NULL }
+  return { ...extentOf(vma, vma.start, vma.end, vma.flags & ~VM_LOCKED_MASK), family: NULL }
 }
 
 function copyEntries(

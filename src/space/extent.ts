@@ -14,13 +14,13 @@ export interface Extent {
   readonly object: Ptr
   readonly file: number
   readonly family: Ptr
-  readonly name: Ptr
-  readonly policy: number
+  name: Ptr
+  policy: number
 }
 
-/** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew. */
-export function extentOf(vma: Vma, start: Vpn, end: Vpn): Extent {
-  const { flags, object, file, family, name, policy } = vma
+/** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew; or with other flags. */
+export function extentOf(vma: Vma, start: Vpn, end: Vpn, flags = vma.flags): Extent {
+  const { object, file, family, name, policy } = vma
   return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name, policy }
 }
 

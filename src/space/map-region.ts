@@ -7,7 +7,7 @@ import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
 import { mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
-import { findPlace } from './placement.js'
+import { checkPlace, findPlace, UNALIGNED } from './placement.js'
 import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -30,11 +30,11 @@ export interface MapRequest {
   /** MAP_FIXED: exactly there, in place of what is there. */
   readonly fixed: boolean
   /** MAP_FIXED_NOREPLACE: exactly there, -EEXIST when something is. */
-  readonly noReplace?: boolean
+  readonly noReplace?: boolean | undefined
   /** Identity of the open file, so that only mappings of one open file are merged. */
-  readonly file?: number
+  readonly file?: number | undefined
   /** Special: the kernel's own mappings. */
-  readonly special?: number
+  readonly special?: number | undefined
 }
 
 /**
@@ -42,8 +42,11 @@ export interface MapRequest {
  * (PR_SET_MDWE). Then nothing has changed, but for mappings that are cut in two at the ends of the range (see mapAt).
  */
 export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
-  const start = placeMapping(mm, space, request)
-  return start < 0 ? start : mapAt(mm, space, start as Vpn, request)
+  const { start: wished, pages, flags, object, pageOffset, fixed, noReplace, file, special } = request
+  // One shape for V8, whoever asks: the same properties as a system call's request has, in the same order.
+  const uniform = { start: wished, pages, flags, object, pageOffset, fixed, noReplace, file, special }
+  const start = placeMapping(mm, space, uniform)
+  return start < 0 ? start : mapAt(mm, space, start as Vpn, uniform)
 }
 
 /**
@@ -53,7 +56,16 @@ export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest
 export function placeMapping(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
   if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
   const { pages, object, special, noReplace = false } = request
-  const start = findPlace(mm, space, request, object === NULL && !special)
+  const start =
+    request.fixed || noReplace
+      ? checkPlace(mm, space, request.start, pages)
+      : findPlace(
+          mm,
+          space,
+          request.start,
+          pages,
+          object === NULL && !special ? request.pageOffset : UNALIGNED,
+        )
   if (start < 0) return start
   if (noReplace && isAnyMapped(mm, space, start as Vpn, pages)) return -EEXIST
   return mayLock(space, request.flags, pages) ? start : -EAGAIN

@@ -1,7 +1,7 @@
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
-import { type Extent, extentOf, splitVma } from './extent.js'
+import { extentOf, splitVma } from './extent.js'
 import { mergeExisting } from './merge.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -22,7 +22,9 @@ export function modifyFlags(
   name = vma.name,
   policy = vma.policy,
 ): Ptr | number {
-  const extent: Extent = { ...extentOf(vma, start, end), flags, name, policy }
+  const extent = extentOf(vma, start, end, flags)
+  extent.name = name
+  extent.policy = policy
   const merged = mergeExisting(mm, space, vma, extent)
   if (merged !== NULL) return merged
   const result = setApart(mm, space, vma, start, end)
@@ -32,12 +34,30 @@ export function modifyFlags(
 
 /** Makes a part of a mapping one of its own, and returns it; or -ENOMEM, as modifyFlags does. */
 export function setApart(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Ptr | number {
-  const cuts = (start > vma.start ? 1 : 0) + (end < vma.end ? 1 : 0)
-  const fresh = allocateCuts(mm, space, cuts)
-  if (fresh === undefined) return -ENOMEM
-  const result = cutOut(mm, space, vma, start, end, fresh)
-  for (const unused of fresh) mm.vmas.freeVma(unused)
-  return result
+  const cutsStart = start > vma.start
+  const cutsEnd = end < vma.end
+  if (!cutsStart && !cutsEnd) return vma.ptr
+  const middle = cutsStart ? mm.vmas.allocateVma() : NULL
+  const upper = cutsEnd ? mm.vmas.allocateVma() : NULL
+  const hasMemory = (middle !== NULL || !cutsStart) && (upper !== NULL || !cutsEnd)
+  if (!hasMemory || !mm.vmas.reserve(space, 2)) return giveBack(mm, middle, upper)
+  if (cutsStart) {
+    if (space.vmaCount >= mapCountMax(mm)) return giveBack(mm, middle, upper)
+    splitVma(mm, space, vma, start, middle)
+    vma.at(middle)
+  }
+  if (cutsEnd) {
+    if (space.vmaCount >= mapCountMax(mm)) return giveBack(mm, NULL, upper)
+    splitVma(mm, space, vma, end, upper)
+  }
+  return vma.ptr
+}
+
+/** Records that were not needed after all. */
+function giveBack(mm: SpaceEnv, middle: Ptr, upper: Ptr): number {
+  mm.vmas.freeVma(middle)
+  mm.vmas.freeVma(upper)
+  return -ENOMEM
 }
 
 function change(mm: SpaceEnv, vma: Vma, flags: number, name: Ptr, policy: number): void {
@@ -46,42 +66,4 @@ function change(mm: SpaceEnv, vma: Vma, flags: number, name: Ptr, policy: number
   if (name === vma.name) return
   mm.names.release(vma.name)
   vma.name = mm.names.retain(name)
-}
-
-/** Records and nodes for so many cuts, or undefined (and none) without memory. */
-function allocateCuts(mm: SpaceEnv, space: AddressSpace, cuts: number): Ptr[] | undefined {
-  if (cuts > 0 && !mm.vmas.reserve(space, cuts)) return undefined
-  const fresh: Ptr[] = []
-  while (fresh.length < cuts) {
-    const vma = mm.vmas.allocateVma()
-    if (vma === NULL) {
-      for (const given of fresh) mm.vmas.freeVma(given)
-      return undefined
-    }
-    fresh.push(vma)
-  }
-  return fresh
-}
-
-/** Makes the range a mapping of its own. Takes what it needs from `fresh`. */
-function cutOut(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  vma: Vma,
-  start: Vpn,
-  end: Vpn,
-  fresh: Ptr[],
-): Ptr | number {
-  let middle = vma.ptr
-  if (start > vma.start) {
-    if (space.vmaCount >= mapCountMax(mm)) return -ENOMEM
-    middle = fresh.pop()!
-    splitVma(mm, space, vma, start, middle)
-    vma.at(middle)
-  }
-  if (end < vma.end) {
-    if (space.vmaCount >= mapCountMax(mm)) return -ENOMEM
-    splitVma(mm, space, vma, end, fresh.pop()!)
-  }
-  return middle
 }

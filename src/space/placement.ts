@@ -10,41 +10,36 @@ import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
 
 const STACK_GAP_MIN = 128 * 2 ** 20
 
-/** A wish for a place. */
-export interface PlaceRequest {
-  /** Wished first page; 0 = none. */
-  readonly start: Vpn
-  readonly pages: number
-  /** `start` is an order, not a wish; with noReplace too. */
-  readonly fixed: boolean
-  readonly noReplace?: boolean
-  /** Page offset that a 2 MiB alignment is counted from. */
-  readonly pageOffset: number
+/** findPlace: no regard to multiples of 2 MiB. */
+export const UNALIGNED = -1
+
+/** Whether a mapping may be placed just there: `start`, or -ENOMEM, -EPERM (too low). What is there does not matter. */
+export function checkPlace(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): Vpn | number {
+  const { userEnd } = mm.arch
+  if (pages > userEnd || start > userEnd - pages) return -ENOMEM
+  return mayMapAt(mm, space, start) ? start : -EPERM
 }
 
 /**
- * The first page of a free range, or -ENOMEM (get_unmapped_area). A fixed one is only checked: -ENOMEM, -EPERM (too low).
- * `isAnonymous`: private anonymous memory may be aligned to 2 MiB, as Linux does for transparent huge pages.
+ * The first page of a free range, or -ENOMEM (get_unmapped_area); `wished` if that is free, 0 = no wish. Private anonymous
+ * memory may be aligned to 2 MiB, as Linux does for transparent huge pages: `pageOffset` is what the alignment is counted
+ * from, or UNALIGNED. (Numbers instead of an object: V8 gives up on a function that has seen five shapes of one.)
  */
 export function findPlace(
   mm: SpaceEnv,
   space: AddressSpace,
-  request: PlaceRequest,
-  isAnonymous: boolean,
+  wished: Vpn,
+  pages: number,
+  pageOffset: number,
 ): Vpn | number {
-  const { pages } = request
   const { userEnd } = mm.arch
-  if (pages > userEnd) return -ENOMEM
-  if (request.fixed || request.noReplace === true) {
-    if (request.start > userEnd - pages) return -ENOMEM
-    return mayMapAt(mm, space, request.start) ? request.start : -EPERM
-  }
-  if (pages > userEnd - lowestPlacedPage(mm)) return -ENOMEM
-  if (request.start > 0) {
-    const wished = Math.max(request.start, lowestPlacedPage(mm)) as Vpn
-    if (wished <= userEnd - pages && isFree(mm, space, wished, pages)) return wished
-  } else if (isAnonymous && pages % HUGE_PAGES === 0) {
-    const aligned = findAligned(mm, space, pages, request.pageOffset)
+  const lowest = lowestPlacedPage(mm)
+  if (pages > userEnd - lowest) return -ENOMEM
+  if (wished > 0) {
+    const start = Math.max(wished, lowest) as Vpn
+    if (start <= userEnd - pages && isFree(mm, space, start, pages)) return start
+  } else if (pageOffset !== UNALIGNED && pages % HUGE_PAGES === 0) {
+    const aligned = findAligned(mm, space, pages, pageOffset)
     if (aligned >= 0) return aligned
   }
   return findGap(mm, space, pages)

@@ -3,6 +3,7 @@ import { EACCES, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
+import { TableRuns } from '../paging/table-runs.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import { countPages, isAccountable, mayExpand } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
@@ -25,7 +26,7 @@ import {
 import { Vma } from './vma.js'
 
 /** Faults in pages of locked memory that has become writable. */
-export type PopulateLocked = (start: Vpn, end: Vpn) => void
+export type PopulateLocked<Env> = (mm: Env, space: AddressSpace, start: Vpn, end: Vpn) => void
 
 const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
 
@@ -35,14 +36,14 @@ const ACCESS_ENTRY = EntryFlag.read | EntryFlag.write | EntryFlag.execute
  * PR_SET_MDWE allows), -EPERM (sealed), -EINVAL (growsDown, and the mapping does not). As in Linux, what lies before the
  * obstacle stays changed. `populate` is called for each part that `populatesWhenWritable`.
  */
-export function protectRange(
-  mm: SpaceEnv,
+export function protectRange<Env extends SpaceEnv>(
+  mm: Env,
   space: AddressSpace,
   start: Vpn,
   end: Vpn,
   prot: number,
   growsDown = false,
-  populate: PopulateLocked = () => {},
+  populate: PopulateLocked<Env> = () => {},
 ): number {
   const vma = new Vma(mm.memory, mm.vmas.find(space, start))
   if (vma.ptr === NULL) return -ENOMEM
@@ -55,13 +56,13 @@ export function protectRange(
 }
 
 /** One mapping after the other, up to the first hole or error. */
-function protectFrom(
-  mm: SpaceEnv,
+function protectFrom<Env extends SpaceEnv>(
+  mm: Env,
   space: AddressSpace,
   start: Vpn,
   end: Vpn,
   prot: number,
-  populate: PopulateLocked,
+  populate: PopulateLocked<Env>,
 ): number {
   const vma = new Vma(mm.memory)
   for (let at = start; at < end; ) {
@@ -71,7 +72,7 @@ function protectFrom(
     const populates = populatesWhenWritable(vma.flags, prot)
     const result = protectMapping(mm, space, vma, at, stop, prot)
     if (result < 0) return result
-    if (populates) populate(at, stop)
+    if (populates) populate(mm, space, at, stop)
     at = stop
   }
   return 0
@@ -144,14 +145,34 @@ function allowWriting(
   flags: number,
   batch: FlushBatch,
 ): void {
-  const access = entryAccess(flags)
-  const accessOf = (entry: Ptr) => access | (mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0)
-  mapper.walk(
-    start,
-    end,
-    (vpn, entry) => mapper.changeFlags(entry, vpn, ACCESS_ENTRY, accessOf(entry), batch),
-    (vpn, leaf) => mapper.changeHuge(leaf, vpn, ACCESS_ENTRY, accessOf(leaf), batch),
-  )
+  const runs = new TableRuns(mapper, start, end)
+  while (runs.next()) {
+    const { entry, vpn, pages } = runs
+    if (runs.isHuge)
+      mapper.changeHuge(entry, vpn, ACCESS_ENTRY, writableAccess(mm, mapper, entry, flags), batch)
+    else allowWritingRun(mm, mapper, entry, vpn, pages, flags, batch)
+  }
+}
+
+function allowWritingRun(
+  mm: SpaceEnv,
+  mapper: UserMapper,
+  first: Ptr,
+  vpn: Vpn,
+  pages: number,
+  flags: number,
+  batch: FlushBatch,
+): void {
+  for (let i = 0; i < pages; i++) {
+    const entry = mapper.neighbour(first, i)
+    if (!mapper.isPresent(entry)) continue
+    const access = writableAccess(mm, mapper, entry, flags)
+    mapper.changeFlags(entry, (vpn + i) as Vpn, ACCESS_ENTRY, access, batch)
+  }
+}
+
+function writableAccess(mm: SpaceEnv, mapper: UserMapper, entry: Ptr, flags: number): number {
+  return entryAccess(flags) | (mayWriteNow(mm, mapper, entry, flags) ? EntryFlag.write : 0)
 }
 
 /**

@@ -7,7 +7,7 @@ import { extentOf } from './extent.js'
 import { mergeExtension } from './merge.js'
 import { moveMapping } from './move-mapping.js'
 import { isEnoughMemory } from './overcommit.js'
-import { findPlace } from './placement.js'
+import { checkPlace, findPlace, UNALIGNED } from './placement.js'
 import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -118,8 +118,8 @@ function placeFor(
   wished: Vpn,
 ): Vpn | number {
   const { newPages: pages, fixed } = request
-  const pageOffset = vma.offsetOf(request.start)
-  return findPlace(mm, space, { start: wished, pages, fixed, pageOffset }, vma.isAnonymous)
+  if (fixed) return checkPlace(mm, space, wished, pages)
+  return findPlace(mm, space, wished, pages, vma.isAnonymous ? vma.offsetOf(request.start) : UNALIGNED)
 }
 
 /** mremap_to. What is at the target, and a tail that shrinking leaves over, are gone even when the move fails then. */

@@ -5,7 +5,7 @@ import type { AddressSpace } from './address-space.js'
 import { type Extent, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
-import { findPlace, guardedStart } from './placement.js'
+import { checkPlace, guardedStart } from './placement.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
@@ -39,7 +39,7 @@ function shrink(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number
 /** A page, and the guard gap of a stack, must stay free above the heap. */
 function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const pages = end - start
-  const place = findPlace(mm, space, { start, pages, fixed: true, pageOffset: 0 }, true)
+  const place = checkPlace(mm, space, start, pages)
   if (place < 0) return place
   if (!mayLock(space, space.defaultFlags, pages)) return -EAGAIN
   const next = new Vma(mm.memory, mm.vmas.find(space, start))

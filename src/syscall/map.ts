@@ -161,7 +161,8 @@ function regionOf(mm: FaultEnv, request: MapRequest, object: Ptr, flags: number)
   const noReplace = (request.flags & mman.MAP_FIXED_NOREPLACE) !== 0
   const pageOffset = file === undefined ? 0 : offset
   const identity = object === NULL ? 0 : (file?.identity ?? mm.objects.identity(object))
-  return { start: page as Vpn, pages, flags, object, pageOffset, fixed, noReplace, file: identity }
+  const special = undefined
+  return { start: page as Vpn, pages, flags, object, pageOffset, fixed, noReplace, file: identity, special }
 }
 
 /** Where it goes: what MAP_FIXED says, or a free place, near the hint if that is free (__get_unmapped_area). */

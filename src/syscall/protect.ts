@@ -34,9 +34,6 @@ export function sysMprotect(mm: FaultEnv, space: AddressSpace, args: SyscallArgu
 function protectLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, prot: number): number {
   if (start >= mm.arch.userEnd) return -ENOMEM
   const growsDown = (prot & PROT_GROWSDOWN) !== 0
-  const isMapped = mm.vmas.findHolding(space, start) !== NULL
-  if ((prot & PROT_GROWSUP) !== 0) return isMapped ? -EINVAL : -ENOMEM
-  return protectRange(mm, space, start, end, prot & VM_ACCESS_FLAGS, growsDown, (from, to) => {
-    populateLocked(mm, space, from, to)
-  })
+  if ((prot & PROT_GROWSUP) !== 0) return mm.vmas.findHolding(space, start) !== NULL ? -EINVAL : -ENOMEM
+  return protectRange(mm, space, start, end, prot & VM_ACCESS_FLAGS, growsDown, populateLocked)
 }
