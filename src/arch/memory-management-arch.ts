@@ -50,7 +50,7 @@ export interface KernelLayout {
  * page has the `Pfn` its physical page number gives, which may be negative.
  */
 export interface MemoryManagementArch {
-  /** 1 riscv64-sv39, 100 the fake one; stands in the buffer's header. */
+  /** 1 riscv64-sv39, 2 -sv48, 3 -sv57, 100 the fake one; stands in the buffer's header. */
   readonly id: number
   readonly name: string
   /** Depth of the tables: level 0 holds 4 KiB leaves, level `levels - 1` is the root. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { FakeArch } from '../arch/fake-arch.js'
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
-import { walkSv39 } from '../arch/riscv64/walk.js'
+import { walkRiscv64 } from '../arch/riscv64/walk.js'
 import { EAGAIN, ENOMEM } from '../base/errno.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
 import { KernelMapper } from './kernel-mapper.js'
@@ -150,7 +150,7 @@ describe('Sv39', () => {
   const address = (pfn: number) => BigInt(arch.kernelLayout.linearMap.start + pfn) * 4096n
   const walk = (machine: PagingMachine, pfn: number, user: boolean) => {
     const root = machine.kernelMapper.root
-    return walkSv39(machine.memory, { root, address: address(pfn) + 0x123n, access: 'write', user })
+    return walkRiscv64(machine.memory, { root, address: address(pfn) + 0x123n, access: 'write', user })
   }
 
   test('RAM is mapped with the largest leaves, by the manual', () => {
@@ -188,7 +188,7 @@ describe('Sv39', () => {
     expect(kernelMapper.map(start, uart, read | write | global | accessed | dirty | special, batch)).toBe(0)
     kernelMapper.leave()
     batch.finish()
-    const found = walkSv39(machine.memory, {
+    const found = walkRiscv64(machine.memory, {
       root: kernelMapper.root,
       address: BigInt(start) * 4096n,
       access: 'write',

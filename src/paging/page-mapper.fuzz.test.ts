@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { FakeArch } from '../arch/fake-arch.js'
 import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
-import { walkSv39 } from '../arch/riscv64/walk.js'
+import { walkRiscv64 } from '../arch/riscv64/walk.js'
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
@@ -249,7 +249,7 @@ class Fuzzer {
       ['write', write],
       ['execute', execute],
     ] as const) {
-      const result = walkSv39(memory, { ...request, access })
+      const result = walkRiscv64(memory, { ...request, access })
       const allowed = mapping !== undefined && (this.#implied(mapping.flags) & flag) !== 0
       expect(result.status).toBe(allowed ? 'ok' : 'page-fault')
       if (result.status === 'ok') expect(result.physical).toBe(BigInt(mapping!.pfn + 0x80000) * 4096n)

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Pfn } from '../../base/numbers.js'
 import { Memory } from '../../state/memory.js'
-import { type WalkRequest, walkSv39 } from './walk.js'
+import { type WalkRequest, walkRiscv64 } from './walk.js'
 
 const memory = Memory.allocate(8 * 2 ** 20, false)
 const [ROOT, MIDDLE, LOWER] = [1, 2, 3]
@@ -21,7 +21,7 @@ const pointer = (table: number): bigint => ((0x80000n + BigInt(table)) << 10n) |
 const leaf = (entry: bigint) => store(LOWER, 3, entry)
 
 function walk(changes: Partial<WalkRequest> = {}): string {
-  const result = walkSv39(memory, {
+  const result = walkRiscv64(memory, {
     root: ROOT as Pfn,
     address: ADDRESS,
     access: 'read',

@@ -1,6 +1,6 @@
 /**
- * Address translation of Sv39, step by step as the RISC-V privileged manual writes it ("Virtual Address Translation
- * Process", steps 1 to 10), in 64-bit integers and with no thought of speed. It shares nothing with `sv39.ts`: it is
+ * Address translation of Sv39, Sv48 and Sv57, step by step as the RISC-V privileged manual writes it ("Virtual Address Translation
+ * Process", steps 1 to 10), in 64-bit integers and with no thought of speed. It shares nothing with `entries.ts`: it is
  * what the mapper, the hart's walker and the TLB are held against.
  *
  * A supervisor without Svnapot, Svpbmt and Svinval; A and D as `updateAccessedDirty` says (Svadu or Svade). PMP and PMA:
@@ -11,7 +11,6 @@ import type { Memory } from '../../state/memory.js'
 
 const RAM_BASE = 0x8000_0000n
 const PAGESIZE = 4096n
-const LEVELS = 3n
 const PTESIZE = 8n
 
 export type WalkAccess = 'read' | 'write' | 'execute'
@@ -28,6 +27,8 @@ export interface WalkRequest {
   readonly sum?: boolean
   /** sstatus.MXR: loads from execute-only pages. */
   readonly mxr?: boolean
+  /** 3 for Sv39 (the default), 4 for Sv48, 5 for Sv57. */
+  readonly levels?: number
   /** Svadu: the walk sets A and D. Without: it raises a page fault where they are missing. */
   readonly updateAccessedDirty?: boolean
 }
@@ -36,7 +37,7 @@ export type WalkResult =
   | {
       readonly status: 'ok'
       readonly physical: bigint
-      /** 0, 1, 2 for 4 KiB, 2 MiB, 1 GiB. */
+      /** 0, 1, 2, … for 4 KiB, 2 MiB, 1 GiB, … */
       readonly level: number
       /** Where the leaf is in the buffer. */
       readonly entry: Ptr
@@ -75,12 +76,13 @@ function decode(bits: bigint): Entry {
 }
 
 /** Translates one address for one access. */
-export function walkSv39(memory: Memory, request: WalkRequest): WalkResult {
+export function walkRiscv64(memory: Memory, request: WalkRequest): WalkResult {
+  const levels = request.levels ?? 3
   const va = BigInt.asIntN(64, request.address)
-  if (BigInt.asIntN(39, va) !== va) return PAGE_FAULT
+  if (BigInt.asIntN(12 + 9 * levels, va) !== va) return PAGE_FAULT
   const vpn = (i: bigint) => (va >> (12n + 9n * i)) & 511n
   let a = RAM_BASE + BigInt(frameToPtr(request.root))
-  for (let i = LEVELS - 1n; i >= 0n; i--) {
+  for (let i = BigInt(levels) - 1n; i >= 0n; i--) {
     const at = tableEntry(memory, a + vpn(i) * PTESIZE)
     if (at === undefined) return ACCESS_FAULT
     const pte = decode(load64(memory, at))
