@@ -2,6 +2,8 @@
 export const PAGES_MAX = 512
 /** The same for the runs of huge leaves: the TLB holds the pages of so many. */
 export const RUNS_MAX = 8
+/** Leaves that are larger than what the TLB holds, or of several sizes: everything is forgotten. */
+const RUN_PAGES_MAX = 2048
 
 /** What TLBs must forget: pages, and the runs of huge leaves, or everything when these are too many. */
 export class Forgetting {
@@ -42,6 +44,10 @@ export class Forgetting {
 
   /** All pages of a huge leaf. */
   addRun(vpn: number, pages: number): void {
+    if (pages > RUN_PAGES_MAX || (this.runCount > 0 && pages !== this.runPages)) {
+      this.isAll = true
+      return
+    }
     this.runPages = pages
     if (this.runCount < RUNS_MAX) this.runs[this.runCount++] = vpn
     else this.isAll = true

@@ -6,7 +6,8 @@ import type { FrameRange } from '../frame/frame-allocator.js'
 import { LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
-import { newTable, PageMapper } from './page-mapper.js'
+import { LargeMapper } from './large-mapper.js'
+import { newTable } from './page-mapper.js'
 import type { KernelPagingEnv } from './paging-env.js'
 
 const LOCK = lockPtr(LockWord.kernelTables)
@@ -25,7 +26,7 @@ const WINDOWS: readonly KernelWindow[] = ['vmalloc', 'mmio', 'modules', 'fixmap'
  * Changes need `enter()`. A second `enter()` on the same hart (an allocation on the way of a change) is nested: until its
  * `leave()` the mapper is read-only, `map` answers -EAGAIN, because the outer change is half done.
  */
-export class KernelMapper extends PageMapper {
+export class KernelMapper extends LargeMapper {
   readonly #kernel: KernelPagingEnv
   /** How often this thread has entered: part of its call stack, so it is not in the buffer. */
   #depth = 0
@@ -95,6 +96,20 @@ export class KernelMapper extends PageMapper {
   /** Maps one page: 0, -ENOMEM, or -EAGAIN when nested. */
   override map(vpn: Vpn, pfn: Pfn, flags: number, batch: FlushBatch): number {
     return this.readOnly ? -EAGAIN : super.map(vpn, pfn, flags, batch)
+  }
+
+  /** As LargeMapper's, or -EAGAIN when nested. */
+  override mapLarge(vpn: Vpn, level: number, pfn: Pfn, flags: number, batch: FlushBatch): number {
+    return this.readOnly ? -EAGAIN : super.mapLarge(vpn, level, pfn, flags, batch)
+  }
+
+  override splitLarge(vpn: Vpn, batch: FlushBatch): number {
+    return this.readOnly ? -EAGAIN : super.splitLarge(vpn, batch)
+  }
+
+  override mergeLarge(vpn: Vpn, level: number, batch: FlushBatch): boolean {
+    this.#assertWritable()
+    return super.mergeLarge(vpn, level, batch)
   }
 
   override makeLeaf(vpn: Vpn): Ptr {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { FakeArch } from '../arch/fake-arch.js'
-import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
+import { ENTRY_FLAGS_ALL, EntryFlag, type MemoryManagementArch } from '../arch/memory-management-arch.js'
+import { Riscv64Entries } from '../arch/riscv64/entries.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
+import { Riscv64Sv48, Riscv64Sv57 } from '../arch/riscv64/sv48-sv57.js'
 import { walkRiscv64 } from '../arch/riscv64/walk.js'
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
@@ -30,7 +32,7 @@ class Fuzzer {
   readonly #harts: readonly FakeHart[]
   readonly #hot: readonly number[]
 
-  constructor(arch: Riscv64Sv39 | FakeArch, shared: boolean, seed: number) {
+  constructor(arch: MemoryManagementArch, shared: boolean, seed: number) {
     this.machine = new PagingMachine(arch, { shared })
     this.mapper = this.machine.newUser()
     this.#random = new Random(seed)
@@ -210,7 +212,7 @@ class Fuzzer {
     expect(this.mapper.tableFrames()).toBe(tables.size + 1)
     const sample = this.#page()
     expect(this.mapper.translate(sample)).toBe(this.model.has(sample))
-    if (arch instanceof Riscv64Sv39) this.#compareReference(sample)
+    if (arch instanceof Riscv64Entries) this.#compareReference(sample)
   }
 
   #compareWalk(): void {
@@ -249,7 +251,7 @@ class Fuzzer {
       ['write', write],
       ['execute', execute],
     ] as const) {
-      const result = walkRiscv64(memory, { ...request, access })
+      const result = walkRiscv64(memory, { ...request, levels: this.machine.arch.levels, access })
       const allowed = mapping !== undefined && (this.#implied(mapping.flags) & flag) !== 0
       expect(result.status).toBe(allowed ? 'ok' : 'page-fault')
       if (result.status === 'ok') expect(result.physical).toBe(BigInt(mapping!.pfn + 0x80000) * 4096n)
@@ -274,6 +276,8 @@ class Fuzzer {
 describe.each([
   { arch: new Riscv64Sv39(), shared: false },
   { arch: new Riscv64Sv39(), shared: true },
+  { arch: new Riscv64Sv48(), shared: true },
+  { arch: new Riscv64Sv57(), shared: false },
   { arch: new FakeArch(), shared: false },
   { arch: new FakeArch(), shared: true },
 ])('$arch.name, shared memory $shared', ({ arch, shared }) => {

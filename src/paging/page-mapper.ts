@@ -44,17 +44,17 @@ export class PageMapper extends PageTable {
   /** The 4 KiB entry of a page, tables made where there are none. NULL without frames: then nothing has changed. */
   makeLeaf(vpn: Vpn): Ptr {
     const entry = this.leaf(vpn)
-    return entry !== NULL ? entry : this.#makeTables(vpn, 0)
+    return entry !== NULL ? entry : this.makeTables(vpn, 0)
   }
 
   /** The level-1 entry on the way to a page, in the same way: for a huge leaf. */
   makeSlot(vpn: Vpn): Ptr {
     const slot = this.slot(vpn)
-    return slot !== NULL ? slot : this.#makeTables(vpn, 1)
+    return slot !== NULL ? slot : this.makeTables(vpn, 1)
   }
 
   /** The page's entry at level `target`, which is in no table yet. */
-  #makeTables(vpn: Vpn, target: number): Ptr {
+  protected makeTables(vpn: Vpn, target: number): Ptr {
     assert(vpn >= this.start && vpn < this.end, 'the page is not in this half')
     let level = this.top
     let slot = this.entryAt(this.root, vpn, level)
@@ -66,7 +66,7 @@ export class PageMapper extends PageTable {
     const table = this.#newTables(vpn, level - 1, target)
     if (table === NO_FRAME) return NULL
     this.linkTable(slot, table)
-    return target === 0 ? this.leaf(vpn) : this.slot(vpn)
+    return target === 0 ? this.leaf(vpn) : this.entryFor(vpn, target)
   }
 
   /** Whether tables of this level are neither made nor given back. */

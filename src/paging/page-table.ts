@@ -67,6 +67,17 @@ export class PageTable {
     return this.entryAt(table, vpn, 1)
   }
 
+  /** The entry of a page at any level; NULL when a table on the way is absent, or a leaf is in its place. */
+  entryFor(vpn: Vpn, level: number): Ptr {
+    if (vpn < this.start || vpn >= this.end) return NULL
+    let table = this.root
+    for (let at = this.top; at > level; at--) {
+      table = this.childOf(this.entryAt(table, vpn, at))
+      if (table === NO_FRAME) return NULL
+    }
+    return this.entryAt(table, vpn, level)
+  }
+
   /** The first page behind the absent entry for which `slot` of a page is NULL. */
   afterHole(vpn: Vpn): Vpn {
     let table = this.root

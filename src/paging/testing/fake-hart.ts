@@ -1,5 +1,5 @@
 import { EntryFlag, type MemoryManagementArch } from '../../arch/memory-management-arch.js'
-import { frameToPtr, type Ptr, type Vpn } from '../../base/numbers.js'
+import { frameToPtr, PAGE_SIZE, type Ptr, type Vpn } from '../../base/numbers.js'
 import type { AtomicWords } from '../../state/atomics.js'
 import type { Memory } from '../../state/memory.js'
 import { Shootdown } from '../shootdown.js'
@@ -57,10 +57,12 @@ export class FakeHart {
     if ((had & flag) === 0) return false
     const flags = had | EntryFlag.accessed | (flag === EntryFlag.write ? EntryFlag.dirty : 0)
     const pfn = arch.pfnOf(low, high)
+    const within = vpn - Math.floor(vpn / arch.span(level)) * arch.span(level)
+    const isOutsideRam = pfn + within < 0 || pfn + within >= this.#env.memory.bytes / PAGE_SIZE
+    if (isOutsideRam) return false
     const marked = arch.leafLow(pfn, flags)
     if (marked !== low && atomics.compareExchange(entry, low | 0, marked | 0) >>> 0 !== low)
       return this.#walk(vpn, flag)
-    const within = vpn - Math.floor(vpn / arch.span(level)) * arch.span(level)
     this.#remember(vpn, pfn + within, flags)
     return true
   }
