@@ -1,3 +1,4 @@
+import { tuneEngine } from '../src/cli/engine.js'
 import { bootLinux } from '../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../src/linux/host.js'
 import type { Contender } from './benchmark.js'
@@ -20,6 +21,7 @@ export class GuestRun implements Contender {
   #instructions = 0
 
   constructor(program: Uint8Array, operation: string, count: number) {
+    tuneEngine() // as the command does, which runs guests
     this.#program = program
     this.#operation = operation
     this.#count = count

@@ -1,6 +1,7 @@
 /** The command `pagoda`. Exit codes: the guest's own; 125 a mistake in the command or ours, 126 not executable, 127 not found. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvariantError } from '../base/assert.js'
+import { tuneEngine } from './engine.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
 import { run } from './run.js'
@@ -117,6 +118,7 @@ function reportFailure(error: unknown): number {
 
 /** Runs the command line and sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
+  tuneEngine()
   try {
     await configured(command()).parseAsync([...argv])
   } catch (error) {
