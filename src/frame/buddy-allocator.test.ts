@@ -154,6 +154,28 @@ describe('frames known to be zero', () => {
     expect(filled).toEqual([pfn])
   })
 
+  test.each([{ shared: false }, { shared: true }])(
+    'one that is said to be zero is not written again, shared: $shared',
+    ({ shared }) => {
+      const { buddy, filled } = bootFrames({ shared })
+      const pfn = buddy.allocateZeroed(0)
+      buddy.freeZeroed(pfn)
+      expect(buddy.allocateZeroed(0)).toBe(pfn)
+      expect(filled).toEqual([])
+      buddy.free(pfn, 0)
+      expect(buddy.allocateZeroed(0)).toBe(pfn)
+      expect(filled).toEqual([pfn])
+    },
+  )
+
+  test('debug builds find out when that was not true', () => {
+    const { buddy, memory } = bootFrames({ debug: true })
+    const pfn = buddy.allocateZeroed(0)
+    fillFrame(memory, pfn, 1)
+    buddy.freeZeroed(pfn)
+    expect(() => buddy.allocate(0)).toThrow(InvariantError)
+  })
+
   test('of a block that merged, only the used frames are zeroed', () => {
     const { buddy, memory, filled } = bootFrames()
     const pfn = buddy.allocate(0)

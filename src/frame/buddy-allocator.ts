@@ -12,7 +12,7 @@ import type { FrameCache } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
 import { checkUnwritten, poisonFrames } from './frame-poison.js'
 import { FrameReferences } from './frame-references.js'
-import { FrameFlag, type FrameTable } from './frame-table.js'
+import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
 import { FreeFrames } from './free-frames.js'
 import { checkFreeable } from './freeable.js'
 import type { Zone } from './zone.js'
@@ -197,6 +197,16 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     if (order === 0 && cache !== undefined && cache.give(pfn)) return
     checkFreeable(this.#frames, pfn, order)
     this.giveBack(pfn, order)
+  }
+
+  /**
+   * `free` for a single frame whose bytes are all zero, so that whoever wants zeroes next has them: a page table that was
+   * emptied entry by entry. Debug builds look whether it is true when it is given out again.
+   */
+  freeZeroed(pfn: Pfn): void {
+    if (this.#fast?.give(pfn, FrameMask.zeroInCache)) return
+    checkFreeable(this.#frames, pfn, 0)
+    this.#free.give(pfn, 0, 0)
   }
 
   protected giveBack(pfn: Pfn, order: number): void {

@@ -76,8 +76,8 @@ export class FrameCache {
     return pfn as Pfn
   }
 
-  /** Takes back a single frame with one reference. False, and nothing happens, when it is not that, or the cache is full. */
-  give(pfn: Pfn): boolean {
+  /** Takes back a single frame with one reference; `state` is its flags then. False, and nothing happens, when it is not that, or the cache is full. */
+  give(pfn: Pfn, state: number = FrameMask.inCache): boolean {
     const i32 = this.#i32
     const at = this.#at
     const count = i32[at + CacheWord.count]!
@@ -86,7 +86,7 @@ export class FrameCache {
     const flags = (entry + FrameField.flags) | 0
     if (i32[entry] !== 1 || (i32[flags]! & FrameMask.allocation) !== 0) return false
     i32[entry] = 0
-    i32[flags] = FrameMask.inCache
+    i32[flags] = state
     i32[at + CacheWord.count] = count + 1
     i32[(at + count + CacheWord.stack) | 0] = pfn
     return true

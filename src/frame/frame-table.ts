@@ -55,6 +55,8 @@ export const enum FrameMask {
   allocation = (1 << 5) | (1 << 6) | 31,
   /** free | cached | dirtyMemory: what a frame in a cache is. */
   inCache = (1 << 5) | (1 << 7) | (1 << 12),
+  /** free | cached: one whose bytes are all zero. */
+  zeroInCache = (1 << 5) | (1 << 7),
 }
 
 export const FRAME_ENTRY_BYTES = 16

@@ -9,6 +9,8 @@ export interface FrameReleaser {
   releaseAll(frames: Uint32Array, count: number): void
   releaseRun(pfn: Pfn, order: number): void
   free(pfn: Pfn, order: number): void
+  /** The same for one frame that holds nothing but zeroes. */
+  freeZeroed(pfn: Pfn): void
 }
 
 /** Frames that wait for the flush; when so many wait, it is done early. */
@@ -121,10 +123,16 @@ export class FlushBatch {
     if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount)
     for (let i = 0; i < this.#blockCount; i++)
       this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
-    for (let i = 0; i < this.#tableCount; i++) this.#buddy.free(this.#tables[i]! as Pfn, 0)
+    for (let i = 0; i < this.#tableCount; i++) this.#freeTable(this.#tables[i]! as Pfn)
     this.#touched.clear()
     this.#frameCount = 0
     this.#tableCount = 0
     this.#blockCount = 0
+  }
+
+  /** Nothing is mapped by it any more; but of a root, the kernel's half is. */
+  #freeTable(pfn: Pfn): void {
+    if (pfn === this.#root) this.#buddy.free(pfn, 0)
+    else this.#buddy.freeZeroed(pfn)
   }
 }

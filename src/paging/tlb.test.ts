@@ -161,6 +161,7 @@ describe('FlushBatch', () => {
       },
       releaseRun: release,
       free: release,
+      freeZeroed: release,
     })
     const count = FRAMES_MAX + 3
     const frames = Array.from({ length: count }, (_, i) => map(1000 + i))

@@ -63,6 +63,10 @@ class Undertaker implements FrameReleaser {
 
   releaseRun(): void {}
 
+  freeZeroed(pfn: Pfn): void {
+    this.free(pfn)
+  }
+
   free(pfn: Pfn): void {
     const { arch, atomics } = this.#machine
     const flags = RW | EntryFlag.accessed | EntryFlag.dirty
