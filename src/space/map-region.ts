@@ -5,6 +5,7 @@ import { countMapping, isAccountable, mayExpand, mayLock } from './accounting.js
 import type { AddressSpace } from './address-space.js'
 import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
+import { checkCuts } from './huge-pool.js'
 import { mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
@@ -131,6 +132,8 @@ function mapOver(
   const end = (start + pages) as Vpn
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
+  const misplaced = checkCuts(mm, space, start, end)
+  if (misplaced < 0) return misplaced
   const replaced = countReplaced(mm, space, start, end)
   const flags = grantedFlags(mm, space, wished, pages - replaced.all, pages - replaced.promised)
   if (flags < 0) {

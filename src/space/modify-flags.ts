@@ -1,7 +1,8 @@
-import { ENOMEM } from '../base/errno.js'
+import { EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import { extentOf, splitVma } from './extent.js'
+import { cutProblem } from './huge-pool.js'
 import { mergeExisting } from './merge.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -9,8 +10,8 @@ import type { Vma } from './vma.js'
 
 /**
  * Gives a part of one mapping other flags, another name or memory policy: merges it with a neighbour or cuts the mapping
- * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or -ENOMEM; at
- * the limit of mappings the first of two cuts may have been made, as in Linux.
+ * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or
+ * -EINVAL (a huge page of a pool would be cut) or -ENOMEM; at the limit of mappings the first of two cuts may have been made, as in Linux.
  */
 export function modifyFlags(
   mm: SpaceEnv,
@@ -32,11 +33,13 @@ export function modifyFlags(
   return result
 }
 
-/** Makes a part of a mapping one of its own, and returns it; or -ENOMEM, as modifyFlags does. */
+/** Makes a part of a mapping one of its own, and returns it; or -ENOMEM, -EINVAL, as modifyFlags does. */
 export function setApart(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Ptr | number {
   const cutsStart = start > vma.start
   const cutsEnd = end < vma.end
   if (!cutsStart && !cutsEnd) return vma.ptr
+  if ((cutsStart && cutProblem(mm, vma, start) < 0) || (cutsEnd && cutProblem(mm, vma, end) < 0))
+    return -EINVAL
   const middle = cutsStart ? mm.vmas.allocateVma() : NULL
   const upper = cutsEnd ? mm.vmas.allocateVma() : NULL
   const hasMemory = (middle !== NULL || !cutsStart) && (upper !== NULL || !cutsEnd)

@@ -73,8 +73,9 @@ export class ObjectPages extends ObjectRecords {
     return found !== NO_FRAME ? found : this.#add(object, index)
   }
 
-  /** -ENOSPC when its quota is used up, or for a page that no cache can hold. */
+  /** -ENOSPC when its quota is used up, or for a page that no cache can hold, or of a pool that is empty. */
   #add(object: Ptr, index: number): number {
+    if (this.isHuge(object)) return -ENOSPC
     if (index >= OBJECT_PAGES_MAX || !this.quotas.charge(this.quota(object))) return -ENOSPC
     const result = this.#addCharged(object, index)
     if (result < 0) this.quotas.refund(this.quota(object))

@@ -41,6 +41,9 @@ export const ObjectKind = {
   provided: 3,
   /** The kernel's own: [vdso] and [vvar]. Counted as a file's pages, and never dirty. */
   kernel: 4,
+  /** Memory of a pool of huge pages, of 2 MiB and of 1 GiB. The pools are empty: it has a size, but never a page. */
+  huge: 5,
+  gigantic: 6,
 } as const
 export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind]
 
@@ -148,7 +151,12 @@ export class ObjectRecords {
   /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */
   isShmem(object: Ptr): boolean {
     const kind = this.kind(object)
-    return kind === ObjectKind.tmpfs || kind === ObjectKind.anonymousShared
+    return kind !== ObjectKind.provided && kind !== ObjectKind.kernel
+  }
+
+  /** Whether its pages are huge ones, of which there are none. */
+  isHuge(object: Ptr): boolean {
+    return this.kind(object) >= ObjectKind.huge
   }
 
   /** Who provides the pages; 0 = nobody. */

@@ -51,7 +51,7 @@ export function guardedStart(vma: Vma): number {
   return (vma.flags & VM_GROWSDOWN) !== 0 ? Math.max(start - STACK_GUARD_PAGES, 0) : start
 }
 
-function isFree(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
+export function isFree(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
   const next = mm.vmas.find(space, start)
   return next === NULL || start + pages <= guardedStart(new Vma(mm.memory, next))
 }
@@ -69,8 +69,8 @@ function findAligned(mm: SpaceEnv, space: AddressSpace, pages: number, pageOffse
   return found + (shift === 0 && !space.mapsUpwards ? HUGE_PAGES : shift)
 }
 
-/** Downwards from the space's base, and when there is nothing left upwards; in the legacy layout only upwards. */
-function findGap(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn | number {
+/** A gap for so many pages, or -ENOMEM: downwards from the space's base, and when there is nothing left upwards; in the legacy layout only upwards. */
+export function findGap(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn | number {
   const down = space.mapsUpwards ? NO_GAP : findDown(mm, space, pages)
   if (down !== NO_GAP) return down
   const up = findUp(mm, space, pages)

@@ -4,6 +4,7 @@ import { NULL, type Vpn } from '../base/numbers.js'
 import { countMapping, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { extentOf } from './extent.js'
+import { unitOf } from './huge-pool.js'
 import { mergeExtension } from './merge.js'
 import { moveMapping } from './move-mapping.js'
 import { isEnoughMemory } from './overcommit.js'
@@ -12,7 +13,7 @@ import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
-import { VM_ACCOUNT, VM_DONTEXPAND, VM_MAYSHARE, VM_PFNMAP, VM_SHARED } from './vm-flags.js'
+import { VM_ACCOUNT, VM_DONTEXPAND, VM_HUGETLB, VM_MAYSHARE, VM_PFNMAP, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /** What mremap has decoded: pages, and only combinations of flags that Linux accepts. */
@@ -33,13 +34,28 @@ export interface RemapRequest {
 
 /** Returns the first page of where the mapping is now, or -EFAULT, -EINVAL, -ENOMEM, -EAGAIN, -EPERM (sealed). */
 export function remapRange(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn | number {
-  const { start, oldPages, newPages } = request
-  const holding = mm.vmas.findHolding(space, start)
+  const holding = mm.vmas.findHolding(space, request.start)
   if (holding === NULL) return -EFAULT
-  if (isSealed(new Vma(mm.memory, holding))) return -EPERM
+  const vma = new Vma(mm.memory, holding)
+  if (isSealed(vma)) return -EPERM
+  if ((vma.flags & VM_HUGETLB) !== 0) return remapHuge(mm, space, unitOf(mm, vma), request)
+  return remapMapping(mm, space, vma, request)
+}
+
+/** Huge pages of a pool are moved whole, and their mappings never grow. */
+function remapHuge(mm: SpaceEnv, space: AddressSpace, unit: number, request: RemapRequest): Vpn | number {
+  const oldPages = Math.ceil(request.oldPages / unit) * unit
+  const newPages = Math.ceil(request.newPages / unit) * unit
+  if (request.start % unit !== 0 || (request.fixed && request.target % unit !== 0)) return -EINVAL
+  if (newPages > oldPages) return -EINVAL
+  const vma = new Vma(mm.memory, mm.vmas.findHolding(space, request.start))
+  return remapMapping(mm, space, vma, { ...request, oldPages, newPages })
+}
+
+function remapMapping(mm: SpaceEnv, space: AddressSpace, vma: Vma, request: RemapRequest): Vpn | number {
+  const { start, oldPages, newPages } = request
   if (request.fixed || request.keepOld) return remapTo(mm, space, request)
   if (oldPages >= newPages) return shrink(mm, space, start, oldPages, newPages)
-  const vma = new Vma(mm.memory, holding)
   const refusal = resizeRefusal(space, vma, request, oldPages)
   if (refusal < 0) return refusal
   if (start + oldPages === vma.end && isRoomAbove(mm, space, vma, newPages - oldPages)) {

@@ -4,6 +4,7 @@ import type { FlushBatch } from '../paging/flush-batch.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
+import { checkCuts } from './huge-pool.js'
 import { checkSeals } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -12,13 +13,16 @@ import { zapRange } from './zap-range.js'
 
 /**
  * Takes everything away that is mapped in a range (do_munmap). Nothing being there is no error. -ENOMEM, and no effect:
- * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed.
+ * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed,
+ * -EINVAL when a huge page of a pool would be cut.
  */
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const first = mm.vmas.find(space, start)
   if (first === NULL || mm.vmas.startOf(first) >= end) return 0
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
+  const misplaced = checkCuts(mm, space, start, end)
+  if (misplaced < 0) return misplaced
   const cut = prepareCut(mm, space, start, end)
   if (cut < 0) return cut
   const batch = mm.flusher.batch(space.root)

@@ -21,6 +21,7 @@ const NAMES: readonly (readonly [flag: number, name: string])[] = [
   [vm.VM_LOCKONFAULT, 'lf'],
   [vm.VM_ACCOUNT, 'ac'],
   [vm.VM_NORESERVE, 'nr'],
+  [vm.VM_HUGETLB, 'ht'],
   [vm.VM_SYNC, 'sf'],
   [vm.VM_WIPEONFORK, 'wf'],
   [vm.VM_DONTDUMP, 'dd'],

@@ -27,6 +27,8 @@ export const VM_SYNC = 0x80_0000
 export const VM_DROPPABLE = 0x100_0000
 export const VM_WIPEONFORK = 0x200_0000
 export const VM_DONTDUMP = 0x400_0000
+/** Of huge pages of a pool. 0x40_0000 in Linux. */
+export const VM_HUGETLB = 0x800_0000
 export const VM_MIXEDMAP = 0x1000_0000
 export const VM_HUGEPAGE = 0x2000_0000
 export const VM_NOHUGEPAGE = 0x4000_0000

@@ -10,6 +10,7 @@ import { populateFor } from '../fault/populate.js'
 import { pageOut } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
+import { unitOf } from '../space/huge-pool.js'
 import { coolDown, freeLazily } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
@@ -125,6 +126,23 @@ function forPrivateAnonymous(then: Advise): Advise {
   return (context, vma, from, to) => (vma.isAnonymous ? then(context, vma, from, to) : -EINVAL)
 }
 
+/** For huge pages of a pool: from one's start, and none in part at the end (madvise_dontneed_free_valid_vma). */
+function inWholePages(then: Advise): Advise {
+  return (context, vma, from, to) => {
+    const unit = unitOf(context.mm, vma)
+    if (from % unit !== 0) return -EINVAL
+    const end = (to - (to % unit)) as Vpn
+    return end > from ? then(context, vma, from, end) : 0
+  }
+}
+
+/** MADV_DODUMP. */
+const dumpAgain: Advise = (context, vma, from, to) => {
+  const isSpecial = (vma.flags & vm.VM_SPECIAL) !== 0 && (vma.flags & vm.VM_HUGETLB) === 0
+  if (isSpecial || (vma.flags & vm.VM_DROPPABLE) !== 0) return -EINVAL
+  return setFlags(vm.VM_DONTDUMP, 0)(context, vma, from, to)
+}
+
 /** The pages are dropped: anonymous memory reads as zeroes again, a file as it is. */
 const dropPages: Advise = ({ mm, space }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
@@ -181,7 +199,7 @@ const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPP
 const allowMerging: Advise = (context, vma, from, to) =>
   (vma.flags & NEVER_MERGED) !== 0 ? 0 : setFlags(0, vm.VM_MERGEABLE)(context, vma, from, to)
 
-const { VM_LOCKED, VM_PFNMAP, VM_IO } = vm
+const { VM_LOCKED, VM_PFNMAP, VM_IO, VM_HUGETLB } = vm
 const READ_AHEAD = vm.VM_SEQ_READ | vm.VM_RAND_READ
 const HUGE = vm.VM_HUGEPAGE | vm.VM_NOHUGEPAGE
 
@@ -191,8 +209,8 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_SEQUENTIAL, setFlags(READ_AHEAD, vm.VM_SEQ_READ)],
   [mman.MADV_RANDOM, setFlags(READ_AHEAD, vm.VM_RAND_READ)],
   [mman.MADV_WILLNEED, readAhead],
-  [mman.MADV_DONTNEED, unless(VM_LOCKED | VM_PFNMAP, dropPages)],
-  [mman.MADV_DONTNEED_LOCKED, unless(VM_PFNMAP, dropPages)],
+  [mman.MADV_DONTNEED, inWholePages(unless(VM_LOCKED | VM_PFNMAP, dropPages))],
+  [mman.MADV_DONTNEED_LOCKED, inWholePages(unless(VM_PFNMAP, dropPages))],
   [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, giveUp))],
   [mman.MADV_REMOVE, removePages],
   [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
@@ -200,11 +218,11 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_WIPEONFORK, forPrivateAnonymous(setFlags(0, vm.VM_WIPEONFORK))],
   [mman.MADV_KEEPONFORK, unless(vm.VM_DROPPABLE, setFlags(vm.VM_WIPEONFORK, 0))],
   [mman.MADV_DONTDUMP, setFlags(0, vm.VM_DONTDUMP)],
-  [mman.MADV_DODUMP, unless(vm.VM_SPECIAL | vm.VM_DROPPABLE, setFlags(vm.VM_DONTDUMP, 0))],
+  [mman.MADV_DODUMP, dumpAgain],
   [mman.MADV_HUGEPAGE, setFlags(HUGE, vm.VM_HUGEPAGE)],
   [mman.MADV_NOHUGEPAGE, setFlags(HUGE, vm.VM_NOHUGEPAGE)],
-  [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP, cool)],
-  [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP, pushOut)],
+  [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, cool)],
+  [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, pushOut)],
   [mman.MADV_MERGEABLE, allowMerging],
   [mman.MADV_UNMERGEABLE, setFlags(vm.VM_MERGEABLE, 0)],
   [mman.MADV_COLLAPSE, ({ mm, space }, vma, from, to) => collapseRange(mm, space, vma, from, to)],

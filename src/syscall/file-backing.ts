@@ -1,5 +1,6 @@
 /** What mmap(2) must know of an open file. linux/ finds it by file number. */
 import type { Ptr } from '../base/numbers.js'
+import type { ObjectKind } from '../space/page-object.js'
 
 export interface FileBacking {
   /** The page object of the file; NULL for a file that maps as anonymous memory (/dev/zero). */
@@ -15,8 +16,10 @@ export interface FileBacking {
   readonly mappable: boolean
   /** A memfd that may not be written any more (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
   readonly sealed?: boolean
-  /** Its pages are huge ones, of which there are none. */
-  readonly hugePages?: boolean
+  /** Its pages are huge ones of a pool, which is empty: this kind of object. With no object yet, mmap makes one. */
+  readonly huge?: ObjectKind
+  /** Huge pages that were asked for when the object was made (SHM_HUGETLB), not when it is mapped. */
+  readonly reserved?: boolean
 }
 
 /** The file behind a file number, or a negative errno (-EBADF). */

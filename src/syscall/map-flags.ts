@@ -1,10 +1,12 @@
 /** Which VM flags a mapping gets, or why it is refused: the second half of do_mmap's checks. */
-import { EACCES, EINVAL, ENODEV, ENOMEM, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
+import { EACCES, EINVAL, ENODEV, EOPNOTSUPP, EOVERFLOW, EPERM } from '../base/errno.js'
 import {
   VM_DONTDUMP,
+  VM_DONTEXPAND,
   VM_DROPPABLE,
   VM_EXEC,
   VM_GROWSDOWN,
+  VM_HUGETLB,
   VM_LOCKED,
   VM_MAYEXEC,
   VM_MAYSHARE,
@@ -107,7 +109,7 @@ function readableFlags(file: FileBacking, vmFlags: number): number {
   if (!file.readable) return -EACCES
   if (!file.executable && (vmFlags & VM_EXEC) !== 0) return -EPERM
   if (!file.mappable) return -ENODEV
-  if (file.hugePages === true) return -ENOMEM
   if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
-  return file.executable ? vmFlags : vmFlags & ~VM_MAYEXEC
+  const granted = file.huge === undefined ? vmFlags : vmFlags | VM_HUGETLB | VM_DONTEXPAND
+  return file.executable ? granted : granted & ~VM_MAYEXEC
 }

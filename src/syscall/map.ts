@@ -8,6 +8,7 @@ import { NULL, PAGE_MASK, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
+import { pagesOfKind } from '../space/huge-pool.js'
 import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
 import { isEnoughMemory, Overcommit } from '../space/overcommit.js'
 import { ObjectKind } from '../space/page-object.js'
@@ -18,11 +19,9 @@ import { LockRank } from '../state/atomics.js'
 import { readSetting, Setting } from '../state/settings.js'
 import type { FileBacking, FileResolver } from './file-backing.js'
 import { anonymousFlags, fileFlags, flagBits, type MapRequest } from './map-flags.js'
+import { hugeFile, mapHuge, placeHuge } from './map-huge.js'
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
-
-/** Of the huge pages that MAP_HUGETLB means when it names no size. */
-const HUGE_SHIFT = 21
 
 /** mmap(addr, len, prot, flags, fd, offset): the address, or a negative errno. */
 export function sysMmap(
@@ -36,12 +35,14 @@ export function sysMmap(
   const file = findFile(args, resolve)
   if (typeof file === 'number') return file
   if (args.isZero(1)) return -EINVAL
-  if (args.pagesUp(1) === 0) return -ENOMEM
+  const unit = file?.huge === undefined ? 1 : pagesOfKind(file.huge)
+  const pages = roundedPages(args.pagesUp(1), unit)
+  if (pages <= 0) return pages === 0 ? -ENOMEM : pages
   if (wrapsAround(args)) return -EOVERFLOW
   return mapRequest(mm, space, {
     page: args.page(0),
     misaligned: args.low(0) & PAGE_MASK,
-    pages: args.pagesUp(1),
+    pages,
     prot: args.low(2),
     flags,
     unknownFlags: !args.is32Bit(3),
@@ -50,32 +51,24 @@ export function sysMmap(
   })
 }
 
+/** Up to whole huge pages: a length that becomes 0 so is -EINVAL. */
+function roundedPages(pages: number, unit: number): number {
+  if (unit === 1) return pages
+  return pages === 0 || pages > 2 ** 52 - unit ? -EINVAL : Math.ceil(pages / unit) * unit
+}
+
 /** The offset is signed, so a negative one is a page number near 2^64: the end of the mapping may lie beyond that. */
 function wrapsAround(args: SyscallArguments): boolean {
   return args.high(5) >>> 31 !== 0 && args.page(5) + args.pagesUp(1) >= 2 ** 52
 }
 
-/** The file that backs the mapping, undefined for anonymous memory. There are no huge pages. */
+/** The file that backs the mapping, undefined for anonymous memory. Memory of huge pages is one of the kernel's own files. */
 function findFile(args: SyscallArguments, resolve: FileResolver): FileBacking | undefined | number {
   const flags = args.low(3)
   const wantsHuge = (flags & mman.MAP_HUGETLB) !== 0
-  if ((flags & mman.MAP_ANONYMOUS) !== 0) return wantsHuge ? hugeProblem(flags, args.low(0)) : undefined
+  if ((flags & mman.MAP_ANONYMOUS) !== 0) return wantsHuge ? hugeFile(flags) : undefined
   const file = resolve(args.int(4))
-  return wantsHuge && typeof file !== 'number' ? -EINVAL : file
-}
-
-/**
- * -EINVAL for a size that riscv64 does not have, or a fixed place that is no multiple of it (prepare_hugepage_range); of the
- * others none are set aside.
- */
-function hugeProblem(flags: number, addressLow: number): number {
-  const shift = (flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK
-  const type = flags & mman.MAP_TYPE
-  const isKnown = type >= mman.MAP_SHARED && type <= mman.MAP_SHARED_VALIDATE
-  if (![0, 16, 21, 30].includes(shift) || !isKnown) return -EINVAL
-  const isFixed = (flags & (mman.MAP_FIXED | mman.MAP_FIXED_NOREPLACE)) !== 0
-  const isMisaligned = (addressLow & ((1 << (shift || HUGE_SHIFT)) - 1)) !== 0
-  return isFixed && isMisaligned ? -EINVAL : -ENOMEM
+  return wantsHuge && typeof file !== 'number' && file.huge === undefined ? -EINVAL : file
 }
 
 /** do_mmap under the lock, then what MAP_POPULATE and locked memory want. */
@@ -98,6 +91,7 @@ function backingOf(mm: FaultEnv, { file, flags, pages }: MapRequest): Ptr | numb
     mm.objects.retain(file.object)
     return file.object
   }
+  if (file?.huge !== undefined) return mm.objects.create(file.huge, 0) || -ENOMEM
   const type = flags & mman.MAP_TYPE
   if (type !== mman.MAP_SHARED && (file === undefined || type !== mman.MAP_SHARED_VALIDATE)) return NULL
   if (pages > mm.arch.userEnd) return -ENOMEM
@@ -118,6 +112,7 @@ function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, objec
   if (start < 0) return start
   const vmFlags = file === undefined ? anonymousFlags(request, wanted) : fileFlags(request, file, wanted)
   if (vmFlags < 0) return vmFlags
+  if (file?.huge !== undefined) return mapHuge(mm, space, start as Vpn, request, region, vmFlags)
   const granted = vmFlags | (isUnreserved(mm, flags) ? VM_NORESERVE : 0)
   const page = mapAt(mm, space, start as Vpn, region, granted)
   const isNew = object !== NULL && (file === undefined || file.object === NULL)
@@ -169,7 +164,8 @@ function regionOf(mm: FaultEnv, request: MapRequest, object: Ptr, flags: number)
 function choosePlace(mm: FaultEnv, space: AddressSpace, request: MapRequest, region: RegionRequest): number {
   const isFixed = region.fixed || region.noReplace === true
   if (isFixed && request.misaligned !== 0) return misalignedProblem(mm, request)
-  const start = placeMapping(mm, space, region)
+  const isHuge = request.file?.huge !== undefined
+  const start = isHuge ? placeHuge(mm, space, request, region) : placeMapping(mm, space, region)
   const mayNotLock = (request.flags & mman.MAP_LOCKED) !== 0 && space.limitLocked === 0
   if (mayNotLock && (start >= 0 || start === -EAGAIN)) return -EPERM
   return start

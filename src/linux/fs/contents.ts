@@ -7,6 +7,7 @@ import { NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../../base/number
 import { withRoom } from '../../fault/reclaim.js'
 import { FrameFlag } from '../../frame/frame-table.js'
 import type { MemoryManager } from '../../mm.js'
+import { pagesOfKind } from '../../space/huge-pool.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
@@ -27,6 +28,16 @@ export class FileContents {
     const object = this.#objects.create(ObjectKind.tmpfs, 0, 0)
     if (object !== NULL) this.#objects.setQuota(object, quota)
     return object
+  }
+
+  /** A file of huge pages. */
+  createHuge(kind: ObjectKind): Ptr {
+    return this.#objects.create(kind, 0, 0)
+  }
+
+  /** Bytes of one of its pages: a file of huge pages is sized in those. */
+  pageBytes(object: Ptr): number {
+    return pagesOfKind(this.#objects.kind(object)) * PAGE_SIZE
   }
 
   /** A quota of so many pages; NULL, which limits nothing, without memory. */

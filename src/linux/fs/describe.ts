@@ -57,9 +57,12 @@ export class ObjectNames {
   }
 }
 
+const ANON_HUGE_PAGE = '/anon_hugepage (deleted)'
+
 /** Shared anonymous memory is a deleted file of the kernel's own tmpfs. */
 function anonymousName(kind: ObjectKind, inode: number): MappingName {
-  const path = kind === ObjectKind.anonymousShared ? '/dev/zero (deleted)' : ''
+  const isHuge = kind === ObjectKind.huge || kind === ObjectKind.gigantic
+  const path = kind === ObjectKind.anonymousShared ? '/dev/zero (deleted)' : isHuge ? ANON_HUGE_PAGE : ''
   return { device: '00:01', inode, path }
 }
 

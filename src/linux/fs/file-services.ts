@@ -157,7 +157,7 @@ export class Files implements FileServices {
       executable: !NOT_EXECUTABLE.has(inode.filesystem.kind),
       mappable: object !== NULL || isZero,
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
-      hugePages: inode.filesystem.kind === 'hugetlbfs',
+      ...(inode.filesystem.kind === 'hugetlbfs' ? { huge: this.vfs.env.mm.objects.kind(object) } : {}),
     }
   }
 

@@ -163,11 +163,16 @@ export class Tmpfs implements FilesystemOperations {
     }
   }
 
+  /** The object of a regular file; NULL without memory. */
+  protected createPages({ quota }: Filesystem): Ptr {
+    return this.contents.create(quota)
+  }
+
   /** A new inode; a regular file has its page object from the start. */
   #inode(filesystem: Filesystem, mode: number, now: Time): Inode | number {
     const inode = makeInode(filesystem, mode, now)
     if (typeOf(inode) !== FileType.regular) return inode
-    const pages = this.contents.create(filesystem.quota)
+    const pages = this.createPages(filesystem)
     if (pages === NULL) return -ENOSPC
     inode.pages = pages
     inode.seals = Seal.seal

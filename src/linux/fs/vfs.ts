@@ -3,6 +3,7 @@ import { assert } from '../../base/assert.js'
 import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import { sampleErrors } from '../../space/error-sequence.js'
+import { ObjectKind } from '../../space/page-object.js'
 import { buildBootTree, mountOverRoot } from './boot-tree.js'
 import { FileContents } from './contents.js'
 import { ROOT } from './credentials.js'
@@ -86,6 +87,7 @@ export class Vfs {
   readonly segments: ShmSegments
   readonly state: VfsState
   readonly #operations: Operations
+  readonly #hugeTlb: HugeTlbFilesystem
 
   /** `layers`: folders of the host that the root is made of, the uppermost first. */
   constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
@@ -98,8 +100,15 @@ export class Vfs {
     const tmpfs = new Tmpfs(this.contents)
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
-    const hugetlbfs = new HugeTlbFilesystem(this.contents)
-    this.#operations = { tmpfs, hugetlbfs, overlay, host: this.hosts, proc: this.proc, sysfs: this.sys }
+    this.#hugeTlb = new HugeTlbFilesystem(this.contents)
+    this.#operations = {
+      tmpfs,
+      hugetlbfs: this.#hugeTlb,
+      overlay,
+      host: this.hosts,
+      proc: this.proc,
+      sysfs: this.sys,
+    }
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.state = emptyState(this.now(), this.overlay)
@@ -199,12 +208,15 @@ export class Vfs {
     return Math.min(0, operations.write(made.inode, 0, bytes))
   }
 
-  /** A regular file without a name: memfd_create. */
-  createHidden(name: string, permissions: number, isHuge = false): Dentry | number {
-    const hidden = isHuge ? this.#hiddenHuge() : this.state.hidden
+  /** A regular file without a name, `huge`: of huge pages; memfd_create. -ENOSPC. */
+  createHidden(name: string, permissions: number, huge?: ObjectKind): Dentry | number {
+    const hidden = huge === undefined ? this.state.hidden : this.#hiddenHuge()
     const made = this.operations(hidden).createUnnamed(hidden, FileType.regular | permissions, this.now())
-    if (typeof made !== 'number') made.name = name
-    return made
+    if (typeof made === 'number') return made
+    made.name = name
+    const result = huge === ObjectKind.gigantic ? this.#hugeTlb.makeGigantic(made.inode) : 0
+    if (result < 0) this.#hugeTlb.forget(made.inode)
+    return result < 0 ? result : made
   }
 
   /** A segment of SysV shared memory is called by its key, and its number is that of a file that has no other name. */

@@ -1,5 +1,6 @@
 /** memfd_create, and the seals of files that have no other name (mm/memfd.c). */
 import { EACCES, EBUSY, EFAULT, EINVAL, ENODEV, EPERM } from '../../../base/errno.js'
+import { hugeKind } from '../../../space/huge-pool.js'
 import { readSetting, Setting } from '../../../state/settings.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { Memfd, Open, Seal } from '../flags.js'
@@ -14,8 +15,6 @@ const FLAGS = Memfd.closeOnExec | Memfd.allowSealing | Memfd.hugePages | Memfd.n
 /** The logarithm of the size of huge pages. */
 const HUGE_SHIFT = 26
 const HUGE_MASK = 0x3f
-/** Sizes that there are: the default, 2 MiB and 1 GiB. */
-const HUGE_SIZES = [0, 21, 30]
 
 export function memfdCalls(vfs: Vfs): Syscall[] {
   return [{ number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' }]
@@ -27,9 +26,10 @@ function createMemfd(vfs: Vfs, c: SyscallContext): number {
   const name = stringArgument(c, 0, NAME_MAX + 1)
   if (typeof name === 'number') return name === -EFAULT ? -EFAULT : -EINVAL
   const isHuge = (flags & Memfd.hugePages) !== 0
-  if (isHuge && !HUGE_SIZES.includes(flags >>> HUGE_SHIFT)) return -ENODEV
+  const huge = isHuge ? hugeKind(flags >>> HUGE_SHIFT) : undefined
+  if (isHuge && huge === undefined) return -ENODEV
   const isNoExec = (flags & Memfd.noExecSeal) !== 0
-  const dentry = vfs.createHidden(`/memfd:${name}`, isNoExec ? 0o666 : 0o777, isHuge)
+  const dentry = vfs.createHidden(`/memfd:${name}`, isNoExec ? 0o666 : 0o777, huge)
   if (typeof dentry === 'number') return dentry
   const isSealable = isNoExec || (flags & Memfd.allowSealing) !== 0
   dentry.inode.seals = (isSealable ? 0 : Seal.seal) | (isNoExec ? Seal.exec : 0)

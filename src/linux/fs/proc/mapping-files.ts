@@ -4,6 +4,7 @@ import { NULL, PAGE_SIZE, type Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import type { AddressSpace } from '../../../space/address-space.js'
 import { isHugeEligible } from '../../../space/huge-policy.js'
+import { unitOf } from '../../../space/huge-pool.js'
 import { kernelName, mapsLine, pageAddress } from '../../../space/maps.js'
 import { policyText } from '../../../space/memory-policy.js'
 import { NodeUsage } from '../../../space/node-usage.js'
@@ -62,8 +63,8 @@ function smapsRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
   return (
     lineOf(vfs, space, vma) +
     pagesRow('Size', vma.pages) +
-    pagesRow('KernelPageSize', 1) +
-    pagesRow('MMUPageSize', 1) +
+    pagesRow('KernelPageSize', unitOf(mm, vma)) +
+    pagesRow('MMUPageSize', unitOf(mm, vma)) +
     usageRows(usage, '') +
     `THPeligible:    ${`${isHugeEligible(mm.memory, space, vma) ? 1 : 0}`.padStart(8)}\nVmFlags: ${flagNames(vma.flags)}\n`
   )

@@ -1,7 +1,9 @@
 /** shmget, shmat and shmdt: ipc/shm.c of Linux 6.12, in its order of checks. */
 import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../../base/errno.js'
 import { NULL, pagesFor, type Vpn } from '../../../base/numbers.js'
+import { hugeKind } from '../../../space/huge-pool.js'
 import { isEnoughMemory } from '../../../space/overcommit.js'
+import { ObjectKind } from '../../../space/page-object.js'
 import { Vma } from '../../../space/vma.js'
 import { readUnsignedSetting, Setting } from '../../../state/settings.js'
 import { detachShared } from '../../../syscall/detach-shared.js'
@@ -26,7 +28,6 @@ const SHM_RDONLY = 0o10000
 const SHM_RND = 0o20000
 const SHM_REMAP = 0o40000
 const SHM_EXEC = 0o100000
-const HUGE_SIZES = [0, 16, 21, 30]
 
 export function sharedMemoryCalls(vfs: Vfs): Syscall[] {
   return [
@@ -56,21 +57,22 @@ function getExisting(c: SyscallContext, segment: ShmSegment, bytes: number, flag
 function create(vfs: Vfs, c: SyscallContext, key: number, bytes: number, flags: number): number {
   if (bytes < 1 || bytes > readUnsignedSetting(c.mm.memory, Setting.shmMax)) return -EINVAL
   const { credentials } = userOfCall(c)
-  if ((flags & SHM_HUGETLB) !== 0) return hugeProblem(flags, may(credentials, Capability.lockMemory))
   const isReserved = (flags & SHM_NORESERVE) === 0
-  if (isReserved && !isEnoughMemory(c.mm, c.space, pagesFor(bytes))) return -ENOMEM
+  const huge =
+    (flags & SHM_HUGETLB) !== 0 ? hugeKind((flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK) : 0
+  if (huge === undefined) return -EINVAL
+  if (huge !== 0) {
+    if (!may(credentials, Capability.lockMemory)) return -EPERM
+    if (isReserved) return -ENOMEM
+  } else if (isReserved && !isEnoughMemory(c.mm, c.space, pagesFor(bytes))) return -ENOMEM
   const { user, group } = credentials
-  const wanted = { key, bytes, permissions: flags & 0o777, uid: user.effective, gid: group.effective }
+  const kind = huge === 0 ? ObjectKind.tmpfs : huge
+  const permissions = flags & 0o777
+  const wanted = { key, bytes, kind, permissions, uid: user.effective, gid: group.effective }
   const segment = vfs.segments.create(wanted)
   if (typeof segment === 'number') return segment
   if (isReserved) c.mm.objects.promise(segment.object)
   return segment.id
-}
-
-/** As with an empty pool. */
-function hugeProblem(flags: number, mayHave: boolean): number {
-  if (!HUGE_SIZES.includes((flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK)) return -EINVAL
-  return mayHave ? -ENOMEM : -EPERM
 }
 
 /** What shmat asks for. */
@@ -90,7 +92,7 @@ function attach(vfs: Vfs, c: SyscallContext): number {
   const segment = vfs.segments.byId(id)
   if (segment === undefined) return -EINVAL
   if (!isAllowed(userOfCall(c).credentials, segment, wanted.access)) return -EACCES
-  const pages = pagesFor(segment.bytes)
+  const pages = pagesFor(c.mm.objects.size(segment.object))
   if (wanted.isFixed && !wanted.replaces && wanted.page !== 0 && !isFree(c, wanted.page, pages))
     return -EINVAL
   return mapRequest(c.mm, c.space, {
@@ -100,7 +102,7 @@ function attach(vfs: Vfs, c: SyscallContext): number {
     prot: wanted.protection,
     flags: mman.MAP_SHARED | (wanted.isFixed ? mman.MAP_FIXED : 0),
     unknownFlags: false,
-    file: backingOf(vfs, segment, (wanted.access & 0o222) !== 0),
+    file: backingOf(vfs, c, segment, (wanted.access & 0o222) !== 0),
     offset: 0,
   })
 }
@@ -134,9 +136,10 @@ function isFree({ mm, space }: SyscallContext, page: number, pages: number): boo
 }
 
 /** Every attachment is an open file of its own: two are never merged. */
-function backingOf(vfs: Vfs, { object }: ShmSegment, writable: boolean): FileBacking {
+function backingOf(vfs: Vfs, { mm }: SyscallContext, { object }: ShmSegment, writable: boolean): FileBacking {
   const identity = vfs.state.nextOpenFile++
-  return { object, identity, readable: true, writable, executable: true, mappable: true }
+  const backing = { object, identity, readable: true, writable, executable: true, mappable: true }
+  return mm.objects.isHuge(object) ? { ...backing, huge: mm.objects.kind(object), reserved: true } : backing
 }
 
 function detach(c: SyscallContext): number {

@@ -4,10 +4,11 @@
  */
 import { assert } from '../../../base/assert.js'
 import { ENOMEM, ENOSPC } from '../../../base/errno.js'
-import { NULL, type Ptr, pagesFor } from '../../../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import type { CacheId } from '../../../slab/cache-table.js'
-import { ObjectKind } from '../../../space/page-object.js'
+import { pagesOfKind } from '../../../space/huge-pool.js'
+import type { ObjectKind } from '../../../space/page-object.js'
 import { Word, wordIndex } from '../../../state/layout.js'
 import { readSetting, readUnsignedSetting, Setting } from '../../../state/settings.js'
 import type { FileEnvironment } from '../environment.js'
@@ -23,6 +24,8 @@ const SEQUENCE_MAX = 1 << 16
 export interface NewSegment {
   readonly key: number
   readonly bytes: number
+  /** tmpfs, or huge pages. */
+  readonly kind: ObjectKind
   readonly permissions: number
   readonly uid: number
   readonly gid: number
@@ -115,7 +118,9 @@ export class ShmSegments {
     const { memory, objects, slab } = this.#mm
     if (this.pages + pagesFor(wanted.bytes) > readUnsignedSetting(memory, Setting.shmAll)) return -ENOSPC
     if (this.count >= readSetting(memory, Setting.shmMni)) return -ENOSPC
-    const object = objects.create(ObjectKind.tmpfs, wanted.bytes, SHM_PROVIDER)
+    const unit = pagesOfKind(wanted.kind) * PAGE_SIZE
+    const bytes = unit === PAGE_SIZE ? wanted.bytes : Math.ceil(wanted.bytes / unit) * unit
+    const object = objects.create(wanted.kind, bytes, SHM_PROVIDER)
     const ptr = object === NULL ? NULL : slab.allocate(this.#cache)
     if (ptr === NULL) {
       if (object !== NULL) objects.release(object)
