@@ -137,6 +137,17 @@ describe('VmaTree', () => {
     expect(pair.env.mm.slab.stats().find(({ name }) => name === 'vma')?.objects).toBe(0)
   })
 
+  test('two nodes without a gap that become one have the gap between them', () => {
+    const pair = new Pair()
+    // Three leaves of 23, 23 and 14 entries.
+    for (let i = 0; i < 60; i++) pair.insert(i, i + 1)
+    for (let i = 0; i < 11; i++) pair.remove(0)
+    for (let i = 0; i < 20; i++) {
+      pair.remove(12)
+      pair.tree.check(pair.space)
+    }
+  })
+
   test('check finds a broken summary', () => {
     const pair = new Pair()
     for (let i = 0; i < 100; i++) pair.insert(i * 10, i * 10 + 5)

@@ -318,7 +318,7 @@ export class VmaTree {
     const from = this.nodes.child(parent, left + 1)
     if (this.nodes.count(into) + this.nodes.count(from) > ENTRIES_MERGED_MAX) return
     this.nodes.moveEntries(from, 0, into)
-    this.#refreshUp(into, ANY_GAP, 0)
+    this.#refreshUp(into, ANY_GAP, this.nodes.largestGap(into))
     this.#removeNode(space, from)
   }
 
