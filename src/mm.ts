@@ -21,6 +21,7 @@ import { Shootdown } from './paging/shootdown.js'
 import { Tlbs } from './paging/tlb.js'
 import { UserMapper } from './paging/user-mapper.js'
 import { UserMappers } from './paging/user-mappers.js'
+import { GeneralAllocator } from './slab/general-allocator.js'
 import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
 import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
@@ -101,6 +102,8 @@ export class MemoryManager implements FaultEnv {
   readonly frames: FrameTable
   readonly buddy: BuddyAllocator
   readonly slab: SlabAllocator
+  /** Memory of any size for the kernel itself. */
+  readonly heap: GeneralAllocator
   readonly tlbs: Tlbs
   readonly shootdown: Shootdown
   readonly flusher: PageFlusher
@@ -124,6 +127,7 @@ export class MemoryManager implements FaultEnv {
     this.frames = layers.frames
     this.buddy = layers.buddy
     this.slab = slab
+    this.heap = new GeneralAllocator(layers)
     this.tlbs = layers.tlbs
     this.shootdown = new Shootdown(this, hart)
     this.flusher = new PageFlusher(this.shootdown, layers.buddy)

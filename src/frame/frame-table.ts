@@ -41,6 +41,8 @@ export const enum FrameFlag {
   lazyFree = 1 << 16,
   /** Free, and filled with the poison of debug builds (frame-poison.ts). Every frame has its own. */
   poisoned = 1 << 17,
+  /** Block of a general allocation that no slab is large enough for. */
+  large = 1 << 18,
   /** Page-cache frame that is being written to its provider, and was not changed since (space/write-back.ts). */
   writeBack = 1 << 16,
 }

@@ -74,7 +74,7 @@ export class ProcessTable {
 
   /** A new process with default signal actions and no address space yet; undefined without memory. */
   create(id: number, files: ProcessFiles, actions: Ptr, parent: Process | undefined): Process | undefined {
-    const record = this.#mm.slab.allocate(this.#cache)
+    const record = this.#mm.slab.allocateZeroed(this.#cache)
     if (record === NULL) return undefined
     const space = new AddressSpace(this.#mm.memory, NULL)
     const process = new Process(this.#mm.memory, record, space, files)

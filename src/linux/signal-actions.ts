@@ -27,7 +27,7 @@ export class SignalActions {
 
   /** All default; NULL without memory. */
   create(): Ptr {
-    const record = this.#mm.slab.allocate(this.#cache)
+    const record = this.#mm.slab.allocateZeroed(this.#cache)
     if (record !== NULL) this.#mm.memory.u32[record >>> 2] = 1
     return record
   }

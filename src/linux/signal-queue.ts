@@ -107,7 +107,7 @@ export class SignalQueues {
 
   /** A record that a timer keeps for its signal; NULL without memory or beyond the limit. */
   createFor(timer: Ptr, limit: number): Ptr {
-    const record = this.used < limit ? this.#slab.allocate(this.#cache) : NULL
+    const record = this.used < limit ? this.#slab.allocateZeroed(this.#cache) : NULL
     if (record !== NULL) this.#memory.u32[(record >>> 2) + TIMER] = timer
     return record
   }
@@ -144,7 +144,7 @@ export class SignalQueues {
   /** What the kernel or kill(2) sends of the ordinary ones is not refused a record for being one too many. */
   #allocate(signal: number, code: number, limit: number): Ptr {
     const isFree = signal < FIRST_REALTIME && code >= 0
-    return isFree || this.used < limit ? this.#slab.allocate(this.#cache) : NULL
+    return isFree || this.used < limit ? this.#slab.allocateZeroed(this.#cache) : NULL
   }
 
   /** Makes a signal pending with a record that is there already. */

@@ -32,7 +32,7 @@ export class ThreadList {
 
   /** A new thread of a process with all registers zero; it runs when `start` was called. Undefined without memory. */
   create(id: number, process: Ptr): Thread | undefined {
-    const record = this.#mm.slab.allocate(this.#cache)
+    const record = this.#mm.slab.allocateZeroed(this.#cache)
     if (record === NULL) return undefined
     const thread = new Thread(this.#mm.memory, record, this.#queues)
     thread.id = id

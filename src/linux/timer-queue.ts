@@ -35,7 +35,7 @@ export class TimerQueue {
 
   /** A timer that is not set, of a process, or of a file (NULL); undefined without memory. */
   create(process: Ptr): Timer | undefined {
-    const record = this.#mm.slab.allocate(this.#cache)
+    const record = this.#mm.slab.allocateZeroed(this.#cache)
     if (record === NULL) return undefined
     const timer = this.at(record)
     timer.process = process

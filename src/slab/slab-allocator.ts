@@ -1,21 +1,32 @@
 import { assert } from '../base/assert.js'
-import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Ptr, ptrToFrame } from '../base/numbers.js'
+import { NULL, type Ptr } from '../base/numbers.js'
 import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { BumpAllocator } from '../frame/bump-allocator.js'
 import type { FaultInjector } from '../frame/fault-injector.js'
-import { FrameFlag, type FrameTable, ORDER_MASK } from '../frame/frame-table.js'
+import type { FrameTable } from '../frame/frame-table.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Region, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { CACHE_TABLE_BYTES, CacheField, type CacheId, CacheTable } from './cache-table.js'
+import { CACHE_TABLE_BYTES, CacheField, type CacheId, type CacheTable } from './cache-table.js'
+import { CacheFlag } from './geometry.js'
+import { Magazines } from './magazines.js'
 import { checkSlabs } from './slab-check.js'
-import { SlabField } from './slab-header.js'
-import { Slabs } from './slabs.js'
+import { type Constructor, SlabPool } from './slab-pool.js'
 
 const LOCK = lockPtr(LockWord.slab)
-
 export interface SlabOptions {
   readonly faults?: FaultInjector | undefined
+  /** Whose magazines this view uses: hart number, default 0. */
+  readonly hart?: number | undefined
+  /** At boot: harts of the machine, default 1. */
+  readonly harts?: number | undefined
+  /** Caches that are made from now on have red zones, poison, and know who got an object and who freed it. */
+  readonly debug?: boolean | undefined
+}
+
+export interface CacheOptions {
+  /** Makes an object of a new slab what `allocate` gives; whoever frees it leaves it so. Each thread says it anew. */
+  readonly construct?: Constructor
 }
 
 export interface CacheStats {
@@ -31,36 +42,44 @@ export interface CacheStats {
 
 /**
  * Objects of a fixed size, by named caches, each cut from slabs of 1 to 8 frames of its own. Everything small
- * that the kernel knows (VMAs, tree nodes, threads, …) lives here. A cache keeps at most one empty slab; others go
- * back to the buddy allocator at once.
+ * that the kernel knows (VMAs, tree nodes, threads, …) lives here. Objects come from the hart's own magazine and go
+ * back there; it is filled and emptied by halves. A cache keeps at most one empty slab; others go back to the buddy
+ * allocator.
  *
- * Takes the slab lock, and under it the frames lock when a slab comes or goes.
+ * Takes the lock of the hart's magazines, under it the slab lock, and under that the frames lock. On memory that is not shared
+ * the magazines need no lock.
  */
 export class SlabAllocator {
-  readonly #u32: Uint32Array
   readonly #memory: Memory
   readonly #atomics: AtomicWords
   readonly #frames: FrameTable
-  readonly #buddy: BuddyAllocator
+  readonly #pool: SlabPool
   readonly #caches: CacheTable
-  readonly #slabs: Slabs
+  readonly #all: readonly Magazines[]
+  readonly #own: Magazines | undefined
   readonly #faults: FaultInjector | undefined
+  readonly #debug: boolean
+  /** This hart's magazines when they may be used without a lock; else some that are empty and full at once. */
+  readonly #fast: Magazines
 
   private constructor(
     memory: Memory,
     atomics: AtomicWords,
     frames: FrameTable,
     buddy: BuddyAllocator,
-    options: SlabOptions,
+    { faults, hart = 0, debug = false }: SlabOptions,
   ) {
-    this.#u32 = memory.u32
     this.#memory = memory
     this.#atomics = atomics
     this.#frames = frames
-    this.#buddy = buddy
-    this.#caches = new CacheTable(memory)
-    this.#slabs = new Slabs(memory)
-    this.#faults = options.faults
+    this.#pool = new SlabPool(memory, frames, buddy)
+    this.#caches = this.#pool.caches
+    this.#all = Magazines.all(memory)
+    this.#own = this.#all[hart]
+    this.#faults = faults
+    this.#debug = debug
+    const isFast = atomics.isPlain && faults === undefined && this.#own !== undefined
+    this.#fast = isFast ? this.#own! : Magazines.none()
   }
 
   static boot(
@@ -72,6 +91,7 @@ export class SlabAllocator {
     options: SlabOptions = {},
   ): SlabAllocator {
     setRegion(memory, Region.slabCaches, bump.allocateBytes(CACHE_TABLE_BYTES), CACHE_TABLE_BYTES)
+    Magazines.boot(memory, (bytes) => bump.allocateBytes(bytes), options.harts ?? 1)
     return new SlabAllocator(memory, atomics, frames, buddy, options)
   }
 
@@ -87,55 +107,139 @@ export class SlabAllocator {
 
   /**
    * The cache of this name; made when it is not there yet, so that whoever attaches later gets the same. At most
-   * 64 caches; a name is 1 to 24 printable ASCII characters, `size` 1 to 4096 bytes, `align` a power of two.
+   * 96 caches; a name is 1 to 24 printable ASCII characters, `size` 1 to 8192 bytes, `align` a power of two.
    */
-  createCache(name: string, size: number, align = 8): CacheId {
-    this.#atomics.lock(LOCK, LockRank.slab)
-    try {
-      return this.#caches.findOrCreate(name, size, align)
-    } finally {
-      this.#atomics.unlock(LOCK, LockRank.slab)
-    }
+  createCache(name: string, size: number, align = 8, { construct }: CacheOptions = {}): CacheId {
+    const flags = (construct ? CacheFlag.constructed : 0) | (this.#debug ? CacheFlag.debug : 0)
+    return this.#locked(() => {
+      const { cache, isNew } = this.#caches.findOrCreate(name, { size, align, flags })
+      const limit = this.#caches.get(cache, CacheField.limit)
+      if (isNew) for (const magazines of this.#all) magazines.setLimit(cache, limit)
+      if (construct !== undefined) this.#pool.constructors.set(cache, construct)
+      return cache
+    })
   }
 
-  /** An object, all zero; NULL when there is no frame for it. */
+  /** An object: its bytes are anything, or what the cache's constructor made of them. NULL when there is no frame for it. */
   allocate(cache: CacheId): Ptr {
-    if (this.#faults?.shouldFail()) return NULL
-    const descriptor = this.#caches.word(cache)
-    this.#atomics.lock(LOCK, LockRank.slab)
-    let slab = this.#u32[descriptor + CacheField.partial]! as Ptr
-    if (slab === NULL) slab = this.#grow(cache)
-    const object = slab === NULL ? NULL : this.#slabs.take(descriptor, slab)
-    this.#atomics.unlock(LOCK, LockRank.slab)
+    const object = this.#fast.take(cache)
+    return object === NULL ? this.#allocateSlowly(cache) : object
+  }
+
+  /** The same, all bytes zero. Of a cache without constructor. */
+  allocateZeroed(cache: CacheId): Ptr {
+    const object = this.allocate(cache)
+    if (object !== NULL) zeroObject(this.#memory, object, this.#caches.get(cache, CacheField.size))
     return object
   }
 
-  /** Gives an object back. Asserts that it is one of this cache's, and given out. */
+  #allocateSlowly(cache: CacheId): Ptr {
+    if (this.#faults?.shouldFail()) return NULL
+    const limit = this.#caches.get(cache, CacheField.limit)
+    if (limit === 0 || this.#own === undefined) return this.#locked(() => this.#pool.take(cache))
+    const object = this.#takeOwn(this.#own, cache, limit)
+    return object === NULL && this.#drainAll(cache) > 0 ? this.#locked(() => this.#pool.take(cache)) : object
+  }
+
+  #takeOwn(own: Magazines, cache: CacheId, limit: number): Ptr {
+    this.#lockMagazines(own)
+    try {
+      if (own.count(cache) === 0) {
+        this.#locked(() => own.refill(cache, limit >>> 1, (isFirst) => this.#pool.take(cache, isFirst)))
+      }
+      return own.take(cache)
+    } finally {
+      this.#unlockMagazines(own)
+    }
+  }
+
+  /** Gives an object back. Asserts that it is one of this cache's, and given out; on the fast path only once a magazine is emptied. */
   free(cache: CacheId, object: Ptr): void {
-    const descriptor = this.#caches.word(cache)
-    this.#atomics.lock(LOCK, LockRank.slab)
-    const slab = this.#slabOf(cache, descriptor, object)
-    const ok = slab !== NULL && this.#slabs.give(descriptor, slab, object)
-    if (ok && this.#slabs.isSpare(descriptor, slab)) this.#giveBack(descriptor, slab)
-    this.#atomics.unlock(LOCK, LockRank.slab)
-    assert(slab !== NULL, 'slab: the object is not of this cache')
-    assert(ok, 'slab: freed twice, or no object starts here')
+    if (!this.#fast.give(cache, object)) this.#freeSlowly(cache, object)
+  }
+
+  #freeSlowly(cache: CacheId, object: Ptr): void {
+    const own = this.#own
+    const limit = this.#caches.get(cache, CacheField.limit)
+    if (limit === 0 || own === undefined) this.#locked(() => this.#pool.give(cache, object))
+    else this.#giveOwn(own, cache, object, limit)
+  }
+
+  #giveOwn(own: Magazines, cache: CacheId, object: Ptr, limit: number): void {
+    this.#pool.assertUsed(cache, object)
+    this.#lockMagazines(own)
+    try {
+      if (!this.#memory.shared)
+        assert(!own.holds(cache, object), 'slab: freed twice, or no object starts here')
+      if (own.count(cache) >= limit) this.#drain(own, cache, limit >>> 1)
+      own.give(cache, object)
+    } finally {
+      this.#unlockMagazines(own)
+    }
+  }
+
+  /** Many objects at once, as of `allocate`: all of them, or none. Says which. */
+  allocateMany(cache: CacheId, objects: Uint32Array, count: number): boolean {
+    for (let i = 0; i < count; i++) {
+      const object = this.allocate(cache)
+      if (object === NULL) {
+        this.freeMany(cache, objects, i)
+        return false
+      }
+      objects[i] = object
+    }
+    return true
+  }
+
+  freeMany(cache: CacheId, objects: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) this.free(cache, objects[i]! as Ptr)
+  }
+
+  /** The cache that a given-out object is of; undefined when there is no object. */
+  cacheOf(object: Ptr): CacheId | undefined {
+    return this.#pool.cacheOf(object)
+  }
+
+  /** Bytes of an object of this cache that may be used: perhaps more than were asked for (ksize). */
+  usableBytes(cache: CacheId): number {
+    return this.#caches.usable(cache)
   }
 
   /** Objects of a cache that are given out. */
   used(cache: CacheId): number {
-    return this.#caches.get(cache, CacheField.used)
+    let used = this.#caches.get(cache, CacheField.used)
+    for (const magazines of this.#all) used -= magazines.count(cache)
+    return used
   }
 
-  /** Gives the empty slabs that the caches keep back to the buddy allocator; returns how many frames. */
+  /** Empties all harts' magazines, and gives the empty slabs back to the buddy allocator; returns how many frames. */
   shrink(): number {
     let frames = 0
-    this.#atomics.lock(LOCK, LockRank.slab)
     const count = this.#caches.count
-    for (let cache = 0 as CacheId; cache < count; cache++)
-      frames += this.#shrinkCache(this.#caches.word(cache))
-    this.#atomics.unlock(LOCK, LockRank.slab)
+    for (let cache = 0 as CacheId; cache < count; cache++) {
+      this.#drainAll(cache)
+      frames += this.#locked(() => this.#pool.shrink(cache))
+    }
     return frames
+  }
+
+  /** Puts what all harts' magazines hold of a cache back into the slabs; returns how many objects. */
+  #drainAll(cache: CacheId): number {
+    let objects = 0
+    for (const magazines of this.#all) {
+      this.#lockMagazines(magazines)
+      try {
+        objects += magazines.count(cache)
+        this.#drain(magazines, cache, 0)
+      } finally {
+        this.#unlockMagazines(magazines)
+      }
+    }
+    return objects
+  }
+
+  #drain(magazines: Magazines, cache: CacheId, keep: number): void {
+    this.#locked(() => magazines.drain(cache, keep, (object) => this.#pool.give(cache, object)))
   }
 
   stats(): CacheStats[] {
@@ -145,7 +249,7 @@ export class SlabAllocator {
       return {
         name: caches.name(cache),
         size: caches.get(cache, CacheField.size),
-        objects: caches.get(cache, CacheField.used),
+        objects: this.used(cache),
         slabs: caches.get(cache, CacheField.slabs),
         framesPerSlab: 1 << caches.get(cache, CacheField.order),
         objectsPerSlab: caches.get(cache, CacheField.capacity),
@@ -165,60 +269,33 @@ export class SlabAllocator {
     return head + rows.join('')
   }
 
-  /** Throws an InvariantError unless caches, slabs, lists and maps agree. Looks at every slab. */
+  /** Throws an InvariantError unless caches, slabs, lists, maps and magazines agree. Looks at every slab; no other hart allocates or frees meanwhile. */
   check(): void {
+    this.#locked(() => checkSlabs(this.#memory, this.#frames, this.#pool, this.#all))
+  }
+
+  #locked<T>(operation: () => T): T {
     this.#atomics.lock(LOCK, LockRank.slab)
     try {
-      checkSlabs(this.#memory, this.#frames, this.#caches)
+      return operation()
     } finally {
       this.#atomics.unlock(LOCK, LockRank.slab)
     }
   }
 
-  #shrinkCache(descriptor: number): number {
-    const u32 = this.#u32
-    let frames = 0
-    let slab = u32[descriptor + CacheField.partial]! as Ptr
-    while (slab !== NULL) {
-      const next = u32[(slab >>> 2) + SlabField.next]! as Ptr
-      if (u32[(slab >>> 2) + SlabField.used] === 0) {
-        frames += 1 << u32[descriptor + CacheField.order]!
-        this.#giveBack(descriptor, slab)
-      }
-      slab = next
-    }
-    return frames
+  #lockMagazines({ lockPtr }: Magazines): void {
+    this.#atomics.lock(lockPtr, LockRank.magazines)
   }
 
-  /** A new, empty slab on the cache's list; NULL without frames. */
-  #grow(cache: CacheId): Ptr {
-    const u32 = this.#u32
-    const descriptor = this.#caches.word(cache)
-    const order = u32[descriptor + CacheField.order]!
-    const pfn = this.#buddy.allocateZeroed(order)
-    if (pfn === NO_FRAME) return NULL
-    this.#frames.setFlags(pfn, FrameFlag.slab | order)
-    const slab = frameToPtr(pfn)
-    u32[(slab >>> 2) + SlabField.cache] = cache + 1
-    u32[(slab >>> 2) + SlabField.fresh] = slab + u32[descriptor + CacheField.first]!
-    u32[descriptor + CacheField.slabs]! += 1
-    this.#slabs.link(descriptor, slab)
-    return slab
+  #unlockMagazines({ lockPtr }: Magazines): void {
+    this.#atomics.unlock(lockPtr, LockRank.magazines)
   }
+}
 
-  #giveBack(descriptor: number, slab: Ptr): void {
-    this.#slabs.unlink(descriptor, slab)
-    this.#u32[descriptor + CacheField.slabs]! -= 1
-    this.#buddy.free(ptrToFrame(slab), this.#u32[descriptor + CacheField.order]!)
-  }
+/** More bytes than this are zeroed by one instruction of WebAssembly, whose call costs as much as 200 bytes here. */
+const ZERO_BYTES_MAX = 256
 
-  /** The slab that a pointer lies in, when it is one of this cache's; else NULL. */
-  #slabOf(cache: CacheId, descriptor: number, object: Ptr): Ptr {
-    const order = this.#u32[descriptor + CacheField.order]!
-    const slab = ((object & -(PAGE_SIZE << order)) >>> 0) as Ptr
-    const pfn = ptrToFrame(slab)
-    if (pfn >= this.#frames.frameCount) return NULL
-    if ((this.#frames.flags(pfn) & (FrameFlag.slab | ORDER_MASK)) !== (FrameFlag.slab | order)) return NULL
-    return this.#u32[(slab >>> 2) + SlabField.cache] === cache + 1 ? slab : NULL
-  }
+function zeroObject({ f64, fill }: Memory, object: Ptr, bytes: number): void {
+  if (bytes > ZERO_BYTES_MAX || (bytes & 7) !== 0) fill(object, 0, bytes)
+  else for (let at = object >>> 3; at < (object + bytes) >>> 3; at++) f64[at] = 0
 }

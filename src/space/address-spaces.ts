@@ -181,7 +181,7 @@ export class AddressSpaces {
   /** A record with a root, in no list. */
   #make(): Ptr {
     const { memory, slab, kernelMapper, arch } = this.#mm
-    const ptr = slab.allocate(this.#cache)
+    const ptr = slab.allocateZeroed(this.#cache)
     if (ptr === NULL) return NULL
     const root = UserMapper.create(this.#mm, kernelMapper.root)
     if (root === NO_FRAME) {

@@ -170,7 +170,7 @@ export class AnonymousFamilies {
 
   /** A family without members, below a root or (NULL) its own; NULL without memory. */
   #create(root: Ptr): Ptr {
-    const family = this.#env.slab.allocate(this.#cache)
+    const family = this.#env.slab.allocateZeroed(this.#cache)
     if (family === NULL) return NULL
     this.#u32[(family >>> 2) + ROOT] = root === NULL ? family : root
     if (root === NULL) return family

@@ -168,7 +168,7 @@ export class PageCache {
   }
 
   #addChild(node: number, slot: number): boolean {
-    const child = this.#slab.allocate(this.#nodes)
+    const child = this.#slab.allocateZeroed(this.#nodes)
     if (child === NULL) return false
     this.#memory.u32[slot] = child
     this.#memory.u32[node >>> 2]!++
@@ -181,7 +181,7 @@ export class PageCache {
     const word = handle >>> 2
     if (u32[word] === 0) return this.#plant(word, index)
     while (index >>> (u32[word + 1]! * BITS) !== 0) {
-      const root = this.#slab.allocate(this.#nodes)
+      const root = this.#slab.allocateZeroed(this.#nodes)
       if (root === NULL) return false
       u32[slotOf(root, 0, 0)] = u32[word]!
       u32[root >>> 2] = 1
@@ -193,7 +193,7 @@ export class PageCache {
 
   /** The first root of an empty tree, at the height that `index` needs. */
   #plant(word: number, index: number): boolean {
-    const root = this.#slab.allocate(this.#nodes)
+    const root = this.#slab.allocateZeroed(this.#nodes)
     if (root === NULL) return false
     let levels = 1
     while (index >>> (levels * BITS) !== 0) levels++

@@ -45,7 +45,7 @@ export class PageObjects extends ObjectPages {
   /** A new object with one reference; NULL without memory. `bytes` ≤ OBJECT_BYTES_MAX. */
   create(kind: ObjectKind, bytes: number, provider = 0): Ptr {
     assert(bytes >= 0 && bytes <= OBJECT_BYTES_MAX, 'the size of an object is in range')
-    const object = this.env.slab.allocate(this.#slabCache)
+    const object = this.env.slab.allocateZeroed(this.#slabCache)
     if (object !== NULL) this.enlist(object, kind, bytes, provider)
     return object
   }

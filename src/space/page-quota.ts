@@ -29,7 +29,7 @@ export class PageQuotas {
 
   /** NULL without memory. */
   create(pages: number): Ptr {
-    const quota = this.#slab.allocate(this.#cache)
+    const quota = this.#slab.allocateZeroed(this.#cache)
     if (quota !== NULL) this.#memory.u32[quota >>> 2] = pages
     return quota
   }

@@ -34,7 +34,7 @@ export class VmaNames {
   /** A name of at most NAME_BYTES_MAX bytes with one reference, the caller's; NULL without memory. */
   create(text: Uint8Array): Ptr {
     assert(text.length <= NAME_BYTES_MAX, 'a name is not too long')
-    const name = this.#slab.allocate(this.#cache)
+    const name = this.#slab.allocateZeroed(this.#cache)
     if (name === NULL) return NULL
     this.#memory.u32[name >>> 2] = 1
     this.#memory.u32[(name + 4) >>> 2] = text.length

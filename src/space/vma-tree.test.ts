@@ -19,7 +19,7 @@ class Pair {
 
   constructor() {
     const cache = this.env.mm.slab.createCache('space', SPACE_BYTES, 8)
-    this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocate(cache))
+    this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocateZeroed(cache))
   }
 
   view(ptr: Ptr): Vma {

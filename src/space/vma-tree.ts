@@ -54,7 +54,7 @@ export class VmaTree {
 
   /** A record of zeroes that is in no tree yet; NULL without memory. */
   allocateVma(): Ptr {
-    return this.#slab.allocate(this.#vmaCache)
+    return this.#slab.allocateZeroed(this.#vmaCache)
   }
 
   /** NULL is allowed. */
@@ -139,7 +139,7 @@ export class VmaTree {
   reserve(space: AddressSpace, inserts: number): boolean {
     const wanted = inserts * (this.height(space) + 1)
     while (this.spareNodes(space) < wanted) {
-      const node = this.#slab.allocate(this.#nodeCache)
+      const node = this.#slab.allocateZeroed(this.#nodeCache)
       if (node === NULL) return false
       this.nodes.clear(node)
       this.#pushSpare(space, node)

@@ -20,6 +20,7 @@ export const LockRank = {
   object: 45,
   tables: 50,
   shootdown: 55,
+  magazines: 58,
   slab: 60,
   frameCache: 65,
   frames: 70,

@@ -35,6 +35,7 @@ export const Region = {
   tlbs: 4,
   scratch: 5,
   frameCaches: 6,
+  magazines: 7,
   mailboxes: 8,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]

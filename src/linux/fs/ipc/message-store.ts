@@ -1,26 +1,20 @@
-/** Where bytes in sockets are: slab objects for little ones and frames for much, in the machine's buffer. */
+/** Where bytes in sockets are: in the kernel's heap, in the machine's buffer. */
 import { EFAULT, ENOBUFS } from '../../../base/errno.js'
-import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Ptr, ptrToFrame } from '../../../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
-import type { CacheId } from '../../../slab/cache-table.js'
 import type { ByteSink, ByteSource } from './byte-flow.js'
 
-/** Up to a page of a message. Its length says where it is: in one of the caches, or a frame of its own. */
+/** Up to a page of a message. */
 export interface Chunk {
   readonly ptr: Ptr
   readonly length: number
 }
 
-/** Sizes of the caches, rising. */
-const CACHE_BYTES = [128, 512, 2048] as const
-
 export class MessageStore {
   readonly #mm: MemoryManager
-  readonly #caches: readonly CacheId[]
 
   constructor(mm: MemoryManager) {
     this.#mm = mm
-    this.#caches = CACHE_BYTES.map((bytes) => mm.slab.createCache(`message_${bytes}`, bytes))
   }
 
   /** Takes bytes of a source: the chunks that hold them, or -ENOBUFS, -EFAULT and nothing is kept. */
@@ -28,7 +22,7 @@ export class MessageStore {
     const chunks: Chunk[] = []
     for (let todo = bytes; todo > 0; ) {
       const length = Math.min(todo, PAGE_SIZE)
-      const ptr = this.#allocate(length)
+      const ptr = this.#mm.heap.allocate(length)
       if (ptr !== NULL) chunks.push({ ptr, length })
       const isThere = ptr !== NULL && source.get(this.#bytes(ptr, length)) === length
       if (!isThere) {
@@ -57,22 +51,7 @@ export class MessageStore {
   }
 
   free(chunks: readonly Chunk[]): void {
-    for (const { ptr, length } of chunks) {
-      const cache = this.#cacheFor(length)
-      if (cache === undefined) this.#mm.buddy.release(ptrToFrame(ptr))
-      else this.#mm.slab.free(cache, ptr)
-    }
-  }
-
-  #allocate(length: number): Ptr {
-    const cache = this.#cacheFor(length)
-    if (cache !== undefined) return this.#mm.slab.allocate(cache)
-    const frame = this.#mm.buddy.allocate(0)
-    return frame === NO_FRAME ? NULL : frameToPtr(frame)
-  }
-
-  #cacheFor(length: number): CacheId | undefined {
-    return this.#caches[CACHE_BYTES.findIndex((bytes) => length <= bytes)]
+    for (const { ptr } of chunks) this.#mm.heap.free(ptr)
   }
 
   #bytes(ptr: Ptr, length: number): Uint8Array {

@@ -121,7 +121,7 @@ export class ShmSegments {
     const unit = pagesOfKind(wanted.kind) * PAGE_SIZE
     const bytes = unit === PAGE_SIZE ? wanted.bytes : Math.ceil(wanted.bytes / unit) * unit
     const object = objects.create(wanted.kind, bytes, SHM_PROVIDER)
-    const ptr = object === NULL ? NULL : slab.allocate(this.#cache)
+    const ptr = object === NULL ? NULL : slab.allocateZeroed(this.#cache)
     if (ptr === NULL) {
       if (object !== NULL) objects.release(object)
       return -ENOMEM

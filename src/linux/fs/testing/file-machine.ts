@@ -147,7 +147,7 @@ export class FileMachine {
     this.user = this.files.createFiles(cwd)
     this.process = this.#makeProcess()
     processes.set(PID, this.process)
-    this.#argumentPtr = mm.slab.allocate(mm.slab.createCache('test_arguments', 48, 8))
+    this.#argumentPtr = mm.slab.allocateZeroed(mm.slab.createCache('test_arguments', 48, 8))
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
   }
 

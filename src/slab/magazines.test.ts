@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest'
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { CacheId } from './cache-table.js'
+import type { SlabAllocator } from './slab-allocator.js'
+import { bootSlab } from './testing.js'
+
+/** A machine as it is used: nothing fails on purpose, and nobody watches. */
+function bootPlain() {
+  return bootSlab({ plain: true })
+}
+
+function allocate(slab: SlabAllocator, cache: CacheId, count: number): Ptr[] {
+  return Array.from({ length: count }, () => slab.allocate(cache))
+}
+
+describe.each([{ plain: true }, { shared: true }, {}])('magazines: %o', (options) => {
+  test('the object that was freed last comes first', () => {
+    const { slab } = bootSlab(options)
+    const cache = slab.createCache('thing', 64)
+    const [a, b] = allocate(slab, cache, 2) as [Ptr, Ptr]
+    slab.free(cache, a)
+    slab.free(cache, b)
+    expect(allocate(slab, cache, 2)).toEqual([b, a])
+  })
+
+  test('objects that they hold are not in use, and their slabs come back with shrink', () => {
+    const { slab, buddy } = bootSlab(options)
+    const free = buddy.freeFrames()
+    for (const size of [8, 64, 500, 2048, 8192]) {
+      const cache = slab.createCache(`thing-${size}`, size)
+      const objects = allocate(slab, cache, 500 / size < 1 ? 20 : 500)
+      expect(slab.used(cache)).toBe(objects.length)
+      expect(new Set(objects).size).toBe(objects.length)
+      slab.check()
+      for (const object of objects) slab.free(cache, object)
+      expect(slab.used(cache)).toBe(0)
+      slab.check()
+    }
+    slab.shrink()
+    slab.check()
+    expect(buddy.freeFrames()).toBe(free)
+  })
+
+  test('a cache gives its slabs back as objects come, but for a magazine and an empty one', () => {
+    const { slab } = bootSlab(options)
+    const cache = slab.createCache('thing', 1024)
+    const objects = allocate(slab, cache, 400)
+    for (const object of objects) slab.free(cache, object)
+    const { slabs, objectsPerSlab } = slab.stats()[0]!
+    expect(slabs).toBeLessThanOrEqual(Math.ceil(8 / objectsPerSlab) + 9)
+    expect(slabs).toBeLessThan(400 / objectsPerSlab / 2)
+  })
+})
+
+test('an object is found in another hart’s magazine before an allocation fails', () => {
+  const machine = bootSlab({ shared: true })
+  const other = machine.attach()
+  const cache = machine.slab.createCache('thing', 4096)
+  const all: Ptr[] = []
+  for (let object = other.allocate(cache); object !== NULL; object = other.allocate(cache)) all.push(object)
+  machine.slab.free(cache, all[0]!)
+  expect(other.allocate(cache)).toBe(all[0])
+  expect(other.allocate(cache)).toBe(NULL)
+  machine.slab.check()
+})
+
+describe('without a lock', () => {
+  test('what is freed twice is found when the magazine is emptied', () => {
+    const { slab } = bootPlain()
+    const cache = slab.createCache('thing', 64)
+    const object = slab.allocate(cache)
+    slab.free(cache, object)
+    slab.free(cache, object)
+    expect(() => slab.check()).toThrow('twice in a magazine')
+    expect(() => slab.shrink()).toThrow('freed twice')
+  })
+
+  test('zeroed objects are zero, of every size', () => {
+    const { slab, memory } = bootPlain()
+    for (const size of [1, 8, 12, 64, 100, 256, 264, 4096]) {
+      const cache = slab.createCache(`thing-${size}`, size)
+      const object = slab.allocate(cache)
+      memory.u8.fill(255, object, object + size)
+      slab.free(cache, object)
+      expect(slab.allocateZeroed(cache)).toBe(object)
+      expect(memory.u8.subarray(object, object + size).every((byte) => byte === 0)).toBe(true)
+    }
+  })
+})
+
+describe('many at once', () => {
+  test('all of them, or none', () => {
+    const { slab, faults } = bootSlab()
+    const cache = slab.createCache('thing', 200)
+    const objects = new Uint32Array(100)
+    expect(slab.allocateMany(cache, objects, 100)).toBe(true)
+    expect([new Set(objects).size, slab.used(cache)]).toEqual([100, 100])
+    slab.freeMany(cache, objects, 100)
+    expect(slab.used(cache)).toBe(0)
+    for (const n of [1, 2, 50, 100]) {
+      faults.reset()
+      faults.failAt(n)
+      expect(slab.allocateMany(cache, objects, 100)).toBe(false)
+      expect(slab.used(cache)).toBe(0)
+      slab.check()
+    }
+  })
+})
+
+describe('constructors', () => {
+  test.each([{}, { plain: true }, { debug: true }])(
+    'an object is as its constructor made it: %o',
+    (options) => {
+      const { slab, memory } = bootSlab(options)
+      const made: Ptr[] = []
+      const construct = (object: Ptr) => {
+        made.push(object)
+        memory.u8.fill(0x77, object, object + 30)
+      }
+      const cache = slab.createCache('thing', 30, 8, { construct })
+      const isMade = (object: Ptr) => memory.u8.subarray(object, object + 30).every((byte) => byte === 0x77)
+      for (let round = 0; round < 3; round++) {
+        const objects = allocate(slab, cache, 200)
+        expect(objects.every((object) => made.includes(object) && isMade(object))).toBe(true)
+        slab.check()
+        for (const object of objects) slab.free(cache, object)
+      }
+      slab.shrink()
+      slab.check()
+    },
+  )
+
+  test('another thread says its own', () => {
+    const machine = bootSlab({ shared: true })
+    const cache = machine.slab.createCache('thing', 30, 8, { construct: () => {} })
+    const other = machine.attach()
+    expect(() => other.allocate(cache)).toThrow('no constructor')
+    expect(other.createCache('thing', 30, 8, { construct: () => {} })).toBe(cache)
+    expect(other.allocate(cache)).not.toBe(NULL)
+  })
+})
