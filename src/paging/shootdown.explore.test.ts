@@ -3,19 +3,24 @@
  * preemptions. Seeded bugs show that the check can fail.
  */
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bundleThread, type ThreadBundle } from '../state/testing/bundle-thread.js'
 import { ControlledScheduler } from '../state/testing/controlled-scheduler.js'
 import { type ExploreOptions, explore } from '../state/testing/explorer.js'
 import type { Scenario } from '../state/testing/scenario.js'
 import { SEEDED_BUGS, SOUND_SCENARIOS, THREE_HARTS } from './testing/shootdown-scenarios.js'
 
-const THREAD = fileURLToPath(new URL('testing/shootdown-thread.ts', import.meta.url))
+let thread: ThreadBundle
+beforeAll(async () => {
+  thread = await bundleThread(fileURLToPath(new URL('testing/shootdown-thread.ts', import.meta.url)))
+})
+afterAll(() => thread.remove())
 const IS_FULL = process.env.PAGODA_FULL !== undefined
 const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const TIMEOUT = IS_FULL ? 600_000 : 60_000
 
 async function control<T>(scenario: Scenario, body: (scheduler: ControlledScheduler) => T): Promise<T> {
-  const scheduler = await ControlledScheduler.start(THREAD, scenario)
+  const scheduler = await ControlledScheduler.start(thread.file, scenario)
   try {
     return body(scheduler)
   } finally {

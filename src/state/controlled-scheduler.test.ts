@@ -1,6 +1,7 @@
 /** The controlled scheduler itself: that it finds all outcomes, and every way to get stuck. */
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bundleThread, type ThreadBundle } from './testing/bundle-thread.js'
 import { ControlledScheduler } from './testing/controlled-scheduler.js'
 import {
   COUNTER,
@@ -13,7 +14,11 @@ import {
 import { type ExploreOptions, explore } from './testing/explorer.js'
 import type { Scenario } from './testing/scenario.js'
 
-const THREAD = fileURLToPath(new URL('testing/counter-thread.ts', import.meta.url))
+let thread: ThreadBundle
+beforeAll(async () => {
+  thread = await bundleThread(fileURLToPath(new URL('testing/counter-thread.ts', import.meta.url)))
+})
+afterAll(() => thread.remove())
 
 /** What is found, and every value that the counter has in the end. */
 async function outcomes(scenario: Scenario, options?: ExploreOptions) {
@@ -21,7 +26,7 @@ async function outcomes(scenario: Scenario, options?: ExploreOptions) {
   const check: Scenario['check'] = (memory) => {
     values.add(memory.u32[COUNTER >>> 2]!)
   }
-  const scheduler = await ControlledScheduler.start(THREAD, { ...scenario, check })
+  const scheduler = await ControlledScheduler.start(thread.file, { ...scenario, check })
   try {
     const found = explore((schedule) => scheduler.run(schedule), 2, options)
     return { ...found, values: [...values].sort() }

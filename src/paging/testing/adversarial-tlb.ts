@@ -1,6 +1,7 @@
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { frameToPtr, NO_FRAME, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import type { ForgettingTlbs } from '../shootdown.js'
+import type { Tlbs } from '../tlb.js'
 import type { FakeHartEnv } from './fake-hart.js'
 
 interface Entry {
@@ -52,13 +53,31 @@ export class AdversarialTlb implements ForgettingTlbs {
 
   /** Where a page is for an access (EntryFlag): by what the TLB knows, else by a walk. NO_FRAME: a page fault. */
   translate(vpn: Vpn, access: number): Pfn {
-    const needed = access === EntryFlag.write ? access | EntryFlag.dirty : access
-    const known = this.#entries.get(vpn)
-    if (known !== undefined && (known.flags & needed) === needed) return known.pfn
+    const known = this.known(vpn, access)
+    if (known !== NO_FRAME) return known
     const found = this.#walk(vpn, access)
     if (found === undefined) return NO_FRAME
     this.#entries.set(vpn, found)
     return found.pfn
+  }
+
+  /** The same by what the TLB knows alone. */
+  known(vpn: Vpn, access: number): Pfn {
+    const needed = access === EntryFlag.write ? access | EntryFlag.dirty : access
+    const entry = this.#entries.get(vpn)
+    return entry !== undefined && (entry.flags & needed) === needed ? entry.pfn : NO_FRAME
+  }
+
+  /** Forgets a page that the hart would rather look up again. */
+  drop(vpn: Vpn): void {
+    this.#entries.delete(vpn)
+  }
+
+  /** Makes it the TLB of its hart: what a thread's Tlbs are told to forget, it forgets. */
+  replaceIn(tlbs: Tlbs): void {
+    tlbs.flushAll = () => this.flushAll()
+    tlbs.flushPage = (hart, vpn) => this.flushPage(hart, vpn)
+    tlbs.flushRun = (hart, vpn, pages) => this.flushRun(hart, vpn, pages)
   }
 
   #walk(vpn: Vpn, access: number): Entry | undefined {

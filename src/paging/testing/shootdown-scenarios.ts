@@ -23,6 +23,8 @@ const { read, write, user } = EntryFlag
 const RW = read | write | user
 const A = 5 as Vpn
 const B = 9 as Vpn
+/** A page of the kernel's vmalloc window. */
+const K = (new Riscv64Sv39().kernelLayout.vmalloc.start + A) as Vpn
 /** Unused words of the header: the space's root, its lock. */
 const ROOT = wordIndex(250 as never)
 const LOCK = (wordIndex(251 as never) * 4) as Ptr
@@ -32,7 +34,7 @@ const FIRST = wordIndex(252 as never)
 const STORES = 8
 
 /** What the frame of a page holds. */
-const tag = (vpn: Vpn) => 0x7a60000 + vpn
+const tag = (vpn: Vpn) => 0x7a60000 + (vpn & 0xffff)
 
 type ShootdownClass = new (...args: ConstructorParameters<typeof Shootdown>) => Shootdown
 type MapperClass = new (...args: ConstructorParameters<typeof UserMapper>) => UserMapper
@@ -163,10 +165,22 @@ function boot(harts: number, { arch = new Riscv64Sv39(), pages = [A, B], flags =
     mapper.map(vpn, pfn, flags, batch)
   }
   batch.finish()
+  if (arch instanceof Riscv64Sv39) mapKernelPage(machine)
   for (let hart = 0; hart < harts; hart++) machine.tlbs.activate(hart, mapper.root)
   machine.memory.u32[ROOT] = mapper.root
   machine.memory.u32[FIRST] = mapper.pfn(mapper.leaf(A))
   return machine.memory
+}
+
+function mapKernelPage(machine: PagingMachine): void {
+  const { flusher, kernelMapper, memory } = machine
+  const pfn = machine.newFrame()
+  memory.u32[frameToPtr(pfn) >>> 2] = tag(K)
+  const batch = flusher.batch(kernelMapper.root)
+  kernelMapper.enter()
+  kernelMapper.map(K, pfn, read | write, batch)
+  kernelMapper.leave()
+  batch.finish()
 }
 
 const storesOf = (pfn: Pfn) => (frameToPtr(pfn) + STORES) as Ptr
@@ -259,8 +273,36 @@ const locking: Play[] = [
     }),
 ]
 
+/** A page of the kernel goes: every hart that runs hears of it, whatever space it is in. */
+const kernelPage: Play[] = [
+  (hart) => {
+    const { kernelMapper } = hart.machine
+    const batch = hart.flusher.batch(kernelMapper.root)
+    kernelMapper.enter()
+    const entry = kernelMapper.leaf(K)
+    const pfn = kernelMapper.pfn(entry)
+    kernelMapper.clear(entry, K, batch)
+    kernelMapper.leave()
+    batch.releaseFrame(pfn)
+    batch.finish()
+  },
+  (hart) =>
+    hart.runs(() => {
+      hart.load(K)
+      hart.shootdown.serve()
+      hart.load(K)
+    }),
+]
+
 /** Two change, one looks on. */
 const three: Play[] = [(hart) => hart.unmap(A), (hart) => hart.runs(() => hart.unmap(B)), unmapping[1]!]
+
+/** Two ask a third one at once. */
+const asking: Play[] = [
+  (hart) => hart.unmap(A),
+  (hart) => hart.unmap(B),
+  (hart) => hart.runs(() => hart.shootdown.serve()),
+]
 
 class MissingFlush extends Shootdown {
   override forget(): void {}
@@ -319,6 +361,7 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('a copy takes the place of a page while another hart writes', copying, COPYING),
   scenario('a hart parks between two accesses', parking),
   scenario('a hart spins on the lock of who asks it', locking),
+  scenario('a page of the kernel is unmapped while another hart reads it', kernelPage),
 ]
 
 export const THREE_HARTS = scenario('two harts unmap, a third one reads', three)
@@ -346,7 +389,7 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     shows: /stale access/,
   },
   {
-    scenario: scenario('a lost wake-up', three, { parts: { Shootdown: LostWakeUp } }),
+    scenario: scenario('a lost wake-up', asking, { parts: { Shootdown: LostWakeUp } }),
     shows: /every thread waits/,
   },
   {
@@ -364,6 +407,10 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
     scenario: scenario('a parked hart that does not catch up', parking, {
       parts: { Shootdown: NoCatchingUp },
     }),
+    shows: /stale access/,
+  },
+  {
+    scenario: scenario('a missing flush of the kernel', kernelPage, { parts: { Shootdown: MissingFlush } }),
     shows: /stale access/,
   },
   {

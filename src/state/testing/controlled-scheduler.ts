@@ -1,9 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Memory } from '../memory.js'
-import { bundleThread } from './bundle-thread.js'
 import {
   CHANGED,
   ControlBlock,
@@ -51,7 +47,6 @@ export class ControlledScheduler {
   readonly #initial: Uint8Array
   readonly #control = new ControlBlock()
   readonly #workers: Worker[] = []
-  readonly #folder = mkdtempSync(join(tmpdir(), 'pagoda-threads-'))
 
   private constructor(scenario: Scenario) {
     this.#scenario = scenario
@@ -60,16 +55,14 @@ export class ControlledScheduler {
     this.#control.set(Field.threads, scenario.threads.length)
   }
 
-  /** `entry` is a TypeScript file that calls `playThread`. */
-  static async start(entry: string, scenario: Scenario): Promise<ControlledScheduler> {
+  /** `file` is a module that calls `playThread` (bundleThread makes one). */
+  static async start(file: string, scenario: Scenario): Promise<ControlledScheduler> {
     const scheduler = new ControlledScheduler(scenario)
-    await scheduler.#startThreads(entry)
+    await scheduler.#startThreads(file)
     return scheduler
   }
 
-  async #startThreads(entry: string): Promise<void> {
-    const outfile = join(this.#folder, 'thread.mjs')
-    await bundleThread(entry, outfile)
+  async #startThreads(file: string): Promise<void> {
     const online = this.#scenario.threads.map((_, index) => {
       const workerData: ThreadData = {
         memory: this.#memory.raw,
@@ -77,7 +70,7 @@ export class ControlledScheduler {
         scenario: this.#scenario.name,
         index,
       }
-      const worker = new Worker(outfile, { workerData, execArgv: ['--enable-source-maps'] })
+      const worker = new Worker(file, { workerData, execArgv: ['--enable-source-maps'] })
       this.#workers.push(worker)
       return new Promise((resolve, reject) => worker.once('online', resolve).once('error', reject))
     })
@@ -150,6 +143,5 @@ export class ControlledScheduler {
     this.#control.set(Field.run, -1)
     Atomics.notify(this.#control.words, Field.run)
     for (const worker of this.#workers) worker.unref()
-    rmSync(this.#folder, { recursive: true })
   }
 }

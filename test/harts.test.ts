@@ -1,0 +1,68 @@
+/**
+ * Harts on real threads: each has a TLB that keeps whatever it is not told to forget, and uses pages while others unmap, protect, move,
+ * fork and free them. A stale access is never seen; a flush that is left out is, and is named. Longer with PAGODA_FULL.
+ */
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type MemoryManager, mmInit } from '../src/mm.js'
+import { bundleThread, type ThreadBundle } from '../src/state/testing/bundle-thread.js'
+import { Book, CHANGES, type Change, SPACES, type StormData, type StormReport } from './harts/storm.js'
+
+const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
+const ACCESSES = process.env.PAGODA_FULL ? 10_000_000 : 150_000
+
+let thread: ThreadBundle
+beforeAll(async () => {
+  thread = await bundleThread(fileURLToPath(new URL('harts/storm-thread.ts', import.meta.url)))
+})
+afterAll(() => thread.remove())
+
+/** Harts 1 to `harts` on threads; this one boots and looks at what is left. */
+async function storm(
+  harts: number,
+  accesses: number,
+  forgets?: Change,
+): Promise<{ reports: StormReport[]; mm: MemoryManager }> {
+  const mm = mmInit({ bytes: 64 * 2 ** 20, shared: true, harts: harts + 1, debug: true })
+  const spaces = Array.from({ length: SPACES }, () => mm.spaces.create())
+  const book = new Book(harts).buffer
+  const reports = Array.from({ length: harts }, (_, index) => {
+    const hart = index + 1
+    const workerData: StormData = {
+      memory: mm.memory.raw,
+      book,
+      spaces,
+      harts,
+      hart,
+      seed: SEED,
+      accesses: accesses / harts,
+      forgets,
+    }
+    return new Promise<StormReport>((resolve, reject) => {
+      const worker = new Worker(thread.file, { workerData, execArgv: ['--enable-source-maps'] })
+      worker.once('message', resolve).once('error', reject)
+    })
+  })
+  return { reports: await Promise.all(reports), mm }
+}
+
+test.each([2, 3])(`%i harts never see a stale page (seed ${SEED})`, { timeout: 600_000 }, async (harts) => {
+  const { reports, mm } = await storm(harts, ACCESSES)
+  expect(reports.map(({ failure }) => failure)).toEqual(reports.map(() => undefined))
+  for (const { changes, hits } of reports) {
+    expect(hits).toBeGreaterThan(ACCESSES / 20 / harts)
+    expect(changes.munmap).toBeGreaterThan(10)
+  }
+  mm.check()
+})
+
+test.each(CHANGES)(
+  `a flush that %s forgets is found (seed ${SEED})`,
+  { timeout: 120_000 },
+  async (change) => {
+    const { reports } = await storm(2, 2_000_000, change)
+    const failures = reports.flatMap(({ failure }) => failure ?? [])
+    expect(failures.join('\n')).toContain(`after ${change}`)
+  },
+)
