@@ -52,9 +52,10 @@ function eachPage(
   return done
 }
 
-/** check_vma_flags: what was never readable stays so, and what is shared is written only by its own rights. */
-function mayForce({ flags }: Vma, access: Access): boolean {
+/** check_vma_flags: what was never readable stays so, what is secret too, and what is shared is written only by its own rights. */
+function mayForce(mm: FaultEnv, { flags, object }: Vma, access: Access): boolean {
   if ((flags & (VM_IO | VM_PFNMAP)) !== 0) return false
+  if (object !== NULL && mm.objects.isSecret(object)) return false
   if (access === Access.write) return (flags & VM_WRITE) !== 0 || isCopyOnWrite(flags)
   return (flags & (VM_READ | VM_MAYREAD)) !== 0
 }
@@ -64,7 +65,7 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   const found = mm.vmas.findHolding(space, vpn)
   if (found === NULL) return NULL
   const vma = new Vma(mm.memory, found)
-  if (!mayForce(vma, access)) return NULL
+  if (!mayForce(mm, vma, access)) return NULL
   const allowed = presentFrame(mm, space, vpn, access)
   if (allowed !== NULL) return allowed
   const mapper = mm.userMappers.of(space.root)

@@ -26,7 +26,7 @@ export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn
 export function populateLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   return forEachMapping(mm, space, start, end, (vma, from, to) => {
     if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0
-    if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0) return -EFAULT
+    if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0 || isSecret(mm, vma)) return -EFAULT
     const writes = (vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
     return faultIn(mm, space, from, to, writes ? Access.write : Access.read)
   })
@@ -55,12 +55,18 @@ export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: 
   mm.atomics.lock(space.lock, LockRank.space)
   const result = forEachMapping(mm, space, start, end, (vma, from, to) => {
     if (from > reached) return -ENOMEM
-    if ((vma.flags & (access === Access.write ? VM_WRITE : VM_READ)) === 0) return -EINVAL
+    if ((vma.flags & (access === Access.write ? VM_WRITE : VM_READ)) === 0 || isSecret(mm, vma))
+      return -EINVAL
     reached = to
     return faultIn(mm, space, from, to, access)
   })
   mm.atomics.unlock(space.lock, LockRank.space)
   return result === 0 && reached < end ? -ENOMEM : result
+}
+
+/** Nobody holds on to pages of secret memory, not even to fault them in. */
+function isSecret(mm: FaultEnv, { object }: Vma): boolean {
+  return object !== NULL && mm.objects.isSecret(object)
 }
 
 type VisitMapping = (vma: Vma, from: Vpn, to: Vpn) => number

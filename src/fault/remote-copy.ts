@@ -42,14 +42,31 @@ function remotePtr(mm: FaultEnv, space: AddressSpace, address: number, access: A
   return (presentFrame(mm, space, vpn, access) + offset) as Ptr
 }
 
-/** check_vma_flags() of Linux: execute-only memory is not read, and neither is memory that is only for writing. */
+/** check_vma_flags() of Linux: execute-only memory is not read, and neither is memory that is only for writing, or secret. */
 function mayReach(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
   if (!(vpn >= 0 && vpn < mm.arch.userEnd)) return false
   const holding = mm.vmas.findHolding(space, vpn)
   if (holding === NULL) return false
-  const { flags } = mm.fault.vma.at(holding)
+  const { flags, object } = mm.fault.vma.at(holding)
   if ((flags & (VM_IO | VM_PFNMAP)) !== 0) return false
+  if (object !== NULL && mm.objects.isSecret(object)) return false
   return (flags & (access === Access.write ? VM_WRITE : VM_READ)) !== 0
+}
+
+/** How many bytes could be read before the first whose page cannot be held on to: as vmsplice sees memory. */
+export function copyPinnedPartial(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  target: Uint8Array,
+): number {
+  let done = 0
+  while (done < target.length) {
+    const length = Math.min(target.length - done, PAGE_SIZE - ((address + done) % PAGE_SIZE))
+    if (readRemote(mm, space, address + done, target.subarray(done, done + length)) < 0) break
+    done += length
+  }
+  return done
 }
 
 /** Sees to it that a page is there, as a read would (get_user_pages_fast). 0 or -EFAULT. */

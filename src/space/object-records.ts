@@ -41,9 +41,11 @@ export const ObjectKind = {
   provided: 3,
   /** The kernel's own: [vdso] and [vvar]. Counted as a file's pages, and never dirty. */
   kernel: 4,
+  /** memfd_secret: only the hart, and the kernel's copies from and to the program itself, reach its pages. */
+  secret: 5,
   /** Memory of a pool of huge pages, of 2 MiB and of 1 GiB. The pools are empty: it has a size, but never a page. */
-  huge: 5,
-  gigantic: 6,
+  huge: 6,
+  gigantic: 7,
 } as const
 export type ObjectKind = (typeof ObjectKind)[keyof typeof ObjectKind]
 
@@ -119,7 +121,7 @@ export class ObjectRecords {
 
   protected countPage(object: Ptr, change: number): void {
     this.setWord(object, 24, this.pages(object) + change)
-    if (this.isShmem(object) && !this.isPromised(object)) commitPages(this.env, change)
+    if (this.#isCounted(object) && !this.isPromised(object)) commitPages(this.env, change)
   }
 
   /** Whether all its pages are counted as promised, not each as it comes (VM_NORESERVE of a shmem file). */
@@ -139,7 +141,7 @@ export class ObjectRecords {
     let pages = 0
     this.forEach((object) => {
       if (this.isPromised(object)) pages += pagesFor(this.size(object))
-      else if (this.isShmem(object)) pages += this.pages(object)
+      else if (this.#isCounted(object)) pages += this.pages(object)
     })
     return pages
   }
@@ -152,6 +154,15 @@ export class ObjectRecords {
   isShmem(object: Ptr): boolean {
     const kind = this.kind(object)
     return kind !== ObjectKind.provided && kind !== ObjectKind.kernel
+  }
+
+  isSecret(object: Ptr): boolean {
+    return this.kind(object) === ObjectKind.secret
+  }
+
+  /** Whether each of its pages counts as promised (shmem_acct_blocks). */
+  #isCounted(object: Ptr): boolean {
+    return this.isShmem(object) && !this.isSecret(object)
   }
 
   /** Whether its pages are huge ones, of which there are none. */

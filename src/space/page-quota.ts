@@ -1,6 +1,6 @@
 /**
- * How many pages the files of one file system may have (the size of a tmpfs): slab cache "page_quota", which a file system
- * keeps as long as it is there.
+ * How many pages the files of one file system may have (the size of a tmpfs), or the secret memory of one user: slab cache
+ * "page_quota", kept as long as the machine.
  *
  *     0   u32  pages at most
  *     4   u32  pages in use (atomic)
@@ -36,6 +36,11 @@ export class PageQuotas {
 
   most(quota: Ptr): number {
     return this.#memory.u32[quota >>> 2]!
+  }
+
+  /** Those above a lower limit stay. */
+  setMost(quota: Ptr, pages: number): void {
+    this.#memory.u32[quota >>> 2] = pages
   }
 
   used(quota: Ptr): number {

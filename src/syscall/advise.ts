@@ -1,7 +1,7 @@
 /**
  * madvise(2) of Linux 6.12. Advice about the manner of reading is only remembered in the flags, as is that about equal pages.
  */
-import { EACCES, EAGAIN, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
+import { EACCES, EAGAIN, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../base/errno.js'
 import { NULL, type Pfn, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
@@ -156,6 +156,7 @@ const removePages: Advise = ({ mm, holes }, vma, from, to) => {
   if ((vma.flags & vm.VM_LOCKED) !== 0 || vma.object === NULL) return -EINVAL
   const shared = vm.VM_SHARED | vm.VM_MAYWRITE
   if ((vma.flags & shared) !== shared) return -EACCES
+  if (mm.objects.isSecret(vma.object)) return -EOPNOTSUPP
   mm.objects.retain(vma.object)
   holes.push({ object: vma.object, first: vma.offsetOf(from), pages: to - from })
   return 0

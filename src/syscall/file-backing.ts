@@ -16,6 +16,8 @@ export interface FileBacking {
   readonly mappable: boolean
   /** A memfd that may not be written any more (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
   readonly sealed?: boolean
+  /** Of memfd_secret: shared or not at all. */
+  readonly secret?: boolean
   /** Its pages are huge ones of a pool, which is empty: this kind of object. With no object yet, mmap makes one. */
   readonly huge?: ObjectKind
   /** Huge pages that were asked for when the object was made (SHM_HUGETLB), not when it is mapped. */

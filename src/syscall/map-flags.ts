@@ -89,7 +89,10 @@ export function fileFlags(request: MapRequest, file: FileBacking, vmFlags: numbe
   const pagesMax = file.mappable ? FILE_PAGES_MAX - request.pages : FILE_PAGES_MAX
   if (request.offset > pagesMax) return -EOVERFLOW
   const type = request.flags & mman.MAP_TYPE
-  if (type === mman.MAP_PRIVATE) return readableFlags(file, vmFlags)
+  if (type === mman.MAP_PRIVATE) {
+    const flags = readableFlags(file, vmFlags)
+    return flags >= 0 && file.secret === true ? -EINVAL : flags
+  }
   if (type !== mman.MAP_SHARED && type !== mman.MAP_SHARED_VALIDATE) return -EINVAL
   const unknown = request.unknownFlags || (request.flags & ~LEGACY_FLAGS) !== 0
   if (type === mman.MAP_SHARED_VALIDATE && unknown) return -EOPNOTSUPP
@@ -97,6 +100,11 @@ export function fileFlags(request: MapRequest, file: FileBacking, vmFlags: numbe
   const shared = vmFlags | VM_SHARED | VM_MAYSHARE
   const granted = readableFlags(file, file.writable ? shared : shared & ~(VM_MAYWRITE | VM_SHARED))
   return granted >= 0 && file.sealed === true ? sealedFlags(granted) : granted
+}
+
+function kindFlags(file: FileBacking): number {
+  if (file.huge !== undefined) return VM_HUGETLB | VM_DONTEXPAND
+  return file.secret === true ? VM_DONTDUMP : 0
 }
 
 /** What the seals of a memfd leave of a shared mapping: to look at, for good (seal_check_write). */
@@ -110,6 +118,6 @@ function readableFlags(file: FileBacking, vmFlags: number): number {
   if (!file.executable && (vmFlags & VM_EXEC) !== 0) return -EPERM
   if (!file.mappable) return -ENODEV
   if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
-  const granted = file.huge === undefined ? vmFlags : vmFlags | VM_HUGETLB | VM_DONTEXPAND
+  const granted = vmFlags | kindFlags(file)
   return file.executable ? granted : granted & ~VM_MAYEXEC
 }

@@ -65,6 +65,7 @@ function collectViews(
     }
     if ((flags & MS_INVALIDATE) !== 0 && (vma.flags & VM_LOCKED) !== 0) return -EBUSY
     if ((flags & MS_SYNC) !== 0 && isSharedObject(vma)) {
+      if (mm.objects.isSecret(vma.object)) return -EINVAL
       const first = vma.offsetOf(Math.max(at, vma.start))
       mm.objects.retain(vma.object)
       views.push({ object: vma.object, first, end: vma.offsetOf(Math.min(end, vma.end)) })

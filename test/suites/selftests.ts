@@ -62,7 +62,7 @@ const tests: SuiteTest[] = [
   mm('map_hugetlb', heavy),
   mm('map_populate'),
   mm('mdwe_test'),
-  mm('memfd_secret', { heavy: true, missing: 'memfd_secret' }),
+  mm('memfd_secret', { heavy: true, missing: 'ptrace: one of its five tests' }),
   mm('mkdirty', { heavy: true, missing: 'userfaultfd' }),
   mm('mlock-random-test'),
   mm('mlock2-tests', heavy),

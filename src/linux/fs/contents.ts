@@ -35,6 +35,18 @@ export class FileContents {
     return this.#objects.create(kind, 0, 0)
   }
 
+  /** An empty file of memfd_secret, its pages charged to its user: NULL without memory. */
+  createSecret(quota: Ptr): Ptr {
+    const object = this.#objects.create(ObjectKind.secret, 0, 0)
+    if (object !== NULL) this.#objects.setQuota(object, quota)
+    return object
+  }
+
+  /** How many pages what a file's pages are charged to may have from now on. */
+  limitPages(object: Ptr, pages: number): void {
+    this.#objects.quotas.setMost(this.#objects.quota(object), pages)
+  }
+
   /** Bytes of one of its pages: a file of huge pages is sized in those. */
   pageBytes(object: Ptr): number {
     return pagesOfKind(this.#objects.kind(object)) * PAGE_SIZE

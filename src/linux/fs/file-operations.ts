@@ -84,10 +84,14 @@ const raw = text
 
 const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => -EISDIR }
 
+/** memfd_secret: only to be mapped. */
+const secret: FileOperations = { ...READY, read: () => -EINVAL, write: () => -EINVAL }
+
 const path: FileOperations = { ...READY, read: () => -EBADF, write: () => -EBADF }
 
 const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   pages,
+  secret,
   device,
   text,
   raw,
@@ -108,7 +112,7 @@ export function operationsOf(file: OpenFile): FileOperations {
 
 /** Whether it has a position: pipes and terminals have none. */
 export function isSeekable(vfs: Vfs, file: OpenFile): boolean {
-  if (operationsOf(file).channel !== undefined) return false
+  if (operationsOf(file).channel !== undefined || file.kind === 'secret') return false
   return file.kind !== 'device' || vfs.devices.of(file.dentry.inode)?.seek === 'still'
 }
 

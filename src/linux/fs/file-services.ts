@@ -2,6 +2,7 @@
 import { EACCES, EBADF, ENOENT, ETXTBSY } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
+import { Limit } from '../limits.js'
 import type { Process } from '../process.js'
 import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
 import { attributeCalls } from './calls/attribute-calls.js'
@@ -50,7 +51,7 @@ import { fromUnicode, toUnicode } from './text.js'
 import { Vfs } from './vfs.js'
 
 /** File systems whose files nobody may execute or map executable (SB_I_NOEXEC). */
-const NOT_EXECUTABLE: ReadonlySet<FilesystemKind> = new Set(['proc', 'sysfs'])
+const NOT_EXECUTABLE: ReadonlySet<FilesystemKind> = new Set(['proc', 'sysfs', 'secretmem'])
 
 export interface MountOptions {
   readonly readOnly?: boolean
@@ -148,6 +149,7 @@ export class Files implements FileServices {
     const { inode } = file.dentry
     const isZero = file.kind === 'device' && inode.key === '' && inode.rdev === DEVICE_ZERO
     const object = isMappable(file) ? inode.pages : NULL
+    if (file.kind === 'secret') this.vfs.secrets.limit(inode, process.softLimit(Limit.lockedMemory))
     this.vfs.names.note(object, file.dentry)
     return {
       object,
@@ -156,6 +158,7 @@ export class Files implements FileServices {
       writable: isWritable(file),
       executable: !NOT_EXECUTABLE.has(inode.filesystem.kind),
       mappable: object !== NULL || isZero,
+      secret: file.kind === 'secret',
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
       ...(inode.filesystem.kind === 'hugetlbfs' ? { huge: this.vfs.env.mm.objects.kind(object) } : {}),
     }

@@ -159,6 +159,7 @@ export const FilesystemMagic = {
   overlay: 0x794c7630,
   sysfs: 0x62656572,
   hugetlbfs: 0x958458f6,
+  secretmem: 0x5345434d,
 } as const
 
 /** The device number that stat reports, as the kernel encodes it for user space (new_encode_dev). */

@@ -16,7 +16,7 @@ export interface Time {
   readonly nanoseconds: number
 }
 
-export type FilesystemKind = 'tmpfs' | 'hugetlbfs' | 'overlay' | 'host' | 'proc' | 'sysfs'
+export type FilesystemKind = 'tmpfs' | 'hugetlbfs' | 'secretmem' | 'overlay' | 'host' | 'proc' | 'sysfs'
 
 /** A file or folder in a layer of the host below an overlay; the path as HostDirectory has it. */
 export interface LowerPlace {

@@ -11,6 +11,7 @@ import type { RecordReading } from './proc/record-text.js'
 /** What reads and writes it (file-operations.ts). */
 export type FileKind =
   | 'pages'
+  | 'secret'
   | 'directory'
   | 'device'
   | 'text'

@@ -157,5 +157,5 @@ function wantsWrite(flags: number): boolean {
 
 /** Whether a regular file has contents that can be mapped. */
 export function isMappable(file: OpenFile): boolean {
-  return file.kind === 'pages' && file.dentry.inode.pages !== NULL
+  return (file.kind === 'pages' || file.kind === 'secret') && file.dentry.inode.pages !== NULL
 }

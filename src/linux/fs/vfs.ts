@@ -39,6 +39,7 @@ import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
+import { SecretFilesystem } from './secretmem.js'
 import type { ShmSegment } from './sysv/shm-segment.js'
 import { ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
@@ -53,6 +54,9 @@ export interface VfsState {
   /** Memfds, O_TMPFILE and the streams live in a file system that is mounted nowhere. */
   readonly hidden: Dentry
   hiddenHuge: Dentry | null
+  hiddenSecret: Dentry | null
+  /** By user: what the pages of memfd_secret are charged to. */
+  readonly secretQuotas: Map<number, Ptr>
   /** Identity of the next open file. */
   nextOpenFile: number
   /** How many event sources there have been. */
@@ -85,6 +89,7 @@ export class Vfs {
   readonly pipes: Pipes
   readonly sockets: Sockets
   readonly segments: ShmSegments
+  readonly secrets: SecretFilesystem
   readonly state: VfsState
   readonly #operations: Operations
   readonly #hugeTlb: HugeTlbFilesystem
@@ -100,10 +105,13 @@ export class Vfs {
     const tmpfs = new Tmpfs(this.contents)
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
+    this.state = emptyState(this.now(), this.overlay)
+    this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
     this.#hugeTlb = new HugeTlbFilesystem(this.contents)
     this.#operations = {
       tmpfs,
       hugetlbfs: this.#hugeTlb,
+      secretmem: this.secrets,
       overlay,
       host: this.hosts,
       proc: this.proc,
@@ -111,7 +119,6 @@ export class Vfs {
     }
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)
-    this.state = emptyState(this.now(), this.overlay)
     this.events = new Events(env, this.state)
     this.locks = new FileLocks(this.events)
     this.pipes = new Pipes(env.mm, this.events)
@@ -228,6 +235,16 @@ export class Vfs {
     this.names.note(object, dentry)
   }
 
+  /** A file of memfd_secret: -ENOMEM. */
+  createSecret(user: number, group: number): Dentry | number {
+    if (this.state.hiddenSecret === null) {
+      const filesystem = this.#nextFilesystem('secretmem', 'none', '', {})
+      this.state.filesystems.push(filesystem)
+      this.state.hiddenSecret = makeRoot(filesystem, FileType.directory | 0o700, this.now())
+    }
+    return this.secrets.make(this.state.hiddenSecret, user, group, this.now())
+  }
+
   /** Files of huge pages are in a file system of their own, made when the first is. */
   #hiddenHuge(): Dentry {
     if (this.state.hiddenHuge === null) {
@@ -281,7 +298,7 @@ export class Vfs {
     inode.opens--
     if (isWritable(file)) inode.writers--
     if (inode.opens > 0) return
-    if (inode.links === 0) this.operations(dentry).forget(inode)
+    if (inode.links === 0 || inode.filesystem.kind === 'secretmem') this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
     else this.hosts.closed(inode)
   }
@@ -333,6 +350,8 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     filesystems: [visible, nameless],
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
     hiddenHuge: null,
+    hiddenSecret: null,
+    secretQuotas: new Map(),
     nextOpenFile: 1,
     nextEventSource: 0,
     sockets: { abstract: new Map(), nextAutomatic: 0, inFlight: new Map() },

@@ -6,7 +6,7 @@ import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { Memfd, Open, Seal } from '../flags.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
-import { installFile, stringArgument } from './support.js'
+import { installFile, stringArgument, userOfCall } from './support.js'
 
 const NAME_MAX = 249
 const ALL_SEALS = Seal.seal | Seal.shrink | Seal.grow | Seal.write | Seal.futureWrite | Seal.exec
@@ -17,7 +17,20 @@ const HUGE_SHIFT = 26
 const HUGE_MASK = 0x3f
 
 export function memfdCalls(vfs: Vfs): Syscall[] {
-  return [{ number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' }]
+  return [
+    { number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' },
+    { number: 447, name: 'memfd_secret', handler: (c) => createSecret(vfs, c), trace: 'x' },
+  ]
+}
+
+function createSecret(vfs: Vfs, c: SyscallContext): number {
+  const flags = c.args.low(0)
+  if ((flags & ~Open.closeOnExec) !== 0) return -EINVAL
+  const { user, group } = userOfCall(c).credentials
+  const dentry = vfs.createSecret(user.files, group.files)
+  if (typeof dentry === 'number') return dentry
+  const file = vfs.openFile('secret', dentry, Open.readWrite | Open.largeFile)
+  return installFile(c, file, (flags & Open.closeOnExec) !== 0)
 }
 
 function createMemfd(vfs: Vfs, c: SyscallContext): number {

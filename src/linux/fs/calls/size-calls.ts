@@ -55,7 +55,7 @@ function truncateFile(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   const refusal = operationsOf(file).channel?.truncate?.()
   if (refusal !== undefined) return refusal
-  if (file.kind !== 'pages' || !isWritable(file)) return -EINVAL
+  if ((file.kind !== 'pages' && file.kind !== 'secret') || !isWritable(file)) return -EINVAL
   return checkLimit(vfs, c, file, bytes) || vfs.truncate(file.dentry, bytes)
 }
 
@@ -86,6 +86,7 @@ function checkAllocate(file: OpenFile, mode: number, offset: number, length: num
   const { inode } = file.dentry
   if (typeOf(inode) === FileType.fifo) return -ESPIPE
   if (isDirectory(inode)) return -EISDIR
+  if (file.kind === 'secret') return -EOPNOTSUPP
   return file.kind === 'pages' ? 0 : -ENODEV
 }
 

@@ -13,7 +13,7 @@ import type { Vfs } from '../vfs.js'
 import { Position } from './copying.js'
 import { isNonBlocking, parkFor } from './streaming.js'
 import { fileArgument } from './support.js'
-import { vectorRanges } from './transfer.js'
+import { type UserRange, vectorRanges } from './transfer.js'
 import { UserBytes } from './user-bytes.js'
 
 const SPLICE_NONBLOCK = 2
@@ -147,6 +147,19 @@ function tee(vfs: Vfs, c: SyscallContext): number {
   return done === -EAGAIN ? wait(vfs, c, from.slots.length === 0 ? source : target, what) : done
 }
 
+/** One range after the other: what can be held on to before the first that cannot, and that there is room for. */
+function fillFromMemory(vfs: Vfs, c: SyscallContext, pipe: Pipe, ranges: readonly UserRange[]): number {
+  let done = 0
+  for (const range of ranges) {
+    if (range.length === 0) continue
+    const written = vfs.pipes.write(pipe, new UserBytes(c, [range], true), false, false)
+    if (written < 0) return done > 0 ? done : written
+    done += written
+    if (written < range.length) break
+  }
+  return done
+}
+
 /** The program's pages are copied: as readv or writev, but for what fits at once. */
 function spliceMemory(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.int(3)
@@ -157,8 +170,9 @@ function spliceMemory(vfs: Vfs, c: SyscallContext): number {
   if (pipe === undefined) return -EBADF
   const ranges = vectorRanges(c, c.args.address(1), c.args.int(2))
   if (typeof ranges === 'number') return ranges
-  const bytes = new UserBytes(c, ranges)
-  const done = isWritable(file) ? vfs.pipes.write(pipe, bytes, false, false) : vfs.pipes.read(pipe, bytes)
+  const done = isWritable(file)
+    ? fillFromMemory(vfs, c, pipe, ranges)
+    : vfs.pipes.read(pipe, new UserBytes(c, ranges))
   if (done === -EPIPE) return broken(vfs, c)
   return done === -EAGAIN ? wait(vfs, c, file, { isNonBlocking: (flags & SPLICE_NONBLOCK) !== 0 }) : done
 }

@@ -1,4 +1,5 @@
 /** Pieces of the program's memory as one flow of bytes. */
+import { copyPinnedPartial } from '../../../fault/remote-copy.js'
 import { copyFromUserPartial, copyToUserPartial } from '../../../fault/user-copy.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import type { ByteSink, ByteSource } from '../ipc/byte-flow.js'
@@ -7,13 +8,16 @@ import type { UserRange } from './transfer.js'
 export class UserBytes implements ByteSink, ByteSource {
   readonly #c: SyscallContext
   readonly #ranges: readonly UserRange[]
+  readonly #read: typeof copyFromUserPartial
   #range = 0
   /** Bytes of the current range that are through. */
   #offset = 0
   left: number
 
-  constructor(c: SyscallContext, ranges: readonly UserRange[]) {
+  /** `pins`: only memory whose pages the kernel may hold on to can be read (vmsplice). */
+  constructor(c: SyscallContext, ranges: readonly UserRange[], pins = false) {
     this.#c = c
+    this.#read = pins ? copyPinnedPartial : copyFromUserPartial
     this.#ranges = ranges
     this.left = ranges.reduce((sum, { length }) => sum + length, 0)
   }
@@ -33,7 +37,7 @@ export class UserBytes implements ByteSink, ByteSource {
   }
 
   get(target: Uint8Array): number {
-    return this.#move(target, copyFromUserPartial)
+    return this.#move(target, this.#read)
   }
 
   #move(bytes: Uint8Array, copy: typeof copyToUserPartial): number {
