@@ -1,7 +1,8 @@
-import type { Vpn } from '../src/base/numbers.js'
+import type { Ptr, Vpn } from '../src/base/numbers.js'
 import { Access, FaultResult } from '../src/fault/access.js'
 import { handleFault } from '../src/fault/handle-fault.js'
 import { type MemoryManager, mmInit } from '../src/mm.js'
+import { UserMapper } from '../src/paging/user-mapper.js'
 import { AddressSpace } from '../src/space/address-space.js'
 import { sysMadvise } from '../src/syscall/advise.js'
 import { sysMmap } from '../src/syscall/map.js'
@@ -54,12 +55,27 @@ export class BareSpace {
   /** A fork's copy; `work` is done in it with this view, and then it ends. */
   inFork(work: () => void): void {
     const parent = this.#space.ptr
-    const child = this.mm.spaces.clone(parent)
-    if (child === 0) throw new Error('a fork had no memory')
+    const child = this.fork()
     this.#space.at(child)
     work()
     this.#space.at(parent)
+    this.endFork(child)
+  }
+
+  /** A fork's copy, which `endFork` ends. */
+  fork(): Ptr {
+    const child = this.mm.spaces.clone(this.#space.ptr)
+    if (child === 0) throw new Error('a fork had no memory')
+    return child
+  }
+
+  endFork(child: Ptr): void {
     this.mm.spaces.release(child)
+  }
+
+  /** The tables, for reading. */
+  get tables(): UserMapper {
+    return new UserMapper(this.mm, this.#space.root)
   }
 
   /** madvise(MADV_DONTNEED). */

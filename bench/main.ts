@@ -8,6 +8,7 @@ import { instructionBenchmarks } from './instruction-benchmarks.js'
 import { describeMachine, type MachineDescription } from './machine.js'
 import { memoryBenchmarks } from './memory-benchmarks.js'
 import { MmBench } from './mm-bench.js'
+import { pagingBenchmarks } from './paging-benchmarks.js'
 import { processBenchmarks } from './process-benchmarks.js'
 import { tableHead, tableRow } from './table.js'
 import { treeBenchmarks } from './tree-benchmarks.js'
@@ -42,6 +43,7 @@ function allBenchmarks(bench: MmBench): Benchmark[] {
   return [
     ...memoryBenchmarks(bench),
     ...allocatorBenchmarks(bench),
+    ...pagingBenchmarks(bench),
     ...processBenchmarks(bench),
     ...instructionBenchmarks(bench),
     ...treeBenchmarks(),
@@ -52,8 +54,8 @@ function methodText(rounds: number): string {
   return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns, each row in a process of its own; warm: V8 has compiled
 what it needs; transparent huge pages off but in their own rows. "no trap": called from TypeScript; "with trap": a guest program, with its
 instructions, trap and system call. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero:
-"no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree is measured by
-the wall clock.`
+"no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree and the
+faults on two threads are measured by the wall clock.`
 }
 
 function machineText({ cpu, cpus, node, kernel, virtualised, load }: MachineDescription): string {

@@ -1,0 +1,49 @@
+import type { Contender } from './benchmark.js'
+import { cpuNow } from './cpu-time.js'
+
+/** A turn that cannot be made without others: only its own part is timed. */
+export interface TimedTurn {
+  readonly before: () => void
+  readonly timed: () => void
+  readonly after: () => void
+}
+
+const WARM_UP_TURNS = 30
+
+/** CPU nanoseconds of the timed part, by `share` (how many operations a turn is). A part takes 100 µs at least. */
+export class PartTimer implements Contender {
+  readonly #turns: number
+  readonly #share: number
+  readonly #prepare: () => TimedTurn
+  #turn: TimedTurn | undefined
+  #best = Number.POSITIVE_INFINITY
+
+  constructor(turns: number, share: number, prepare: () => TimedTurn) {
+    this.#turns = turns
+    this.#share = share
+    this.#prepare = prepare
+  }
+
+  round(): void {
+    if (this.#turn === undefined) {
+      this.#turn = this.#prepare()
+      for (let i = 0; i < WARM_UP_TURNS; i++) this.#time(this.#turn)
+    }
+    let sum = 0
+    for (let i = 0; i < this.#turns; i++) sum += this.#time(this.#turn)
+    this.#best = Math.min(this.#best, sum / (this.#turns * this.#share))
+  }
+
+  #time({ before, timed, after }: TimedTurn): number {
+    before()
+    const start = cpuNow()
+    timed()
+    const time = cpuNow() - start
+    after()
+    return time
+  }
+
+  best(): number {
+    return this.#best
+  }
+}
