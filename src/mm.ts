@@ -18,7 +18,7 @@ import { FrameTable } from './frame/frame-table.js'
 import { KernelMapper } from './paging/kernel-mapper.js'
 import { PageFlusher } from './paging/page-flusher.js'
 import { Shootdown } from './paging/shootdown.js'
-import { Tlbs } from './paging/tlb.js'
+import { TLB_BYTES, Tlbs } from './paging/tlb.js'
 import { UserMapper } from './paging/user-mapper.js'
 import { UserMappers } from './paging/user-mappers.js'
 import { GeneralAllocator } from './slab/general-allocator.js'
@@ -259,6 +259,8 @@ function bootLayers(options: InitOptions, harts: number): Layers {
 function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: number): void {
   setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
   setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
+  const entryBytes = harts * TLB_BYTES
+  setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
   memory.u32[wordIndex(Word.hartCount)] = harts
   memory.u32[wordIndex(Word.randomState)] = seed
 }

@@ -25,6 +25,14 @@ function seed(text: string): number {
   return value
 }
 
+function threshold(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 1e9) {
+    throw new InvalidArgumentError('Give a whole number from 1 to 1000000000.')
+  }
+  return value
+}
+
 function environment(text: string, before: readonly string[] = []): string[] {
   if (text.indexOf('=') < 1) throw new InvalidArgumentError('Give NAME=VALUE.')
   return [...before, text]
@@ -82,6 +90,20 @@ function runCommand(): Command {
       ).choices(['virtual', 'real']),
     )
     .option('--trace', 'print system calls on standard error')
+    .addOption(
+      new Option(
+        '--translate <mode>',
+        'translate what is executed often to WebAssembly: the same run, only faster',
+      )
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .addOption(
+      new Option(
+        '--translate-threshold <n>',
+        'how often a place is come to before it is translated',
+      ).argParser(threshold),
+    )
     .passThroughOptions()
     .addHelpText('after', EXAMPLES)
     .action(async (program: string, args: string[], options) => {

@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly aslr: boolean
   readonly clock?: ClockMode
   readonly trace?: boolean
+  readonly translate: 'on' | 'off'
+  readonly translateThreshold?: number
 }
 
 function openFolder(option: string, path: string, readOnly: boolean): NodeDirectory {
@@ -172,6 +174,8 @@ function bootMachine(options: RunOptions, { root }: Prepared): BootedLinux {
     aslr: options.aslr,
     clock: options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual'),
     cwd: options.cwd,
+    translate: options.translate === 'on',
+    ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })

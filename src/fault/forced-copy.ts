@@ -71,6 +71,7 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   const mapper = mm.userMappers.of(space.root)
   if (access === Access.read && mapper.translate(vpn)) return frameToPtr(mapper.lastPfn)
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok || !mapper.translate(vpn)) return NULL
+  if (access === Access.write) mm.frames.forgetCode(mapper.lastPfn)
   if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn)
   return frameToPtr(mapper.lastPfn)
 }

@@ -184,7 +184,7 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
   return (presentFrame(mm, space, vpn, access) + (address % PAGE_SIZE)) as Ptr
 }
 
-/** The bytes of a page whose entry allows the access already, else NULL. */
+/** The bytes of a page whose entry allows the access already, else NULL. Who asks in order to write will write. */
 export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
   const mapper = mm.userMappers.of(space.root)
   const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
@@ -194,7 +194,9 @@ export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access
   if ((flags & needed) !== needed) return NULL
   const marks = EntryFlag.accessed | (access === Access.write ? EntryFlag.dirty : 0)
   if ((flags & marks) !== marks) markUsed(mm, space, entry, vpn, marks)
-  return frameToPtr(mapper.pfnAt(entry, vpn))
+  const pfn = mapper.pfnAt(entry, vpn)
+  if (access === Access.write) mm.frames.forgetCode(pfn)
+  return frameToPtr(pfn)
 }
 
 /** As the hardware's walker would, had the kernel gone through the page table. */

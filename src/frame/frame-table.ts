@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
-import { Region, regionPtr, setRegion } from '../state/layout.js'
+import { CODE_STAMP_BYTES, Region, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import type { BumpAllocator } from './bump-allocator.js'
 
@@ -88,21 +88,30 @@ const INDEX = FrameField.index
  *
  * Entries of free blocks are guarded by the frames lock, those of an allocated block by whoever holds it. The
  * reference count of a shared frame changes only through BuddyAllocator.retain and release.
+ *
+ * Beside it, in Region.codeStamps, a stamp for each frame (u16): not 0 while a translator has code made from what the frame
+ * holds. Whoever changes that (a store, the kernel, a free) makes it 0. It is a cache's state, not the machine's.
  */
 export class FrameTable {
   readonly frameCount: number
   readonly #u32: Uint32Array
   readonly #base: number
+  readonly #u16: Uint16Array
+  readonly #stamps: number
 
   private constructor(memory: Memory) {
     this.frameCount = memory.bytes / PAGE_SIZE
     this.#u32 = memory.u32
     this.#base = regionPtr(memory, Region.frameTable) >>> 2
+    this.#u16 = memory.u16
+    this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
   }
 
   static boot(memory: Memory, bump: BumpAllocator): FrameTable {
     const bytes = (memory.bytes / PAGE_SIZE) * FRAME_ENTRY_BYTES
     setRegion(memory, Region.frameTable, bump.allocateBytes(bytes), bytes)
+    const stampBytes = (memory.bytes / PAGE_SIZE) * CODE_STAMP_BYTES
+    setRegion(memory, Region.codeStamps, bump.allocateBytes(stampBytes), stampBytes)
     return new FrameTable(memory)
   }
 
@@ -177,6 +186,16 @@ export class FrameTable {
 
   setIndex(pfn: Pfn, index: number): void {
     this.#u32[this.#base + (pfn << 2) + INDEX] = index
+  }
+
+  /** What the frame holds changes: nothing that was translated from it is good any more. */
+  forgetCode(pfn: Pfn): void {
+    this.#u16[this.#stamps + pfn] = 0
+  }
+
+  /** 0: nothing was translated from what the frame holds. */
+  codeStamp(pfn: Pfn): number {
+    return this.#u16[this.#stamps + pfn]!
   }
 
   /** A whole entry at once. */

@@ -37,6 +37,13 @@ export function makeDecodeTable(memory: Memory, table: Ptr): void {
   for (let low = WORDS_16 - 1; low >= 0; low--) memory.u32[first + low] = builder.entry(low)
 }
 
+/** Number of the definition that a word is, or ILLEGAL; bits 16 to 19 are not looked at. */
+export function decode(memory: Memory, table: Ptr, word: number): number {
+  const entry = memory.u32[(table + FIRST_LEVEL + (word & 0xffff) * 4) >>> 2]!
+  if ((entry & 0xff) !== GROUP) return entry & 0xff
+  return memory.u8[table + SECOND_LEVEL + (entry >>> 8) * HIGH_BITS + (word >>> 20)]!
+}
+
 class DecodeTableBuilder {
   readonly #memory: Memory
   readonly #table: Ptr

@@ -2,8 +2,8 @@ import type { Emitter } from './emitter.js'
 import type { Format } from './format.js'
 
 /**
- * One instruction: its encoding and its meaning, defined here once. The interpreter, the assembler of the tests
- * and the disassembler are made from these, and a translator can be.
+ * One instruction: its encoding and its meaning, defined here once. The interpreter, the translator, the assembler of the
+ * tests and the disassembler are made from these.
  *
  *     { name: 'add', ...encoding(0x33, 0, 0), format: FORMAT.register,
  *       emit: (e) => e.setRd(op('i64_add', e.rs1, e.rs2)) }

@@ -14,6 +14,8 @@ export const Exit = {
   accessFault: 7,
   /** A misaligned atomic access; `cause` says which. tval holds the address. */
   misaligned: 8,
+  /** Between the hart and its translator: pc is worth translating, or its code is not valid. Never seen outside. */
+  hot: 9,
 } as const
 export type Exit = (typeof Exit)[keyof typeof Exit]
 

@@ -9,6 +9,12 @@ export interface HartLayout {
   readonly tlbEntries: Ptr
   /** The decode tables (decode-table.ts). */
   readonly decode: Ptr
+  /** The stamps of frames that code was translated from (frame/frame-table.ts). */
+  readonly codeStamps: Ptr
+  /** The hart's table of translated code (translator/entry-table.ts). */
+  readonly codeEntries: Ptr
+  /** Arrivals that make an address worth translating; 0 = nothing is translated. */
+  readonly threshold: number
   /** Frames of RAM, and the page-frame number that the first of them has in page tables. */
   readonly frames: number
   readonly physBasePfn: number

@@ -16,6 +16,8 @@
  *     572   i32        cause (scause's exception code)
  *     576   i64        tval
  *     584   16 bytes   bounce buffer for loads that cross a page
+ *     600   i32        during a run: instructions that it may execute
+ *     604   i32        1 = a store has changed bytes that code was translated from
  *     640   256 bytes  scratch of the float helpers
  */
 export const HART_BYTES = 4096
@@ -35,6 +37,8 @@ export const HartField = {
   cause: 572,
   tval: 576,
   bounce: 584,
+  budget: 600,
+  codeChanged: 604,
   floatScratch: 640,
 } as const
 

@@ -9,6 +9,8 @@ import { DECODE_TABLE_BYTES, makeDecodeTable } from './decode-table.js'
 import { Exit } from './exit.js'
 import { HART_BYTES, HartField } from './hart-state.js'
 import { type Interpreter, makeInterpreter } from './interpreter.js'
+import { CODE_TABLE_STRIDE } from './translator/entry-table.js'
+import { FUNCTIONS_MAX, Translator, type TranslatorStats } from './translator/translator.js'
 
 /** What a hart needs of the machine. */
 export interface HartEnv {
@@ -18,6 +20,17 @@ export interface HartEnv {
   /** Of the thread that runs the hart; needed when other threads change page tables meanwhile. */
   readonly shootdown?: Shootdown
 }
+
+export interface HartOptions {
+  /**
+   * How often the hart must come to a place before what is there is translated to WebAssembly; 0 = never, all is interpreted. The
+   * guest cannot tell. Default 0.
+   */
+  readonly threshold?: number
+}
+
+/** A place that is come to less often costs more to translate than to interpret. */
+export const TRANSLATE_THRESHOLD = 2000
 
 /** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
 const SLICE = 20_000
@@ -34,8 +47,9 @@ export class Hart {
   /** Where there are no other threads, nothing. */
   readonly #shootdown: Shootdown | undefined
   readonly #interpreter: Interpreter
+  readonly #translator: Translator | undefined
 
-  private constructor(env: HartEnv, index: number, ptr: Ptr) {
+  private constructor(env: HartEnv, index: number, ptr: Ptr, { threshold = 0 }: HartOptions) {
     const { memory, arch, tlbs } = env
     const decode = regionPtr(memory, Region.scratch)
     makeDecodeTable(memory, decode)
@@ -44,23 +58,32 @@ export class Hart {
     this.#memory = memory
     this.#tlbs = tlbs
     this.#shootdown = memory.shared ? env.shootdown : undefined
-    this.#interpreter = makeInterpreter(memory, {
+    const layout = {
       hart: ptr,
       tlb: tlbs.ptr(index),
       tlbEntries: tlbs.entries(index),
       decode,
+      codeStamps: regionPtr(memory, Region.codeStamps),
+      codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_TABLE_STRIDE) as Ptr,
+      threshold,
       frames: memory.bytes / PAGE_SIZE,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,
-    })
+    }
+    const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
+    this.#interpreter = makeInterpreter(memory, layout, table)
+    if (threshold === 0) return
+    const helpers = this.#interpreter as unknown as WebAssembly.Exports
+    const executed = () => this.instructions()
+    this.#translator = new Translator({ memory, arch, tlbs, hart: index, layout, executed, helpers, table })
   }
 
   /** The hart `index` of the machine; registers are as its record says (zero after boot). Compiles for some ms. */
-  static create(env: HartEnv, index: number): Hart {
+  static create(env: HartEnv, index: number, options: HartOptions = {}): Hart {
     const { memory } = env
     assert(index >= 0 && (index + 1) * HART_BYTES <= regionBytes(memory, Region.harts), 'the hart exists')
     assert(regionBytes(memory, Region.scratch) >= DECODE_TABLE_BYTES, 'there is room for the decode tables')
-    return new Hart(env, index, (regionPtr(memory, Region.harts) + index * HART_BYTES) as Ptr)
+    return new Hart(env, index, (regionPtr(memory, Region.harts) + index * HART_BYTES) as Ptr, options)
   }
 
   /**
@@ -78,12 +101,23 @@ export class Hart {
     let left = budget
     while (left > 0) {
       const slice = Math.min(left, SLICE)
+      const before = this.low(HartField.instret)
       const exit = this.#interpreter.run(slice)
-      if (exit !== Exit.budget) return exit as Exit
-      this.#shootdown?.serve()
-      left -= slice
+      if (exit === Exit.budget) {
+        this.#shootdown?.serve()
+        left -= slice
+      } else if (exit !== Exit.hot) return exit as Exit
+      else {
+        left -= (this.low(HartField.instret) - before) >>> 0
+        this.#translator!.attend(this.pc)
+      }
     }
     return Exit.budget
+  }
+
+  /** What was translated so far; nothing without a translator. */
+  get translation(): TranslatorStats | undefined {
+    return this.#translator?.stats
   }
 
   /** Translates by the tables at `root` from now on. */

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js'
-import type { Code, ValueType } from '../base/wasm/code.js'
+import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import type { MemoryOp } from '../base/wasm/opcodes.js'
 import { TlbEntry } from '../paging/tlb.js'
 import type { InstructionDefinition } from './definition.js'
@@ -25,6 +25,8 @@ export class InterpreterEmitter implements Emitter {
   readonly #tempsUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
   #definition!: InstructionDefinition
   #hasJumped = false
+  /** Where the instruction that is being emitted goes on. */
+  #goesOn!: Label
 
   constructor(
     code: Code,
@@ -47,9 +49,10 @@ export class InterpreterEmitter implements Emitter {
     this.#hasJumped = false
     for (const type of ['i32', 'i64', 'f32', 'f64'] as const) this.#tempsUsed[type] = 0
     this.#checkMiddleBits(definition)
+    this.#goesOn = this.#labels.next
     definition.emit(this)
     if (!this.#hasJumped) this.#advance(i32(this.#length))
-    this.code.br(this.#labels.next)
+    this.code.br(this.#goesOn)
   }
 
   /** The decode tables do not look at bits 16 to 19; only ecall and ebreak do. */
@@ -166,7 +169,7 @@ export class InterpreterEmitter implements Emitter {
     tlbPlace(this.#layout, virtual, slot)(code)
     value(code)
     code.memory(name, 0, 0).else()
-    this.call('storeMiss', virtual, value, i32(bytes))(code)
+    op('i32_and', this.call('storeMiss', virtual, value, i32(bytes)), i32(1))(code)
     code.brIf(this.#labels.trap).end()
   }
 
@@ -185,15 +188,15 @@ export class InterpreterEmitter implements Emitter {
     condition(this.code)
     this.code.if()
     this.#advance(this.immLow)
-    this.code.else()
+    this.code.br(this.#labels.arrive).end()
     this.#advance(i32(this.#length))
-    this.code.end()
     this.#hasJumped = true
   }
 
   jump(): void {
     this.#advance(this.immLow)
     this.#hasJumped = true
+    this.#goesOn = this.#labels.arrive
   }
 
   jumpTo(address: Value): void {
@@ -209,6 +212,7 @@ export class InterpreterEmitter implements Emitter {
     emitElsewhere(code, this.#locals, address)
     code.end()
     this.#hasJumped = true
+    this.#goesOn = this.#labels.arrive
   }
 
   #advance(distance: Value): void {
@@ -255,9 +259,9 @@ export class InterpreterEmitter implements Emitter {
 
   readCsr(write: Value): Value {
     this.leaveIf(op('i32_eqz', this.call('csrAllows', this.immLow, write)), Exit.illegal)
-    const { budget, left } = this.#locals
+    const budget = this.loadField('i32_load', HartField.budget)
     // `left` has this instruction taken off already, which has not retired yet.
-    const retired = op('i32_sub', op('i32_sub', local(budget), local(left)), i32(1))
+    const retired = op('i32_sub', op('i32_sub', budget, local(this.#locals.left)), i32(1))
     return this.temp('i64', this.call('csrRead', this.immLow, op('i64_extend_i32_u', retired)))
   }
 

@@ -12,14 +12,15 @@ export interface InterpreterLocals {
   readonly word: number
   /** The instruction's entry in the decode table. */
   readonly entry: number
-  /** Instructions that may still be executed, and the budget at the start. */
+  /** Instructions that may still be executed. */
   readonly left: number
-  readonly budget: number
 }
 
 export interface InterpreterLabels {
   /** The next instruction. */
   readonly next: Label
+  /** The next instruction, which a jump leads to: there may be translated code. */
+  readonly arrive: Label
   /** Leaves; exit, cause and tval are written. */
   readonly trap: Label
   readonly illegal: Label

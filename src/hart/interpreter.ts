@@ -1,12 +1,13 @@
 /**
- * The interpreter: one WebAssembly function, made from the definitions.
+ * The interpreter: one WebAssembly function, made from the definitions. dispatcher.ts makes what calls it.
  *
- *     run(budget) → exit
+ *     interpret(left) → left
  *       loop next
  *         leave when nothing is left
  *         word = the instruction; within the page of the last one that is one load
  *         entry = first-level decode table[low 16 bits]; if GROUP: second-level table[high 12 bits]
  *         br_table entry: one block per definition | ILLEGAL
+ *         arrive: after a jump; leave when there is translated code
  *
  * There is one loop only: V8 checks for interrupts at each loop's head, and a second one around the br_table halved
  * the speed.
@@ -28,6 +29,8 @@ import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from '.
 import { addMmu } from './mmu.js'
 import { MmuAccess, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
+import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
+import { addEntryTable } from './translator/entry-table.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 const WASM_PAGE = 65536
@@ -37,23 +40,32 @@ export interface Interpreter {
   run(budget: number): number
 }
 
-/** Compiles the interpreter for one hart. */
-export function makeInterpreter(memory: Memory, layout: HartLayout): Interpreter {
+/** Compiles the interpreter for one hart. Translated code is called through the table. */
+export function makeInterpreter(memory: Memory, layout: HartLayout, table: WebAssembly.Table): Interpreter {
   const module = new WebAssembly.Module(interpreterBytes(memory.bytes, layout) as BufferSource)
-  const imports = { memory: memory.raw, ...FLOAT_HELPERS.imports(memory, layout.hart) }
+  const imports = { memory: memory.raw, table, ...FLOAT_HELPERS.imports(memory, layout.hart) }
   return new WebAssembly.Instance(module, { env: imports }).exports as unknown as Interpreter
 }
 
 export function interpreterBytes(memoryBytes: number, layout: HartLayout): Uint8Array {
   const module = new WasmModule()
   module.importMemory('memory', { pages: memoryBytes / WASM_PAGE, shared: layout.shared })
+  module.importTable('table', 0)
   const helpers = new Map([
     ...FLOAT_HELPERS.declare(module, layout.hart),
     ...addMmu(module, layout),
     ...addCsrFunctions(module, layout),
     ...addMultiply(module),
   ])
-  module.function('run', ['i32'], ['i32'], (code) => new InterpreterFunction(code, layout, helpers).emit())
+  for (const [name, index] of helpers) module.export(name, index)
+  const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
+  const interpret = module.function(undefined, ['i32'], ['i32'], (code) =>
+    new InterpreterFunction(code, layout, helpers, entries?.get('arrive')).emit(),
+  )
+  const region = module.type(REGION_PARAMETERS, REGION_RESULTS)
+  module.function('run', ['i32'], ['i32'], (code) =>
+    new Dispatcher(code, layout, interpret, region, entries).emit(),
+  )
   return module.bytes()
 }
 
@@ -62,11 +74,19 @@ class InterpreterFunction {
   readonly #layout: HartLayout
   readonly #helpers: ReadonlyMap<string, number>
   readonly #locals: InterpreterLocals
+  /** The function that says whether there is translated code; nothing without a translator. */
+  readonly #arrive: number | undefined
 
-  constructor(code: Code, layout: HartLayout, helpers: ReadonlyMap<string, number>) {
+  constructor(
+    code: Code,
+    layout: HartLayout,
+    helpers: ReadonlyMap<string, number>,
+    arrive: number | undefined,
+  ) {
     this.#code = code
     this.#layout = layout
     this.#helpers = helpers
+    this.#arrive = arrive
     this.#locals = {
       left: 0,
       pointer: code.local('i32'),
@@ -74,35 +94,41 @@ class InterpreterFunction {
       delta: code.local('i64'),
       word: code.local('i32'),
       entry: code.local('i32'),
-      budget: code.local('i32'),
     }
   }
 
   emit(): void {
     const code = this.#code
-    const { left, budget } = this.#locals
+    const { left } = this.#locals
     this.#enter()
     const done = code.block()
     const trap = code.block()
     const illegal = code.block()
     const next = code.loop()
+    const arrive = this.#arrive === undefined ? next : code.block()
     code.get(left).op('i32_eqz').brIf(done).get(left).i32(1).op('i32_sub').set(left)
     this.#fetch(trap)
     this.#decode()
-    this.#dispatch({ next, trap, illegal })
+    this.#dispatch({ next, arrive, trap, illegal })
+    if (this.#arrive !== undefined) this.#emitArrive(this.#arrive, next, done)
     code.end().end()
     this.#recordIllegal()
     code.end()
     // The instruction that trapped did not retire.
     code.get(left).i32(1).op('i32_add').set(left)
     code.end()
-    this.#finish(budget)
+    this.#finish()
+  }
+
+  /** Leaves when the jump led to translated code, or to what should be. */
+  #emitArrive(arrive: number, next: Label, done: Label): void {
+    const code = this.#code
+    code.end()
+    this.#address()(code)
+    code.call(arrive).op('i32_eqz').brIf(next).br(done)
   }
 
   #enter(): void {
-    const { left, budget } = this.#locals
-    this.#code.get(left).set(budget)
-    storeRaw('i32_store', i32(this.#layout.hart), i32(Exit.budget), HartField.exit)(this.#code)
     const pc = loadRaw('i64_load', i32(this.#layout.hart), HartField.pc)
     emitElsewhere(this.#code, this.#locals, op('i64_and', pc, i64(-2)))
   }
@@ -222,13 +248,9 @@ class InterpreterFunction {
     storeRaw('i32_store', hart, i32(Cause.illegal), HartField.cause)(code)
   }
 
-  #finish(budget: number): void {
+  #finish(): void {
     const code = this.#code
-    const hart = i32(this.#layout.hart)
-    const retired = op('i64_extend_i32_u', op('i32_sub', local(budget), local(this.#locals.left)))
-    const instret = op('i64_add', loadRaw('i64_load', hart, HartField.instret), retired)
-    storeRaw('i64_store', hart, instret, HartField.instret)(code)
-    storeRaw('i64_store', hart, this.#address(), HartField.pc)(code)
-    loadRaw('i32_load', hart, HartField.exit)(code)
+    storeRaw('i64_store', i32(this.#layout.hart), this.#address(), HartField.pc)(code)
+    code.get(this.#locals.left)
   }
 }

@@ -133,22 +133,31 @@ function emitLoadMiss(code: Code, { hart }: HartLayout, translate: number): void
   code.i64(hart + HartField.bounce)
 }
 
-/** storeMiss(address, value, bytes): the whole store; 1 when it faulted. */
+/**
+ * storeMiss(address, value, bytes): the whole store; bit 0 is set when it faulted, bit 1 when it changed what code was translated
+ * from.
+ */
 function emitStoreMiss(code: Code, { hart }: HartLayout, translate: number): void {
   const [value, bytes] = [local(1), local(2)]
   const bounce = i32(hart + HartField.bounce)
   op('i32_eqz', crosses(local(0), bytes))(code)
   code.if()
   emitStoreWithin(code, translate, value, bytes)
-  code.end()
+  emitCodeChanged(code, hart)
+  code.op('return').end()
   const { first, second, length } = emitBothPages(code, translate, MmuAccess.write, bytes, i32(1))
   storeRaw('i64_store', bounce, value)(code)
   emitCopy(code, first, bounce, length)
   emitCopy(code, second, op('i32_add', bounce, length), op('i32_sub', bytes, length))
-  code.i32(0)
+  emitCodeChanged(code, hart)
 }
 
-/** A store inside one page, in one access so that other harts see it whole; returns. */
+function emitCodeChanged(code: Code, hart: number): void {
+  loadRaw('i32_load', i32(hart), HartField.codeChanged)(code)
+  code.i32(1).op('i32_shl')
+}
+
+/** A store inside one page, in one access so that other harts see it whole; returns when it faults. */
 function emitStoreWithin(code: Code, translate: number, value: Value, bytes: Value): void {
   const place = code.local('i64')
   code.get(0).i32(MmuAccess.write).call(translate).tee(place).i64(-1).op('i64_eq')
@@ -167,7 +176,6 @@ function emitStoreWithin(code: Code, translate: number, value: Value, bytes: Val
     value(code)
     code.memory(name, 0, 0).end()
   }
-  code.i32(0).op('return')
 }
 
 /** atomicAddress(address, bytes, write). */

@@ -6,6 +6,7 @@ import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
 import { TlbEntry, TlbHeader } from '../paging/tlb.js'
 import type { HartLayout } from './hart-layout.js'
+import { HartField } from './hart-state.js'
 import { MmuAccess, tlbSlot } from './mmu-access.js'
 import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
@@ -203,9 +204,12 @@ export class WalkEmitter {
     const slot = code.local('i32')
     tlbSlot(this.#address)(code)
     code.set(slot)
+    this.#noteCodeChange()
     const page = op('i64_and', this.#address, PAGE_START)
     const tag = (offset: number, bits: number): void => {
-      const allowed = op('i32_eq', this.#has(bits), i32(bits))
+      const has = op('i32_eq', this.#has(bits), i32(bits))
+      const allowed =
+        offset === TlbEntry.writeTag ? op('i32_and', has, op('i32_eqz', this.#codeStamp())) : has
       this.#storeSlot('i64_store', slot, offset, op('select', page, NONE, allowed))
     }
     tag(TlbEntry.readTag, Pte.read)
@@ -214,6 +218,26 @@ export class WalkEmitter {
     const place = op('i64_shl', local(this.#frame), i64(12))
     this.#storeSlot('i32_store', slot, TlbEntry.addend, op('i32_wrap_i64', op('i64_sub', place, page)))
     op('i64_or', place, op('i64_and', this.#address, i64(PAGE_MASK)))(code)
+  }
+
+  #stampPlace(): Value {
+    return op('i32_shl', op('i32_wrap_i64', local(this.#frame)), i32(1))
+  }
+
+  #codeStamp(): Value {
+    return loadRaw('i32_load16_u', this.#stampPlace(), this.#layout.codeStamps)
+  }
+
+  /** A store to a frame that code was translated from always comes here: its writeTag does not stand. */
+  #noteCodeChange(): void {
+    const code = this.#code
+    op('i32_eq', this.#access, i32(MmuAccess.write))(code)
+    code.if()
+    this.#codeStamp()(code)
+    code.if()
+    storeRaw('i32_store16', this.#stampPlace(), i32(0), this.#layout.codeStamps)(code)
+    storeRaw('i32_store', i32(this.#layout.hart), i32(1), HartField.codeChanged)(code)
+    code.end().end()
   }
 
   #storeSlot(name: 'i32_store' | 'i64_store', slot: number, offset: number, value: Value): void {

@@ -1,5 +1,5 @@
 /** A machine with Linux's world on it, in one call: what the command, the pages and most embedders start from. */
-import { Hart } from '../hart/hart.js'
+import { Hart, TRANSLATE_THRESHOLD } from '../hart/hart.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import type { ClockMode } from './clock.js'
 import { Files } from './fs/file-services.js'
@@ -27,6 +27,10 @@ export interface BootOptions {
   readonly root?: readonly HostDirectory[]
   /** Where the program starts. Default `/`. */
   readonly cwd?: string
+  /** Whether code that is executed often is translated to WebAssembly: every run is the same, only faster. Default true. */
+  readonly translate?: boolean
+  /** How often a place must be come to before it is translated: 1 and up. Default 2000. */
+  readonly translateThreshold?: number
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
 }
@@ -36,6 +40,10 @@ export interface BootedLinux {
   readonly linux: Linux
   /** The guest's files: add some, mount folders of the host. */
   readonly files: Files
+}
+
+function thresholdOf({ translate = true, translateThreshold = TRANSLATE_THRESHOLD }: BootOptions): number {
+  return translate ? Math.max(1, translateThreshold) : 0
 }
 
 /**
@@ -48,7 +56,7 @@ export interface BootedLinux {
 export function bootLinux(options: BootOptions): BootedLinux {
   const { memory = 256 * 2 ** 20, shared = false, seed = 1 } = options
   const mm = mmInit({ bytes: memory, shared, seed })
-  const hart = Hart.create(mm, 0)
+  const hart = Hart.create(mm, 0, { threshold: thresholdOf(options) })
   let files: Files | undefined
   const linux = new Linux({
     mm,

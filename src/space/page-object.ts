@@ -117,6 +117,7 @@ export class PageObjects extends ObjectPages {
       const count = bytesInPage(at, source.length - done)
       const pfn = this.find(object, Math.floor(at / PAGE_SIZE))
       if (pfn !== NO_FRAME) {
+        this.env.frames.forgetCode(pfn)
         this.env.memory.u8.set(source.subarray(done, done + count), frameToPtr(pfn) + (at % PAGE_SIZE))
       }
       done += count
@@ -129,6 +130,7 @@ export class PageObjects extends ObjectPages {
     this.lock(object)
     const page = from < to ? this.find(object, Math.floor(from / PAGE_SIZE)) : NO_FRAME
     if (page !== NO_FRAME) {
+      this.env.frames.forgetCode(page)
       this.env.memory.fill((frameToPtr(page) + (from % PAGE_SIZE)) as Ptr, 0, to - from)
       this.markDirty(page)
     }
@@ -153,7 +155,9 @@ export class PageObjects extends ObjectPages {
     if (this.isShmem(object) || written <= before || (before & PAGE_MASK) === 0) return
     const page = this.find(object, Math.floor(before / PAGE_SIZE))
     const length = Math.min(written, before + PAGE_SIZE - (before % PAGE_SIZE)) - before
-    if (page !== NO_FRAME) this.env.memory.fill((frameToPtr(page) + (before % PAGE_SIZE)) as Ptr, 0, length)
+    if (page === NO_FRAME) return
+    this.env.frames.forgetCode(page)
+    this.env.memory.fill((frameToPtr(page) + (before % PAGE_SIZE)) as Ptr, 0, length)
   }
 
   /** Copies part of one page; a hole of a file that is only here reads as zeroes and stays a hole. */
@@ -173,6 +177,7 @@ export class PageObjects extends ObjectPages {
   #writePart(object: Ptr, offset: number, source: Uint8Array): number {
     const pfn = this.getOrAdd(object, Math.floor(offset / PAGE_SIZE))
     if (pfn < 0) return pfn
+    this.env.frames.forgetCode(pfn as Pfn)
     this.env.memory.u8.set(source, frameToPtr(pfn as Pfn) + (offset % PAGE_SIZE))
     if (this.kind(object) !== ObjectKind.kernel) this.markDirty(pfn as Pfn)
     return 0
@@ -187,7 +192,10 @@ export class PageObjects extends ObjectPages {
     this.lock(object)
     this.dropLocked(object, pagesFor(from), OBJECT_PAGES_MAX)
     const cut = (from & PAGE_MASK) === 0 ? NO_FRAME : this.find(object, Math.floor(from / PAGE_SIZE))
-    if (cut !== NO_FRAME) this.env.memory.fill((frameToPtr(cut) + start) as Ptr, 0, PAGE_SIZE - start)
+    if (cut !== NO_FRAME) {
+      this.env.frames.forgetCode(cut)
+      this.env.memory.fill((frameToPtr(cut) + start) as Ptr, 0, PAGE_SIZE - start)
+    }
     this.unlock(object)
   }
 

@@ -37,9 +37,15 @@ export const Region = {
   frameCaches: 6,
   magazines: 7,
   mailboxes: 8,
+  /** Two bytes a frame: the stamp of frames whose contents were translated (frame/frame-table.ts). */
+  codeStamps: 9,
+  /** Where translated code begins, for each hart (hart/translator/entry-table.ts). */
+  codeEntries: 10,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
+/** An entry of Region.codeStamps: a u16. */
+export const CODE_STAMP_BYTES = 2
 
 /** Lock words that stand in the header; others stand in the records that they guard. */
 export const LockWord = { frames: 0, slab: 1, kernelTables: 2, spaces: 3, objects: 4, threads: 5 } as const

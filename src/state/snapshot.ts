@@ -16,6 +16,19 @@ export interface Snapshot {
   readonly contents: Uint8Array
 }
 
+/** What a translator keeps: it can be made again, and means nothing to another run. */
+const CACHES = [Region.codeStamps, Region.codeEntries]
+
+/** Whether a frame is in one of the regions; one that a machine does not have holds none. */
+function inRegions(memory: Memory, regions: readonly Region[]): (frame: number) => boolean {
+  const ranges = regions.map((region) => {
+    const bytes = regionBytes(memory, region)
+    const first = bytes === 0 ? 0 : regionPtr(memory, region) / PAGE_SIZE
+    return { first, end: first + Math.ceil(bytes / PAGE_SIZE) }
+  })
+  return (frame) => ranges.some(({ first, end }) => frame >= first && frame < end)
+}
+
 function isZeroFrame(u32: Uint32Array, frame: number): boolean {
   const start = frame * WORDS_PER_FRAME
   for (let word = start; word < start + WORDS_PER_FRAME; word++) if (u32[word] !== 0) return false
@@ -24,8 +37,9 @@ function isZeroFrame(u32: Uint32Array, frame: number): boolean {
 
 export function takeSnapshot(memory: Memory): Snapshot {
   const kept: Pfn[] = []
+  const isCache = inRegions(memory, CACHES)
   for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
-    if (!isZeroFrame(memory.u32, frame)) kept.push(frame as Pfn)
+    if (!isCache(frame) && !isZeroFrame(memory.u32, frame)) kept.push(frame as Pfn)
   }
   const contents = new Uint8Array(kept.length * PAGE_SIZE)
   kept.forEach((frame, i) => {
@@ -65,16 +79,12 @@ function putBack(memory: Memory, snapshot: Snapshot): void {
  * per-hart scratch are left out: they may be rebuilt at any time.
  */
 export function hashMemory(memory: Memory): string {
-  const skipped = [Region.tlbs, Region.mailboxes, Region.scratch].map((region) => {
-    const bytes = regionBytes(memory, region)
-    const first = bytes === 0 ? 0 : regionPtr(memory, region) / PAGE_SIZE
-    return { first, end: first + Math.ceil(bytes / PAGE_SIZE) }
-  })
+  const isSkipped = inRegions(memory, [Region.tlbs, Region.mailboxes, Region.scratch, ...CACHES])
   const { u32 } = memory
   let low = 0x811c9dc5
   let high = 0x2f0b4c1d
   for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
-    if (skipped.some(({ first, end }) => frame >= first && frame < end) || isZeroFrame(u32, frame)) continue
+    if (isSkipped(frame) || isZeroFrame(u32, frame)) continue
     low = Math.imul(low ^ frame, 0x01000193)
     const start = frame * WORDS_PER_FRAME
     for (let word = start; word < start + WORDS_PER_FRAME; word++) {

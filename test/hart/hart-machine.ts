@@ -43,11 +43,11 @@ export class HartMachine {
   readonly #mapper: UserMapper
   readonly #mapped: Vpn[] = []
 
-  constructor(bytes: number, shared: boolean) {
+  constructor(bytes: number, shared: boolean, threshold: number) {
     this.#mm = mmInit({ bytes, shared })
     const root = UserMapper.create(this.#mm, this.#mm.kernelMapper.root)
     this.#mapper = new UserMapper(this.#mm, root)
-    this.#hart = Hart.create(this.#mm, 0)
+    this.#hart = Hart.create(this.#mm, 0, { threshold })
     this.#hart.setRoot(root)
   }
 

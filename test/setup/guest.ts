@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type BootOptions, bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
 import type { ExitReport } from '../../src/linux/report.js'
+import type { MemoryManager } from '../../src/mm.js'
 import type { GuestProgram } from './programs.js'
 import { RUN } from './references.js'
 
@@ -11,6 +12,7 @@ export interface GuestRun {
   readonly stdout: string
   readonly stderr: string
   readonly report: ExitReport
+  readonly mm: MemoryManager
 }
 
 export interface GuestCommand {
@@ -41,7 +43,7 @@ export async function runGuest(command: GuestCommand, options: Partial<BootOptio
   mm.check()
   linux.check()
   files.check()
-  return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report }
+  return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report, mm }
 }
 
 export function runProgram(program: GuestProgram, options: Partial<BootOptions> = {}): Promise<GuestRun> {

@@ -70,6 +70,17 @@ export class Code {
     }
   }
 
+  /** Signed LEB128 of an integer below 2^53: like `signed`, many times faster. */
+  #signedNumber(value: number): this {
+    let rest = value
+    for (;;) {
+      const low = ((rest % 128) + 128) % 128
+      rest = Math.floor(rest / 128)
+      if ((rest === 0 && low < 64) || (rest === -1 && low >= 64)) return this.byte(low)
+      this.byte(low | 0x80)
+    }
+  }
+
   op(name: NumericOp): this {
     return this.byte(OP[name])
   }
@@ -81,11 +92,21 @@ export class Code {
   }
 
   i32(value: number): this {
-    return this.byte(0x41).signed(BigInt(value | 0))
+    this.byte(0x41)
+    let rest = value | 0
+    for (;;) {
+      const low = rest & 0x7f
+      rest >>= 7
+      if ((rest === 0 && low < 64) || (rest === -1 && low >= 64)) return this.byte(low)
+      this.byte(low | 0x80)
+    }
   }
 
   i64(value: bigint | number): this {
-    return this.byte(0x42).signed(BigInt.asIntN(64, BigInt(value)))
+    this.byte(0x42)
+    return typeof value === 'number' && Number.isSafeInteger(value)
+      ? this.#signedNumber(value)
+      : this.signed(BigInt.asIntN(64, BigInt(value)))
   }
 
   f32(value: number): this {
@@ -149,6 +170,16 @@ export class Code {
     return this.byte(0x10).u32(functionIndex)
   }
 
+  /** The operands, then the function's index in table 0. */
+  callIndirect(typeIndex: number): this {
+    return this.byte(0x11).u32(typeIndex).u32(0)
+  }
+
+  /** The same in place of this function, which it returns for. */
+  returnCallIndirect(typeIndex: number): this {
+    return this.byte(0x13).u32(typeIndex).u32(0)
+  }
+
   block(result?: ValueType): Label {
     return this.#open(0x02, result)
   }
@@ -188,6 +219,16 @@ export class Code {
     this.byte(opcode).byte(result === undefined ? 0x40 : VALUE_TYPE[result])
     this.#depth++
     return { depth: this.#depth }
+  }
+
+  /** Puts instructions in front of all others, written apart; they may use this function's locals. */
+  prepend(start: Code): this {
+    const all = new Uint8Array(start.#length + this.#length)
+    all.set(start.raw())
+    all.set(this.raw(), start.#length)
+    this.#bytes = all
+    this.#length = all.length
+    return this
   }
 
   /** The function's entry in the code section: size, locals, instructions, end. */

@@ -21,6 +21,7 @@ export class WasmModule {
   readonly #imports: Uint8Array[] = []
   readonly #functions: { type: number; code: Code }[] = []
   readonly #exports: Uint8Array[] = []
+  readonly #elements: Uint8Array[] = []
   #importedFunctions = 0
 
   importMemory(name: string, { pages, shared }: MemoryImport): void {
@@ -30,6 +31,23 @@ export class WasmModule {
       .u32(pages)
       .u32(pages)
     this.#imports.push(code.raw())
+  }
+
+  /** Table 0, of functions; it has at least `size` places. */
+  importTable(name: string, size: number): void {
+    this.#imports.push(entry('env', name).byte(0x01).byte(0x70).byte(0x00).u32(size).raw())
+  }
+
+  /** Instantiating puts functions into table 0, from place `start` on. */
+  fillTable(start: number, functions: readonly number[]): void {
+    const code = new Code([]).u32(0).i32(start).byte(0x0b).u32(functions.length)
+    for (const index of functions) code.u32(index)
+    this.#elements.push(code.raw())
+  }
+
+  /** Index of a signature, for `Code.callIndirect`. */
+  type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
+    return this.#type(parameters, results)
   }
 
   /** Returns the function's index, for `Code.call`. */
@@ -53,13 +71,22 @@ export class WasmModule {
     const code = new Code(parameters)
     this.#functions.push({ type: this.#type(parameters, results), code })
     build(code, index)
-    if (name !== undefined)
-      this.#exports.push(
-        new Code([]).u32(name.length).raw(),
-        ascii(name),
-        new Code([]).byte(0).u32(index).raw(),
-      )
+    if (name !== undefined) this.export(name, index)
     return index
+  }
+
+  export(name: string, functionIndex: number): void {
+    this.#exports.push(
+      new Code([]).u32(name.length).raw(),
+      ascii(name),
+      new Code([]).byte(0).u32(functionIndex).raw(),
+    )
+  }
+
+  /** A function that was written before the module was begun; its index. */
+  written(parameters: readonly ValueType[], results: readonly ValueType[], code: Code): number {
+    this.#functions.push({ type: this.#type(parameters, results), code })
+    return this.#importedFunctions + this.#functions.length - 1
   }
 
   bytes(): Uint8Array {
@@ -73,6 +100,7 @@ export class WasmModule {
         this.#functions.map(({ type }) => new Code([]).u32(type).raw()),
       ),
       section(7, this.#exports.length / 3, this.#exports),
+      section(9, this.#elements.length, this.#elements),
       section(
         10,
         this.#functions.length,

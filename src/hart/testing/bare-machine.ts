@@ -1,8 +1,8 @@
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../../arch/riscv64/sv39.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../../base/numbers.js'
-import { Tlbs } from '../../paging/tlb.js'
-import { Region, setRegion, writeHeader } from '../../state/layout.js'
+import { TLB_BYTES, Tlbs } from '../../paging/tlb.js'
+import { Region, regionPtr, setRegion, writeHeader } from '../../state/layout.js'
 import { Memory } from '../../state/memory.js'
 import { DECODE_TABLE_BYTES } from '../decode-table.js'
 import { FLOAT_NAMES, INTEGER_NAMES } from '../disassembler.js'
@@ -27,14 +27,16 @@ export class BareMachine {
   readonly root: Pfn
   #nextFrame = 1
 
-  constructor({ shared = false, bytes = 8 * 2 ** 20 } = {}) {
+  constructor({ shared = false, bytes = 8 * 2 ** 20, threshold = 0 } = {}) {
     this.memory = Memory.allocate(bytes, shared)
     writeHeader(this.memory, ARCH.id, 1)
     const bump = { allocateBytes: (size: number) => this.#bytes(size) }
     this.tlbs = Tlbs.boot(this.memory, bump, 1)
     setRegion(this.memory, Region.harts, this.#bytes(HART_BYTES), HART_BYTES)
     setRegion(this.memory, Region.scratch, this.#bytes(DECODE_TABLE_BYTES), DECODE_TABLE_BYTES)
-    this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0)
+    setRegion(this.memory, Region.codeStamps, this.#bytes(bytes / 2048), bytes / 2048)
+    setRegion(this.memory, Region.codeEntries, this.#bytes(TLB_BYTES), TLB_BYTES)
+    this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, { threshold })
     this.root = this.frame()
     this.hart.setRoot(this.root)
     for (let page = 0; page < 16; page++) {
@@ -99,9 +101,12 @@ export class BareMachine {
     return pfn * PAGE_SIZE + (address % PAGE_SIZE)
   }
 
+  /** As the kernel would: what was translated from there is forgotten. */
   write(address: number, bytes: Uint8Array): void {
     bytes.forEach((byte, i) => {
-      this.memory.u8[this.place(address + i)] = byte
+      const place = this.place(address + i)
+      this.memory.u8[place] = byte
+      this.memory.u16[(regionPtr(this.memory, Region.codeStamps) >>> 1) + Math.floor(place / PAGE_SIZE)] = 0
     })
   }
 

@@ -1,0 +1,110 @@
+/** The pages that code is read from: where they are now, and the stamps that say whether what was read is still there. */
+import { EntryFlag, type MemoryManagementArch } from '../../arch/memory-management-arch.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
+import { PageTable } from '../../paging/page-table.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry, type Tlbs } from '../../paging/tlb.js'
+import { Region, regionBytes, regionPtr } from '../../state/layout.js'
+import type { Memory } from '../../state/memory.js'
+
+/** A fetch from such a page succeeds and changes nothing: the accessed bit is set already. */
+const FETCHABLE = EntryFlag.user | EntryFlag.execute | EntryFlag.accessed
+const STAMP_MAX = 0xffff
+/** Enough for what is translated at a time. */
+const STAMPS_IN_RESERVE = 1024
+
+/** A page as code was read from it. */
+export interface CodePage {
+  readonly vpn: Vpn
+  readonly pfn: Pfn
+  /** Of the frame at that time; another one now, or none, means other contents. */
+  readonly stamp: number
+}
+
+export class CodePages {
+  readonly #memory: Memory
+  readonly #arch: MemoryManagementArch
+  readonly #tlbs: Tlbs
+  readonly #hart: number
+  readonly #stamps: number
+  #table: PageTable
+
+  constructor(memory: Memory, arch: MemoryManagementArch, tlbs: Tlbs, hart: number) {
+    this.#memory = memory
+    this.#arch = arch
+    this.#tlbs = tlbs
+    this.#hart = hart
+    this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
+    this.#table = new PageTable(memory, arch, NO_FRAME)
+  }
+
+  /** By the tables of the program that runs now. */
+  useActiveTables(): void {
+    const root = this.#tlbs.activeRoot(this.#hart)
+    if (this.#table.root !== root) this.#table = new PageTable(this.#memory, this.#arch, root)
+  }
+
+  /** The frame of a page that the program may execute, and has: NO_FRAME when a fetch would fault or mark the entry. */
+  frameOf(vpn: Vpn): Pfn {
+    if (this.#table.root === NO_FRAME || !this.#table.translate(vpn)) return NO_FRAME
+    const { lastFlags, lastPfn } = this.#table
+    if ((lastFlags & FETCHABLE) !== FETCHABLE || lastPfn >= this.#memory.bytes / PAGE_SIZE) return NO_FRAME
+    return lastPfn
+  }
+
+  stampOf(pfn: Pfn): number {
+    return this.#memory.u16[this.#stamps + pfn]!
+  }
+
+  /** Whether the page is where it was, with the contents that it had. */
+  isCurrent({ vpn, pfn, stamp }: CodePage): boolean {
+    return this.stampOf(pfn) === stamp && this.frameOf(vpn) === pfn
+  }
+
+  /** No stamp is left to give: `forgetAll` first. */
+  get isExhausted(): boolean {
+    return this.#memory.u16[this.#stamps]! >= STAMP_MAX - STAMPS_IN_RESERVE
+  }
+
+  /** Code is about to be translated from the frame: from now on a store to it is noticed. Its stamp. */
+  stamp(pfn: Pfn): number {
+    const old = this.stampOf(pfn)
+    if (old !== 0) return old
+    // No code is in frame 0, the header: its place holds the last stamp that was given.
+    const { u16 } = this.#memory
+    const stamp = ++u16[this.#stamps]!
+    u16[this.#stamps + pfn] = stamp
+    for (let hart = 0; hart < this.#tlbs.hartCount; hart++) this.#takeWriteTags(hart, pfn)
+    return stamp
+  }
+
+  /** So that the next store walks. */
+  #takeWriteTags(hart: number, pfn: Pfn): void {
+    const { i32, u32 } = this.#memory
+    const first = this.#tlbs.entries(hart) >>> 2
+    const place = frameToPtr(pfn)
+    for (let at = first; at < first + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4; at += TLB_ENTRY_BYTES / 4) {
+      const tag = at + TlbEntry.writeTag / 4
+      if (i32[tag + 1] === -1 || (u32[tag]! + i32[at + TlbEntry.addend / 4]!) >>> 0 !== place) continue
+      i32[tag] = -1
+      i32[tag + 1] = -1
+    }
+  }
+
+  /** Puts a page that can be fetched from into the hart's TLB, as a fetch would. */
+  fill({ vpn, pfn }: CodePage): void {
+    const { i32, u32 } = this.#memory
+    const entry = (this.#tlbs.entries(this.#hart) + (vpn % TLB_ENTRIES) * TLB_ENTRY_BYTES) >>> 2
+    const [low, high] = [(vpn * PAGE_SIZE) >>> 0, Math.floor(vpn / 2 ** 20)]
+    const addend = (frameToPtr(pfn) - low) | 0
+    if (u32[entry + 4] === low && i32[entry + 5] === high && i32[entry + 6] === addend) return
+    i32.fill(-1, entry, entry + 6)
+    u32[entry + 4] = low
+    i32[entry + 5] = high
+    i32[entry + 6] = addend
+  }
+
+  forgetAll(): void {
+    const bytes = regionBytes(this.#memory, Region.codeStamps)
+    this.#memory.fill((this.#stamps * 2) as Ptr, 0, bytes)
+  }
+}

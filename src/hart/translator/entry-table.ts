@@ -1,0 +1,199 @@
+/**
+ * Where translated code begins: a table for each hart, in the buffer, looked at on every jump that the interpreter takes
+ * and whenever translated code leaves for another place.
+ *
+ *     Region.codeEntries   hart 0: sets | hart 1: sets | …      (TLB_BYTES apart, so that one distance leads from a
+ *                                                                hart's TLB entries to its sets)
+ *     set     two entries; an address has set number (pc >>> 1) & (CODE_SETS - 1)
+ *     entry   +0   i64  pc        0 = empty
+ *     16 B    +8   i32  function  place in the function table; 0 = not translated
+ *             +12  i32  count     without a function: arrivals so far; with one: how often it was not valid
+ *     behind the sets   i64  instructions that were interpreted
+ */
+import type { Ptr } from '../../base/numbers.js'
+import type { Code } from '../../base/wasm/code.js'
+import type { WasmModule } from '../../base/wasm/module.js'
+import { TLB_BYTES } from '../../paging/tlb.js'
+import type { Memory } from '../../state/memory.js'
+import type { HartLayout } from '../hart-layout.js'
+import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
+
+export const CODE_SETS = 4096
+export const CODE_ENTRY_BYTES = 16
+const SET_BYTES = 2 * CODE_ENTRY_BYTES
+export const CODE_TABLE_BYTES = CODE_SETS * SET_BYTES
+/** Offset of the count of interpreted instructions. */
+export const INTERPRETED = CODE_TABLE_BYTES
+/** From one hart's table to the next hart's. */
+export const CODE_TABLE_STRIDE = TLB_BYTES
+export const CodeEntry = { pc: 0, function: 8, count: 12 } as const
+
+/** What `arrive` says of an address that should be translated. */
+export const HOT = -1
+/** So often may an entry's code be found not valid until somebody looks into it. */
+const REFUSALS_MAX = 16
+/** A count that stays below every threshold for as long as a machine may run. */
+export const NEVER = -(2 ** 31)
+
+/** Offset of an address's set in a hart's table, i32. */
+export function setOffset(pc: Value): Value {
+  return op('i32_and', op('i32_shl', op('i32_wrap_i64', pc), i32(4)), i32((CODE_SETS - 1) * SET_BYTES))
+}
+
+/**
+ * Adds `arrive(pc)` → place of a function, 0 or HOT, which counts; and `refuse(pc)` → 1 when an entry has been found not valid
+ * too often.
+ */
+export function addEntryTable(module: WasmModule, layout: HartLayout): Map<string, number> {
+  const arrive = module.function(undefined, ['i64'], ['i32'], (code) => emitArrive(code, layout))
+  const refuse = module.function(undefined, ['i64'], ['i32'], (code) => emitRefuse(code, layout))
+  return new Map(Object.entries({ arrive, refuse }))
+}
+
+class EntryEmitter {
+  readonly code: Code
+  /** i32: the entry. */
+  readonly entry: number
+
+  constructor(code: Code, { codeEntries }: HartLayout) {
+    this.code = code
+    this.entry = code.local('i32')
+    op('i32_add', setOffset(local(0)), i32(codeEntries))(code)
+    code.set(this.entry)
+  }
+
+  field(offset: number, way = 0): Value {
+    return loadRaw('i32_load', local(this.entry), offset + way * CODE_ENTRY_BYTES)
+  }
+
+  isHere(way: number): Value {
+    return op('i64_eq', loadRaw('i64_load', local(this.entry), way * CODE_ENTRY_BYTES), local(0))
+  }
+
+  toSecondWay(): void {
+    this.code.get(this.entry).i32(CODE_ENTRY_BYTES).op('i32_add').set(this.entry)
+  }
+
+  /** Adds one to the count and leaves the sum. */
+  count(): void {
+    const { code } = this
+    const count = code.local('i32')
+    op('i32_add', this.field(CodeEntry.count), i32(1))(code)
+    code.set(count)
+    storeRaw('i32_store', local(this.entry), local(count), CodeEntry.count)(code)
+    code.get(count)
+  }
+}
+
+function emitArrive(code: Code, layout: HartLayout): void {
+  const e = new EntryEmitter(code, layout)
+  op('i32_eqz', e.isHere(0))(code)
+  code.if()
+  e.isHere(1)(code)
+  code.if()
+  e.toSecondWay()
+  code.else()
+  emitTakeOver(e)
+  code.end().end()
+  e.field(CodeEntry.function)(code)
+  code.if()
+  e.field(CodeEntry.function)(code)
+  code.op('return').end()
+  const isHot: Value = () => {
+    e.count()
+    code.i32(layout.threshold).op('i32_ge_s')
+  }
+  op('select', i32(HOT), i32(0), isHot)(code)
+}
+
+/** The address takes the way without a function, or the one that is arrived at less often, and counts from 0. */
+function emitTakeOver(e: EntryEmitter): void {
+  const { code } = e
+  const isFirstKept = op(
+    'i32_or',
+    op('i32_ne', e.field(CodeEntry.function), i32(0)),
+    op(
+      'i32_and',
+      op('i32_eqz', e.field(CodeEntry.function, 1)),
+      op('i32_gt_s', e.field(CodeEntry.count), e.field(CodeEntry.count, 1)),
+    ),
+  )
+  isFirstKept(code)
+  code.if()
+  e.toSecondWay()
+  code.end()
+  storeRaw('i64_store', local(e.entry), local(0))(code)
+  storeRaw('i64_store', local(e.entry), (c) => void c.i64(0), CodeEntry.function)(code)
+}
+
+function emitRefuse(code: Code, layout: HartLayout): void {
+  const e = new EntryEmitter(code, layout)
+  op('i32_eqz', e.isHere(0))(code)
+  code.if()
+  e.toSecondWay()
+  code.end()
+  e.count()
+  code.i32(REFUSALS_MAX).op('i32_ge_s')
+}
+
+/** A hart's table as JavaScript sees it. */
+export class EntryTable {
+  readonly #memory: Memory
+  readonly #base: Ptr
+
+  constructor(memory: Memory, base: Ptr) {
+    this.#memory = memory
+    this.#base = base
+  }
+
+  /** Index of the first word of an address's entry; -1 when it has none. */
+  find(pc: number): number {
+    const set = (this.#base + (Math.floor(pc / 2) % CODE_SETS) * SET_BYTES) >>> 2
+    for (const word of [set, set + CODE_ENTRY_BYTES / 4]) if (this.pcAt(word) === pc) return word
+    return -1
+  }
+
+  pcAt(word: number): number {
+    const { u32 } = this.#memory
+    return u32[word]! + u32[word + 1]! * 2 ** 32
+  }
+
+  functionAt(word: number): number {
+    return this.#memory.u32[word + 2]!
+  }
+
+  set(word: number, place: number, count: number): void {
+    this.#memory.u32[word + 2] = place
+    this.#memory.i32[word + 3] = count
+  }
+
+  /** Whether jumps have led to an address that often, or it was translated. */
+  isWarm(pc: number, count: number): boolean {
+    const word = this.find(pc)
+    if (word < 0) return false
+    const arrivals = this.#memory.i32[word + 3]!
+    return this.functionAt(word) !== 0 || arrivals >= count || arrivals < NEVER / 2
+  }
+
+  /** Addresses without a function that were arrived at `count` times or more; at most `most` of them. */
+  warm(count: number, most: number): number[] {
+    const { i32, u32 } = this.#memory
+    const found: number[] = []
+    const end = (this.#base + CODE_TABLE_BYTES) >>> 2
+    for (let word = this.#base >>> 2; word < end && found.length < most; word += CODE_ENTRY_BYTES / 4) {
+      if (u32[word + 2] === 0 && i32[word + 3]! >= count) found.push(this.pcAt(word))
+    }
+    return found
+  }
+
+  /** Instructions interpreted so far. */
+  get interpreted(): number {
+    const { u32 } = this.#memory
+    const word = (this.#base + INTERPRETED) >>> 2
+    return u32[word]! + u32[word + 1]! * 2 ** 32
+  }
+
+  clear(): void {
+    this.#memory.fill(this.#base, 0, CODE_TABLE_BYTES)
+  }
+}

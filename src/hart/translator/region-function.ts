@@ -1,0 +1,219 @@
+/**
+ * One region as a WebAssembly function (REGION_PARAMETERS):
+ *
+ *     return ~left unless every page is where it was, with the contents that it had
+ *     return left when that is less than the longest way to the first loop
+ *     load the registers that are used
+ *     block exit, block stop
+ *       the blocks, structured: a loop at each header, whose first act is to leave if less is left than a turn may take
+ *     store the registers that were written, and pc
+ *     stop: return left
+ *     exit: go on in the translated code of that pc, in place of this function; or return left
+ *
+ * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
+ */
+import { frameToPtr, PAGE_SIZE } from '../../base/numbers.js'
+import { Code, type Label } from '../../base/wasm/code.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb.js'
+import { CODE_STAMP_BYTES } from '../../state/layout.js'
+import type { HartLayout } from '../hart-layout.js'
+import { HartField } from '../hart-state.js'
+import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
+import type { CodePage } from './code-pages.js'
+import { REGION_PARAMETERS } from './dispatcher.js'
+import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
+import { flowGraph, type GraphNode } from './flow-graph.js'
+import type { Block, Edge, Region } from './region.js'
+import { type BlockEnd, RegionEmitter } from './region-emitter.js'
+import { type HelperIndex, RegionFrame } from './region-frame.js'
+
+export interface RegionInput {
+  readonly region: Region
+  /** Every page that bytes of it are in. */
+  readonly pages: readonly CodePage[]
+  readonly layout: HartLayout
+  readonly helper: HelperIndex
+  /** Index of the signature in the module. */
+  readonly type: number
+}
+
+/** Writes the function of a region. */
+export function emitRegion(input: RegionInput): Code {
+  return new RegionFunction(input).emit()
+}
+
+class RegionFunction {
+  readonly #input: RegionInput
+  readonly #code = new Code(REGION_PARAMETERS)
+  readonly #frame: RegionFrame
+  readonly #emitter: RegionEmitter
+  readonly #nodes: readonly GraphNode[]
+  /** By node: the loop that it heads, the block that ends before it. */
+  readonly #loops = new Map<number, Label>()
+  readonly #blocks = new Map<number, Label>()
+
+  constructor(input: RegionInput) {
+    this.#input = input
+    this.#frame = new RegionFrame(this.#code, input.layout, input.helper)
+    this.#emitter = new RegionEmitter(this.#frame)
+    this.#nodes = flowGraph(input.region)
+  }
+
+  emit(): Code {
+    const code = this.#code
+    const frame = this.#frame
+    const stopped = code.local('i32')
+    frame.exit = code.block()
+    frame.stop = code.block()
+    this.#tree(0)
+    code.op('unreachable').end().i32(1).set(stopped).end()
+    frame.emitStores()
+    storeRaw('i64_store', frame.hart, local(frame.exitPc), HartField.pc)(code)
+    code.get(stopped).op('i32_eqz')
+    code.if()
+    this.#goOn()
+    code.end().get(frame.left)
+    return code.prepend(this.#start())
+  }
+
+  #start(): Code {
+    const start = new Code([])
+    const { left } = this.#frame
+    for (const page of this.#input.pages) {
+      isGone(this.#input.layout, page)(start)
+      returnIf(start, op('i32_xor', local(left), i32(-1)))
+    }
+    start.get(left).i32(this.#nodes[0]!.longest).op('i32_lt_s')
+    returnIf(start, local(left))
+    this.#frame.emitLoads(start)
+    return start
+  }
+
+  /** Calls the translated code of `exitPc` in place of this function, if there is some. */
+  #goOn(): void {
+    const code = this.#code
+    const { layout, type } = this.#input
+    const { hart, tlb, left, exitPc } = this.#frame
+    const entry = code.local('i32')
+    const distance = layout.codeEntries - layout.tlbEntries
+    const isOther = op('i64_ne', loadRaw('i64_load', local(entry)), local(exitPc))
+    op('i32_add', op('i32_add', tlb, setOffset(local(exitPc))), i32(distance))(code)
+    code.set(entry)
+    isOther(code)
+    code.if()
+    op('i32_add', local(entry), i32(CODE_ENTRY_BYTES))(code)
+    code.set(entry)
+    isOther(code)
+    returnIf(code, local(left))
+    code.end()
+    const place = loadRaw('i32_load', local(entry), CodeEntry.function)
+    place(code)
+    code.if()
+    for (const operand of [hart, tlb, local(left), place]) operand(code)
+    code.returnCallIndirect(type).end()
+  }
+
+  /** A node and all that it dominates. */
+  #tree(node: number): void {
+    const { isHeader, merges, longest } = this.#nodes[node]!
+    if (!isHeader) {
+      this.#within(node, merges)
+      return
+    }
+    this.#loops.set(node, this.#code.loop())
+    op('i32_lt_s', local(this.#frame.left), i32(longest))(this.#code)
+    this.#code.if()
+    this.#frame.stopAt(this.#blockOf(node).pc, 0)
+    this.#code.end()
+    this.#within(node, merges)
+    this.#code.end()
+  }
+
+  /** `merges`, the last first: each follows the block that leads to it. */
+  #within(node: number, merges: readonly number[]): void {
+    const [merge, ...others] = merges
+    if (merge === undefined) {
+      this.#body(node)
+      return
+    }
+    this.#blocks.set(merge, this.#code.block())
+    this.#within(node, others)
+    this.#code.end()
+    this.#tree(merge)
+  }
+
+  #blockOf(node: number): Block {
+    return this.#input.region.blocks[this.#nodes[node]!.block]!
+  }
+
+  #body(node: number): void {
+    const { instructions } = this.#blockOf(node)
+    op('i32_sub', local(this.#frame.left), i32(instructions.length))(this.#code)
+    this.#code.set(this.#frame.left)
+    let end: BlockEnd | undefined
+    instructions.forEach((instruction, i) => {
+      end = this.#emitter.emit(instruction, instructions.length - i)
+    })
+    this.#end(node, end)
+  }
+
+  #end(node: number, end: BlockEnd | undefined): void {
+    const code = this.#code
+    if (end?.kind === 'left') return
+    if (end?.kind === 'jumpTo') this.#return(node, end.address)
+    else if (end?.kind === 'branch') {
+      end.condition(code)
+      code.if()
+      this.#goTo(node, 0)
+      code.end()
+      this.#goTo(node, 1)
+    } else this.#goTo(node, 0)
+  }
+
+  /** An indirect jump: to a block if it is one of those that it may return to, else outside. */
+  #return(node: number, address: Value): void {
+    const code = this.#code
+    const { exitPc } = this.#frame
+    address(code)
+    code.set(exitPc)
+    this.#nodes[node]!.successors.forEach((next, i) => {
+      if (next < 0) return
+      op('i64_eq', local(exitPc), i64(this.#blockOf(next).pc))(code)
+      code.if()
+      this.#goTo(node, i)
+      code.end()
+    })
+    code.br(this.#frame.exit)
+  }
+
+  #goTo(node: number, edge: number): void {
+    const next = this.#nodes[node]!.successors[edge]!
+    if (next < 0) this.#frame.leaveFor(this.#addressOf(this.#blockOf(node).edges[edge]!))
+    else if (next <= node) this.#code.br(this.#loops.get(next)!)
+    else if (this.#nodes[next]!.forwardEdges > 1) this.#code.br(this.#blocks.get(next)!)
+    else this.#tree(next)
+  }
+
+  #addressOf(edge: Edge): number {
+    return 'exit' in edge ? edge.exit : this.#input.region.blocks[edge.block]!.pc
+  }
+}
+
+/** With a condition on the stack. */
+function returnIf(code: Code, value: Value): void {
+  code.if()
+  value(code)
+  code.op('return').end()
+}
+
+/** Whether a page is not where it was: the hart's entry for fetches leads elsewhere, or the stamp has changed. */
+function isGone({ codeStamps }: HartLayout, { vpn, pfn, stamp }: CodePage): Value {
+  const entry = (vpn % TLB_ENTRIES) * TLB_ENTRY_BYTES
+  const page = vpn * PAGE_SIZE
+  const addend = (frameToPtr(pfn) - page) | 0
+  const isElsewhere = op('i64_ne', loadRaw('i64_load', local(1), entry + TlbEntry.executeTag), i64(page))
+  const isOther = op('i32_ne', loadRaw('i32_load', local(1), entry + TlbEntry.addend), i32(addend))
+  const place = i32(codeStamps + pfn * CODE_STAMP_BYTES)
+  const isChanged = op('i32_ne', loadRaw('i32_load16_u', place), i32(stamp))
+  return op('i32_or', op('i32_or', isElsewhere, isOther), isChanged)
+}

@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest'
+import { EntryFlag } from '../../arch/memory-management-arch.js'
+import { Exit } from '../exit.js'
+import { assemble } from '../testing/assembler.js'
+import { BareMachine, CODE, DATA } from '../testing/bare-machine.js'
+
+const RX = EntryFlag.read | EntryFlag.execute | EntryFlag.user
+const THRESHOLD = 20
+
+/** Calls a function at CODE + 0x100 a0 times; it adds to a1. */
+const CALLER = `
+  loop: jal ra, ${CODE + 256}
+  addi a0, a0, -1
+  bne a0, zero, loop
+  ecall`
+const add = (amount: number) => `addi a1, a1, ${amount}\njalr zero, 0(ra)`
+
+class Caller extends BareMachine {
+  constructor(options: { threshold?: number; shared?: boolean } = {}) {
+    super({ threshold: THRESHOLD, ...options })
+  }
+
+  /** Runs CALLER with what is at its place now. */
+  call(times: number, budget = 1e6): Exit {
+    this.set({ a0: times, a1: 0 })
+    return this.run(CALLER, budget)
+  }
+
+  setFunction(amount: number): void {
+    this.write(CODE + 0x100, assemble(add(amount), CODE + 0x100))
+  }
+}
+
+describe('translated code', () => {
+  it('takes over what is executed often', () => {
+    const machine = new Caller()
+    machine.setFunction(1)
+    expect(machine.call(1000)).toBe(Exit.ecall)
+    expect(machine.get('a1')).toBe(1000n)
+    const { translation } = machine.hart
+    expect(translation!.regions).toBeGreaterThan(0)
+    expect(translation!.interpreted).toBeLessThan(20 * THRESHOLD)
+    expect(machine.hart.instructions()).toBe(5000)
+  })
+
+  it.each([1, 7, 100, 4999, 5000])('executes exactly %i instructions', (budget) => {
+    const machine = new Caller()
+    machine.setFunction(3)
+    machine.call(1000)
+    const before = machine.hart.instructions()
+    expect(machine.call(1000, budget)).toBe(Exit.budget)
+    expect(machine.hart.instructions() - before).toBe(budget)
+    machine.hart.run(1e6)
+    expect([machine.get('a1'), machine.hart.instructions() - before]).toEqual([3000n, 5000])
+  })
+
+  it('is not used when the kernel has written other code', () => {
+    const machine = new Caller()
+    for (const amount of [1, 2, 3, 4]) {
+      machine.setFunction(amount)
+      machine.call(1000)
+      expect(machine.get('a1')).toBe(BigInt(1000 * amount))
+    }
+  })
+
+  it('is left by a store that changes it', () => {
+    const machine = new Caller()
+    machine.setFunction(1)
+    machine.call(1000)
+    // Each turn makes the function add one more from then on.
+    const words = new DataView(assemble('addi a1, a1, 0', 0).buffer)
+    machine.set({ a0: 1000, a1: 0, a2: words.getInt32(0, true), a3: CODE + 0x100, a4: 1 << 20 })
+    const source = `
+      loop: sw a2, 0(a3)
+      add a2, a2, a4
+      jal ra, ${CODE + 256}
+      addi a0, a0, -1
+      bne a0, zero, loop
+      ecall`
+    expect(machine.run(source)).toBe(Exit.ecall)
+    expect(machine.get('a1')).toBe(BigInt((999 * 1000) / 2))
+  })
+
+  it('belongs to the frame that is mapped', () => {
+    const machine = new Caller()
+    const frames = [5, 7].map((amount) => {
+      const frame = machine.frame()
+      machine.map(CODE + 4096, frame, RX)
+      machine.write(CODE + 4096, assemble(add(amount), CODE + 4096))
+      return frame
+    })
+    const source = CALLER.replace(String(CODE + 256), String(CODE + 4096))
+    for (let turn = 0; turn < 6; turn++) {
+      machine.map(CODE + 4096, frames[turn & 1]!, RX)
+      machine.set({ a0: 1000, a1: 0 })
+      expect(machine.run(source)).toBe(Exit.ecall)
+      expect(machine.get('a1')).toBe(turn & 1 ? 7000n : 5000n)
+    }
+  })
+
+  it('faults where the interpreter does when its page is gone', () => {
+    const machine = new Caller()
+    machine.write(CODE + 4096, assemble(add(1), CODE + 4096))
+    const source = CALLER.replace(String(CODE + 256), String(CODE + 4096))
+    machine.set({ a0: 1000 })
+    machine.run(source)
+    machine.unmap(CODE + 4096)
+    machine.set({ a0: 1000, a1: 0 })
+    expect(machine.run(source)).toBe(Exit.fetchFault)
+    expect([machine.hart.pc, machine.hart.tvalLow, machine.get('ra')]).toEqual([
+      CODE + 4096,
+      CODE + 4096,
+      BigInt(CODE + 4),
+    ])
+  })
+
+  it('leaves at the instruction that faults, with what was executed before it', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    const end = DATA + 16 * 4096
+    machine.set({ a0: end - 8 * 1000, a1: 0 })
+    const source = `
+      loop: ld a2, 0(a0)
+      addi a1, a1, 1
+      addi a0, a0, 8
+      j loop`
+    expect(machine.run(source)).toBe(Exit.loadFault)
+    expect([machine.get('a1'), machine.hart.pc, machine.hart.tvalLow]).toEqual([1000n, CODE, end])
+    expect(machine.hart.instructions()).toBe(4000)
+  })
+
+  it('sets no accessed bit of a page that nothing is fetched from', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    machine.set({ a0: 1000 })
+    // The branch over the page's end is never taken.
+    const start = CODE + 4096 - 16
+    const source = `
+      loop: addi a0, a0, -1
+      blt a0, zero, beyond
+      bne a0, zero, loop
+      ecall
+      beyond: nop
+      j loop`
+    expect(machine.run(source, 1e5, start)).toBe(Exit.ecall)
+    expect(machine.pte(CODE + 4096) & EntryFlag.accessed).toBe(0)
+  })
+})

@@ -1,0 +1,258 @@
+/** Translates what a hart executes often to WebAssembly, and keeps account of what was translated. */
+import type { MemoryManagementArch } from '../../arch/memory-management-arch.js'
+import { NO_FRAME, PAGE_SIZE, pageOf } from '../../base/numbers.js'
+import { WasmModule } from '../../base/wasm/module.js'
+import type { Tlbs } from '../../paging/tlb.js'
+import type { Memory } from '../../state/memory.js'
+import type { HartLayout } from '../hart-layout.js'
+import { type CodePage, CodePages } from './code-pages.js'
+import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
+import { EntryTable, NEVER } from './entry-table.js'
+import { HELPER_TYPES } from './helper-types.js'
+import { findRegion, type Region } from './region.js'
+import { emitRegion } from './region-function.js'
+import { RegionReader } from './region-reader.js'
+
+/** Places in the function table; the first is none. */
+export const FUNCTIONS_MAX = 8192
+/** Each live module takes a mapping of the host. */
+const MODULES_MAX = 512
+/** A module costs as much as many of its functions: what is nearly worth translating goes with what is. */
+const FUNCTIONS_IN_MODULE_MAX = 32
+const WARM_PART = 4
+/** The count of what cannot be translated now: so many arrivals on, it may be. */
+const LATER = -64
+const WASM_PAGE = 65536
+
+/**
+ * Instructions executed for each one that is translated, at least: it costs about as much time as interpreting so many. A program
+ * never takes more than twice as long as interpreted, and what is hottest comes first. Small thresholds, for tests, are not paced.
+ */
+const PACE = 16_000
+const PACED_THRESHOLD = 1000
+
+/** What a translator needs of the hart that it translates for. */
+export interface TranslatorEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly tlbs: Tlbs
+  readonly hart: number
+  readonly layout: HartLayout
+  /** Instructions that the hart has executed. */
+  readonly executed: () => number
+  /** Functions of the interpreter's module, by name. */
+  readonly helpers: WebAssembly.Exports
+  readonly table: WebAssembly.Table
+}
+
+interface Translation {
+  readonly pc: number
+  readonly pages: readonly CodePage[]
+  /** In the function table. */
+  readonly place: number
+}
+
+/** A region that is about to be translated. */
+interface Candidate {
+  readonly pc: number
+  readonly region: Region
+  readonly pages: readonly CodePage[]
+}
+
+export interface TranslatorStats {
+  /** Since boot. */
+  readonly modules: number
+  readonly regions: number
+  readonly instructions: number
+  readonly wasmBytes: number
+  /** Instructions that were interpreted since boot, all before they were worth translating. */
+  readonly interpreted: number
+  /** How often all was thrown away, because there was too much of it. */
+  readonly evictions: number
+}
+
+function blockAddresses({ region }: Candidate): number[] {
+  return region.blocks.map(({ pc }) => pc)
+}
+
+export class Translator {
+  readonly #env: TranslatorEnv
+  readonly #pages: CodePages
+  readonly #entries: EntryTable
+  /** By the address where they begin: of several programs, or of contents that a frame had one after another. */
+  #translations = new Map<number, Translation[]>()
+  #byPlace: Translation[] = []
+  #nextPlace = 1
+  #liveModules = 0
+  #stats = { modules: 0, regions: 0, instructions: 0, wasmBytes: 0, evictions: 0 }
+
+  constructor(env: TranslatorEnv) {
+    this.#env = env
+    this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart)
+    this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
+    this.#entries.clear()
+  }
+
+  get stats(): TranslatorStats {
+    return { ...this.#stats, interpreted: this.#entries.interpreted }
+  }
+
+  /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
+  attend(pc: number): void {
+    this.#pages.useActiveTables()
+    const word = this.#entries.find(pc)
+    if (word < 0) return
+    const place = this.#entries.functionAt(word)
+    const known = this.#byPlace[place] ?? this.#known(pc)
+    if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
+    else if (place !== 0) this.#entries.set(word, 0, this.#env.layout.threshold)
+    else if (this.#isInPace()) this.#translateWith(pc)
+    else this.#entries.set(word, 0, this.#env.layout.threshold >>> 1)
+  }
+
+  #isInPace(): boolean {
+    const { layout, executed } = this.#env
+    return layout.threshold < PACED_THRESHOLD || this.#stats.instructions * PACE <= executed()
+  }
+
+  #isCurrent({ pages }: Translation): boolean {
+    return pages.every((page) => this.#pages.isCurrent(page))
+  }
+
+  #known(pc: number): Translation | undefined {
+    const all = this.#translations.get(pc)
+    if (all === undefined) return undefined
+    const live = all.filter(({ pages }) =>
+      pages.every(({ pfn, stamp }) => this.#pages.stampOf(pfn) === stamp),
+    )
+    if (live.length > 0) this.#translations.set(pc, live)
+    else this.#translations.delete(pc)
+    return live.find((one) => this.#isCurrent(one))
+  }
+
+  #enter(word: number, { place, pages }: Translation): void {
+    this.#entries.set(word, place, 0)
+    for (const page of pages) this.#pages.fill(page)
+  }
+
+  /** Translates `pc` and what is nearly as worthwhile. */
+  #translateWith(pc: number): void {
+    if (this.#nextPlace + FUNCTIONS_IN_MODULE_MAX > FUNCTIONS_MAX || this.#liveModules >= MODULES_MAX) {
+      this.#evictAll()
+    }
+    if (this.#pages.isExhausted) this.#evictAll()
+    const warm = this.#entries.warm(
+      Math.ceil(this.#env.layout.threshold / WARM_PART),
+      FUNCTIONS_IN_MODULE_MAX - 1,
+    )
+    const candidates = this.#candidate(pc)
+    if (candidates.length === 0) return
+    const covered = new Set(blockAddresses(candidates[0]!))
+    for (const each of warm) {
+      if (covered.has(each)) continue
+      for (const candidate of this.#candidate(each)) {
+        candidates.push(candidate)
+        for (const address of blockAddresses(candidate)) covered.add(address)
+      }
+    }
+    this.#translate(candidates)
+  }
+
+  #candidate(pc: number): Candidate[] {
+    const { memory, layout } = this.#env
+    const reader = new RegionReader(memory, layout.decode, this.#pages)
+    const region = findRegion(
+      pc,
+      (at) => reader.instruction(at),
+      (at) => this.#entries.isWarm(at, layout.threshold >>> 5),
+    )
+    const word = this.#entries.find(pc)
+    if (word < 0) return []
+    this.#entries.set(word, 0, region === undefined ? LATER : NEVER)
+    return region === undefined ? [] : [{ pc, region, pages: this.#pagesOf(region, reader) }]
+  }
+
+  #pagesOf({ blocks }: Region, reader: RegionReader): CodePage[] {
+    const pages = new Map<number, CodePage>()
+    const add = (pc: number): void => {
+      const vpn = pageOf(pc)
+      if (pages.has(vpn)) return
+      const pfn = reader.frames.get(vpn) ?? NO_FRAME
+      pages.set(vpn, { vpn, pfn, stamp: this.#pages.stamp(pfn) })
+    }
+    for (const { instructions } of blocks) {
+      for (const { pc, bytes } of instructions) {
+        add(pc)
+        if ((pc % PAGE_SIZE) + bytes > PAGE_SIZE) add(pc + 2)
+      }
+    }
+    return [...pages.values()]
+  }
+
+  #translate(candidates: readonly Candidate[]): void {
+    const bytes = this.#moduleBytes(candidates)
+    const { memory, table, helpers } = this.#env
+    let module: WebAssembly.Module
+    try {
+      module = new WebAssembly.Module(bytes as BufferSource)
+    } catch (error) {
+      // A browser's main thread compiles small modules only.
+      if (error instanceof RangeError) return
+      throw error
+    }
+    new WebAssembly.Instance(module, { env: { ...helpers, memory: memory.raw, table } })
+    this.#account(candidates, bytes.length)
+    for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++ })
+  }
+
+  #moduleBytes(candidates: readonly Candidate[]): Uint8Array {
+    const { memory, layout } = this.#env
+    const module = new WasmModule()
+    const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
+    const imported: string[] = []
+    const helper = (name: string): number => {
+      const index = imported.indexOf(name)
+      return index >= 0 ? index : imported.push(name) - 1
+    }
+    const codes = candidates.map(({ region, pages }) => emitRegion({ region, pages, layout, helper, type }))
+    module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.shared })
+    module.importTable('table', FUNCTIONS_MAX)
+    for (const name of imported) {
+      const { parameters, results } = HELPER_TYPES.get(name)!
+      module.importFunction(name, parameters, results)
+    }
+    const functions = codes.map((code) => module.written(REGION_PARAMETERS, REGION_RESULTS, code))
+    module.fillTable(this.#nextPlace, functions)
+    return module.bytes()
+  }
+
+  #add(translation: Translation): void {
+    const { pc, place } = translation
+    this.#translations.set(pc, [...(this.#translations.get(pc) ?? []), translation])
+    this.#byPlace[place] = translation
+    const word = this.#entries.find(pc)
+    if (word >= 0) this.#enter(word, translation)
+  }
+
+  #account(candidates: readonly Candidate[], bytes: number): void {
+    this.#liveModules++
+    this.#stats.modules++
+    this.#stats.regions += candidates.length
+    this.#stats.wasmBytes += bytes
+    for (const { region } of candidates) {
+      for (const { instructions } of region.blocks) this.#stats.instructions += instructions.length
+    }
+  }
+
+  /** Nothing is translated any more: what is executed often will be again. */
+  #evictAll(): void {
+    this.#entries.clear()
+    this.#pages.forgetAll()
+    for (let place = 1; place < this.#nextPlace; place++) this.#env.table.set(place, null)
+    this.#translations = new Map()
+    this.#byPlace = []
+    this.#nextPlace = 1
+    this.#liveModules = 0
+    this.#stats.evictions++
+  }
+}
