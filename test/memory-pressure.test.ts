@@ -40,6 +40,42 @@ describe.skipIf(guestProgram('hogs') === undefined)('out of memory', () => {
   })
 })
 
+/** Recorded on the real kernel with RV_MEM=192M. */
+const OOM_SETTINGS = `off: the large one was ended, exit 3
+the large one by 9
+on: the one that asked was ended by 9
+the large one by 15
+off again: the large one was ended, exit 3
+the large one by 9
+`
+
+describe.skipIf(guestProgram('oom_settings') === undefined)('settings of running out of memory', () => {
+  const run = (...args: string[]) =>
+    runGuest({ path: guestProgram('oom_settings')!, guestPath: '/t/oom', args }, { memory: 32 * MIB })
+
+  test('oom_kill_allocating_task ends who asked', async () => {
+    const { stdout, report } = await run()
+    expect(stdout).toBe(OOM_SETTINGS)
+    expect(report.kernelLog.map((line) => line.split(':')[0])).toEqual([
+      'Out of memory',
+      'Out of memory (oom_kill_allocating_task)',
+      'Out of memory',
+    ])
+  })
+
+  test.each([
+    ['1', 'system-wide'],
+    ['2', 'compulsory'],
+  ])('panic_on_oom %s ends the machine', async (value, whose) => {
+    const { stdout, report, status } = await run(value)
+    expect(stdout).toBe('')
+    expect(status).toBe(137)
+    expect(report.kernelLog).toEqual([
+      `Kernel panic - not syncing: Out of memory: ${whose} panic_on_oom is enabled`,
+    ])
+  })
+})
+
 const BIG_FILE = `read and mapped agree: 1
 changed: 1
 written and read agree: 1

@@ -3,6 +3,7 @@ import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { Counter, count } from '../state/counters.js'
+import { readSetting, Setting } from '../state/settings.js'
 import type { Linux } from './linux.js'
 import { type Process, ProcessFlag } from './process.js'
 import { realUserOf } from './signal-permission.js'
@@ -11,11 +12,14 @@ const KIB = PAGE_SIZE / 1024
 /** oom_score_adj of a process that is never ended for its memory. */
 const ADJUSTMENT_MIN = -1000
 const ADJUSTMENT_MAX = 1000
+const ALLOCATING = 'Out of memory (oom_kill_allocating_task)'
 
 export class OutOfMemoryKiller {
   readonly #linux: Linux
   /** It uses the memory that it has right now, and is ended once it does not. */
   #condemned: Process | undefined
+  /** vm.panic_on_oom: the machine stops when the call or fault is over. */
+  #panics = false
   /** What Linux writes into its log of each that was ended. */
   readonly log: string[] = []
 
@@ -29,7 +33,11 @@ export class OutOfMemoryKiller {
    * space is `user`, is ended by `settle`.
    */
   #relieve(user: Ptr | undefined): boolean {
-    if (this.#condemned !== undefined) return false
+    if (this.#condemned !== undefined || this.#panics) return false
+    if (this.#isToPanic()) {
+      this.#panics = true
+      return false
+    }
     const victim = this.#choose()
     if (victim === undefined) return false
     const space = victim.space.ptr
@@ -43,6 +51,10 @@ export class OutOfMemoryKiller {
 
   /** A call or a fault is over: whoever was condemned in it ends. */
   settle(): void {
+    if (this.#panics) {
+      this.#panic()
+      return
+    }
     const victim = this.#condemned
     if (victim === undefined) return
     this.#condemned = undefined
@@ -51,6 +63,10 @@ export class OutOfMemoryKiller {
 
   /** A fault found no memory. When nobody may be ended the machine cannot go on: Linux panics. */
   endOne(): void {
+    if (this.#panics || this.#isToPanic()) {
+      this.#panic()
+      return
+    }
     const victim = this.#condemned ?? this.#choose()
     this.#condemned = undefined
     if (victim !== undefined) {
@@ -61,8 +77,32 @@ export class OutOfMemoryKiller {
     this.#linux.stop(true)
   }
 
-  /** select_bad_process: the highest badness, of several the youngest. */
+  /** check_panic_on_oom. */
+  #isToPanic(): boolean {
+    return readSetting(this.#linux.mm.memory, Setting.panicOnOom) !== 0
+  }
+
+  #panic(): void {
+    const isCompulsory = readSetting(this.#linux.mm.memory, Setting.panicOnOom) === 2
+    const whose = isCompulsory ? 'compulsory' : 'system-wide'
+    this.#panics = false
+    this.log.push(`Kernel panic - not syncing: Out of memory: ${whose} panic_on_oom is enabled`)
+    this.#linux.stop(true)
+  }
+
+  /** Who needs the memory, if that is who is to end (oom_kill_allocating_task). */
+  #allocating(): Process | undefined {
+    if (readSetting(this.#linux.mm.memory, Setting.oomKillAllocatingTask) === 0) return undefined
+    const process = this.#linux.currentProcess()
+    return process === undefined || process.isZombie || isExempt(process) ? undefined : process
+  }
+
   #choose(): Process | undefined {
+    return this.#allocating() ?? this.#worst()
+  }
+
+  /** select_bad_process: the highest badness, of several the youngest. */
+  #worst(): Process | undefined {
     let chosen: Process | undefined
     let points = Number.NEGATIVE_INFINITY
     for (const process of this.#linux.processes.values()) {
@@ -79,7 +119,7 @@ export class OutOfMemoryKiller {
   #kill(victim: Process): void {
     const { mm } = this.#linux
     const { ptr } = victim.space
-    this.log.push(lineOf(mm, victim))
+    this.log.push(`${this.#allocating() === victim ? ALLOCATING : 'Out of memory'}: ${lineOf(mm, victim)}`)
     count(mm.memory, Counter.outOfMemoryKill)
     for (const process of [...this.#linux.processes.values()]) {
       if (!process.isZombie && process.space.ptr === ptr) this.#linux.endForMemory(process)
@@ -125,5 +165,5 @@ function lineOf(mm: MemoryManager, process: Process): string {
     `shmem-rss:${space.rssShared * KIB}kB`,
     `UID:${realUserOf(process)} pgtables:${tablePages(mm, process) * KIB}kB oom_score_adj:${outOfMemoryScore}`,
   ]
-  return `Out of memory: Killed process ${id} (${name}) ${sizes.join(', ')}`
+  return `Killed process ${id} (${name}) ${sizes.join(', ')}`
 }

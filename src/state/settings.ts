@@ -39,6 +39,8 @@ export const Setting = {
   shmMax: 41,
   shmAll: 42,
   shmMni: 43,
+  /** kernel.shm_rmid_forced: segments that nobody has attached go, even if nobody has removed them. */
+  shmRemovalForced: 44,
 } as const
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48

@@ -62,6 +62,7 @@ export function guestPrograms(): GuestProgram[] {
     join(sources, 'tools', 'storm.c'),
     join(sources, 'tools', 'big_file.c'),
     join(sources, 'tools', 'hogs.c'),
+    join(sources, 'tools', 'oom_settings.c'),
     join(root, 'test', 'vma-oracle', 'vmaoracle.c'),
   ]
   return [

@@ -178,6 +178,7 @@ export class Files implements FileServices {
 
   taskEnded(id: number, isGone: boolean): void {
     tellPidFiles(this.vfs, id, isGone)
+    this.vfs.segments.creatorEnded(id)
   }
 
   openPid(process: Process, id: number, flags: number): number {

@@ -9,6 +9,7 @@ import { may } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import { byteString, bytesOf } from '../text.js'
+import type { Vfs } from '../vfs.js'
 import { file, type ProcFile, type RawContents } from './proc-node.js'
 
 /** What may be written, by whom, and what happens then. */
@@ -18,7 +19,7 @@ export interface SettingRules {
   /** Needed for writing, besides the file's permissions. */
   readonly capability?: number
   /** Runs after a write that was taken, even if the value is what it was. */
-  readonly written?: (mm: MemoryManager) => void
+  readonly written?: (mm: MemoryManager, vfs: Vfs) => void
   /** Default 0644. */
   readonly permissions?: number
 }
@@ -62,20 +63,21 @@ function settingFile(
   range: ValueRange,
 ): ProcFile {
   const text = ({ mm }: FileEnvironment) => `${shown(settingBits(mm.memory, setting))}\n`
-  const write = (env: FileEnvironment, position: number, source: Uint8Array) => {
+  const write = (vfs: Vfs, position: number, source: Uint8Array) => {
+    const { env } = vfs
     if (!isPermitted(env, rules.capability)) return -EPERM
     // sysctl_writes_strict: what is not written from the start on is taken and forgotten.
     if (position > 0 || source.length === 0) return source.length
     const parsed = parseNumber(byteString(source.subarray(0, TEXT_MAX)), range)
     if (parsed === undefined) return -EINVAL
     setSettingBits(env.mm.memory, setting, parsed.value)
-    rules.written?.(env.mm)
+    rules.written?.(env.mm, vfs)
     return source.length - parsed.rest
   }
   const raw: RawContents = {
     // One read gives what there is; another one nothing, even if the first was too short.
     read: ({ vfs }, position, target) => (position > 0 ? 0 : copyText(text(vfs.env), target)),
-    write: ({ vfs }, position, source) => write(vfs.env, position, source),
+    write: ({ vfs }, position, source) => write(vfs, position, source),
   }
   return { ...file((_vfs, _process, env) => text(env), rules.permissions ?? 0o644), raw }
 }

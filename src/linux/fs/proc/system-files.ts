@@ -68,7 +68,6 @@ const sysKernel = directory({
     core_uses_pid: 0,
     overflowuid: 65534,
     overflowgid: 65534,
-    shm_rmid_forced: 0,
     msgmax: 8192,
     msgmnb: 16384,
     msgmni: 32000,
@@ -82,6 +81,11 @@ const sysKernel = directory({
   shmmax: unsignedSetting(Setting.shmMax),
   shmall: unsignedSetting(Setting.shmAll),
   shmmni: integerSetting(Setting.shmMni, { min: 0, max: 32768 }),
+  shm_rmid_forced: integerSetting(Setting.shmRemovalForced, {
+    min: 0,
+    max: 1,
+    written: (_mm, { segments }) => segments.forcedWritten(),
+  }),
   randomize_va_space: integerSetting(Setting.randomizeVaSpace),
   random,
 })

@@ -10,6 +10,7 @@
  *     40  f64  moments of the last attach, detach and change, in seconds
  *     64  u32  process that made it, and the one that attached or detached last
  *     72  Ptr  next segment
+ *     76  u32  1: the process that made it has ended
  */
 import type { Ptr } from '../../../base/numbers.js'
 import type { Memory } from '../../../state/memory.js'
@@ -148,5 +149,12 @@ export class ShmSegment {
   }
   set next(segment: Ptr) {
     this.#setWord(72, segment)
+  }
+
+  get isOrphan(): boolean {
+    return this.#word(76) !== 0
+  }
+  set isOrphan(value: boolean) {
+    this.#setWord(76, value ? 1 : 0)
   }
 }

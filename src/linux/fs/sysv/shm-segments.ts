@@ -31,6 +31,12 @@ export interface NewSegment {
   readonly gid: number
 }
 
+/** Huge pages are whole. */
+function sizeFor(kind: ObjectKind, bytes: number): number {
+  const unit = pagesOfKind(kind) * PAGE_SIZE
+  return unit === PAGE_SIZE ? bytes : Math.ceil(bytes / unit) * unit
+}
+
 export class ShmSegments {
   readonly #env: FileEnvironment
   readonly #mm: MemoryManager
@@ -118,9 +124,7 @@ export class ShmSegments {
     const { memory, objects, slab } = this.#mm
     if (this.pages + pagesFor(wanted.bytes) > readUnsignedSetting(memory, Setting.shmAll)) return -ENOSPC
     if (this.count >= readSetting(memory, Setting.shmMni)) return -ENOSPC
-    const unit = pagesOfKind(wanted.kind) * PAGE_SIZE
-    const bytes = unit === PAGE_SIZE ? wanted.bytes : Math.ceil(wanted.bytes / unit) * unit
-    const object = objects.create(wanted.kind, bytes, SHM_PROVIDER)
+    const object = objects.create(wanted.kind, sizeFor(wanted.kind, wanted.bytes), SHM_PROVIDER)
     const ptr = object === NULL ? NULL : slab.allocateZeroed(this.#cache)
     if (ptr === NULL) {
       if (object !== NULL) objects.release(object)
@@ -199,8 +203,29 @@ export class ShmSegments {
     this.#destroyUnused(segment)
   }
 
+  /** A process has ended: what it made belongs to nobody, and goes when it is to be removed by force (exit_shm). */
+  creatorEnded(id: number): void {
+    for (const segment of [...this]) {
+      if (segment.creator !== id || segment.isOrphan) continue
+      segment.isOrphan = true
+      if (this.#isForced()) this.#destroyUnused(segment)
+    }
+  }
+
+  /** kernel.shm_rmid_forced was written: what nobody has and nobody is left of goes (shm_destroy_orphaned). */
+  forcedWritten(): void {
+    if (!this.#isForced()) return
+    for (const segment of [...this]) if (segment.isOrphan) this.#destroyUnused(segment)
+  }
+
+  #isForced(): boolean {
+    return readSetting(this.#mm.memory, Setting.shmRemovalForced) !== 0
+  }
+
+  /** shm_may_destroy. */
   #destroyUnused(segment: ShmSegment): void {
-    if ((segment.mode & ShmMode.removed) === 0 || this.attaches(segment) > 0) return
+    const isWanted = (segment.mode & ShmMode.removed) === 0 && !this.#isForced()
+    if (isWanted || this.attaches(segment) > 0) return
     const { memory, objects, slab } = this.#mm
     let before: ShmSegment | undefined
     for (const other of this) if (other.next === segment.ptr) before = other
@@ -212,13 +237,20 @@ export class ShmSegments {
     objects.release(object)
   }
 
+  #objectBytes({ object, bytes }: ShmSegment): number {
+    return sizeFor(this.#mm.objects.kind(object), bytes)
+  }
+
   /** Throws an InvariantError on a broken invariant of the list. */
   check(): void {
     let count = 0
     let last = -1
     for (const segment of this) {
       assert(segment.index > last, 'segments stand by rising index')
-      assert(this.#mm.objects.size(segment.object) === segment.bytes, 'a segment has the size of its object')
+      assert(
+        this.#mm.objects.size(segment.object) === this.#objectBytes(segment),
+        'an object has the size of its segment',
+      )
       const isLeft = (segment.mode & ShmMode.removed) !== 0 && this.attaches(segment) === 0
       assert(!isLeft, 'a removed segment goes with its last mapping')
       last = segment.index
