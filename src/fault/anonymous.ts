@@ -1,9 +1,11 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { mayHaveFolios } from '../space/huge-policy.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
 import type { Fault, FaultEnv } from './fault.js'
+import { mapFolio } from './folio.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** First touch of a page of anonymous memory (do_anonymous_page of Linux). */
@@ -24,9 +26,11 @@ function mapZeroPage(mm: FaultEnv, fault: Fault): FaultResult {
 /** A write: a frame of its own. Also what a write to the zero page becomes. */
 export function mapZeroed(mm: FaultEnv, fault: Fault): FaultResult {
   if (!mm.families.prepare(fault.vma)) return FaultResult.outOfMemory
-  const pfn = mm.buddy.allocateZeroed(0)
-  if (pfn === NO_FRAME) return FaultResult.outOfMemory
-  installAnonymous(mm, fault, pfn)
+  if (!mayHaveFolios(mm.memory) || !mapFolio(mm, fault)) {
+    const pfn = mm.buddy.allocateZeroed(0)
+    if (pfn === NO_FRAME) return FaultResult.outOfMemory
+    installAnonymous(mm, fault, pfn)
+  }
   count(mm.memory, Counter.faultAnonymous)
   return FaultResult.ok
 }

@@ -44,12 +44,12 @@ export function faultPatiently(
   access: Access,
   resolveFault: ResolveFault,
 ): FaultResult {
-  for (;;) {
+  for (let attempt = 0; ; attempt++) {
     const before = counted(mm.memory, Counter.allocationFailed)
     const result = resolveFault(mm, space, vpn, access)
     if (result !== FaultResult.outOfMemory || !ranOut(mm, before)) return result
     mm.atomics.unlock(space.lock, LockRank.space)
-    const isWorthIt = makeRoom(mm, space.ptr)
+    const isWorthIt = makeRoom(mm, attempt, space.ptr)
     mm.atomics.lock(space.lock, LockRank.space)
     if (!isWorthIt) return result
   }

@@ -79,7 +79,7 @@ describe('what is not dropped', () => {
     const giveBack = exhaust(program)
     while (reclaim(mm) > 0);
     expect([program.space.rssFile, program.space.rssAnonymous, program.space.rssShared]).toEqual([8, 1, 8])
-    expect(makeRoom(mm)).toBe(false)
+    expect(makeRoom(mm, 0)).toBe(false)
     giveBack()
     mm.check()
   })
@@ -205,3 +205,25 @@ describe('memory that was given up', () => {
     mm.check()
   })
 })
+
+test.each([1, 2, 3, 4])(
+  'a fault that needs more than the %i frames left gives up, though it can give back what it took',
+  (left) => {
+    const program = Program.boot(8)
+    const { mm } = program
+    const start = program.mmap(0x10_0000_0000, 512 * PAGE, RW, mman.MAP_PRIVATE | mman.MAP_ANONYMOUS)
+    const all: Pfn[] = []
+    for (let pfn = mm.buddy.allocate(0); pfn !== NO_FRAME; pfn = mm.buddy.allocate(0)) all.push(pfn)
+    for (const pfn of all.splice(0, left)) mm.buddy.free(pfn, 0)
+    let asked = 0
+    mm.outOfMemory = () => {
+      asked++
+      return false
+    }
+    const result = program.touch(start, Access.write)
+    expect([result === FaultResult.ok, asked]).toEqual(result === FaultResult.ok ? [true, 0] : [false, 1])
+    if (left === 1) expect(result).toBe(FaultResult.outOfMemory)
+    for (const pfn of all) mm.buddy.free(pfn, 0)
+    mm.check()
+  },
+)

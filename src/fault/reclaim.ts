@@ -27,12 +27,18 @@ const ENOUGH = 32
 const CLUSTER = 16
 const LAZY = FrameFlag.anonymous | FrameFlag.lazyFree
 
+/**
+ * So often what could be reclaimed is tried before somebody has to end (MAX_RECLAIM_RETRIES of Linux). A caller that needs two frames
+ * can take the one that was reclaimed and give it back when it misses the other: then there is always one to be found.
+ */
+const RECLAIMS_MAX = 16
+
 /** Calls an operation again as long as it fails for want of memory and some can be found. No lock is held. */
 export function withRoom<T>(mm: FaultEnv, failed: (result: T) => boolean, operation: () => T): T {
-  for (;;) {
+  for (let attempt = 0; ; attempt++) {
     const before = counted(mm.memory, Counter.allocationFailed)
     const result = operation()
-    if (!failed(result) || !ranOut(mm, before) || !makeRoom(mm)) return result
+    if (!failed(result) || !ranOut(mm, before) || !makeRoom(mm, attempt)) return result
   }
 }
 
@@ -41,9 +47,13 @@ export function ranOut(mm: FaultEnv, before: number): boolean {
   return counted(mm.memory, Counter.allocationFailed) !== before
 }
 
-/** Whether there may be memory now. `user` is a space that the caller will go on to use: it must not end meanwhile. */
-export function makeRoom(mm: FaultEnv, user?: Ptr): boolean {
-  return reclaim(mm) > 0 || (mm.outOfMemory?.(user) ?? false)
+/**
+ * Whether there may be memory now. `attempt` counts the caller's failures from 0. `user` is a space that it will go on to
+ * use: it must not end meanwhile.
+ */
+export function makeRoom(mm: FaultEnv, attempt: number, user?: Ptr): boolean {
+  const mayReclaim = attempt % (RECLAIMS_MAX + 1) < RECLAIMS_MAX
+  return (mayReclaim && reclaim(mm) > 0) || (mm.outOfMemory?.(user) ?? false)
 }
 
 /** Frees frames; returns how many. */

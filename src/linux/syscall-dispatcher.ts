@@ -81,10 +81,10 @@ export class SyscallDispatcher {
   /** A call that found no memory has done nothing, and is made again once there is some. */
   #run({ handler }: Syscall, call: CurrentCall): number {
     const { mm } = this.#linux
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       const refused = counted(mm.memory, Counter.allocationFailed)
       const result = handler(call)
-      if (result !== -ENOMEM || !ranOut(mm, refused) || !makeRoom(mm)) return result
+      if (result !== -ENOMEM || !ranOut(mm, refused) || !makeRoom(mm, attempt)) return result
     }
   }
 

@@ -7,6 +7,7 @@
  *     bits 2-3   hugepages-2048kB      HugeSizeMode
  *     bit  4     use_zero_page         1 = off
  *     bits 5-7   defrag                HugeDefrag: remembered, there is nothing to compact with
+ *     bits 8-21  hugepages-16kB to -1024kB, two bits each: HugeSizeMode, all bits turned round, so that 0 is "never"
  */
 
 import { NULL } from '../base/numbers.js'
@@ -28,6 +29,21 @@ export const HugeSetting = {
   noZeroPage: { shift: 4, mask: 1 },
   defrag: { shift: 5, mask: 7 },
 } as const
+/** Sizes between a page and a huge page are blocks of 2^2 to 2^8 pages: folios. */
+export const FOLIO_ORDER_MIN = 2
+export const FOLIO_ORDER_MAX = 8
+const FOLIO_BITS = 8
+const FOLIO_MASK = (2 ** (2 * (FOLIO_ORDER_MAX - FOLIO_ORDER_MIN + 1)) - 1) << FOLIO_BITS
+
+export function folioMode({ u32 }: Memory, order: number): number {
+  return ((u32[WORD]! >>> (FOLIO_BITS + 2 * (order - FOLIO_ORDER_MIN))) & 3) ^ HugeSizeMode.never
+}
+
+export function setFolioMode({ u32 }: Memory, order: number, mode: number): void {
+  const shift = FOLIO_BITS + 2 * (order - FOLIO_ORDER_MIN)
+  u32[WORD] = (u32[WORD]! & ~(3 << shift)) | ((mode ^ HugeSizeMode.never) << shift)
+}
+
 type Setting = (typeof HugeSetting)[keyof typeof HugeSetting]
 
 const WORD = wordIndex(Word.hugePolicy)
@@ -54,8 +70,28 @@ export function mayHaveHugePages(memory: Memory, space: AddressSpace, vma: Vma):
   return isHugeEnabled(memory, (vma.flags & VM_HUGEPAGE) !== 0) && mayBeHuge(space, vma)
 }
 
+/** Whether any size between is switched on. Asked at every first touch of a page. */
+export function mayHaveFolios({ u32 }: Memory): boolean {
+  return (u32[WORD]! & FOLIO_MASK) !== 0
+}
+
+/** The orders of folios that faults of a mapping may make, a bit for each. */
+export function folioOrders(memory: Memory, space: AddressSpace, vma: Vma): number {
+  if (!mayBeHuge(space, vma)) return 0
+  const advised = (vma.flags & VM_HUGEPAGE) !== 0
+  let orders = 0
+  for (let order = FOLIO_ORDER_MIN; order <= FOLIO_ORDER_MAX; order++) {
+    if (isSizeEnabled(memory, folioMode(memory, order), advised)) orders |= 1 << order
+  }
+  return orders
+}
+
 function isHugeEnabled(memory: Memory, advised: boolean): boolean {
-  const size = hugeSetting(memory, HugeSetting.sizeMode)
+  return isSizeEnabled(memory, hugeSetting(memory, HugeSetting.sizeMode), advised)
+}
+
+/** What a size's own setting comes to, which may be to go by the one for all. */
+function isSizeEnabled(memory: Memory, size: number, advised: boolean): boolean {
   if (size !== HugeSizeMode.inherit)
     return size === HugeSizeMode.always || (advised && size === HugeSizeMode.madvise)
   const mode = hugeSetting(memory, HugeSetting.mode)
@@ -63,15 +99,25 @@ function isHugeEnabled(memory: Memory, advised: boolean): boolean {
 }
 
 /**
- * What smaps shows as THPeligible: that there is room for a huge page too. As in Linux a mapping that ends below 2 MiB
- * passes, because the address of its last 2 MiB wraps.
+ * What smaps shows as THPeligible: that there is room for a huge page, or a folio, too. As in Linux a mapping that ends below the size
+ * passes, because the address of its last block wraps.
  */
 export function isHugeEligible(memory: Memory, space: AddressSpace, vma: Vma): boolean {
-  return mayHaveHugePages(memory, space, vma) && (vma.end < HUGE_PAGES || holdsHuge(vma))
+  if (mayHaveHugePages(memory, space, vma) && holdsOrWraps(vma, HUGE_PAGES)) return true
+  if (!mayHaveFolios(memory)) return false
+  for (let orders = folioOrders(memory, space, vma); orders !== 0; orders &= orders - 1) {
+    if (holdsOrWraps(vma, orders & -orders)) return true
+  }
+  return false
 }
 
-function holdsHuge(vma: Vma): boolean {
-  return Math.floor(vma.end / HUGE_PAGES) * HUGE_PAGES - HUGE_PAGES >= vma.start
+function holdsOrWraps(vma: Vma, pages: number): boolean {
+  return vma.end < pages || holdsBlock(vma, pages)
+}
+
+/** An aligned block of so many pages. */
+function holdsBlock(vma: Vma, pages: number): boolean {
+  return Math.floor(vma.end / pages) * pages - pages >= vma.start
 }
 
 /** The same whatever the settings say: for MADV_COLLAPSE. */
@@ -82,5 +128,5 @@ export function mayBeHuge(space: AddressSpace, vma: Vma): boolean {
 /** Whether MADV_COLLAPSE may be given to a mapping: it has pages of its own, and holds an aligned 2 MiB. */
 export function isCollapsible(space: AddressSpace, vma: Vma): boolean {
   if (!mayBeHuge(space, vma) || (vma.flags & VM_SPECIAL) !== 0 || vma.family === NULL) return false
-  return holdsHuge(vma)
+  return holdsBlock(vma, HUGE_PAGES)
 }

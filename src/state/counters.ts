@@ -53,6 +53,18 @@ export const Counter = {
 } as const
 export type Counter = (typeof Counter)[keyof typeof Counter]
 
+/** Counters of which there is one for each order of a block, 2 to 8. */
+export const OrderCounter = {
+  /** Faults that were answered with so many pages; and those that found no block of the size. */
+  folioFault: 100,
+  folioFallback: 110,
+} as const
+export type OrderCounter = (typeof OrderCounter)[keyof typeof OrderCounter]
+
+export function orderCounter(counter: OrderCounter, order: number): Counter {
+  return (counter + order) as Counter
+}
+
 export function count(memory: Memory, counter: Counter, times = 1): void {
   memory.f64[(COUNTERS >>> 3) + counter]! += times
 }

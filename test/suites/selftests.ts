@@ -44,7 +44,7 @@ const other = (source: string, missing?: string): SuiteTest => ({
 const heavy = { heavy: true } as const
 
 const tests: SuiteTest[] = [
-  mm('cow', { heavy: true, missing: 'pinned pages that fork copies (vmsplice)' }),
+  mm('cow', heavy),
   mm('droppable', heavy),
   mm('gup_longterm', heavy),
   mm('gup_test', { args: ['-ct', '-F', '0x1', '0', '19', '0x1000'] }),

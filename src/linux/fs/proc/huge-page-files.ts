@@ -1,21 +1,23 @@
 /**
  * /sys/kernel/mm/transparent_hugepage as mm/huge_memory.c and mm/khugepaged.c of Linux 6.12 make it: settings that root may
- * write, and what was counted. Sizes below 2 MiB are never used here, so that only `never` may be written there; khugepaged
- * does not run, and what it is told is only remembered.
+ * write, and what was counted. khugepaged does not run, and what it is told is only remembered; shared memory has no huge pages.
  */
 import { EINVAL } from '../../../base/errno.js'
 import {
+  folioMode,
   HugeDefrag,
   HugeMode,
   HugeSetting,
   HugeSizeMode,
   hugeSetting,
   khugepagedSetting,
+  setFolioMode,
   setHugeSetting,
   setKhugepagedSetting,
 } from '../../../space/huge-policy.js'
 import { countHugePages } from '../../../space/huge-usage.js'
-import { Counter, counted } from '../../../state/counters.js'
+import { Counter, counted, OrderCounter, orderCounter } from '../../../state/counters.js'
+import type { Memory } from '../../../state/memory.js'
 import type { FileEnvironment } from '../environment.js'
 import { byteString } from '../text.js'
 import { directory, file, type ProcDirectory, type ProcFile, type ProcNode } from './proc-node.js'
@@ -41,18 +43,30 @@ function setting(text: ProcFile['text'], write: (value: string, env: FileEnviron
   }
 }
 
-/** A setting that is one of several words, shown in the order of `values`. */
+/** One that is one of several words, shown in the order of `values`. */
 function choice(
   which: Parameters<typeof hugeSetting>[1],
   values: Readonly<Record<string, number>>,
 ): ProcFile {
+  return oneOf(
+    values,
+    (memory) => hugeSetting(memory, which),
+    (memory, value) => setHugeSetting(memory, which, value),
+  )
+}
+
+function oneOf(
+  values: Readonly<Record<string, number>>,
+  read: (memory: Memory) => number,
+  write: (memory: Memory, value: number) => void,
+): ProcFile {
   const names = Object.keys(values)
   const nameOf = (value: number) => names.find((name) => values[name] === value) ?? ''
   return setting(
-    (_vfs, _process, { mm }) => listed(names, nameOf(hugeSetting(mm.memory, which))),
+    (_vfs, _process, { mm }) => listed(names, nameOf(read(mm.memory))),
     (value, { mm }) => {
       if (!Object.hasOwn(values, value)) return false
-      setHugeSetting(mm.memory, which, values[value]!)
+      write(mm.memory, values[value]!)
       return true
     },
   )
@@ -111,20 +125,31 @@ const STATS = {
   swpout_fallback: zero,
 }
 
+const { inherit, always, madvise, never } = HugeSizeMode
+const SIZE_MODES = { always, inherit, madvise, never }
+
 function sizeFolder(kibibytes: number): ProcDirectory {
   const shmem = { shmem_enabled: only(SHMEM_NAMES, 'never') }
   if (kibibytes < 16) return folder({ ...shmem, stats: folder(STATS) })
-  const enabled = only(['always', 'inherit', 'madvise', 'never'], 'never')
-  return folder({ enabled, ...shmem, stats: folder({ ...STATS, ...ANON_STATS }) })
+  const order = Math.log2(kibibytes / 4)
+  const enabled = oneOf(
+    SIZE_MODES,
+    (memory) => folioMode(memory, order),
+    (memory, mode) => setFolioMode(memory, order, mode),
+  )
+  const counts = {
+    anon_fault_alloc: counter(orderCounter(OrderCounter.folioFault, order)),
+    anon_fault_fallback: counter(orderCounter(OrderCounter.folioFallback, order)),
+  }
+  return folder({ enabled, ...shmem, stats: folder({ ...STATS, ...ANON_STATS, ...counts }) })
 }
 
 const SMALLER = Object.fromEntries(
   [8, 16, 32, 64, 128, 256, 512, 1024].map((size) => [`hugepages-${size}kB`, sizeFolder(size)]),
 )
 
-const { inherit, always, madvise, never } = HugeSizeMode
 const LARGEST = folder({
-  enabled: choice(HugeSetting.sizeMode, { always, inherit, madvise, never }),
+  enabled: choice(HugeSetting.sizeMode, SIZE_MODES),
   shmem_enabled: only(SHMEM_NAMES, 'inherit'),
   stats: folder({
     ...STATS,
