@@ -15,6 +15,8 @@ import { BuddyAllocator, type BuddyStats } from './frame/buddy-allocator.js'
 import { BumpAllocator } from './frame/bump-allocator.js'
 import type { FaultInjector } from './frame/fault-injector.js'
 import { FrameTable } from './frame/frame-table.js'
+import { FixedMappings } from './paging/fixed-mappings.js'
+import { KernelAreas } from './paging/kernel-areas.js'
 import { KernelMapper } from './paging/kernel-mapper.js'
 import { PageFlusher } from './paging/page-flusher.js'
 import { Shootdown } from './paging/shootdown.js'
@@ -108,6 +110,9 @@ export class MemoryManager implements FaultEnv {
   readonly shootdown: Shootdown
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
+  /** The kernel's vmalloc window, and its pages at fixed addresses. */
+  readonly kernelAreas: KernelAreas
+  readonly fixedMappings: FixedMappings
   readonly userMappers: UserMappers
   readonly objects: PageObjects
   readonly vmas: VmaTree
@@ -132,6 +137,8 @@ export class MemoryManager implements FaultEnv {
     this.shootdown = new Shootdown(this, hart)
     this.flusher = new PageFlusher(this.shootdown, layers.buddy)
     this.kernelMapper = layers.kernelMapper
+    this.kernelAreas = new KernelAreas(this)
+    this.fixedMappings = new FixedMappings(this)
     this.userMappers = new UserMappers(this)
     this.objects = new PageObjects(this)
     this.names = new VmaNames(memory, layers.atomics, slab)
@@ -182,6 +189,7 @@ export class MemoryManager implements FaultEnv {
     this.buddy.check()
     this.slab.check()
     this.kernelMapper.check()
+    this.kernelAreas.check()
     this.tlbs.check(this.arch, (hart) => this.shootdown.isCurrent(hart))
     this.objects.check()
     this.spaces.check()

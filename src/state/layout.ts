@@ -97,6 +97,8 @@ export const Word = {
   shmNextIndex: 202,
   shmLastIndex: 203,
   shmSequence: 204,
+  /** The areas of the kernel's vmalloc window, the lowest first (paging/kernel-areas.ts). */
+  kernelAreas: 205,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const
