@@ -2,87 +2,41 @@
  * The memory manager of one machine: all its layers, booted bottom up. mmInit makes a machine in a new buffer; mmAttach
  * makes another view on it, in any thread that was handed the memory.
  */
-import { archById } from './arch/arch-by-id.js'
 import type { MemoryManagementArch } from './arch/memory-management-arch.js'
-import { Riscv64Sv39 } from './arch/riscv64/sv39.js'
 import { assert } from './base/assert.js'
 import { EINVAL, ErrnoError } from './base/errno.js'
 import { NO_FRAME, PAGE_SIZE } from './base/numbers.js'
+import { BootReporter } from './boot/boot-step.js'
+import { attachLayers, bootLayers, HARTS_MAX, type Layers, takeHart } from './boot/layers.js'
+import type { InitOptions, ThreadOptions } from './boot/options.js'
 import { Fault, type FaultEnv } from './fault/fault.js'
 import { auditFrames } from './fault/frame-audit.js'
-import { BootMemoryMap } from './frame/boot-memory-map.js'
-import { BuddyAllocator, type BuddyStats } from './frame/buddy-allocator.js'
-import { BumpAllocator } from './frame/bump-allocator.js'
-import type { FaultInjector } from './frame/fault-injector.js'
-import { FrameTable } from './frame/frame-table.js'
+import type { BuddyAllocator, BuddyStats } from './frame/buddy-allocator.js'
+import type { FrameTable } from './frame/frame-table.js'
 import { FixedMappings } from './paging/fixed-mappings.js'
 import { KernelAreas } from './paging/kernel-areas.js'
-import { KernelMapper } from './paging/kernel-mapper.js'
+import type { KernelMapper } from './paging/kernel-mapper.js'
 import { PageFlusher } from './paging/page-flusher.js'
 import { Shootdown } from './paging/shootdown.js'
-import { TLB_BYTES, Tlbs } from './paging/tlb.js'
+import type { Tlbs } from './paging/tlb.js'
 import { UserMapper } from './paging/user-mapper.js'
 import { UserMappers } from './paging/user-mappers.js'
 import { GeneralAllocator } from './slab/general-allocator.js'
-import { type CacheStats, SlabAllocator } from './slab/slab-allocator.js'
+import type { CacheStats, SlabAllocator } from './slab/slab-allocator.js'
 import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
 import { AnonymousFamilies } from './space/anonymous-families.js'
 import { PageObjects } from './space/page-object.js'
 import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
-import { type AtomicsOptions, AtomicWords } from './state/atomics.js'
+import type { AtomicWords } from './state/atomics.js'
 import { Counter, counted } from './state/counters.js'
-import {
-  headerArchId,
-  headerProblem,
-  markBooted,
-  Region,
-  setRegion,
-  Word,
-  wordIndex,
-  writeHeader,
-} from './state/layout.js'
+import { headerProblem, markBooted, Word, wordIndex } from './state/layout.js'
 import { Memory, type RawMemory } from './state/memory.js'
 import { bootSettings } from './state/settings.js'
 
-/** A hart's record in Region.harts. */
-const HART_RECORD_BYTES = 4096
-/** Constant tables of the interpreter: can be rebuilt, so they are not part of the state. */
-const SCRATCH_BYTES = 512 * 1024
-const HARTS_MAX = 31
-/** A lock's word holds a hart's number and one more. */
-const OWNERS_MAX = 2 ** 31 - 1
-
-/** What is the thread's own choice, at boot and at attaching. */
-export interface ThreadOptions {
-  /**
-   * Number of the hart that this thread runs, 0 and up: no two threads may have the same, because it says whose a lock is.
-   * Default: 0 for who boots, for who attaches the next that nobody has taken.
-   */
-  readonly hart?: number
-  /** Makes allocations fail on purpose. */
-  readonly faults?: FaultInjector
-  /** Check lock ranks (about 20 ns a lock). */
-  readonly debug?: boolean
-  readonly onStep?: AtomicsOptions['onStep']
-  readonly onSpin?: AtomicsOptions['onSpin']
-}
-
-export interface InitOptions extends ThreadOptions {
-  /** RAM in bytes: a multiple of 64 KiB, 8 MiB to 4 GiB. */
-  readonly bytes: number
-  /** In a SharedArrayBuffer, so that other threads can attach. Default false. */
-  readonly shared?: boolean
-  /** For everything that is random in the machine. Default 1. */
-  readonly seed?: number
-  /** Harts that the machine has, 1 to 31. Default 1. */
-  readonly harts?: number
-  /** Default: riscv64 with Sv39. */
-  readonly arch?: MemoryManagementArch
-  /** Parts of RAM that are reserved or not there. Default: all of it is usable. */
-  readonly map?: BootMemoryMap
-}
+export type { BootFact, BootStep } from './boot/boot-step.js'
+export type { InitOptions, ThreadOptions } from './boot/options.js'
 
 export interface MemoryStats {
   readonly frames: BuddyStats
@@ -159,6 +113,7 @@ export class MemoryManager implements FaultEnv {
     reserveZeroFrame(mm)
     bootSettings(mm.memory, (mm.buddy.freeFrames() * PAGE_SIZE) / 1024)
     markBooted(mm.memory)
+    new BootReporter(options.onBootStep, mm.memory, mm.arch).done(mm.buddy.freeFrames())
     return mm
   }
 
@@ -232,73 +187,6 @@ export function mmInit(options: InitOptions): MemoryManager {
 /** A second view on a machine, for another thread. Throws an ErrnoError when the buffer holds no booted machine. */
 export function mmAttach(raw: RawMemory, options: ThreadOptions = {}): MemoryManager {
   return MemoryManager.attach(raw, options)
-}
-
-/** The layers whose making differs between booting and attaching. */
-interface Layers {
-  readonly memory: Memory
-  readonly arch: MemoryManagementArch
-  readonly atomics: AtomicWords
-  readonly frames: FrameTable
-  readonly buddy: BuddyAllocator
-  readonly slab: SlabAllocator
-  readonly tlbs: Tlbs
-  readonly kernelMapper: KernelMapper
-}
-
-function bootLayers(options: InitOptions, harts: number): Layers {
-  const arch = options.arch ?? new Riscv64Sv39()
-  const seed = options.seed ?? 1
-  const memory = Memory.allocate(options.bytes, options.shared ?? false)
-  const atomics = atomicsOf(memory, options)
-  const map = options.map ?? BootMemoryMap.wholeRam(options.bytes / PAGE_SIZE)
-  const bump = new BumpAllocator(map)
-  writeHeader(memory, arch.id, seed)
-  bootRegions(memory, bump, harts, seed)
-  const frames = FrameTable.boot(memory, bump)
-  const tlbs = Tlbs.boot(memory, bump, harts)
-  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, options)
-  const slab = SlabAllocator.boot(memory, atomics, bump, frames, buddy, options)
-  const kernelMapper = KernelMapper.boot({ memory, arch, atomics, frames, buddy }, map.ranges('noMap'))
-  return { memory, arch, atomics, frames, buddy, slab, tlbs, kernelMapper }
-}
-
-/** Regions and words that belong to no layer of the memory manager. */
-function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: number): void {
-  setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
-  setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
-  const entryBytes = harts * TLB_BYTES
-  setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
-  memory.u32[wordIndex(Word.hartCount)] = harts
-  memory.u32[wordIndex(Word.randomState)] = seed
-}
-
-/** The number of a thread that attaches. Its word is no lock's, and this thread has no AtomicWords yet. */
-function takeHart({ i32 }: Memory, wanted: number | undefined): number {
-  const word = wordIndex(Word.lastHart)
-  if (wanted === undefined) return Atomics.add(i32, word, 1) + 1
-  if (!(Number.isInteger(wanted) && wanted >= 0 && wanted < OWNERS_MAX)) {
-    throw new ErrnoError('attach: a hart number is a whole number from 0 on', EINVAL)
-  }
-  for (let last = Atomics.load(i32, word); last < wanted; last = Atomics.load(i32, word)) {
-    Atomics.compareExchange(i32, word, last, wanted)
-  }
-  return wanted
-}
-
-function attachLayers(memory: Memory, options: ThreadOptions): Layers {
-  const arch = archById(headerArchId(memory))
-  const atomics = atomicsOf(memory, options)
-  const frames = FrameTable.attach(memory)
-  const buddy = BuddyAllocator.attach(memory, atomics, frames, options)
-  const slab = SlabAllocator.attach(memory, atomics, frames, buddy, options)
-  const tlbs = Tlbs.attach(memory)
-  const kernelMapper = KernelMapper.attach({ memory, arch, atomics, frames, buddy })
-  return { memory, arch, atomics, frames, buddy, slab, tlbs, kernelMapper }
-}
-
-function atomicsOf(memory: Memory, { hart = 0, ...rest }: ThreadOptions): AtomicWords {
-  return new AtomicWords(memory, { owner: hart + 1, ...rest })
 }
 
 /** The frame that every untouched page of anonymous memory reads. It is never written and never freed. */

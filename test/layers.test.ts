@@ -17,6 +17,7 @@ const LAYERS = [
   'space',
   'fault',
   'syscall',
+  'boot',
   'mm.ts',
   'index.ts',
   'hart',

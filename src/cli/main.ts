@@ -1,6 +1,7 @@
 /** The command `pagoda`. Exit codes: the guest's own; 125 a mistake in the command or ours, 126 not executable, 127 not found. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvariantError } from '../base/assert.js'
+import { type BootRange, boot, PAGING_MODES, parseRange } from './boot.js'
 import { tuneEngine } from './engine.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
@@ -44,6 +45,28 @@ function mount(text: string, before: readonly Mount[] = []): Mount[] {
     throw new InvalidArgumentError('Give HOST:GUEST or HOST:GUEST:ro, GUEST an absolute path.')
   }
   return [...before, parsed]
+}
+
+function range(text: string, before: readonly BootRange[] = []): BootRange[] {
+  const parsed = parseRange(text)
+  if (parsed === undefined) {
+    throw new InvalidArgumentError(
+      'Give START:SIZE, such as 1M:64K or 0x100000:0x10000, counted from the start of RAM.',
+    )
+  }
+  return [...before, parsed]
+}
+
+function lowEnd(text: string): number {
+  const bytes = parseSize(text)
+  if (bytes === undefined) throw new InvalidArgumentError('Give a size like 16M.')
+  return bytes
+}
+
+function harts(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 31) throw new InvalidArgumentError('Give 1 to 31.')
+  return value
 }
 
 function folder(text: string, before: readonly string[] = []): string[] {
@@ -111,13 +134,50 @@ function runCommand(): Command {
     })
 }
 
+const BOOT_EXAMPLES = `
+Examples:
+  pagoda boot                                   boot a machine of 256 MiB and check it
+  pagoda boot --verbose --memory 1G --harts 4   each step, from the memory map to the kernel's page tables
+  pagoda boot --verbose --reserve 1M:64K --unmapped 2M:2M
+  pagoda boot --usable 0:64M --usable 128M:64M  RAM with a hole (with --memory 192M or more)
+  pagoda boot --json --paging sv48              the steps as JSON
+
+Exit code: 0 when the machine booted and all its checks pass; 125 when it cannot boot, and a line says which range is why.`
+
+function bootCommand(): Command {
+  return new Command('boot')
+    .description('Boot the memory manager, without a program, and say how.')
+    .addOption(
+      new Option('--memory <size>', "the machine's RAM").argParser(size).default(256 * 2 ** 20, '256M'),
+    )
+    .option('--harts <n>', 'harts of the machine, 1 to 31', harts, 1)
+    .addOption(
+      new Option('--paging <mode>', 'format of the page tables').choices(PAGING_MODES).default('sv39'),
+    )
+    .option(
+      '--usable <start:size>',
+      'RAM that may be used (repeatable; default: all; the rest is a hole)',
+      range,
+    )
+    .option('--reserve <start:size>', 'RAM that is never given out (repeatable)', range)
+    .option('--unmapped <start:size>', 'reserved RAM that the kernel does not map either (repeatable)', range)
+    .option('--low <size>', 'RAM below is a zone of its own, of which some is kept', lowEnd)
+    .option('--verbose', 'print each step')
+    .option('--json', 'print the steps as JSON')
+    .addHelpText('after', BOOT_EXAMPLES)
+    .action((options) => {
+      process.exitCode = boot(options)
+    })
+}
+
 export function command(): Command {
   return new Command('pagoda')
     .description('The memory manager of a Linux kernel, in TypeScript, with a RISC-V machine around it.')
     .version(PAGODA_VERSION, '-V, --version')
     .enablePositionalOptions()
     .addCommand(runCommand())
-    .addHelpText('after', EXAMPLES)
+    .addCommand(bootCommand())
+    .addHelpText('after', `${EXAMPLES}\n\npagoda boot --help says how a machine is booted without a program.`)
 }
 
 function configured(command: Command): Command {

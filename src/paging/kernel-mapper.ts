@@ -16,7 +16,7 @@ const DATA = EntryFlag.read | EntryFlag.write | EntryFlag.global | EntryFlag.acc
 
 /** Names of the ranges in which pages come and go. */
 export type KernelWindow = 'vmalloc' | 'mmio' | 'modules' | 'fixmap' | 'pciIo'
-const WINDOWS: readonly KernelWindow[] = ['vmalloc', 'mmio', 'modules', 'fixmap', 'pciIo']
+export const WINDOWS: readonly KernelWindow[] = ['vmalloc', 'mmio', 'modules', 'fixmap', 'pciIo']
 
 /**
  * The kernel's half of every address space: all RAM in the linear map, with the largest leaves that fit, and windows
