@@ -25,6 +25,12 @@ function mapFile(program: Program, flags: number): number {
   return program.mmap(0, 64 * PAGE, RW, flags, 3) + 63 * PAGE
 }
 
+function mapSecret(program: Program): number {
+  const object = program.mm.objects.create(ObjectKind.secret, 64 * PAGE)
+  program.files.set(3, openFile(object, { secret: true }))
+  return program.mmap(0, 64 * PAGE, RW, mman.MAP_SHARED, 3) + 63 * PAGE
+}
+
 const SCENARIOS: readonly Scenario[] = [
   { name: 'zero page', access: Access.read, prepare: (p) => p.mmap(0, PAGE, RW, PRIVATE) },
   { name: 'anonymous write', access: Access.write, prepare: (p) => p.mmap(0, PAGE, RW, PRIVATE) },
@@ -56,6 +62,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: 'file read', access: Access.read, prepare: (p) => mapFile(p, mman.MAP_PRIVATE) },
   { name: 'private write to a file', access: Access.write, prepare: (p) => mapFile(p, mman.MAP_PRIVATE) },
   { name: 'shared write to a file', access: Access.write, prepare: (p) => mapFile(p, mman.MAP_SHARED) },
+  { name: 'secret memory', access: Access.write, prepare: mapSecret },
   {
     name: 'stack growth',
     access: Access.write,
