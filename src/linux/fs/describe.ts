@@ -34,7 +34,12 @@ export class ObjectNames {
 
   /** The file whose pages an object has; undefined for memory without one. */
   inodeOf(object: Ptr): Inode | undefined {
-    return this.#names.get(this.#objects.identity(object))?.inode
+    return this.entryOf(object)?.inode
+  }
+
+  /** Where that file is, or was. */
+  entryOf(object: Ptr): Dentry | undefined {
+    return this.#names.get(this.#objects.identity(object))
   }
 
   /** The path in it is a byte string. */

@@ -15,6 +15,7 @@ import type { OpenFile } from '../open-file.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { clearRefs } from './clear-refs.js'
+import { mapFiles } from './map-files.js'
 import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
 import { pagemap } from './pagemap.js'
@@ -180,7 +181,11 @@ function threadsOf(process: Process, env: FileEnvironment): Thread[] {
 const OWN_FILES = filesFor((process, env) => threadsOf(process, env).find(({ id }) => id === process.id))
 
 /** /proc/PID. */
-export const PROCESS_TREE: ProcDirectory = directory({ ...OWN_FILES, task: directory({}, taskDirectories) })
+export const PROCESS_TREE: ProcDirectory = directory({
+  ...OWN_FILES,
+  map_files: mapFiles,
+  task: directory({}, taskDirectories),
+})
 
 function taskDirectories(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   if (process === undefined) return {}
