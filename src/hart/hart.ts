@@ -103,10 +103,9 @@ export class Hart {
       const slice = Math.min(left, SLICE)
       const before = this.low(HartField.instret)
       const exit = this.#interpreter.run(slice)
-      if (exit === Exit.budget) {
-        this.#shootdown?.serve()
-        left -= slice
-      } else if (exit !== Exit.hot) return exit as Exit
+      this.#shootdown?.serve()
+      if (exit === Exit.budget) left -= slice
+      else if (exit !== Exit.hot) return exit as Exit
       else {
         left -= (this.low(HartField.instret) - before) >>> 0
         this.#translator!.attend(this.pc)
