@@ -95,14 +95,17 @@ function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
   return FaultResult.ok
 }
 
-/** Installs or changes the page's entry; on failure the tables and the family made on the way are given back. */
+/**
+ * Installs or changes the page's entry; on failure the tables made on the way are given back, and for want of memory the family. A
+ * write past the end of a file leaves it, as in Linux: the mapping is joined to fewer neighbours then.
+ */
 function resolve(mm: FaultEnv, fault: Fault): FaultResult {
   const { mapper, vpn, vma } = fault
   fault.entry = mapper.leaf(vpn)
   const hadTable = fault.entry !== NULL
   const result = hadTable ? resolveEntry(mm, fault) : resolveHuge(mm, fault)
   if (result === FaultResult.ok) return result
-  if (!fault.hadFamily) mm.families.leave(vma)
+  if (result === FaultResult.outOfMemory && !fault.hadFamily) mm.families.leave(vma)
   if (!hadTable) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
   return result
 }

@@ -13,8 +13,11 @@ import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { clearRange, prepareCut } from './unmap-range.js'
-import { VM_ACCOUNT, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
+import { VM_ACCOUNT, VM_DROPPABLE, VM_LOCKED, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
+
+/** Mappings that mlock passes over, and that are not locked from the start either (vma_supports_mlock). */
+const NEVER_LOCKED = VM_SPECIAL | VM_DROPPABLE
 
 /** Everything that mmap has decoded and checked. */
 export interface MapRequest {
@@ -111,7 +114,8 @@ function mapFree(
   const flags = grantedFlags(mm, space, wished, pages, pages)
   if (flags < 0) return flags
   const extent = extentFor(start, request, flags)
-  if (special !== 0 || mergeBetween(mm, space, extent, mm.vmas.before(space, above), above) === NULL) {
+  const below = mm.vmas.before(space, above)
+  if (!mayJoin(wished, flags, special) || mergeBetween(mm, space, extent, below, above) === NULL) {
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
     if (fresh === NULL) return -ENOMEM
     insert(mm, space, extent, fresh, special)
@@ -143,10 +147,16 @@ function mapOver(
   const fresh = replace(mm, space, start, end)
   if (fresh < 0) return fresh
   const extent = extentFor(start, request, flags)
-  if (special !== 0 || mergeNew(mm, space, extent) === NULL) insert(mm, space, extent, fresh as Ptr, special)
+  if (!mayJoin(wished, flags, special) || mergeNew(mm, space, extent) === NULL)
+    insert(mm, space, extent, fresh as Ptr, special)
   else mm.vmas.freeVma(fresh as Ptr)
   countMapping(mm, space, flags, pages)
   return start
+}
+
+/** A mapping whose lock was taken from it is compared with its neighbours as if it were locked (mmap_region): it fits none. */
+function mayJoin(wished: number, flags: number, special: number): boolean {
+  return special === 0 && ((wished ^ flags) & VM_LOCKED) === 0
 }
 
 function extentFor(start: Vpn, request: MapRequest, flags: number): Extent {
@@ -168,7 +178,7 @@ function grantedFlags(
   promised: number,
 ): number {
   if (!mayExpand(space, wished, added)) return -ENOMEM
-  const flags = (wished & VM_SPECIAL) !== 0 ? wished & ~VM_LOCKED_MASK : wished
+  const flags = (wished & NEVER_LOCKED) !== 0 ? wished & ~VM_LOCKED_MASK : wished
   if (!isAccountable(flags)) return flags
   return isEnoughMemory(mm, space, promised) ? flags | VM_ACCOUNT : -ENOMEM
 }

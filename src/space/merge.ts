@@ -26,6 +26,11 @@ function isFamilyCompatible({ families }: SpaceEnv, neighbour: Vma, family: Ptr)
   return neighbour.family === family || (family === NULL && families.isRoot(neighbour.family))
 }
 
+/** Whether a mapping may go because a neighbour takes its place: not when each mapping of its object counts (vm_ops->close). */
+function mayVanish({ objects }: SpaceEnv, { object }: Vma): boolean {
+  return object === NULL || !objects.countsMappings(object)
+}
+
 export function canMergeLeft(mm: SpaceEnv, previous: Vma, extent: Extent): boolean {
   return (
     previous.ptr !== NULL &&
@@ -57,14 +62,14 @@ export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, left
   return mergeBetween(mm, space, extent, mm.vmas.before(space, above), leftOnly ? NULL : above)
 }
 
-/** The same for who knows the neighbours already: `below` and `above`, either may be NULL. */
+/** The same for who knows the neighbours already: `below` and `above`, either may be NULL, which then is not to be enlarged. */
 export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, below: Ptr, above: Ptr): Ptr {
   if ((extent.flags & VM_SPECIAL) !== 0) return NULL
   const previous = new Vma(mm.memory, below)
   const left = canMergeLeft(mm, previous, extent)
   const next = new Vma(mm.memory, above)
   const right = canMergeRight(mm, next, extent, left ? previous : undefined)
-  if (left && right) return absorbNext(mm, space, previous, next)
+  if (left && right && mayVanish(mm, next)) return absorbNext(mm, space, previous, next)
   if (left) moveEnd(mm, space, previous, extent.end)
   else if (right) moveStart(mm, space, next, extent.start)
   return left ? below : right ? above : NULL
@@ -77,7 +82,7 @@ export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, 
 export function mergeExtension(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent): boolean {
   if ((extent.flags & VM_SPECIAL) !== 0) return false
   const next = new Vma(mm.memory, mm.vmas.next(vma.ptr))
-  if (canMergeRight(mm, next, extent, vma)) absorbNext(mm, space, vma, next)
+  if (canMergeRight(mm, next, extent, vma) && mayVanish(mm, next)) absorbNext(mm, space, vma, next)
   else moveEnd(mm, space, vma, extent.end)
   return true
 }
@@ -103,7 +108,8 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
   const next = new Vma(mm.memory, atEnd ? mm.vmas.next(vma.ptr) : NULL)
   const left = canMergeLeft(mm, previous, extent)
   const right = canMergeRight(mm, next, extent, left ? previous : undefined)
-  if (left && right) {
+  if ((left || right) && atStart && atEnd && !mayVanish(mm, vma)) return NULL
+  if (left && right && mayVanish(mm, next)) {
     mm.families.adopt(previous, next.family !== NULL ? next : vma)
     removeVma(mm, space, vma)
     return absorbNext(mm, space, previous, next)

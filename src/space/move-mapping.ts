@@ -3,7 +3,7 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
-import { mergeNew } from './merge.js'
+import { mergeBetween } from './merge.js'
 import { setApart } from './modify-flags.js'
 import { isEnoughMemory } from './overcommit.js'
 import type { RemapRequest } from './remap-range.js'
@@ -43,7 +43,7 @@ export function moveMapping(
     return -ENOMEM
   }
   const { flags } = vma
-  copyMapping(mm, space, vma, movedExtent(vma, start, target, newPages), fresh)
+  copyMapping(mm, space, vma, movedExtent(vma, start, target, newPages), fresh, keepOld)
   countMapping(mm, space, flags, newPages)
   if (keepOld) emptyOld(mm, space, start, oldPages)
   else dropOld(mm, space, start, (start + oldPages) as Vpn, cut)
@@ -66,10 +66,20 @@ function movedExtent(vma: Vma, start: Vpn, target: Vpn, pages: number): Extent {
   return { ...extentOf(vma, start, start), start: target, end: (target + pages) as Vpn, pageOffset }
 }
 
-/** copy_vma. A merge may swallow `vma` itself. */
-function copyMapping(mm: SpaceEnv, space: AddressSpace, vma: Vma, extent: Extent, fresh: Ptr): void {
+/** copy_vma. A merge may swallow `vma` itself, unless the old mapping is kept. */
+function copyMapping(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  extent: Extent,
+  fresh: Ptr,
+  keepOld: boolean,
+): void {
   const { special } = vma
-  if (special === 0 && mergeNew(mm, space, extent) !== NULL) {
+  const above = mm.vmas.find(space, extent.end)
+  const below = mm.vmas.before(space, above)
+  const enlarged = (neighbour: Ptr) => (keepOld && neighbour === vma.ptr ? NULL : neighbour)
+  if (special === 0 && mergeBetween(mm, space, extent, enlarged(below), enlarged(above)) !== NULL) {
     mm.vmas.freeVma(fresh)
     return
   }

@@ -38,6 +38,11 @@ export class ObjectPages extends ObjectRecords {
     if (provider !== 0) this.providers.get(provider)?.opened?.(object)
   }
 
+  /** Whether somebody is told of every mapping that comes, so that none may quietly become a part of another. */
+  countsMappings(object: Ptr): boolean {
+    return this.providers.get(this.provider(object))?.opened !== undefined
+  }
+
   /** The cached frame of a page; NO_FRAME when there is none. */
   find(object: Ptr, index: number): Pfn {
     return index < OBJECT_PAGES_MAX ? this.cache.find(this.cacheOf(object), index) : NO_FRAME

@@ -26,7 +26,7 @@ export const PageCategory = {
   softDirty: 128,
 } as const
 export const CATEGORIES_ALL = 255
-/** Of a huge leaf (pagemap_thp_category). The huge zero page is not told from others. */
+/** Of a huge leaf (pagemap_thp_category). */
 const HUGE_CATEGORIES = PageCategory.huge | PageCategory.present | PageCategory.written
 /** PM_SCAN_*. */
 export const ScanFlag = { writeProtect: 1, checkTracked: 2 } as const
@@ -121,7 +121,7 @@ export class PageScan {
         at = vpn + pages
       }
     const small = visit((vpn, entry, pages) => this.#walkEntries(vpn, entry, pages))
-    const huge = visit((vpn, _leaf, pages) => this.#output(HUGE_CATEGORIES, vpn, vpn + pages))
+    const huge = visit((vpn, leaf, pages) => this.#output(this.#hugeCategoriesOf(leaf), vpn, vpn + pages))
     this.#mapper.walkRuns(start as Vpn, end as Vpn, small, huge)
     return result === 0 ? this.#output(0, at, end) : result
   }
@@ -132,6 +132,11 @@ export class PageScan {
       result = this.#output(this.#categoriesOf((first + i * 8) as Ptr), vpn + i, vpn + i + 1)
     }
     return result
+  }
+
+  #hugeCategoriesOf(leaf: Ptr): number {
+    const isZero = this.#mapper.pfn(leaf) === this.#mm.memory.u32[wordIndex(Word.hugeZeroFrame)]
+    return isZero ? HUGE_CATEGORIES | PageCategory.zeroFrame : HUGE_CATEGORIES
   }
 
   #categoriesOf(entry: Ptr): number {

@@ -135,7 +135,8 @@ function placeFor(
 ): Vpn | number {
   const { newPages: pages, fixed } = request
   if (fixed) return checkPlace(mm, space, wished, pages)
-  return findPlace(mm, space, wished, pages, vma.isAnonymous ? vma.offsetOf(request.start) : UNALIGNED)
+  // Where anonymous memory counts from says nothing about where it is aligned.
+  return findPlace(mm, space, wished, pages, vma.isAnonymous ? 0 : UNALIGNED)
 }
 
 /** mremap_to. What is at the target, and a tail that shrinking leaves over, are gone even when the move fails then. */

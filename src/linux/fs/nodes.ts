@@ -68,7 +68,7 @@ export interface Filesystem {
 
 export interface Inode {
   readonly filesystem: Filesystem
-  readonly number: number
+  number: number
   /** Type and permission bits. */
   mode: number
   uid: number

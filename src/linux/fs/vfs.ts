@@ -221,6 +221,8 @@ export class Vfs {
     const made = this.operations(hidden).createUnnamed(hidden, FileType.regular | permissions, this.now())
     if (typeof made === 'number') return made
     made.name = name
+    // Shared anonymous memory is in the same file system, and called by the number of its object.
+    if (hidden === this.state.hidden) made.inode.number = this.env.mm.objects.identity(made.inode.pages)
     const result = huge === ObjectKind.gigantic ? this.#hugeTlb.makeGigantic(made.inode) : 0
     if (result < 0) this.#hugeTlb.forget(made.inode)
     return result < 0 ? result : made

@@ -1,12 +1,13 @@
 /** /proc/PID/pagemap: 64 bits for each page of the address space (Documentation/admin-guide/mm/pagemap.rst). */
 import { EntryFlag } from '../../../arch/memory-management-arch.js'
 import { EINVAL } from '../../../base/errno.js'
-import type { Pfn, Vpn } from '../../../base/numbers.js'
+import { NO_FRAME, type Pfn, type Vpn } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
 import type { AddressSpace } from '../../../space/address-space.js'
 import { isAnonymousFrame, mappingsOf } from '../../../space/page-usage.js'
 import { LockRank } from '../../../state/atomics.js'
+import { Word, wordIndex } from '../../../state/layout.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { controlPagemap } from './pagemap-scan.js'
@@ -33,7 +34,7 @@ export const pagemap: ProcFile = {
 }
 
 /** Bytes read; -EINVAL when the position or the length is no multiple of 8. */
-function readPagemap(
+export function readPagemap(
   mm: MemoryManager,
   space: AddressSpace,
   position: number,
@@ -56,9 +57,14 @@ function readPagemap(
   return bytes.length
 }
 
-/** The upper half of a present page's entry. The zero page and [vvar] are nobody's. */
+/** The upper half of a present page's entry. The zero page and [vvar] are nobody's, but that of 2 MiB is not anonymous either. */
 function flagsOf(mm: MemoryManager, pfn: Pfn, flags: number): number {
-  if ((flags & EntryFlag.special) !== 0) return PRESENT
+  if ((flags & EntryFlag.special) !== 0) return isHugeZero(mm, pfn) ? PRESENT | FILE_OR_SHARED : PRESENT
   const kind = isAnonymousFrame(mm, pfn) ? 0 : FILE_OR_SHARED
   return PRESENT | kind | (mappingsOf(mm, pfn) === 1 ? EXCLUSIVE : 0)
+}
+
+function isHugeZero({ memory, frames }: MemoryManager, pfn: Pfn): boolean {
+  const first = memory.u32[wordIndex(Word.hugeZeroFrame)]! as Pfn
+  return first !== NO_FRAME && pfn >= first && pfn < first + (1 << frames.order(first))
 }
