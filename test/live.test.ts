@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { buildPrograms } from './setup/programs.js'
 import { readReference, runOnLinux } from './setup/references.js'
 import { askLinuxAll, askPagoda } from './vma-oracle/run-scripts.js'
-import { compareLogs, readLog, SCRIPTS, type Script } from './vma-oracle/scripts.js'
+import { CALLS, compareLogs, logOptions, readLog, SCRIPTS, type Script } from './vma-oracle/scripts.js'
 
 const full = process.env.PAGODA_FULL !== undefined
 const seed = Number(process.env.PAGODA_SEED ?? Math.floor(Date.now() / 86_400_000))
@@ -25,15 +25,17 @@ describe.skipIf(!full)('live', () => {
   test('a recorded mapping script, chosen by the seed, is answered as when it was recorded', {
     timeout: 600_000,
   }, () => {
-    const script = SCRIPTS[seed % SCRIPTS.length]!
-    expect(compareLogs(script, askLinuxAll([script])[0]!, readLog(script)!)).toEqual([])
+    const all = [...SCRIPTS, ...CALLS]
+    const script = all[seed % all.length]!
+    const [log] = askLinuxAll([script], logOptions(script))
+    expect(compareLogs(script, log!, readLog(script)!)).toEqual([])
   })
 
   test.each(['fixed', 'top', 'bottom'] as const)(
     `new mapping scripts, seed ${seed}: %s`,
     async (policy) => {
       const scripts = [128, 512, 4096].map(
-        (pages, i): Script => ({ seed: seed + i, ops: 2000, policy, pages }),
+        (pages, i): Script => ({ seed: seed + i, ops: 2000, policy, pages, huge: i === 2 }),
       )
       const logs = askLinuxAll(scripts)
       for (const [i, script] of scripts.entries()) {

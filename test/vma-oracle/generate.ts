@@ -12,6 +12,8 @@ export interface GeneratorOptions {
   readonly pages: number
   /** Let the kernel choose addresses too. */
   readonly free: boolean
+  /** Of huge pages: most ranges are of whole ones, and their settings change. `pages` is a multiple of 512. */
+  readonly huge?: boolean
 }
 
 const FILES = 4
@@ -21,30 +23,51 @@ const HOT_MAX = 64
 /** Operations after which a restriction is lifted. */
 const RESTRICTED_MAX = 25
 const FORKS_MAX = 2
+const HUGE_PAGES = 512
+const SEGMENTS = 3
 
 const PROTECTIONS = ['r', 'r', 'rw', 'rw', 'rw', 'rw', 'rx', 'rwx', '-', '-', 'w', 'x', 'wx'] as const
 const ADVICES = [
   'dontneed dontneed free willneed remove dontfork dofork populate_read populate_write random normal dontdump dodump',
-  'sequential wipeonfork keeponfork cold pageout hugepage nohugepage mergeable unmergeable collapse guard_install undefined',
+  'sequential wipeonfork keeponfork cold pageout hugepage nohugepage mergeable unmergeable collapse guard_install',
+  'guard_remove dontneed_locked undefined',
 ].flatMap((names) => names.split(' '))
+/** Without those that split huge pages in Linux's own way (docs/linux-differences.md). */
+const HUGE_ADVICES = [
+  'dontneed dontneed willneed remove dontfork dofork populate_read populate_write wipeonfork keeponfork',
+  'hugepage hugepage nohugepage collapse collapse',
+].flatMap((names) => names.split(' '))
+/** What process_madvise takes, and two that it does not. */
+const PARENT_ADVICES = ['cold', 'pageout', 'willneed', 'dontneed', 'undefined']
+const OWN_ADVICES = [...PARENT_ADVICES, 'collapse']
+const HUGE_OWN_ADVICES = ['willneed', 'dontneed', 'undefined', 'collapse']
+const HUGE_PARENT_ADVICES = ['willneed', 'dontneed', 'undefined']
 
 type Range = readonly [page: number, pages: number]
+type Weighted = readonly [weight: number, make: () => string | undefined]
 
 class ScriptGenerator {
   readonly lines: string[] = []
   readonly #random: Random
   readonly #pages: number
   readonly #free: boolean
+  readonly #huge: boolean
   readonly #hot: Range[] = []
   /** How many operations each open child still makes. */
   readonly #children: number[] = []
+  readonly #operations: readonly Weighted[]
+  readonly #weights: number
   /** What to do, and after how many operations. */
   #later: { line: string; operations: number }[] = []
 
-  constructor({ seed, pages, free }: GeneratorOptions) {
+  constructor({ seed, pages, free, huge = false }: GeneratorOptions) {
     this.#random = new Random(seed)
     this.#pages = pages
     this.#free = free
+    this.#huge = huge
+    this.#operations = huge ? [...this.#common, ...this.#ofHugePages] : this.#common
+    this.#weights = this.#operations.reduce((sum, [weight]) => sum + weight, 0)
+    if (huge) this.lines.push('thpoff 0')
     for (let k = 0; k < FILES; k++) this.lines.push(`file ${k} ${FILE_PAGES}`)
   }
 
@@ -85,12 +108,24 @@ class ScriptGenerator {
     return this.#random.below(n)
   }
 
+  get #isChild(): boolean {
+    return this.#children.length > 0
+  }
+
   #length(): number {
+    if (this.#huge && this.#below(3)) return this.#hugeLength()
     return Math.min(this.#pages >> 2, 1 + (this.#below(4) ? this.#below(16) : this.#below(128)))
   }
 
+  /** One to three huge pages, now and then a little more or less. */
+  #hugeLength(): number {
+    const exact = HUGE_PAGES * (1 + this.#below(3))
+    return Math.max(1, exact + (this.#below(4) ? 0 : this.#random.between(-8, 8)))
+  }
+
   #page(pages = 1): number {
-    return this.#below(this.#pages - pages)
+    const page = this.#below(this.#pages - pages)
+    return this.#huge && this.#below(3) ? page - (page % HUGE_PAGES) : page
   }
 
   #remember(page: number, pages: number): void {
@@ -102,7 +137,7 @@ class ScriptGenerator {
   #range(): Range {
     if (this.#hot.length > 0 && this.#below(3)) {
       const [page, pages] = this.#random.pick(this.#hot)
-      const offset = this.#below(pages)
+      const offset = this.#huge && this.#below(2) ? 0 : this.#below(pages)
       const start = Math.min(this.#pages - 1, page + offset)
       const length = this.#below(2) ? pages - offset : this.#length()
       return [start, Math.max(1, Math.min(this.#pages - start, length))]
@@ -111,67 +146,75 @@ class ScriptGenerator {
     return [this.#page(pages), pages]
   }
 
-  #operation(): string | undefined {
-    const r = this.#below(1000)
-    let sum = 0
-    for (const [weight, make] of this.#operations) if (r < (sum += weight)) return make()
-    return `r ${this.#range()[0]}`
+  #text(): string {
+    return this.#range().join(' ')
   }
 
-  /** Of a thousand operations so many; the rest are loads. */
-  readonly #operations: readonly (readonly [weight: number, make: () => string | undefined])[] = [
-    [240, () => this.#mmap()],
-    [110, () => `munmap ${this.#range().join(' ')}`],
-    [120, () => this.#mprotect()],
+  #operation(): string | undefined {
+    const r = this.#below(this.#weights)
+    let sum = 0
+    for (const [weight, make] of this.#operations) if (r < (sum += weight)) return make()
+    return undefined
+  }
+
+  readonly #common: readonly Weighted[] = [
+    [230, () => this.#mmap()],
+    [105, () => `munmap ${this.#text()}`],
+    [115, () => this.#mprotect()],
     [90, () => this.#mremap()],
-    [90, () => `madvise ${this.#range().join(' ')} ${this.#random.pick(ADVICES)}`],
-    [30, () => `${this.#random.pick(['mlock', 'mlock2', 'munlock', 'munlock'])} ${this.#range().join(' ')}`],
-    [4, () => this.#lockAll()],
-    [
-      20,
-      () => `msync ${this.#range().join(' ')} ${this.#random.pick(['s', 'a', 'i', 'si', 'sa', 'ai', '-'])}`,
-    ],
+    [90, () => `madvise ${this.#text()} ${this.#random.pick(this.#huge ? HUGE_ADVICES : ADVICES)}`],
+    [30, () => `${this.#random.pick(['mlock', 'mlock2', 'munlock', 'munlock'])} ${this.#text()}`],
+    [2, () => this.#lockAll()],
+    [15, () => `msync ${this.#text()} ${this.#random.pick(['s', 'a', 'i', 'si', 'sa', 'ai', '-'])}`],
     [8, () => (this.#below(2) ? `brk ${this.#below(64)}` : `brkb ${this.#below(64 * 4096)}`)],
-    [5, () => `remap_file_pages ${this.#range().join(' ')} ${this.#below(FILE_PAGES + 4)}`],
-    [8, () => this.#limit()],
+    [5, () => `remap_file_pages ${this.#text()} ${this.#below(FILE_PAGES + 4)}`],
+    [10, () => this.#limit()],
     [2, () => this.#restrict(`overcommit ${this.#below(2)}`, 'overcommit 0')],
-    [
-      4,
-      () =>
-        `reserve ${this.#random.pick([1, 1000, 1e6, 3e7])} ${this.#random.pick(PROTECTIONS)} ${this.#random.pick(['p', 'pr', 's', 'sr'])}`,
-    ],
-    [
-      3,
-      () =>
-        this.#children.length ? this.#random.pick(['drop', `mseal ${this.#range().join(' ')}`]) : undefined,
-    ],
-    [10, () => this.#transfer()],
+    [4, () => this.#reserve()],
+    [4, () => (this.#isChild ? this.#random.pick(['drop', `mseal ${this.#text()}`]) : undefined)],
+    [14, () => this.#transfer()],
+    [8, () => this.#adviseProcess()],
+    [20, () => this.#shared()],
+    [20, () => this.#file()],
     [110, () => `w ${this.#range()[0]} ${this.#below(256)}`],
-    [30, () => `${this.#random.pick(['resident', 'ptes'])} ${this.#range().join(' ')}`],
-    [10, () => 'stat'],
-    [8, () => 'dump'],
+    [60, () => `r ${this.#range()[0]}`],
+    [40, () => `${this.#random.pick(['resident', 'ptes', 'ptes', 'scan'])} ${this.#text()}`],
+    [3, () => `smaps ${this.#text()}`],
+    [5, () => 'stat'],
     [1, () => 'exec'],
-    [2, () => `truncate ${this.#below(FILES)} ${this.#below(FILE_PAGES + 8)}`],
+    [6, () => (this.#children.length < FORKS_MAX ? 'fork' : undefined)],
+  ]
+
+  readonly #ofHugePages: readonly Weighted[] = [
+    [60, () => `scan ${this.#text()}`],
+    [6, () => this.#restrict(`thp ${this.#random.pick(['madvise', 'never'])}`, 'thp always')],
+    [4, () => this.#restrict('zeropage 0', 'zeropage 1')],
+    [4, () => this.#restrict('thpoff 1', 'thpoff 0')],
     [6, () => (this.#children.length < FORKS_MAX ? 'fork' : undefined)],
   ]
 
   #mmap(): string | undefined {
-    const pages = this.#length()
+    const pages = Math.min(this.#length(), this.#pages - 1)
     const [last, length] = this.#hot.length > 0 ? this.#random.pick(this.#hot) : [0, 0]
     const beside = Math.min(this.#pages - pages, last + length)
     const page = this.#below(3) ? beside : this.#page(pages)
     const fixed = this.#random.pick(['f', 'f', 'f', 'n', ''])
     const choose = this.#free && this.#below(2) === 1
     if (!choose && fixed === '' && !this.#free) return undefined
-    const file = this.#below(4) === 0 ? ` f${this.#below(FILES)} ${this.#below(FILE_PAGES + 4)}` : ''
+    const file = this.#below(this.#huge ? 12 : 4) === 0 ? this.#fileAndPage() : ''
     const where = choose ? '-' : `${page}`
     if (!choose) this.#remember(page, pages)
     const flags = `${this.#sharing(file !== '')}${choose ? '' : fixed}${this.#extra()}`
     return `mmap ${where} ${pages} ${this.#random.pick(PROTECTIONS)} ${flags}${file}`
   }
 
+  #fileAndPage(): string {
+    return ` ${this.#below(6) ? 'f' : 'r'}${this.#below(FILES)} ${this.#below(FILE_PAGES + 4)}`
+  }
+
   #sharing(isFile: boolean): string {
     if (this.#below(4)) return 'p'
+    if (!isFile && this.#below(8) === 0) return 'd'
     return isFile && this.#below(4) === 0 ? 'v' : 's'
   }
 
@@ -183,42 +226,112 @@ class ScriptGenerator {
 
   #mprotect(): string {
     const grows = this.#below(20) === 0 ? this.#random.pick(['d', 'd', 'u', 'du']) : ''
-    return `mprotect ${this.#range().join(' ')} ${this.#random.pick(PROTECTIONS)}${grows}`
+    return `mprotect ${this.#text()} ${this.#random.pick(PROTECTIONS)}${grows}`
   }
 
+  /** Where the kernel must not choose, only flags with which it does not. */
   #mremap(): string | undefined {
     const [page, range] = this.#range()
     const old = this.#below(12) ? range : 0
     const other = this.#length()
     const pages = this.#below(3) ? other : Math.max(1, old)
-    const flags = this.#random.pick(
-      this.#free ? ['-', 'm', 'mf', 'mfd', 'md', 'f'] : ['-', 'mf', 'mf', 'mfd'],
-    )
-    if (!flags.includes('f')) return `mremap ${page} ${old} ${pages} ${flags}`
+    const chosen = ['-', 'm', 'm', 'mf', 'mf', 'mfd', 'md', 'f', 'd', 'fd', 'mu']
+    const flags = this.#random.pick(this.#free ? chosen : ['-', 'mf', 'mf', 'mf', 'mfd', 'f', 'd', 'u'])
+    if (!flags.includes('f') && (flags !== 'md' || this.#below(2)))
+      return `mremap ${page} ${old} ${pages} ${flags}`
     if (pages >= this.#pages) return undefined
     const target = this.#page(pages)
     this.#remember(target, pages)
     return `mremap ${page} ${old} ${pages} ${flags} ${target}`
   }
 
-  /** Locking what is there now would touch the program's own pages. */
   #lockAll(): string {
     if (this.#below(4) === 0) return 'munlockall'
-    const flags = this.#random.pick(['f', 'fo', 'co', 'cfo', 'o', '-'])
+    const flags = this.#random.pick(['f', 'f', 'fo', 'fo', 'c', 'co', 'cfo', 'o', '-'])
     return this.#restrict(`mlockall ${flags}`, 'munlockall')
   }
 
   #limit(): string {
     const kind = this.#random.pick(['as', 'data', 'memlock', 'stack'])
+    if (this.#below(12) === 0) return this.#restrict(`mapcount ${this.#below(24)}`, 'mapcount -')
     const pages = this.#below(kind === 'stack' || kind === 'memlock' ? 64 : 400)
     return this.#restrict(`limit ${kind} ${pages}`, `limit ${kind} -`)
+  }
+
+  #reserve(): string {
+    const pages = this.#random.pick([1, 1000, 1e6, 3e7])
+    return `reserve ${pages} ${this.#random.pick(PROTECTIONS)} ${this.#random.pick(['p', 'pr', 's', 'sr'])}`
   }
 
   #transfer(): string {
     const [page, range] = this.#range()
     const pages = Math.min(range, 64)
-    if (this.#below(2)) return `writev ${page} ${pages} ${this.#below(256)}`
-    return `${this.#children.length > 0 && this.#below(2) ? 'preadv' : 'readv'} ${page} ${pages}`
+    const parent = this.#isChild && this.#below(2) === 1
+    switch (this.#below(3)) {
+      case 0:
+        return `${parent ? 'pwritev' : 'writev'} ${page} ${pages} ${this.#below(256)}`
+      case 1:
+        return `${parent ? 'preadv' : 'readv'} ${page} ${pages}`
+      default:
+        return `readx ${page} ${pages} ${this.#below(4096)}`
+    }
+  }
+
+  #adviseProcess(): string {
+    const isParents = this.#isChild && this.#below(2) === 1
+    const own = this.#huge ? HUGE_OWN_ADVICES : OWN_ADVICES
+    const parents = this.#huge ? HUGE_PARENT_ADVICES : PARENT_ADVICES
+    const advice = this.#random.pick(isParents ? parents : own)
+    return `${isParents ? 'parent' : 'process'}_madvise ${this.#text()} ${advice} ${this.#text()}`
+  }
+
+  /** SysV shared memory. */
+  #shared(): string {
+    const k = this.#below(SEGMENTS)
+    const pages = 1 + this.#below(24)
+    switch (this.#below(12)) {
+      case 0:
+      case 1:
+        return `shmget ${k} ${Math.max(0, pages * 4096 - this.#random.pick([0, 0, 1, 4095, 4096]))}`
+      case 2:
+        return `shmrm ${k}`
+      case 3:
+        return `shmstat ${k}`
+      case 4:
+      case 5:
+      case 6:
+        return `shmdt ${this.#range()[0]}`
+      default:
+        return this.#attach(k, pages)
+    }
+  }
+
+  #attach(k: number, pages: number): string {
+    const flags = this.#random.pick(['-', '-', 'r', 'e', 'm', 'm', 'rm', 'em', 'n', 'mn'])
+    if (this.#free && this.#below(3) === 0) return `shmat ${k} - ${flags}`
+    const page = this.#below(2) ? this.#range()[0] : this.#page(pages)
+    this.#remember(page, pages)
+    return `shmat ${k} ${page} ${flags}${flags.includes('n') ? ` ${this.#below(4096)}` : ''}`
+  }
+
+  #file(): string {
+    const k = this.#below(FILES)
+    switch (this.#below(12)) {
+      case 0:
+        return `truncate ${k} ${this.#below(FILE_PAGES + 8)}`
+      case 1:
+        return `punch ${k} ${this.#below(FILE_PAGES)} ${1 + this.#below(8)}`
+      case 2:
+        return this.#restrict(
+          `seal ${k} ${this.#random.pick(['s', 'g', 'w', 'f', 'sg', 'sgw'])}`,
+          `file ${k} ${FILE_PAGES}`,
+        )
+      case 3:
+      case 4:
+        return `pwrite ${k} ${this.#below(FILE_PAGES)} ${this.#below(256)}`
+      default:
+        return `pread ${k} ${this.#below(FILE_PAGES)}`
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 /** `npm run oracle:linux`: random mapping calls on a real kernel and in Pagoda, now, until enough have been compared. */
 import { parseArgs } from 'node:util'
+import { Random } from '../../src/base/random.js'
 import { buildPrograms } from '../setup/programs.js'
 import { askLinuxAll, askPagoda } from './run-scripts.js'
-import { compareLogs, type Policy, type Script } from './scripts.js'
+import { compareLogs, type Log, logOptions, type Policy, type Script } from './scripts.js'
 
 const HELP = `usage: npm run oracle:linux -- [options]
 
@@ -11,11 +12,11 @@ Random mapping calls (test/vma-oracle) on a real riscv64 Linux and in Pagoda; wh
   --ops N            operations in all (default 10000)
   --seed S           of the first script (default: chosen and printed)
   --policy P         where the mappings lie: fixed, top, bottom, or all in turns (default all)
-  --script N         operations in one script (default 2000)
-  --pages N          of the window (default: 128, 512, 256 and 4096 in turns)
+  --script N         operations in one script (default 4000)
+  --pages N          of the window (default: 128, 512, 256 and 4096 in turns; of huge pages 4096 and 8192)
+  --huge P           of so many scripts in a hundred huge pages are the subject (default 25)
   --without PATTERN  lines of the scripts to leave out: a regular expression
   --batch N          scripts in one boot of the real kernel (default 10)
-  --raw              compare the mappings as the kernel splits them, not joined where nothing visible differs
   --keep-going       do not stop at the first script that differs
   --help             this text
 
@@ -28,25 +29,26 @@ const { values } = parseArgs({
     policy: { type: 'string', default: 'all' },
     pages: { type: 'string' },
     without: { type: 'string', default: '^$' },
-    script: { type: 'string', default: '2000' },
+    script: { type: 'string', default: '4000' },
+    huge: { type: 'string', default: '25' },
     batch: { type: 'string', default: '10' },
-    raw: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
 const PAGES: readonly number[] = [128, 512, 256, 4096]
+const HUGE_PAGES: readonly number[] = [4096, 8192]
 const POLICIES: readonly Policy[] = ['fixed', 'top', 'bottom']
 /** Differences shown of one script. */
-const SHOWN = 5
+const SHOWN = 3
 
 function refuse(problem: string): never {
   console.error(`${problem}\n\n${HELP}`)
   process.exit(2)
 }
 
-function count(name: 'ops' | 'seed' | 'script' | 'batch' | 'pages', text: string): number {
+function count(name: 'ops' | 'seed' | 'script' | 'batch' | 'pages' | 'huge', text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 0) refuse(`--${name} wants a number`)
   return value
@@ -58,44 +60,60 @@ function policies(): readonly Policy[] {
   return policy ? [policy] : refuse('--policy is fixed, top, bottom or all')
 }
 
+/** Huge pages are the subject of the seeds that a hash of theirs says, so that a seed stands for its script. */
+const isHuge = (seed: number) => new Random(seed ^ 0x4875_6765).below(100) < count('huge', values.huge)
+
 function scriptsOf(first: number): Script[] {
   const perScript = Math.max(100, count('script', values.script))
   const chosen = policies()
+  const without = new RegExp(values.without)
   const scripts: Script[] = []
   for (let left = count('ops', values.ops), i = 0; left > 0; i++) {
+    const seed = first + i
+    const huge = isHuge(seed)
+    const sizes = huge ? HUGE_PAGES : PAGES
+    const pages = values.pages === undefined ? sizes[seed % sizes.length]! : count('pages', values.pages)
     const ops = Math.min(left, perScript)
-    const pages = values.pages === undefined ? PAGES[i % PAGES.length]! : count('pages', values.pages)
-    const without = new RegExp(values.without)
-    scripts.push({ without, seed: first + i, ops, policy: chosen[i % chosen.length]!, pages })
+    scripts.push({ without, seed, ops, policy: chosen[seed % chosen.length]!, pages, huge })
     left -= ops
   }
   return scripts
 }
 
-const flags = values.raw ? ['-m'] : []
+/** What tells most: every layout as text. */
+const VERBOSE = ['-f', '-e', '1']
 
-/** Runs a script again with the layout as text, as far as its first difference, and prints what the layouts were. */
-async function showLayouts(script: Script, operation: number): Promise<void> {
-  const cut = { ...script, upTo: operation }
-  const last = (lines: readonly string[]) => lines.find((line) => line.startsWith(`${operation} `))
-  const [linux] = askLinuxAll([cut], [...flags, '-f'])
-  const pagoda = await askPagoda(cut, [...flags, '-f'])
-  console.log(`  layout on Linux: ${last(linux!.lines)}\n  layout here:     ${last(pagoda.lines)}`)
+/** Runs a script again in full as far as the block that differs, and prints the first lines that do. */
+async function explain(script: Script, last: number): Promise<void> {
+  const cut = { ...script, upTo: last }
+  const [linux] = askLinuxAll([cut], VERBOSE)
+  const differences = compareLogs(cut, linux!, await askPagoda(cut, VERBOSE))
+  if (differences.length === 0) console.log('  the second time there was no difference')
+  for (const { operation, linux: line, ours } of differences.slice(0, SHOWN)) {
+    const [only, own] = [onlyIn(line, ours), onlyIn(ours, line)]
+    console.log(`  ${Number.parseInt(line || ours, 10)}: ${operation}\n    Linux: ${only}\n    here:  ${own}`)
+  }
 }
 
-/** Returns the operations compared, and whether all were answered alike. */
-async function compare(
-  script: Script,
-  linux: Awaited<ReturnType<typeof askPagoda>>,
-): Promise<[number, boolean]> {
-  const differences = compareLogs(script, linux, await askPagoda(script, flags))
-  const name = `seed ${script.seed} ${script.policy} ${script.pages} pages, ${linux.lines.length} answers of Linux ${linux.kernel}`
-  if (differences.length === 0) return [linux.lines.length, true]
-  console.log(`DIFFERS ${name}: ${differences.length} of them`)
-  for (const { operation, linux: line, ours } of differences.slice(0, SHOWN))
-    console.log(`  ${operation}\n    Linux: ${line}\n    here:  ${ours}`)
-  await showLayouts(script, Number.parseInt(differences[0]!.linux || differences[0]!.ours, 10))
-  return [linux.lines.length, false]
+/** A line without the mappings that another one has too. */
+function onlyIn(line: string, other: string): string {
+  const known = new Set(other.split(' '))
+  return line
+    .split(' ')
+    .filter((part) => !known.has(part))
+    .join(' ')
+}
+
+/** Whether a script was answered alike. */
+async function compare(script: Script, linux: Log): Promise<boolean> {
+  const [first] = compareLogs(script, linux, await askPagoda(script, logOptions(script)))
+  if (first === undefined) return true
+  const kind = script.huge ? 'huge pages, ' : ''
+  console.log(
+    `DIFFERS: seed ${script.seed}, ${script.policy}, ${kind}${script.pages} pages, Linux ${linux.kernel}`,
+  )
+  await explain(script, Number.parseInt(first.linux || first.ours, 10))
+  return false
 }
 
 async function main(): Promise<void> {
@@ -109,14 +127,13 @@ async function main(): Promise<void> {
   let good = true
   for (let i = 0; i < scripts.length && (good || values['keep-going']); i += perBoot) {
     const batch = scripts.slice(i, i + perBoot)
-    const logs = askLinuxAll(batch, flags)
+    const logs = askLinuxAll(batch, logOptions(batch[0]!))
     for (const [k, script] of batch.entries()) {
-      const [answers, same] = await compare(script, logs[k]!)
-      compared += answers
-      good &&= same
+      good = (await compare(script, logs[k]!)) && good
+      compared += script.ops
       if (!good && !values['keep-going']) break
     }
-    console.log(`${compared} answers compared, ${good ? 'no difference' : 'there are differences'}`)
+    console.log(`${compared} operations compared, ${good ? 'no difference' : 'there are differences'}`)
   }
   process.exitCode = good ? 0 : 1
 }

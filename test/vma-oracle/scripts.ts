@@ -11,6 +11,9 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const folder = join(here, '..', 'references', 'vma')
 const regressions = join(here, '..', 'vma-oracle', 'regressions')
 
+/** Lines about what stands above the memory manager, or about the program itself: its own pages, its files' seals. */
+export const WITHOUT_HART = /^(shm|seal|exec|smaps|mlockall \S*c)/
+
 export type Policy = 'fixed' | 'top' | 'bottom'
 
 export interface Script {
@@ -21,13 +24,19 @@ export interface Script {
   readonly policy: Policy
   /** Of the window: the fewer, the more operations meet. */
   readonly pages: number
+  /** Its log is held against the calls, without a hart. */
+  readonly isReplayed?: boolean
+  /** About huge pages. */
+  readonly huge?: boolean
   /** Lines that are left out. */
   readonly without?: RegExp
   /** Only the lines as far as this operation. */
   readonly upTo?: number
+  /** The lines themselves, instead of those made from the seed. */
+  readonly text?: string
 }
 
-/** The recorded ones. Where the kernel chooses addresses (top, bottom) they are scripts that let it. */
+/** Recorded, and replayed by the whole program. Where the kernel chooses addresses (top, bottom) they are scripts that let it. */
 export const SCRIPTS: readonly Script[] = [
   { seed: 1, ops: 1500, policy: 'fixed', pages: 4096 },
   { seed: 2, ops: 1500, policy: 'top', pages: 4096 },
@@ -35,7 +44,21 @@ export const SCRIPTS: readonly Script[] = [
   { seed: 4, ops: 1500, policy: 'fixed', pages: 256 },
   { seed: 5, ops: 1500, policy: 'top', pages: 512 },
   { seed: 6, ops: 1500, policy: 'bottom', pages: 256 },
+  { seed: 7, ops: 1000, policy: 'fixed', pages: 4096, huge: true },
+  { seed: 8, ops: 1000, policy: 'top', pages: 8192, huge: true },
 ]
+
+/** Recorded, and replayed without a hart (in-process/replay.ts): more of them, but without what stands above the memory manager. */
+export const CALLS: readonly Script[] = [
+  { seed: 101, ops: 6000, policy: 'fixed', pages: 256 },
+  { seed: 102, ops: 6000, policy: 'top', pages: 512 },
+  { seed: 103, ops: 6000, policy: 'bottom', pages: 128 },
+  { seed: 104, ops: 6000, policy: 'top', pages: 4096 },
+  { seed: 105, ops: 6000, policy: 'bottom', pages: 8192, huge: true },
+].map((script) => ({ ...(script as Script), without: WITHOUT_HART, isReplayed: true }))
+
+/** vmaoracle prints a hash of so many lines, so that a log is small. */
+export const CONDENSED = 64
 
 /** What has once been answered wrong, each a few lines. */
 export const REGRESSIONS: readonly Script[] = readdirSync(regressions).map((file) => ({
@@ -43,14 +66,15 @@ export const REGRESSIONS: readonly Script[] = readdirSync(regressions).map((file
   seed: 0,
   ops: 0,
   policy: 'fixed',
-  pages: 256,
+  pages: 2048,
 }))
 
 export function scriptText(script: Script): string {
-  const { name, seed, ops, policy, pages, without, upTo } = script
+  const { name, seed, ops, policy, pages, huge = false, without, upTo } = script
+  if (script.text !== undefined) return script.text
   const text =
     name === undefined
-      ? generate({ seed, ops, pages, free: policy !== 'fixed' })
+      ? generate({ seed, ops, pages, free: policy !== 'fixed', huge })
       : readFileSync(join(regressions, `${name}.txt`), 'utf8')
   const kept = text.split('\n').filter((line) => !without?.test(line))
   if (upTo === undefined) return kept.join('\n')
@@ -84,7 +108,14 @@ export function parseLog(script: Script, output: string): Log {
   return { kernel, scriptHash: scriptHash(script), lines }
 }
 
-const logPath = ({ name, seed, policy }: Script) => join(folder, `${name ?? `${policy}-${seed}`}.txt`)
+/** What a script is called. */
+export const nameOf = ({ name, seed, policy, isReplayed }: Script) =>
+  name ?? `${isReplayed ? 'calls-' : ''}${policy}-${seed}`
+
+const logPath = (script: Script) => join(folder, `${nameOf(script)}.txt`)
+
+/** How the log of a script is printed: in full for those that a person wrote. */
+export const logOptions = ({ name }: Script) => (name === undefined ? ['-c', `${CONDENSED}`] : [])
 
 export function readLog(script: Script): Log | undefined {
   const path = logPath(script)

@@ -1,0 +1,58 @@
+/** One machine for a script, without a hart, and where in its address spaces the window lies. */
+import type { Vpn } from '../../../src/base/numbers.js'
+import { type MemoryManager, mmInit } from '../../../src/mm.js'
+import { AddressSpace } from '../../../src/space/address-space.js'
+import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
+import { setLayout } from '../../../src/space/placement.js'
+import type { Policy } from '../scripts.js'
+
+const RAM = 512 * 2 ** 20
+const PAGE = 4096
+const HUGE_PAGES = 512
+const STACK_LIMIT = 8 * 2 ** 20
+/** Pages of the window's first in vmaoracle.c when the script gives every mapping its place. */
+const FIXED_BASE = 0x10_0000
+/** Where the program's own pages lie: what system calls write their answers to, and the heap. */
+export const SCRATCH = 0x1000 * PAGE
+export const SCRATCH_PAGES = 64
+const HEAP = 0x2000 * PAGE
+
+const alignDown = (page: number) => Math.floor(page / HUGE_PAGES) * HUGE_PAGES
+
+export class OracleMachine {
+  readonly mm: MemoryManager
+  /** The window's first page. */
+  readonly base: number
+  readonly pages: number
+  /** The page that keeps the window apart from what else the kernel could choose, where it chooses from. */
+  readonly beside: number | undefined
+  /** The space of the first process, which has nothing mapped yet. */
+  readonly first: AddressSpace
+
+  constructor(policy: Policy, pages: number) {
+    this.mm = mmInit({ bytes: RAM, debug: false })
+    this.pages = pages
+    this.first = new AddressSpace(this.mm.memory, this.mm.spaces.create())
+    setLayout(this.first, this.mm.arch.userEnd, {
+      stackLimit: STACK_LIMIT,
+      compatible: policy === 'bottom',
+      randomPages: 0,
+      stackRandomPages: 0,
+    })
+    const { mapBase } = this.first
+    this.base = { fixed: FIXED_BASE, top: alignDown(mapBase - pages - 1), bottom: alignDown(mapBase) }[policy]
+    this.beside = { fixed: undefined, top: this.base + pages, bottom: this.base - 1 }[policy]
+    const edge = { fixed: mapBase, top: this.base + pages + 1, bottom: this.base - 1 }
+    this.first.mapBase = edge[policy] as Vpn
+    setHugeSetting(this.mm.memory, HugeSetting.mode, HugeMode.always)
+  }
+
+  get heap(): number {
+    return HEAP
+  }
+
+  /** Throws InvariantError on a broken invariant of any layer. */
+  check(): void {
+    this.mm.check()
+  }
+}

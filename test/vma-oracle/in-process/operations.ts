@@ -1,0 +1,339 @@
+/** The operations of vmaoracle.c as calls of the memory manager: each gives the text of its result. */
+import { errnoName } from '../../../src/base/errno.js'
+import { NULL, type Vpn } from '../../../src/base/numbers.js'
+import { readPagemap } from '../../../src/linux/fs/proc/pagemap.js'
+import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
+import { PageCategory, PageScan } from '../../../src/space/page-scan.js'
+import { punchHole, truncateObject } from '../../../src/space/truncate.js'
+import { Vma } from '../../../src/space/vma.js'
+import { Setting, writeSetting } from '../../../src/state/settings.js'
+import { hex, mix, type Touched } from './layout.js'
+import type { OracleProcess } from './process.js'
+
+const PAGE = 4096
+const ANONYMOUS = 0x20
+const LETTERS_MAX = 32
+const REGIONS_MAX = 2048
+const MAP_COUNT_MAX = 65_530
+
+const bits = (letters: string, values: readonly number[]) =>
+  new Map([...letters].map((c, i) => [c, values[i]!]))
+const PROT = bits('rwxdu', [1, 2, 4, 0x100_0000, 0x200_0000])
+const MAP = bits(
+  'psfnlorgvdtbhy',
+  [2, 1, 0x10, 0x10_0000, 0x2000, 0x8000, 0x4000, 0x100, 3, 8, 0x2_0000, 0x1_0000, 0x4_0000, 0x8_0000],
+)
+const MREMAP = bits('mfdu', [1, 2, 4, 8])
+const MCL = bits('cfo', [1, 2, 4])
+const MS = bits('sai', [4, 1, 2])
+const RESERVE = bits('psr', [2, 1, 0x4000])
+const ADVICE: Readonly<Record<string, number>> = {
+  normal: 0,
+  random: 1,
+  sequential: 2,
+  willneed: 3,
+  dontneed: 4,
+  free: 8,
+  remove: 9,
+  dontfork: 10,
+  dofork: 11,
+  mergeable: 12,
+  unmergeable: 13,
+  hugepage: 14,
+  nohugepage: 15,
+  dontdump: 16,
+  dodump: 17,
+  wipeonfork: 18,
+  keeponfork: 19,
+  cold: 20,
+  pageout: 21,
+  populate_read: 22,
+  populate_write: 23,
+  dontneed_locked: 24,
+  collapse: 25,
+  guard_install: 102,
+  guard_remove: 103,
+  undefined: 77,
+}
+
+function flags(text: string | undefined, table: ReadonlyMap<string, number>): number {
+  let all = 0
+  for (const letter of text ?? '') if (letter !== '-') all |= table.get(letter)!
+  return all
+}
+
+/** One operation: its words, who makes it, and which pages of the window it has touched. */
+export class Operation {
+  readonly touched: Touched[] = []
+  readonly #words: readonly string[]
+  readonly #process: OracleProcess
+
+  constructor(process: OracleProcess, words: readonly string[]) {
+    this.#process = process
+    this.#words = words
+  }
+
+  run(): string {
+    const make = OPERATIONS[this.#words[0]!]
+    if (make === undefined) throw new Error(`unknown operation ${this.#words[0]}`)
+    return make(this)
+  }
+
+  get process(): OracleProcess {
+    return this.#process
+  }
+
+  word(i: number): string {
+    return this.#words[i] ?? ''
+  }
+
+  has(i: number): boolean {
+    return i < this.#words.length
+  }
+
+  num(i: number): number {
+    return Number(this.#words[i])
+  }
+
+  bytes(i: number): number {
+    return this.num(i) * PAGE
+  }
+
+  at(i: number): number {
+    return this.#process.address(this.num(i))
+  }
+
+  /** The address of words 1 and 2, a range that is changed. */
+  range(): number {
+    this.touch(this.num(1), this.num(2))
+    return this.at(1)
+  }
+
+  touch(page: number, pages: number): void {
+    this.touched.push([page, pages])
+  }
+
+  /** An address in the window as its page; a mapping elsewhere is taken away again. */
+  place(result: number, bytes: number): string {
+    if (result < 0) return errno(result)
+    const page = result / PAGE - this.#process.machine.base
+    if (page >= 0 && page + bytes / PAGE <= this.#process.machine.pages) {
+      this.touch(page, bytes / PAGE)
+      return `${page}`
+    }
+    this.#process.call('munmap', result, bytes)
+    return 'out'
+  }
+}
+
+const errno = (result: number) => (result < 0 ? `-1 ${errnoName(result)}` : `${result}`)
+
+type Call = Parameters<OracleProcess['call']>[0]
+
+/** A call whose first arguments are the range; `rest` gives the others. */
+const ranged =
+  (name: Call, rest: (o: Operation) => number[] = () => []) =>
+  (o: Operation) =>
+    errno(o.process.call(name, o.range(), o.bytes(2), ...rest(o)))
+
+function mmap(o: Operation): string {
+  const chosen = o.word(1) === '-'
+  if (!chosen) o.touch(o.num(1), o.num(2))
+  const kind = flags(o.word(4), MAP) | (o.has(5) ? 0 : ANONYMOUS)
+  const args = [chosen ? 0 : o.at(1), o.bytes(2), flags(o.word(3), PROT), kind]
+  const result = o.has(5)
+    ? o.process.mapFile(o.process.files.backing(o.word(5)), args, o.bytes(6))
+    : o.process.call('mmap', ...args, -1, 0)
+  return o.place(result, o.bytes(2))
+}
+
+function mremap(o: Operation): string {
+  const target = o.has(5) ? o.at(5) : 0
+  o.touch(o.num(1), Math.max(o.num(2), o.num(3)))
+  const result = o.process.call('mremap', o.at(1), o.bytes(2), o.bytes(3), flags(o.word(4), MREMAP), target)
+  if (result < 0 && o.has(5)) o.touch(o.num(5), o.num(3))
+  return o.place(result, o.bytes(3))
+}
+
+function lockAll(o: Operation): string {
+  const result =
+    o.word(0) === 'munlockall'
+      ? o.process.call('munlockall')
+      : o.process.call('mlockall', flags(o.word(1), MCL))
+  o.touch(0, o.process.machine.pages)
+  return errno(result)
+}
+
+/** What process_vm_readv brought, hashed. */
+function transferred(result: Uint8Array | number): string {
+  if (typeof result === 'number') return `${errno(result)} ${hex(0)}`
+  return `${result.length} ${hex(result.reduce((hash, byte) => mix(hash, byte), 0))}`
+}
+
+/** As vmaoracle.c has it: shared memory and files are not collapsed. */
+function isLeftOut({ process }: Operation, advice: string, page: number, pages: number): boolean {
+  const { mm, base } = process.machine
+  const vma = new Vma(mm.memory, NULL)
+  const end = base + page + pages
+  for (let at = base + page; advice === 'collapse' && at < end; at = vma.end) {
+    vma.at(mm.vmas.find(process.space, at as Vpn))
+    if (vma.ptr === NULL || vma.start >= end) return false
+    if (vma.object !== NULL) return true
+  }
+  return false
+}
+
+function madvise(o: Operation): string {
+  const start = o.range()
+  if (isLeftOut(o, o.word(3), o.num(1), o.num(2))) return '-'
+  return errno(o.process.call('madvise', start, o.bytes(2), ADVICE[o.word(3)]!))
+}
+
+function adviseProcess(o: Operation, target: OracleProcess): string {
+  o.touch(o.num(1), o.num(2))
+  for (const i of [1, 4]) if (isLeftOut(o, o.word(3), o.num(i), o.num(i + 1))) return '-'
+  const ranges = [
+    [o.num(1), o.num(2)],
+    [o.num(4), o.num(5)],
+  ] as const
+  return errno(o.process.adviseOther(target, ADVICE[o.word(3)]!, ranges))
+}
+
+function setMachine(o: Operation, setting: Setting, value: number): string {
+  writeSetting(o.process.machine.mm.memory, setting, value)
+  return '0'
+}
+
+function setHuge(o: Operation, setting: Parameters<typeof setHugeSetting>[1], value: number): string {
+  setHugeSetting(o.process.machine.mm.memory, setting, value)
+  return '0'
+}
+
+function reserve(o: Operation): string {
+  const kind = ANONYMOUS | flags(o.word(3), RESERVE)
+  const result = o.process.call('mmap', 0, o.bytes(1), flags(o.word(2), PROT), kind, -1, 0)
+  return errno(result < 0 ? result : o.process.call('munmap', result, o.bytes(1)))
+}
+
+const letters = (text: string) =>
+  text.length <= LETTERS_MAX ? text : hex([...text].reduce((hash, c) => mix(hash, c.charCodeAt(0)), 0))
+
+function resident(o: Operation): string {
+  const bytes = o.process.residency(o.num(1), o.num(2))
+  return typeof bytes === 'number' ? errno(bytes) : letters([...bytes].map((byte) => byte & 1).join(''))
+}
+
+function entries(o: Operation): string {
+  const { machine, space } = o.process
+  const view = new DataView(new ArrayBuffer(o.num(2) * 8))
+  readPagemap(machine.mm, space, (o.at(1) / PAGE) * 8, new Uint8Array(view.buffer), false)
+  let text = ''
+  for (let i = 0; i < o.num(2); i++) {
+    const high = view.getUint32(i * 8 + 4, true)
+    text += high >>> 31 === 0 ? '.' : (high >>> 29) & 1 ? 'f' : (high >>> 24) & 1 ? 'P' : 'p'
+  }
+  return letters(text)
+}
+
+function scan(o: Operation): string {
+  const { mm, base } = o.process.machine
+  const returned =
+    PageCategory.file |
+    PageCategory.present |
+    PageCategory.swapped |
+    PageCategory.zeroFrame |
+    PageCategory.huge
+  const request = { flags: 0, inverted: 0, mask: 0, anyOf: 0, returned, pagesMax: Number.POSITIVE_INFINITY }
+  const walk = new PageScan(mm, o.process.space, request, REGIONS_MAX)
+  const end = base + o.num(1) + o.num(2)
+  let [hash, count, result] = [0, 0, -1]
+  for (let at = base + o.num(1); result < 0 && at < end; at = walk.stoppedAt) {
+    result = walk.walk(at, end)
+    for (const region of walk.takeRegions()) {
+      hash = mix(mix(mix(hash, region.start - base), region.end - base), region.categories)
+      count++
+    }
+  }
+  return `${count} ${hex(hash)}`
+}
+
+function brk(o: Operation, bytes: number): number {
+  return o.process.call('brk', o.process.brk0 + bytes) - o.process.brk0
+}
+
+/** One byte of a file. */
+function readFile(o: Operation): string {
+  const byte = new Uint8Array(1)
+  const read = o.process.machine.mm.objects.read(o.process.files.object(o.num(1)), o.bytes(2), byte)
+  return `${read} ${byte[0]}`
+}
+
+const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
+  mmap,
+  mremap,
+  munmap: ranged('munmap'),
+  mprotect: ranged('mprotect', (o) => [flags(o.word(3), PROT)]),
+  madvise,
+  mlock: ranged('mlock'),
+  mlock2: ranged('mlock2', () => [1]),
+  munlock: ranged('munlock'),
+  mseal: ranged('mseal'),
+  remap_file_pages: ranged('remapFilePages', (o) => [0, o.num(3), 0]),
+  msync: (o) => errno(o.process.call('msync', o.at(1), o.bytes(2), flags(o.word(3), MS))),
+  mlockall: lockAll,
+  munlockall: lockAll,
+  w: (o) => o.process.store(o.num(1), o.num(2)),
+  r: (o) => o.process.load(o.num(1)),
+  readv: (o) => transferred(o.process.readFirst(o.process, o.num(1), o.num(2))),
+  preadv: (o) => transferred(o.process.readFirst(o.process.parent!, o.num(1), o.num(2))),
+  writev: (o) => `${errno(o.process.writeFirst(o.process, o.num(1), o.num(2), o.num(3)))} ${hex(0)}`,
+  pwritev: (o) => `${errno(o.process.writeFirst(o.process.parent!, o.num(1), o.num(2), o.num(3)))} ${hex(0)}`,
+  readx: (o) => errno(o.process.readPiece(o.num(1), o.num(3), o.bytes(2))),
+  process_madvise: (o) => adviseProcess(o, o.process),
+  parent_madvise: (o) => adviseProcess(o, o.process.parent!),
+  resident,
+  ptes: entries,
+  scan,
+  brk: (o) => `${Math.trunc(brk(o, o.bytes(1)) / PAGE)}`,
+  brkb: (o) => `${brk(o, o.num(1))}`,
+  reserve,
+  stat: (o) => o.process.status(),
+  limit: (o) => {
+    o.process.limit(o.word(1), o.word(2) === '-' ? Number.POSITIVE_INFINITY : o.num(2))
+    return '0'
+  },
+  mapcount: (o) =>
+    setMachine(
+      o,
+      Setting.maxMapCount,
+      o.word(1) === '-' ? MAP_COUNT_MAX : o.process.space.vmaCount + o.num(1),
+    ),
+  overcommit: (o) => setMachine(o, Setting.overcommitMemory, o.num(1)),
+  drop: (o) => {
+    o.process.drop()
+    return '0'
+  },
+  thp: (o) => setHuge(o, HugeSetting.mode, HugeMode[o.word(1) as keyof typeof HugeMode]),
+  zeropage: (o) => setHuge(o, HugeSetting.noZeroPage, o.num(1) === 0 ? 1 : 0),
+  thpoff: (o) => {
+    o.process.space.hugePagesDisabled = o.num(1) !== 0
+    return '0'
+  },
+  file: (o) => {
+    o.process.files.create(o.num(1), o.num(2))
+    return '0'
+  },
+  truncate: (o) => {
+    truncateObject(o.process.machine.mm, o.process.files.object(o.num(1)), o.bytes(2))
+    return '0'
+  },
+  punch: (o) => {
+    punchHole(o.process.machine.mm, o.process.files.object(o.num(1)), o.num(2), o.num(3))
+    return '0'
+  },
+  pwrite: (o) => {
+    const object = o.process.files.object(o.num(1))
+    return `${o.process.machine.mm.objects.write(object, o.bytes(2), Uint8Array.of(o.num(3)))}`
+  },
+  pread: readFile,
+}

@@ -1,0 +1,224 @@
+/** A process of a script: an address space whose system calls are functions of syscall/, and what a process has besides. */
+import { EACCES, EFAULT, EINVAL, EPERM } from '../../../src/base/errno.js'
+import { NULL, type Ptr, type Vpn } from '../../../src/base/numbers.js'
+import { Access, FaultResult } from '../../../src/fault/access.js'
+import { handleFault } from '../../../src/fault/handle-fault.js'
+import { readRemote, writeRemote } from '../../../src/fault/remote-copy.js'
+import { type Argument, Program } from '../../../src/fault/testing.js'
+import { copyFromUser, presentFrame } from '../../../src/fault/user-copy.js'
+import { FaultInjector } from '../../../src/frame/fault-injector.js'
+import { AddressSpace, SpaceFlag } from '../../../src/space/address-space.js'
+import { advise } from '../../../src/syscall/advise.js'
+import type { FileBacking } from '../../../src/syscall/file-backing.js'
+import * as mman from '../../../src/syscall/mman.js'
+import { ScriptFiles } from './files.js'
+import { type OracleMachine, SCRATCH, SCRATCH_PAGES } from './machine.js'
+
+const PAGE = 4096
+const NONE = Number.POSITIVE_INFINITY
+/** RLIMIT_MEMLOCK of a Debian machine, in pages. */
+const LOCKED_LIMIT = 2048
+const FILE = 3
+const FOR_OTHERS = [mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_WILLNEED, mman.MADV_COLLAPSE]
+const FAULT_NAMES: Readonly<Record<number, string>> = {
+  [FaultResult.segvMapErr]: '-1 MAPERR',
+  [FaultResult.segvAccErr]: '-1 ACCERR',
+  [FaultResult.bus]: '-1 BUS',
+}
+
+export class OracleProcess {
+  readonly machine: OracleMachine
+  readonly space: AddressSpace
+  readonly parent: OracleProcess | undefined
+  readonly files: ScriptFiles
+  readonly #program: Program
+  #isPrivileged = true
+  #lockedLimit = LOCKED_LIMIT
+  /** What it had when the script began, in pages. */
+  #size0 = 0
+  #data0 = 0
+
+  private constructor(machine: OracleMachine, space: AddressSpace, parent: OracleProcess | undefined) {
+    this.machine = machine
+    this.space = space
+    this.parent = parent
+    this.files = parent?.files.fork() ?? new ScriptFiles(machine.mm.objects)
+    this.#program = new Program(machine.mm, space, new FaultInjector())
+    if (parent === undefined) this.#mapOwn()
+    else this.#inherit(parent)
+    this.#applyRights()
+  }
+
+  static first(machine: OracleMachine): OracleProcess {
+    return new OracleProcess(machine, machine.first, undefined)
+  }
+
+  /** What vmaoracle has: memory that answers are written to, and a heap whose end can be moved. */
+  #mapOwn(): void {
+    const { space, machine } = this
+    space.flags |= SpaceFlag.hugePagesDisabled
+    this.call('mmap', SCRATCH, SCRATCH_PAGES * PAGE, 3, 0x32, -1, 0)
+    if (machine.beside !== undefined) this.call('mmap', machine.beside * PAGE, PAGE, 0, 0x4032, -1, 0)
+    space.brkStart = machine.heap
+    space.brk = machine.heap
+    space.limitAddressSpace = space.limitData = space.limitHeap = NONE
+    space.limitStack = 2048 * PAGE
+    this.call('brk', this.brk0)
+    this.#size0 = space.totalPages
+    this.#data0 = space.dataPages
+  }
+
+  #inherit(parent: OracleProcess): void {
+    this.#isPrivileged = parent.#isPrivileged
+    this.#lockedLimit = parent.#lockedLimit
+    this.#size0 = parent.#size0
+    this.#data0 = parent.#data0
+  }
+
+  fork(): OracleProcess {
+    const child = this.machine.mm.spaces.clone(this.space.ptr)
+    if (child === NULL) throw new Error('no memory for a fork')
+    return new OracleProcess(this.machine, new AddressSpace(this.machine.mm.memory, child), this)
+  }
+
+  exit(): void {
+    this.machine.mm.spaces.release(this.space.ptr)
+    this.files.close()
+  }
+
+  /** The first break of a script: a page of the heap lies below it. */
+  get brk0(): number {
+    return this.machine.heap + PAGE
+  }
+
+  address(page: number): number {
+    return (this.machine.base + page) * PAGE
+  }
+
+  call(name: 'mmap' | Parameters<Program['call']>[0], ...args: Argument[]): number {
+    if (name !== 'mmap') return this.#program.call(name, ...args)
+    const [address, length, prot, flags, fd, offset] = args
+    return this.#program.mmap(address!, length!, prot!, flags!, Number(fd), offset!)
+  }
+
+  mapFile(file: FileBacking, args: readonly Argument[], offset: number): number {
+    this.#program.files.set(FILE, file)
+    const [address, length, prot, flags] = args
+    return this.#program.mmap(address!, length!, prot!, flags!, FILE, offset)
+  }
+
+  /** The byte at the start of a page as the hart would load it, or -1 and the signal. */
+  load(page: number): string {
+    const ptr = this.#reach(page, Access.read)
+    return typeof ptr === 'string' ? ptr : `${this.machine.mm.memory.u8[ptr]}`
+  }
+
+  store(page: number, byte: number): string {
+    const ptr = this.#reach(page, Access.write)
+    if (typeof ptr === 'string') return ptr
+    this.machine.mm.memory.u8[ptr] = byte
+    return '0'
+  }
+
+  #reach(page: number, access: Access): Ptr | string {
+    const { mm, base } = this.machine
+    const vpn = (base + page) as Vpn
+    const ready = presentFrame(mm, this.space, vpn, access)
+    if (ready !== NULL) return ready
+    const result = handleFault(mm, this.space, vpn, access)
+    if (result !== FaultResult.ok) return FAULT_NAMES[result]!
+    return presentFrame(mm, this.space, vpn, access)
+  }
+
+  /** mincore of so many pages: their bytes, or a negative errno. */
+  residency(page: number, pages: number): Uint8Array | number {
+    const result = this.call('mincore', this.address(page), pages * PAGE, SCRATCH)
+    if (result < 0) return result
+    const bytes = new Uint8Array(pages)
+    copyFromUser(this.machine.mm, this.space, SCRATCH, bytes)
+    return bytes
+  }
+
+  /** process_vm_readv of the first bytes of pages, one piece each: the bytes, or a negative errno. */
+  readFirst(target: OracleProcess, page: number, pages: number): Uint8Array | number {
+    if (!this.#mayReach(target)) return -EPERM
+    const bytes = new Uint8Array(pages)
+    let done = 0
+    while (done < pages && this.#read(target, target.address(page + done), bytes.subarray(done, done + 1)))
+      done++
+    return done > 0 || pages === 0 ? bytes.subarray(0, done) : -EFAULT
+  }
+
+  writeFirst(target: OracleProcess, page: number, pages: number, byte: number): number {
+    if (!this.#mayReach(target)) return -EPERM
+    let done = 0
+    const write = (address: number) =>
+      writeRemote(this.machine.mm, target.space, address, Uint8Array.of(byte)) === 0
+    while (done < pages && write(target.address(page + done))) done++
+    return done > 0 || pages === 0 ? done : -EFAULT
+  }
+
+  /** process_vm_readv of one piece: bytes read, or a negative errno. */
+  readPiece(page: number, offset: number, length: number): number {
+    let done = 0
+    while (done < length) {
+      const address = this.address(page) + offset + done
+      const part = new Uint8Array(Math.min(PAGE - (address % PAGE), length - done))
+      if (!this.#read(this, address, part)) break
+      done += part.length
+    }
+    return done > 0 ? done : -EFAULT
+  }
+
+  #read(target: OracleProcess, address: number, bytes: Uint8Array): boolean {
+    return readRemote(this.machine.mm, target.space, address, bytes) === 0
+  }
+
+  /** Who has no capabilities may not look into a process that has some. */
+  #mayReach(target: OracleProcess): boolean {
+    return target === this || this.#isPrivileged || !target.#isPrivileged
+  }
+
+  /** process_madvise of ranges of pages. */
+  adviseOther(target: OracleProcess, advice: number, ranges: readonly (readonly [number, number])[]): number {
+    if (!FOR_OTHERS.includes(advice)) return -EINVAL
+    if (target !== this && !this.#mayReach(target)) return -EACCES
+    if (target !== this && !this.#isPrivileged) return -EPERM
+    let done = 0
+    for (const [page, pages] of ranges) {
+      const range = { start: this.machine.base + page, isAligned: true, pages, isEmpty: pages === 0 }
+      const result = advise(this.machine.mm, target.space, range, advice)
+      if (result < 0) return done > 0 ? done : result
+      done += pages * PAGE
+    }
+    return done
+  }
+
+  /** A limit in pages (as and data: above what it had at first); Infinity for none. */
+  limit(kind: string, pages: number): void {
+    const { space } = this
+    if (kind === 'as') space.limitAddressSpace = (this.#size0 + pages) * PAGE
+    else if (kind === 'data') space.limitData = space.limitHeap = (this.#data0 + pages) * PAGE
+    else if (kind === 'stack') space.limitStack = pages * PAGE
+    else this.#lockedLimit = Math.min(pages, LOCKED_LIMIT)
+    this.#applyRights()
+  }
+
+  /** No capability is left. */
+  drop(): void {
+    this.#isPrivileged = false
+    this.#applyRights()
+  }
+
+  #applyRights(): void {
+    const rights = SpaceFlag.rawAccess | SpaceFlag.administrator
+    this.space.limitLocked = this.#isPrivileged ? NONE : this.#lockedLimit * PAGE
+    this.space.flags = this.#isPrivileged ? this.space.flags | rights : this.space.flags & ~rights
+  }
+
+  /** Pages of it by kind, as `stat` shows them. */
+  status(): string {
+    const { lockedPages, totalPages, dataPages, stackPages } = this.space
+    return `locked=${lockedPages} size=${totalPages - this.#size0} data=${dataPages - this.#data0} stack=${stackPages}`
+  }
+}
