@@ -33,6 +33,7 @@ export interface FrameMachineOptions {
   readonly shared?: boolean
   readonly map?: BootMemoryMap
   readonly lowFrames?: number
+  readonly harts?: number
   /** Poison what is freed. */
   readonly debug?: boolean
 }
@@ -45,7 +46,7 @@ export function bootFrames(options: FrameMachineOptions = {}): FrameMachine {
   const faults = new FaultInjector()
   const bump = new BumpAllocator(options.map ?? BootMemoryMap.wholeRam(memory.bytes / PAGE_SIZE))
   const frames = FrameTable.boot(memory, bump)
-  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, { ...options, faults, harts: 2 })
+  const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, { harts: 2, ...options, faults })
   return { memory, atomics, bump, frames, buddy, faults, filled }
 }
 

@@ -1,0 +1,50 @@
+/** Harts on real threads that allocate and free frames and objects at once, and hand them to each other. */
+import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr } from '../../base/numbers.js'
+import { Random } from '../../base/random.js'
+import { mmAttach } from '../../mm.js'
+import type { RawMemory } from '../../state/memory.js'
+
+export interface StormData {
+  readonly memory: RawMemory
+  readonly hart: number
+  readonly seed: number
+  readonly steps: number
+  /** SLOTS words: what somebody has put there for anybody. Frames are odd. */
+  readonly exchange: SharedArrayBuffer
+}
+
+export const SLOTS = 64
+export const OBJECT_BYTES = 96
+const STAMP = 4
+
+/** Returns a problem, or nothing. Whatever it still has at the end it gives back. */
+export function stormHart({ memory: raw, hart, seed, steps, exchange }: StormData): string | undefined {
+  const { memory, buddy, slab } = mmAttach(raw, { hart })
+  const cache = slab.createCache('storm', OBJECT_BYTES)
+  const random = new Random(seed + hart)
+  const slots = new Int32Array(exchange)
+  const stampOf = (item: number) => ((item & 1) === 1 ? frameToPtr((item >>> 1) as Pfn) : item) + STAMP
+  const allocate = (): number => {
+    const isFrame = random.chance(0.5)
+    const got = isFrame ? buddy.allocate(0) : slab.allocate(cache)
+    if (got === (isFrame ? NO_FRAME : NULL)) return 0
+    return isFrame ? got * 2 + 1 : got
+  }
+  const free = (item: number) => {
+    if ((item & 1) === 1) buddy.free((item >>> 1) as Pfn, 0)
+    else slab.free(cache, item as Ptr)
+  }
+  for (let step = 0; step < steps; step++) {
+    const mine = allocate()
+    if (mine !== 0 && Atomics.exchange(memory.i32, stampOf(mine) >>> 2, 1) === 1)
+      return `step ${step}: given out twice`
+    const got = Atomics.exchange(slots, random.below(SLOTS), mine)
+    if (got === 0) continue
+    if (Atomics.exchange(memory.i32, stampOf(got) >>> 2, 0) !== 1)
+      return `step ${step}: lost while it was in use`
+    free(got)
+    if (random.chance(0.001)) buddy.drainCaches()
+    if (random.chance(0.0005)) slab.shrink()
+  }
+  return undefined
+}
