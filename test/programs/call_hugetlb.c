@@ -1,6 +1,7 @@
 /* Huge pages of a pool that is empty: MAP_HUGETLB, MFD_HUGETLB and SHM_HUGETLB. What is refused at once, and what memory without
  * reserve (MAP_NORESERVE) is like that has a place, but no page. */
 #include "call.h"
+#include <sys/ioctl.h>
 #include <sys/shm.h>
 
 #define HUGE 0x40000
@@ -39,6 +40,16 @@ static void smaps(const char *what, char *at) {
   puts("");
 }
 
+/* What /proc/self/numa_maps and PROCMAP_QUERY say of it. */
+static void told(char *at) {
+  struct { uint64_t size, flags, address, start, end, rights, page, offset, inode; uint32_t major, minor, name_size, id_size; uint64_t name, id; } query = {
+    .size = sizeof query, .address = (uint64_t)at};
+  long r = ioctl(open("/proc/self/maps", O_RDONLY), 0xc0686611, &query);
+  printf("query %ld: pages of %ld, %ld to %ld\n", r, (long)query.page, (long)(query.start - query.address), (long)(query.end - query.address));
+  for (char *line = strtok(text_of("/proc/self/numa_maps"), "\n"); line; line = strtok(NULL, "\n"))
+    if (strtoul(line, NULL, 16) == (unsigned long)at) puts(line);
+}
+
 static void refused(void) {
   map(0, 2048, RW, PRIV);
   AT(600)[0] = 'x';
@@ -75,6 +86,7 @@ static void refused(void) {
 static void mapped(void) {
   at("a page", mmap(AT(H(1)), PG, RW, ANON | MAP_FIXED, -1, 0));
   maps("two megabytes", 2048), smaps("smaps", AT(H(1)));
+  told(AT(H(1)));
   bus("read", AT(H(1)), 0), bus("write", AT(H(1)) + 4097, 1);
   bus("beside", AT(H(2)), 1);
   is("munmap of a page", munmap(AT(H(1)), PG));

@@ -146,6 +146,7 @@ function numaRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
   usage.add(vfs.env.mm, space, vma)
   const { pages, anonymous, dirty, mappingsMost, active } = usage
   let text = `${pageAddress(vma.start)} ${policyText(vma.policy || ownPolicy(vfs, space))}${numaName(vfs, space, vma)}`
+  if (unitOf(vfs.env.mm, vma) > 1) text += ' huge'
   if (pages === 0) return `${text}\n`
   if (anonymous > 0) text += ` anon=${anonymous}`
   if (dirty > 0) text += ` dirty=${dirty}`

@@ -2,6 +2,7 @@
 import { E2BIG, EFAULT, EINVAL, ENAMETOOLONG, ENOENT, ENOTTY, ESRCH } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../../../base/numbers.js'
 import type { AddressSpace } from '../../../space/address-space.js'
+import { unitOf } from '../../../space/huge-pool.js'
 import { mappingName } from '../../../space/maps.js'
 import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
 import { Special, Vma } from '../../../space/vma.js'
@@ -95,7 +96,7 @@ function answerTo(c: SyscallContext, vfs: Vfs, space: AddressSpace, query: Query
     .u64(24, vma.start * PAGE_SIZE)
     .u64(32, vma.end * PAGE_SIZE)
     .u64(40, rights)
-    .u64(48, PAGE_SIZE)
+    .u64(48, unitOf(c.mm, vma) * PAGE_SIZE)
     .u64(56, hasFile ? vma.pageOffset * PAGE_SIZE : 0)
     .u64(64, file?.inode ?? 0)
     .u32(72, major)
