@@ -215,7 +215,10 @@ export class StormHart {
   /** Nothing that changes a part of the pages only, and then is refused: the book could not say what was taken. */
   #changePages(change: Change, space: number): void {
     const [page, pages] = this.#ownPages()
-    if (change === 'mremap') return this.#move(space, page, pages)
+    if (change === 'mremap') {
+      this.#move(space, page, pages)
+      return
+    }
     const mapped = this.#mapped[space]!
     const takesPart = change !== 'munmap' && change !== 'mmap over'
     if (takesPart && !this.#isMapped(space, page, pages)) return
