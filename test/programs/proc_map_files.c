@@ -41,6 +41,13 @@ static void list(const char *what) {
 
 static void other_user(void) {
   if (setgid(7) || setuid(7)) return;
+  list("not dumpable");
+  is("fd", open("/proc/self/fd", O_RDONLY | O_DIRECTORY) >= 0 ? 0 : -1), is("fdinfo", open("/proc/self/fdinfo", O_RDONLY) >= 0 ? 0 : -1);
+  char text[64];
+  is("readlink of fd", readlink("/proc/self/fd/3", text, sizeof text) > 0 ? 0 : -1);
+  is("open of fd", open("/proc/self/fd/3", O_RDONLY) >= 0 ? 0 : -1);
+  sprintf(text, "/proc/%d/fd", getppid());
+  is("of the parent", open(text, O_RDONLY));
   prctl(PR_SET_DUMPABLE, 1);
   list("dumpable");
   one("file", path_of(0, 2));

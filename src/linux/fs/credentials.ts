@@ -57,6 +57,13 @@ export function checkAccess(who: Credentials, inode: Inode, wanted: number): num
   return !isNoProgram && may(who, Capability.overrideAccess) ? 0 : -EACCES
 }
 
+/** Folders of /proc that are open to the process that they are about, whatever it has become (proc_fd_permission). */
+const OWN_FILES = /(^|\/)(fd|map_files)$/
+
+export function isOwnFiles({ filesystem, key, pid }: Inode, who: number | undefined): boolean {
+  return filesystem.kind === 'proc' && pid !== 0 && pid === who && OWN_FILES.test(key)
+}
+
 /** The three bits that count for this user: the first class that fits, even if another would give more. */
 function grantedTo(who: Credentials, { mode, uid, gid }: Inode): number {
   if (who.user.files === uid) return (mode >> 6) & 7

@@ -1,7 +1,7 @@
 /** open(2): checks and their order as fs/open.c and fs/namei.c have them. */
 import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from '../../base/errno.js'
 import { NULL } from '../../base/numbers.js'
-import { type Credentials, checkAccess, checkChange, May, own, ROOT } from './credentials.js'
+import { type Credentials, checkAccess, checkChange, isOwnFiles, May, own, ROOT } from './credentials.js'
 import { DEVICE_TTY } from './devices.js'
 import { FileType, Open } from './flags.js'
 import { attachPipe, mayOpenFifo } from './ipc/pipe-file.js'
@@ -114,7 +114,8 @@ function mayOpen(vfs: Vfs, dentry: Dentry, flags: number, who: Credentials): num
   if ((flags & Open.directory) !== 0 && !isDirectory(inode)) return -ENOTDIR
   if ((flags & Open.path) !== 0) return 0
   if (isSymlink(inode)) return -ELOOP
-  const refused = checkAccess(who, inode, wantedAccess(flags))
+  const isOwn = isOwnFiles(inode, vfs.env.currentProcess()?.id)
+  const refused = isOwn ? 0 : checkAccess(who, inode, wantedAccess(flags))
   if (isFifo(inode)) return refused || mayOpenFifo(inode, flags)
   const isDevice = typeOf(inode) === FileType.character || typeOf(inode) === FileType.fifo
   if (wantsWrite(flags)) {

@@ -4,7 +4,7 @@
  * mount point.
  */
 import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../../base/errno.js'
-import { type Credentials, checkAccess, May } from './credentials.js'
+import { type Credentials, checkAccess, isOwnFiles, May } from './credentials.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { NAME_MAX, PATH_MAX, SYMLINKS_MAX } from './flags.js'
 import type { FilesystemKind } from './nodes.js'
@@ -154,7 +154,8 @@ class Resolution {
 
   /** What is no directory is found out about later. */
   #maySearch({ inode }: Dentry): boolean {
-    return !isDirectory(inode) || checkAccess(this.#walker.credentials, inode, May.execute) === 0
+    if (!isDirectory(inode) || checkAccess(this.#walker.credentials, inode, May.execute) === 0) return true
+    return isOwnFiles(inode, this.#walker.pid)
   }
 
   /** fs.protected_symlinks: where everybody may write, the last link of a path leads only those who made it, or its folder's owner. */
