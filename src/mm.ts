@@ -5,7 +5,7 @@
 import type { MemoryManagementArch } from './arch/memory-management-arch.js'
 import { assert } from './base/assert.js'
 import { EINVAL, ErrnoError } from './base/errno.js'
-import { NO_FRAME, PAGE_SIZE } from './base/numbers.js'
+import { NO_FRAME, PAGE_SIZE, type Ptr } from './base/numbers.js'
 import { BootReporter } from './boot/boot-step.js'
 import { attachLayers, bootLayers, HARTS_MAX, type Layers, takeHart } from './boot/layers.js'
 import type { InitOptions, ThreadOptions } from './boot/options.js'
@@ -13,6 +13,7 @@ import { Fault, type FaultEnv } from './fault/fault.js'
 import { auditFrames } from './fault/frame-audit.js'
 import type { BuddyAllocator, BuddyStats } from './frame/buddy-allocator.js'
 import type { FrameTable } from './frame/frame-table.js'
+import { EntryLoops } from './paging/entry-loops.js'
 import { FixedMappings } from './paging/fixed-mappings.js'
 import { KernelAreas } from './paging/kernel-areas.js'
 import type { KernelMapper } from './paging/kernel-mapper.js'
@@ -62,6 +63,7 @@ export class MemoryManager implements FaultEnv {
   readonly heap: GeneralAllocator
   readonly tlbs: Tlbs
   readonly shootdown: Shootdown
+  readonly entryLoops: EntryLoops | undefined
   readonly flusher: PageFlusher
   readonly kernelMapper: KernelMapper
   /** The kernel's vmalloc window, and its pages at fixed addresses. */
@@ -89,7 +91,8 @@ export class MemoryManager implements FaultEnv {
     this.heap = new GeneralAllocator(layers)
     this.tlbs = layers.tlbs
     this.shootdown = new Shootdown(this, hart)
-    this.flusher = new PageFlusher(this.shootdown, layers.buddy)
+    this.entryLoops = entryLoopsOf(layers)
+    this.flusher = new PageFlusher(this.shootdown, layers.buddy, this.entryLoops)
     this.kernelMapper = layers.kernelMapper
     this.kernelAreas = new KernelAreas(this)
     this.fixedMappings = new FixedMappings(this)
@@ -199,4 +202,10 @@ function reserveZeroFrame(mm: MemoryManager): void {
 function countTableFrames(mm: MemoryManager, spaces: readonly AddressSpace[]): number {
   const kernel = mm.kernelMapper.tableFrames()
   return spaces.reduce((sum, space) => sum + new UserMapper(mm, space.root).tableFrames(), kernel)
+}
+
+/** On memory that this thread has for itself, and nobody watches. */
+function entryLoopsOf({ memory, arch, atomics, frames }: Layers): EntryLoops | undefined {
+  if (!atomics.isPlain || arch.entryFormat === undefined) return undefined
+  return new EntryLoops(memory, (frames.word * 4) as Ptr, arch.entryFormat)
 }

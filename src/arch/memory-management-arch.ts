@@ -21,6 +21,19 @@ export const EntryFlag = {
 } as const
 export const ENTRY_FLAGS_ALL = 255
 
+/** What loops over many entries that map RAM need to know, as masks of the low word. */
+export interface EntryFormat {
+  /** Any of these bits: there is something. */
+  readonly present: number
+  /** One bit: it may be written to. */
+  readonly writable: number
+  readonly special: number
+  readonly accessed: number
+  /** The frame is (low >>> frameShift) - firstFrame. */
+  readonly frameShift: number
+  readonly firstFrame: number
+}
+
 /** Adjacent virtual pages: `start` to `start + pages - 1`. */
 export interface PageRange {
   readonly start: Vpn
@@ -64,6 +77,8 @@ export interface MemoryManagementArch {
   /** Physical page number of frame 0. */
   readonly physBasePfn: number
   readonly kernelLayout: KernelLayout
+  /** Where the functions below come down to masks. */
+  readonly entryFormat?: EntryFormat
   /** The bits of a leaf's low word that say EntryFlag.accessed. */
   readonly accessedMask: number
 

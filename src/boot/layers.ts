@@ -7,6 +7,7 @@ import { BootMemoryMap } from '../frame/boot-memory-map.js'
 import { BuddyAllocator } from '../frame/buddy-allocator.js'
 import { BumpAllocator } from '../frame/bump-allocator.js'
 import { FrameTable } from '../frame/frame-table.js'
+import { ENTRY_LOOP_BYTES } from '../paging/entry-loops.js'
 import { KernelMapper } from '../paging/kernel-mapper.js'
 import { TLB_BYTES, Tlbs } from '../paging/tlb.js'
 import { SlabAllocator } from '../slab/slab-allocator.js'
@@ -69,6 +70,7 @@ export function bootLayers(options: InitOptions, harts: number): Layers {
 function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: number): void {
   setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
   setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
+  setRegion(memory, Region.entryLoops, bump.allocateBytes(ENTRY_LOOP_BYTES), ENTRY_LOOP_BYTES)
   const entryBytes = harts * TLB_BYTES
   setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
   memory.u32[wordIndex(Word.hartCount)] = harts

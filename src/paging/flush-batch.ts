@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
+import { type EntryLoops, LIST_MAX } from './entry-loops.js'
 import { Forgetting } from './forgetting.js'
 import type { Shootdown } from './shootdown.js'
 
@@ -14,7 +15,7 @@ export interface FrameReleaser {
 }
 
 /** Frames that wait for the flush; when so many wait, it is done early. */
-export const FRAMES_MAX = 1024
+export const FRAMES_MAX = LIST_MAX
 /** The same for page tables. */
 const TABLES_MAX = 64
 /** The same for runs of frames. */
@@ -32,7 +33,9 @@ export class FlushBatch {
   /** What was touched since the last flush. */
   readonly #touched = new Forgetting()
   /** Frames that wait; others write where `roomForRun` tells them. */
-  readonly waiting = new Uint32Array(FRAMES_MAX)
+  readonly waiting: Uint32Array
+  /** What fills `waiting` fast, when that stands where they do. */
+  readonly loops: EntryLoops | undefined
   readonly #tables = new Uint32Array(TABLES_MAX)
   #root = NO_FRAME
   #frameCount = 0
@@ -42,7 +45,9 @@ export class FlushBatch {
   #blockOrder = 0
   #blockCount = 0
 
-  constructor(shootdown: Shootdown, buddy: FrameReleaser, idle: FlushBatch[]) {
+  constructor(shootdown: Shootdown, buddy: FrameReleaser, idle: FlushBatch[], loops: EntryLoops | undefined) {
+    this.waiting = loops?.waiting ?? new Uint32Array(FRAMES_MAX)
+    this.loops = loops
     this.#shootdown = shootdown
     this.#buddy = buddy
     this.#idle = idle
@@ -120,7 +125,7 @@ export class FlushBatch {
   #settle(): void {
     const isWalked = this.#tableCount > 0 && this.#shootdown.hasOthers
     if (!this.#touched.isEmpty || isWalked) this.#shootdown.forget(this.#root, this.#touched)
-    if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount)
+    if (this.#frameCount > 0) this.#releaseFrames()
     for (let i = 0; i < this.#blockCount; i++)
       this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
     for (let i = 0; i < this.#tableCount; i++) this.#freeTable(this.#tables[i]! as Pfn)
@@ -128,6 +133,11 @@ export class FlushBatch {
     this.#frameCount = 0
     this.#tableCount = 0
     this.#blockCount = 0
+  }
+
+  #releaseFrames(): void {
+    const last = this.loops?.drop(this.#frameCount) ?? this.#frameCount
+    this.#buddy.releaseAll(this.waiting, last)
   }
 
   /** Nothing is mapped by it any more; but of a root, the kernel's half is. */

@@ -1,4 +1,5 @@
 import type { Pfn } from '../base/numbers.js'
+import type { EntryLoops } from './entry-loops.js'
 import { FlushBatch, type FrameReleaser } from './flush-batch.js'
 import type { Shootdown } from './shootdown.js'
 
@@ -16,14 +17,20 @@ export class PageFlusher {
   readonly #buddy: FrameReleaser
   readonly #idle: FlushBatch[] = []
 
-  constructor(shootdown: Shootdown, buddy: FrameReleaser) {
+  /** `loops` fill the first batch; those that are nested in it have lists of their own. */
+  constructor(shootdown: Shootdown, buddy: FrameReleaser, loops?: EntryLoops) {
     this.#shootdown = shootdown
     this.#buddy = buddy
+    this.#idle.push(this.#create(loops))
+  }
+
+  #create(loops: EntryLoops | undefined): FlushBatch {
+    return new FlushBatch(this.#shootdown, this.#buddy, this.#idle, loops)
   }
 
   /** A batch for changes below `root`. For the kernel's root it reaches every hart. */
   batch(root: Pfn): FlushBatch {
-    const batch = this.#idle.pop() ?? new FlushBatch(this.#shootdown, this.#buddy, this.#idle)
+    const batch = this.#idle.pop() ?? this.#create(undefined)
     batch.begin(root)
     return batch
   }

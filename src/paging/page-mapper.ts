@@ -3,6 +3,7 @@ import { assert } from '../base/assert.js'
 import { ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { type EntryLoops, LOOP_PAGES_MIN } from './entry-loops.js'
 import type { FlushBatch } from './flush-batch.js'
 import { PageTable } from './page-table.js'
 import { checkTables } from './page-table-check.js'
@@ -161,6 +162,38 @@ export class PageMapper extends PageTable {
     batch: FlushBatch,
     tally: FrameTally,
   ): void {
+    const loops = pages < LOOP_PAGES_MIN ? undefined : this.env.entryLoops
+    if (loops !== undefined) this.#shareFast(loops, entry, vpn, pages, target, protects, batch, tally)
+    else this.#shareEach(entry, vpn, pages, target, protects, batch, tally)
+  }
+
+  #shareFast(
+    loops: EntryLoops,
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    target: Ptr,
+    protects: boolean,
+    batch: FlushBatch,
+    tally: FrameTally,
+  ): void {
+    loops.share(entry, target, pages, protects)
+    const { present, counted, anonymous, first, last } = loops
+    tally.anonymous += anonymous
+    tally.others += counted - anonymous
+    if (last >= first) batch.addRun((vpn + first) as Vpn, last - first + 1, 0)
+    if (present > 0) this.countEntry(target, present)
+  }
+
+  #shareEach(
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    target: Ptr,
+    protects: boolean,
+    batch: FlushBatch,
+    tally: FrameTally,
+  ): void {
     const { u32 } = this.memory
     const { arch } = this
     const { buddy } = this.env
@@ -201,6 +234,41 @@ export class PageMapper extends PageTable {
    * how many were counted; `keeper` is told of frames of objects whose entry was dirty.
    */
   clearRun(
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    batch: FlushBatch,
+    tally: FrameTally,
+    keeper: DirtyKeeper,
+  ): void {
+    const room = batch.roomForRun(pages)
+    const loops = pages < LOOP_PAGES_MIN ? undefined : batch.loops
+    const done = loops === undefined ? 0 : this.#clearFast(loops, entry, vpn, pages, room, batch, tally)
+    if (done === pages) return
+    const rest = (entry + done * 8) as Ptr
+    this.#clearEach(rest, (vpn + done) as Vpn, pages - done, batch, tally, keeper)
+  }
+
+  /** As far as there is nothing but anonymous memory; returns how many entries that is. */
+  #clearFast(
+    loops: EntryLoops,
+    entry: Ptr,
+    vpn: Vpn,
+    pages: number,
+    room: number,
+    batch: FlushBatch,
+    tally: FrameTally,
+  ): number {
+    const done = loops.clear(entry, pages, room)
+    const { present, counted, first, last } = loops
+    if (present === 0) return done
+    tally.anonymous += counted
+    batch.addRun((vpn + first) as Vpn, last - first + 1, counted)
+    this.countEntry(entry, -present)
+    return done
+  }
+
+  #clearEach(
     entry: Ptr,
     vpn: Vpn,
     pages: number,

@@ -2,6 +2,7 @@ import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
 import type { Pfn } from '../base/numbers.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
+import type { EntryLoops } from './entry-loops.js'
 
 /**
  * What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries, and `owner` links
@@ -33,6 +34,8 @@ export interface PagingEnv {
   readonly arch: MemoryManagementArch
   readonly frames: TableFrames
   readonly buddy: TableAllocator
+  /** Where no other thread uses the memory. */
+  readonly entryLoops?: EntryLoops | undefined
   /** For the words that a walker on another thread may change meanwhile (accessed, dirty). */
   readonly atomics: Pick<AtomicWords, 'exchange' | 'store' | 'isPlain'>
 }

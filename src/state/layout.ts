@@ -41,6 +41,8 @@ export const Region = {
   codeStamps: 9,
   /** Where translated code begins, for each hart (hart/translator/entry-table.ts). */
   codeEntries: 10,
+  /** Results of loops over page-table entries, and frames that wait for a flush (paging/entry-loops.ts). */
+  entryLoops: 11,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32

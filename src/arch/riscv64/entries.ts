@@ -10,7 +10,7 @@
  * access (PROT_NONE) has V=0 and G=1, as Linux writes it: absent for the hardware, present for the kernel.
  */
 import { NO_FRAME, type Pfn } from '../../base/numbers.js'
-import { EntryFlag } from '../memory-management-arch.js'
+import { EntryFlag, type EntryFormat } from '../memory-management-arch.js'
 
 export const V = 1
 const W = 1 << 2
@@ -36,6 +36,14 @@ export abstract class Riscv64Entries {
   /** RAM starts at 2 GiB, as on QEMU's virt board. */
   readonly physBasePfn = RAM_PAGE_NUMBER
   readonly accessedMask = EntryFlag.accessed << FLAG_SHIFT
+  readonly entryFormat: EntryFormat = {
+    present: V | G,
+    writable: W,
+    special: SPECIAL,
+    accessed: EntryFlag.accessed << FLAG_SHIFT,
+    frameShift: PAGE_NUMBER_SHIFT,
+    firstFrame: RAM_PAGE_NUMBER,
+  }
 
   leafLow(pfn: Pfn, flags: number): number {
     const pageNumber = (pfn + RAM_PAGE_NUMBER) << PAGE_NUMBER_SHIFT
