@@ -67,5 +67,5 @@ test.skipIf(qemu === undefined)(
       )
     }
   },
-  Math.max(60_000, SEQUENCES * 10),
+  Math.max(300_000, SEQUENCES * 10),
 )
