@@ -64,6 +64,7 @@ export function guestPrograms(): GuestProgram[] {
     join(sources, 'tools', 'hogs.c'),
     join(sources, 'tools', 'oom_settings.c'),
     join(root, 'test', 'vma-oracle', 'vmaoracle.c'),
+    join(root, 'test', 'edge-calls', 'edgecalls.c'),
   ]
   return [
     ...files.sort().flatMap((file) => programsOf(join(sources, file), true)),
@@ -81,12 +82,14 @@ function compile({ source, libc, path }: GuestProgram): void {
   renameSync(output, path)
 }
 
+const GLIBC_ONLY = ['vmaoracle', 'edgecalls']
+
 /** Builds what is missing and can be built here; returns the programs that are there. */
 export function buildPrograms(): GuestProgram[] {
   mkdirSync(cache, { recursive: true })
   return guestPrograms().filter((program) => {
     if (existsSync(program.path)) return true
-    if (program.name === 'vmaoracle' && program.libc === 'musl') return false
+    if (program.libc === 'musl' && GLIBC_ONLY.includes(program.name)) return false
     const needs = program.libc === 'musl' ? (['gcc', 'musl'] as const) : (['gcc', 'gxx'] as const)
     if (needs.some((oracle) => findOracle(oracle) === undefined)) return false
     compile(program)

@@ -29,6 +29,9 @@ const SHM_RND = 0o20000
 const SHM_REMAP = 0o40000
 const SHM_EXEC = 0o100000
 
+/** MAX_LFS_FILESIZE and one: the size of a file is signed. */
+const FILE_BYTES_LIMIT = 2 ** 63
+
 export function sharedMemoryCalls(vfs: Vfs): Syscall[] {
   return [
     { number: 194, name: 'shmget', handler: (c) => get(vfs, c), trace: 'xux' },
@@ -64,7 +67,8 @@ function create(vfs: Vfs, c: SyscallContext, key: number, bytes: number, flags: 
   if (huge !== 0) {
     if (!may(credentials, Capability.lockMemory)) return -EPERM
     if (isReserved) return -ENOMEM
-  } else if (isReserved && !isEnoughMemory(c.mm, c.space, pagesFor(bytes))) return -ENOMEM
+  } else if (bytes >= FILE_BYTES_LIMIT) return -EINVAL
+  else if (isReserved && !isEnoughMemory(c.mm, c.space, pagesFor(bytes))) return -ENOMEM
   const { user, group } = credentials
   const kind = huge === 0 ? ObjectKind.tmpfs : huge
   const permissions = flags & 0o777

@@ -1,0 +1,6 @@
+/** `npm run record:calls`: what the real kernel answers to the cases. */
+import { buildPrograms } from '../setup/programs.js'
+import { record } from './run.js'
+
+buildPrograms()
+console.log(`${record()} answers`)
