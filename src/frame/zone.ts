@@ -15,6 +15,7 @@ const enum ZoneWord {
   protection = 70,
 }
 export const ZONE_BYTES = 80 * 4
+const NO_WORDS = new Int32Array(0)
 
 /**
  * A range of RAM whose free blocks are split and merged among themselves only. A block's buddy is the one whose number
@@ -33,17 +34,17 @@ export const ZONE_BYTES = 80 * 4
 export class Zone {
   readonly start: Pfn
   readonly end: Pfn
-  readonly #u32: Uint32Array
-  readonly #at: number
+  #i32: Int32Array = NO_WORDS
+  #at = 0
   /** Word of frame 0's entry in the frame table. */
-  readonly #table: number
+  #table = 0
 
   constructor(memory: Memory, frames: FrameTable, ptr: Ptr) {
-    this.#u32 = memory.u32
+    this.#i32 = memory.i32
     this.#at = ptr >>> 2
     this.#table = frames.word
-    this.start = this.#u32[this.#at + ZoneWord.start]! as Pfn
-    this.end = this.#u32[this.#at + ZoneWord.end]! as Pfn
+    this.start = this.#i32[this.#at + ZoneWord.start]! as Pfn
+    this.end = this.#i32[this.#at + ZoneWord.end]! as Pfn
   }
 
   /** Writes the record of an empty zone. */
@@ -53,51 +54,51 @@ export class Zone {
   }
 
   get freeFrames(): number {
-    return this.#u32[this.#at + ZoneWord.free]!
+    return this.#i32[this.#at + ZoneWord.free]!
   }
 
   get managedFrames(): number {
-    return this.#u32[this.#at + ZoneWord.managed]!
+    return this.#i32[this.#at + ZoneWord.managed]!
   }
 
   set managedFrames(count: number) {
-    this.#u32[this.#at + ZoneWord.managed] = count
+    this.#i32[this.#at + ZoneWord.managed] = count
   }
 
   get reservedFrames(): number {
-    return this.#u32[this.#at + ZoneWord.reserved]!
+    return this.#i32[this.#at + ZoneWord.reserved]!
   }
 
   set reservedFrames(count: number) {
-    this.#u32[this.#at + ZoneWord.reserved] = count
+    this.#i32[this.#at + ZoneWord.reserved] = count
   }
 
   get protection(): number {
-    return this.#u32[this.#at + ZoneWord.protection]!
+    return this.#i32[this.#at + ZoneWord.protection]!
   }
 
   set protection(frames: number) {
-    this.#u32[this.#at + ZoneWord.protection] = frames
+    this.#i32[this.#at + ZoneWord.protection] = frames
   }
 
   /** Bit k is set when there is a block of order k. */
   get nonEmpty(): number {
-    return this.#u32[this.#at + ZoneWord.nonEmpty]!
+    return this.#i32[this.#at + ZoneWord.nonEmpty]!
   }
 
   head(order: number): Pfn {
-    return this.#u32[this.#at + ZoneWord.heads + order]! as Pfn
+    return this.#i32[this.#at + ZoneWord.heads + order]! as Pfn
   }
 
   count(order: number): number {
-    return this.#u32[this.#at + ZoneWord.counts + order]!
+    return this.#i32[this.#at + ZoneWord.counts + order]!
   }
 
   /** Whether a free block of just this order starts at a frame of this zone, and is on its list. */
   holds(pfn: Pfn, order: number): boolean {
     if (pfn < this.start || pfn >= this.end) return false
     return (
-      (this.#u32[this.#table + (pfn << 2) + FrameField.flags]! & FrameMask.shape) === (FrameFlag.free | order)
+      (this.#i32[this.#table + (pfn << 2) + FrameField.flags]! & FrameMask.shape) === (FrameFlag.free | order)
     )
   }
 
@@ -106,41 +107,41 @@ export class Zone {
    * block that is large enough and gives its upper halves back until the size is right. NO_FRAME without one.
    */
   take(order: number): Pfn {
-    const u32 = this.#u32
+    const i32 = this.#i32
     const at = this.#at
-    const nonEmpty = u32[at + ZoneWord.nonEmpty]!
+    const nonEmpty = i32[at + ZoneWord.nonEmpty]!
     const fits = nonEmpty & (-1 << order)
     if (fits === 0) return NO_FRAME
     const size = 31 - Math.clz32(fits & -fits)
-    const pfn = u32[at + ZoneWord.heads + size]!
+    const pfn = i32[at + ZoneWord.heads + size]!
     const entry = this.#table + (pfn << 2)
-    const next = u32[entry + FrameField.index]!
-    u32[at + ZoneWord.heads + size] = next
-    u32[at + ZoneWord.counts + size]! -= 1
-    if (next !== NO_FRAME) u32[this.#table + (next << 2) + FrameField.owner] = NO_FRAME
-    u32[at + ZoneWord.nonEmpty] =
+    const next = i32[entry + FrameField.index]!
+    i32[at + ZoneWord.heads + size] = next
+    i32[at + ZoneWord.counts + size]! -= 1
+    if (next !== NO_FRAME) i32[this.#table + (next << 2) + FrameField.owner] = NO_FRAME
+    i32[at + ZoneWord.nonEmpty] =
       (next === NO_FRAME ? nonEmpty & ~(1 << size) : nonEmpty) | this.#splitOff(pfn, size, order)
-    u32[at + ZoneWord.free]! -= 1 << order
-    u32[entry] = 1
-    u32[entry + FrameField.flags] = (u32[entry + FrameField.flags]! & FrameMask.contents) | order
-    u32[entry + FrameField.owner] = 0
-    u32[entry + FrameField.index] = 0
+    i32[at + ZoneWord.free]! -= 1 << order
+    i32[entry] = 1
+    i32[entry + FrameField.flags] = (i32[entry + FrameField.flags]! & FrameMask.contents) | order
+    i32[entry + FrameField.owner] = 0
+    i32[entry + FrameField.index] = 0
     return pfn as Pfn
   }
 
   /** Puts the upper halves of a block on their lists, which are all empty: no block between the two orders is free. Their bits. */
   #splitOff(pfn: number, size: number, order: number): number {
-    const u32 = this.#u32
+    const i32 = this.#i32
     const at = this.#at
+    const entry = (this.#table + (pfn << 2)) | 0
     for (let half = size - 1; half >= order; half--) {
-      const upper = pfn + (1 << half)
-      const entry = this.#table + (upper << 2)
-      u32[entry + FrameField.flags] =
-        (u32[entry + FrameField.flags]! & FrameMask.contents) | FrameFlag.free | half
-      u32[entry + FrameField.owner] = NO_FRAME
-      u32[entry + FrameField.index] = NO_FRAME
-      u32[at + ZoneWord.heads + half] = upper
-      u32[at + ZoneWord.counts + half] = 1
+      const upper = (entry + (4 << half)) | 0
+      const flags = (upper + FrameField.flags) | 0
+      i32[flags] = (i32[flags]! & FrameMask.contents) | FrameFlag.free | half
+      i32[(upper + FrameField.owner) | 0] = NO_FRAME
+      i32[(upper + FrameField.index) | 0] = NO_FRAME
+      i32[(at + half + ZoneWord.heads) | 0] = pfn + (1 << half)
+      i32[(at + half + ZoneWord.counts) | 0] = 1
     }
     return (1 << size) - (1 << order)
   }
@@ -153,10 +154,10 @@ export class Zone {
 
   /** Makes the entries of frames those inside a free block. */
   clear(start: Pfn, end: Pfn, contents: number): void {
-    const u32 = this.#u32
+    const i32 = this.#i32
     for (let entry = this.#table + (start << 2); entry < this.#table + (end << 2); entry += 4) {
-      u32[entry] = 0
-      u32[entry + FrameField.flags] = contents
+      i32[entry] = 0
+      i32[entry + FrameField.flags] = contents
     }
   }
 
@@ -172,48 +173,51 @@ export class Zone {
 
   /** Merges frames that are in no block with their buddy as often as that one is free, and puts the result on its list. */
   merge(pfn: Pfn, order: number): void {
-    const u32 = this.#u32
-    u32[this.#at + ZoneWord.free]! += 1 << order
+    const i32 = this.#i32
+    const at = this.#at
+    const { start, end } = this
+    i32[at + ZoneWord.free]! += 1 << order
+    let nonEmpty = i32[at + ZoneWord.nonEmpty]!
     let block: number = pfn
     let size = order
     while (size < ORDER_MAX) {
       const buddy = block ^ (1 << size)
-      if (!this.holds(buddy as Pfn, size)) break
-      this.#unlink(buddy, size)
+      if (buddy < start || buddy >= end) break
+      const flags = i32[(this.#table + (buddy << 2) + FrameField.flags) | 0]!
+      if ((flags & FrameMask.shape) !== (FrameFlag.free | size)) break
+      if (this.#unlink(buddy, size)) nonEmpty &= ~(1 << size)
       block &= ~(1 << size)
       size++
     }
-    const head = u32[this.#at + ZoneWord.heads + size]!
+    const head = i32[at + ZoneWord.heads + size]!
     const entry = this.#table + (block << 2)
-    u32[entry + FrameField.flags] =
-      (u32[entry + FrameField.flags]! & FrameMask.contents) | FrameFlag.free | size
-    u32[entry + FrameField.owner] = NO_FRAME
-    u32[entry + FrameField.index] = head
-    if (head !== NO_FRAME) u32[this.#table + (head << 2) + FrameField.owner] = block
-    u32[this.#at + ZoneWord.heads + size] = block
-    u32[this.#at + ZoneWord.counts + size]! += 1
-    u32[this.#at + ZoneWord.nonEmpty]! |= 1 << size
+    i32[entry + FrameField.flags] =
+      (i32[entry + FrameField.flags]! & FrameMask.contents) | FrameFlag.free | size
+    i32[entry + FrameField.owner] = NO_FRAME
+    i32[entry + FrameField.index] = head
+    if (head !== NO_FRAME) i32[this.#table + (head << 2) + FrameField.owner] = block
+    i32[at + ZoneWord.heads + size] = block
+    i32[at + ZoneWord.counts + size]! += 1
+    i32[at + ZoneWord.nonEmpty] = nonEmpty | (1 << size)
   }
 
   /** Takes a free block off its list: its frames are in no block then. */
   remove(pfn: Pfn, order: number): void {
-    this.#unlink(pfn, order)
-    this.#u32[this.#at + ZoneWord.free]! -= 1 << order
+    if (this.#unlink(pfn, order)) this.#i32[this.#at + ZoneWord.nonEmpty]! &= ~(1 << order)
+    this.#i32[this.#at + ZoneWord.free]! -= 1 << order
   }
 
-  #unlink(pfn: number, order: number): void {
-    const u32 = this.#u32
-    const at = this.#at
-    const entry = this.#table + (pfn << 2)
-    const previous = u32[entry + FrameField.owner]!
-    const next = u32[entry + FrameField.index]!
-    if (next !== NO_FRAME) u32[this.#table + (next << 2) + FrameField.owner] = previous
-    if (previous !== NO_FRAME) u32[this.#table + (previous << 2) + FrameField.index] = next
-    else {
-      u32[at + ZoneWord.heads + order] = next
-      if (next === NO_FRAME) u32[at + ZoneWord.nonEmpty]! &= ~(1 << order)
-    }
-    u32[at + ZoneWord.counts + order]! -= 1
-    u32[entry + FrameField.flags]! &= FrameMask.contents
+  /** Whether the list is empty now; the caller clears its bit then. */
+  #unlink(pfn: number, order: number): boolean {
+    const i32 = this.#i32
+    const entry = (this.#table + (pfn << 2)) | 0
+    const previous = i32[(entry + FrameField.owner) | 0]!
+    const next = i32[(entry + FrameField.index) | 0]!
+    i32[(entry + FrameField.flags) | 0]! &= FrameMask.contents
+    i32[(this.#at + order + ZoneWord.counts) | 0]! -= 1
+    if (next !== NO_FRAME) i32[(this.#table + (next << 2) + FrameField.owner) | 0] = previous
+    if (previous !== NO_FRAME) i32[(this.#table + (previous << 2) + FrameField.index) | 0] = next
+    else i32[(this.#at + order + ZoneWord.heads) | 0] = next
+    return next === NO_FRAME && previous === NO_FRAME
   }
 }
