@@ -176,6 +176,9 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   ]),
 ]
 
+/** Those of which all interleavings can be seen in a minute. */
+export const UNBOUNDED: readonly Scenario[] = SOUND_SCENARIOS.slice(0, 3)
+
 export const THREE_HARTS = scenario('three harts want two frames', leave(2), [takesOne, takesOne, takesOne])
 
 /** Counts in two steps. */
