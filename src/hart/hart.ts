@@ -34,6 +34,8 @@ export const TRANSLATE_THRESHOLD = 2000
 
 /** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
 const SLICE = 20_000
+/** With a translator, whose functions return much sooner: near its end a slice is interpreted. */
+const TRANSLATED_SLICE = 100_000
 
 /**
  * One emulated RV64GC core in user mode. Its state is the record at `ptr` (hart-state.ts); this object holds the
@@ -100,7 +102,7 @@ export class Hart {
   #runSlices(budget: number): Exit {
     let left = budget
     while (left > 0) {
-      const slice = Math.min(left, SLICE)
+      const slice = Math.min(left, this.#translator === undefined ? SLICE : TRANSLATED_SLICE)
       const before = this.low(HartField.instret)
       const exit = this.#interpreter.run(slice)
       this.#shootdown?.serve()

@@ -49,8 +49,18 @@ export class Code {
     return this
   }
 
+  /** The commonest instructions, in one call: most of the time of a translator goes into calls that have not been compiled yet. */
+  #two(first: number, second: number): this {
+    if (this.#length + 2 > this.#bytes.length) return this.byte(first).byte(second)
+    this.#bytes[this.#length] = first
+    this.#bytes[this.#length + 1] = second
+    this.#length += 2
+    return this
+  }
+
   /** Unsigned LEB128 of a number below 2^32. */
   u32(value: number): this {
+    if (value >>> 0 < 0x80) return this.byte(value)
     let rest = value >>> 0
     while (rest > 0x7f) {
       this.byte((rest & 0x7f) | 0x80)
@@ -92,8 +102,9 @@ export class Code {
   }
 
   i32(value: number): this {
-    this.byte(0x41)
     let rest = value | 0
+    if (rest >= -64 && rest < 64) return this.#two(0x41, rest & 0x7f)
+    this.byte(0x41)
     for (;;) {
       const low = rest & 0x7f
       rest >>= 7
@@ -103,6 +114,7 @@ export class Code {
   }
 
   i64(value: bigint | number): this {
+    if (typeof value === 'number' && value >= -64 && value < 64) return this.#two(0x42, value & 0x7f)
     this.byte(0x42)
     return typeof value === 'number' && Number.isSafeInteger(value)
       ? this.#signedNumber(value)
@@ -126,11 +138,11 @@ export class Code {
   }
 
   get(local: number): this {
-    return this.byte(0x20).u32(local)
+    return local < 0x80 ? this.#two(0x20, local) : this.byte(0x20).u32(local)
   }
 
   set(local: number): this {
-    return this.byte(0x21).u32(local)
+    return local < 0x80 ? this.#two(0x21, local) : this.byte(0x21).u32(local)
   }
 
   tee(local: number): this {

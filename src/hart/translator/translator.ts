@@ -25,10 +25,13 @@ const LATER = -64
 const WASM_PAGE = 65536
 
 /**
- * Instructions executed for each one that is translated, at least: it costs about as much time as interpreting so many. A program
- * never takes more than twice as long as interpreted, and what is hottest comes first. Small thresholds, for tests, are not paced.
+ * Translating an instruction takes as long as interpreting many thousand while V8 has not compiled the translator itself, so a program that soon
+ * ends is better interpreted, but for its hottest loops: until LONG_RUN instructions were executed, EARLY are translated and no more; from
+ * then on one for every PACE. Small thresholds, for tests, are not paced.
  */
-const PACE = 16_000
+const EARLY = 300
+const LONG_RUN = 60_000_000
+const PACE = 2000
 const PACED_THRESHOLD = 1000
 
 /** What a translator needs of the hart that it translates for. */
@@ -71,6 +74,11 @@ export interface TranslatorStats {
   readonly evictions: number
 }
 
+/** Instructions of it. */
+function sizeOf({ region }: Candidate): number {
+  return region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0)
+}
+
 function blockAddresses({ region }: Candidate): number[] {
   return region.blocks.map(({ pc }) => pc)
 }
@@ -106,13 +114,15 @@ export class Translator {
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
     else if (place !== 0) this.#entries.set(word, 0, this.#env.layout.threshold)
-    else if (this.#isInPace()) this.#translateWith(pc)
+    else if (this.#isInPace(0)) this.#translateWith(pc)
     else this.#entries.set(word, 0, this.#env.layout.threshold >>> 1)
   }
 
-  #isInPace(): boolean {
+  /** Whether so many instructions more than have been translated already may be. */
+  #isInPace(more: number): boolean {
     const { layout, executed } = this.#env
-    return layout.threshold < PACED_THRESHOLD || this.#stats.instructions * PACE <= executed()
+    if (layout.threshold < PACED_THRESHOLD) return true
+    return this.#stats.instructions + more <= EARLY + Math.max(0, executed() - LONG_RUN) / PACE
   }
 
   #isCurrent({ pages }: Translation): boolean {
@@ -148,10 +158,13 @@ export class Translator {
     const candidates = this.#candidate(pc)
     if (candidates.length === 0) return
     const covered = new Set(blockAddresses(candidates[0]!))
+    let instructions = sizeOf(candidates[0]!)
     for (const each of warm) {
+      if (!this.#isInPace(instructions)) break
       if (covered.has(each)) continue
       for (const candidate of this.#candidate(each)) {
         candidates.push(candidate)
+        instructions += sizeOf(candidate)
         for (const address of blockAddresses(candidate)) covered.add(address)
       }
     }
@@ -239,9 +252,7 @@ export class Translator {
     this.#stats.modules++
     this.#stats.regions += candidates.length
     this.#stats.wasmBytes += bytes
-    for (const { region } of candidates) {
-      for (const { instructions } of region.blocks) this.#stats.instructions += instructions.length
-    }
+    for (const candidate of candidates) this.#stats.instructions += sizeOf(candidate)
   }
 
   /** Nothing is translated any more: what is executed often will be again. */
