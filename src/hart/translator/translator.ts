@@ -29,9 +29,11 @@ const WASM_PAGE = 65536
  * ends is better interpreted, but for its hottest loops: until LONG_RUN instructions were executed, EARLY are translated and no more; from
  * then on one for every PACE. Small thresholds, for tests, are not paced.
  */
-const EARLY = 300
+const EARLY = 400
 const LONG_RUN = 60_000_000
 const PACE = 2000
+/** So many at a time, or a module has too few to be worth its own cost. */
+const BATCH = 200
 const PACED_THRESHOLD = 1000
 
 /** What a translator needs of the hart that it translates for. */
@@ -114,7 +116,7 @@ export class Translator {
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
     else if (place !== 0) this.#entries.set(word, 0, this.#env.layout.threshold)
-    else if (this.#isInPace(0)) this.#translateWith(pc)
+    else if (this.#isInPace(BATCH)) this.#translateWith(pc)
     else this.#entries.set(word, 0, this.#env.layout.threshold >>> 1)
   }
 
