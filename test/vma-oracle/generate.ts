@@ -258,7 +258,9 @@ class ScriptGenerator {
     return this.#restrict(`limit ${kind} ${pages}`, `limit ${kind} -`)
   }
 
-  #reserve(): string {
+  /** Not while new memory is locked: all of it would be touched, and the machine run out of memory. */
+  #reserve(): string | undefined {
+    if (this.#later.some(({ line }) => line === 'munlockall')) return undefined
     const pages = this.#random.pick([1, 1000, 1e6, 3e7])
     return `reserve ${pages} ${this.#random.pick(PROTECTIONS)} ${this.#random.pick(['p', 'pr', 's', 'sr'])}`
   }

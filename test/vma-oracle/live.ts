@@ -2,8 +2,19 @@
 import { parseArgs } from 'node:util'
 import { Random } from '../../src/base/random.js'
 import { buildPrograms } from '../setup/programs.js'
+import { CondensingPrinter } from './in-process/condense.js'
+import { replay } from './in-process/replay.js'
 import { askLinuxAll, askPagoda } from './run-scripts.js'
-import { compareLogs, type Log, logOptions, type Policy, type Script } from './scripts.js'
+import {
+  CONDENSED,
+  compareLogs,
+  type Log,
+  logOptions,
+  type Policy,
+  type Script,
+  scriptText,
+  WITHOUT_HART,
+} from './scripts.js'
 
 const HELP = `usage: npm run oracle:linux -- [options]
 
@@ -15,6 +26,8 @@ Random mapping calls (test/vma-oracle) on a real riscv64 Linux and in Pagoda; wh
   --script N         operations in one script (default 4000)
   --pages N          of the window (default: 128, 512, 256 and 4096 in turns; of huge pages 4096 and 8192)
   --huge P           of so many scripts in a hundred huge pages are the subject (default 25)
+  --direct           without a hart: the scripts' calls are made of the memory manager itself, which costs much less
+                     (and leaves out what is no call of its)
   --without PATTERN  lines of the scripts to leave out: a regular expression
   --batch N          scripts in one boot of the real kernel (default 10)
   --keep-going       do not stop at the first script that differs
@@ -32,6 +45,7 @@ const { values } = parseArgs({
     script: { type: 'string', default: '4000' },
     huge: { type: 'string', default: '25' },
     batch: { type: 'string', default: '10' },
+    direct: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -66,7 +80,7 @@ const isHuge = (seed: number) => new Random(seed ^ 0x4875_6765).below(100) < cou
 function scriptsOf(first: number): Script[] {
   const perScript = Math.max(100, count('script', values.script))
   const chosen = policies()
-  const without = new RegExp(values.without)
+  const without = new RegExp(values.direct ? `${WITHOUT_HART.source}|${values.without}` : values.without)
   const scripts: Script[] = []
   for (let left = count('ops', values.ops), i = 0; left > 0; i++) {
     const seed = first + i
@@ -104,9 +118,17 @@ function onlyIn(line: string, other: string): string {
     .join(' ')
 }
 
+const askHart = (script: Script) => askPagoda(script, logOptions(script))
+
+function replayed(script: Script, linux: Log): Log {
+  const printer = new CondensingPrinter(CONDENSED)
+  replay(script, scriptText(script), printer)
+  return { ...linux, lines: printer.lines }
+}
+
 /** Whether a script was answered alike. */
 async function compare(script: Script, linux: Log): Promise<boolean> {
-  const [first] = compareLogs(script, linux, await askPagoda(script, logOptions(script)))
+  const [first] = compareLogs(script, linux, values.direct ? replayed(script, linux) : await askHart(script))
   if (first === undefined) return true
   const kind = script.huge ? 'huge pages, ' : ''
   console.log(
