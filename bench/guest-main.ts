@@ -47,9 +47,9 @@ function options() {
   }
 }
 
-/** Times differ each time, and this machine may have no fused multiply-add. */
+/** Times differ each time, threads take turns in another order, and this machine may have no fused multiply-add. */
 function mayDiffer({ group }: Work, side: string): boolean {
-  return group === 'memory' || (group === 'floating point' && side === 'native')
+  return group === 'memory' || group === 'allocators' || (group === 'floating point' && side === 'native')
 }
 
 function measure(work: Work, rounds: number, interpreted: boolean): Row {
