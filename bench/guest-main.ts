@@ -145,10 +145,18 @@ function main(): void {
   console.log(`${machine}\n\n${HEAD}`)
   const rows = works.all
     .filter(({ group, name }) => only.test(`${group}: ${name}`))
-    .map((work) => {
-      const row = measure(work, rounds, interpreted)
-      console.log(rowText(row))
-      return row
+    .flatMap((work) => {
+      try {
+        const row = measure(work, rounds, interpreted)
+        console.log(rowText(row))
+        return [row]
+      } catch (error) {
+        // A side may die of it: qemu-riscv64 does of mimalloc.
+        const why = (error as Error).message.split('\n')[0]!
+        console.error(why)
+        works.missing.push({ work: work.name, why })
+        return []
+      }
     })
   for (const line of meanText(rows)) console.log(line)
   if (write) writeFileSync(RESULTS, resultsText(machine, rows, works, rounds))
