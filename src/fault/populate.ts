@@ -9,6 +9,7 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced, faultPatiently } from './handle-fault.js'
+import { presentFrame } from './user-copy.js'
 
 /**
  * Faults in every page that is mapped between two pages, as MAP_POPULATE and mlock do it (__mm_populate of Linux):
@@ -102,7 +103,11 @@ function isPresentFor(mapper: UserMapper, vpn: Vpn, access: Access): boolean {
 function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
   const mapper = mm.userMappers.of(space.root)
   for (let vpn: number = from; vpn < to; vpn++) {
-    if (isPresentFor(mapper, vpn as Vpn, access)) continue
+    if (isPresentFor(mapper, vpn as Vpn, access)) {
+      // As if it had been accessed: one that is to be written counts as changed (FOLL_TOUCH).
+      presentFrame(mm, space, vpn as Vpn, access)
+      continue
+    }
     const result = faultPatiently(mm, space, vpn as Vpn, access, faultForced)
     if (result === FaultResult.outOfMemory) return -ENOMEM
     if (result !== FaultResult.ok) return -EFAULT
