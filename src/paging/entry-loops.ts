@@ -1,14 +1,12 @@
 import type { EntryFormat } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
-import type { Ptr } from '../base/numbers.js'
+import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
 import { FRAME_ENTRY_BYTES, FrameFlag } from '../frame/frame-table.js'
 import { Region, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 
-/** Frames that the list has room for. */
-export const LIST_MAX = 1024
 /** Words of the results, in front of the list. */
 const enum Result {
   present = 0,
@@ -18,7 +16,9 @@ const enum Result {
   last = 4,
 }
 const RESULT_BYTES = 64
-export const ENTRY_LOOP_BYTES = RESULT_BYTES + LIST_MAX * 4
+export const ENTRY_LOOP_BYTES = PAGE_SIZE
+/** Frames that the list has room for. */
+export const LIST_MAX = (ENTRY_LOOP_BYTES - RESULT_BYTES) / 4
 /** For fewer entries the call costs more than the loop. */
 export const LOOP_PAGES_MIN = 16
 const ENTRY_SHIFT = 3

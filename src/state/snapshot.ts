@@ -19,6 +19,9 @@ export interface Snapshot {
 /** What a translator keeps: it can be made again, and means nothing to another run. */
 const CACHES = [Region.codeStamps, Region.codeEntries]
 
+/** What harts and loops leave behind: nobody looks at it again. */
+const SCRATCH = [Region.tlbs, Region.mailboxes, Region.scratch, Region.entryLoops]
+
 /** Whether a frame is in one of the regions; one that a machine does not have holds none. */
 function inRegions(memory: Memory, regions: readonly Region[]): (frame: number) => boolean {
   const ranges = regions.map((region) => {
@@ -79,7 +82,7 @@ function putBack(memory: Memory, snapshot: Snapshot): void {
  * per-hart scratch are left out: they may be rebuilt at any time.
  */
 export function hashMemory(memory: Memory): string {
-  const isSkipped = inRegions(memory, [Region.tlbs, Region.mailboxes, Region.scratch, ...CACHES])
+  const isSkipped = inRegions(memory, [...SCRATCH, ...CACHES])
   const { u32 } = memory
   let low = 0x811c9dc5
   let high = 0x2f0b4c1d
