@@ -34,6 +34,15 @@ const tagOf = (space: number) => 0x57a6_0000 + space
 
 class Stale extends Error {}
 
+/** Of changes that take all of a page, that take writing from it, and that take writing from its space. */
+type Counts = readonly [all: number, write: number, fork: number]
+
+/** When a page was looked up: the changes that had begun, and the last that were through. */
+interface LookUp {
+  readonly begun: Counts
+  readonly done: Counts
+}
+
 /** One hart on a thread: uses pages by way of a TLB that keeps all it may, and changes those that are its own. */
 export class StormHart {
   readonly #data: StormData
@@ -42,8 +51,7 @@ export class StormHart {
   readonly #tlb: AdversarialTlb
   readonly #programs: readonly Program[]
   readonly #random: Random
-  /** When a page was looked up: changes that had begun, of each kind, of the page and of its space. */
-  readonly #begun = new Map<Vpn, readonly [all: number, write: number, fork: number]>()
+  readonly #lookUps = new Map<Vpn, LookUp>()
   /** Of each space, the hart's own pages that are in a mapping. */
   readonly #mapped: readonly Set<number>[] = Array.from({ length: SPACES }, () => new Set())
   readonly #changes: Partial<Record<Change, number>> = {}
@@ -119,43 +127,48 @@ export class StormHart {
 
   /** A page whose changes begin meanwhile is not kept: nobody could say what may be known of it. */
   #lookUp(vpn: Vpn, page: number, flag: number): Pfn {
-    const before = this.#begunNow(page)
+    const done = this.#counts('done', page)
+    const begun = this.#counts('begun', page)
     const pfn = this.#tlb.translate(vpn, flag)
     if (pfn === NO_FRAME) return pfn
-    const after = this.#begunNow(page)
-    if (before.some((count, i) => count !== after[i])) this.#tlb.drop(vpn)
-    else this.#begun.set(vpn, before)
+    const after = this.#counts('begun', page)
+    if (begun.some((count, i) => count !== after[i])) this.#tlb.drop(vpn)
+    else this.#lookUps.set(vpn, { begun, done })
     return pfn
   }
 
-  #begunNow(page: number): readonly [all: number, write: number, fork: number] {
+  #counts(which: 'begun' | 'done', page: number): Counts {
     const book = this.#book
     return [
-      book.begun(this.#space, page, Taken.all),
-      book.begun(this.#space, page, Taken.write),
-      book.begun(this.#space, book.wholeSpace, Taken.write),
+      book[which](this.#space, page, Taken.all),
+      book[which](this.#space, page, Taken.write),
+      book[which](this.#space, book.wholeSpace, Taken.write),
     ]
   }
 
   #checkStale(vpn: Vpn, page: number, isWrite: boolean): void {
-    const [all, write, fork] = this.#begun.get(vpn)!
-    const book = this.#book
+    const { begun } = this.#lookUps.get(vpn)!
+    const [all, write, fork] = this.#counts('done', page)
     this.#hits++
-    if (book.done(this.#space, page, Taken.all) > all) this.#refuse(page, isWrite, page, Taken.all, all)
-    if (!isWrite) return
-    if (book.done(this.#space, page, Taken.write) > write)
-      this.#refuse(page, isWrite, page, Taken.write, write)
-    if (book.done(this.#space, book.wholeSpace, Taken.write) > fork) {
-      this.#refuse(page, isWrite, book.wholeSpace, Taken.write, fork)
-    }
+    const isStale = all > begun[0] || (isWrite && (write > begun[1] || fork > begun[2]))
+    if (isStale) this.#refuse(`stale ${isWrite ? 'store to' : 'load from'} page ${page}`, vpn, isWrite)
   }
 
-  #refuse(page: number, isWrite: boolean, changed: number, taken: Taken, known: number): never {
-    const change = this.#book.after(this.#space, changed, taken, known)
-    const kind = isWrite ? 'store to' : 'load from'
-    throw new Stale(
-      `stale ${kind} page ${page} of space ${this.#space} by hart ${this.#data.hart}, after ${change}`,
-    )
+  /**
+   * Names every change that may have forgotten its flush, the page's own first: one that ran while the page was looked up may be it as
+   * well, and is then found by a later change only, which had nothing left to flush.
+   */
+  #refuse(what: string, vpn: Vpn, isWrite: boolean): never {
+    const { done } = this.#lookUps.get(vpn)!
+    const book = this.#book
+    const page = vpn - FIRST_PAGE
+    const changes = book.since(this.#space, page, Taken.all, done[0])
+    if (isWrite) {
+      changes.push(...book.since(this.#space, page, Taken.write, done[1]))
+      changes.push(...book.since(this.#space, book.wholeSpace, Taken.write, done[2]))
+    }
+    const names = changes.length === 0 ? 'no change' : [...new Set(changes)].join(' or ')
+    throw new Stale(`${what} of space ${this.#space} by hart ${this.#data.hart}, after ${names}`)
   }
 
   #use(pfn: Pfn, page: number, isWrite: boolean): void {
@@ -163,9 +176,7 @@ export class StormHart {
     const { i32 } = this.#mm.memory
     const tag = i32[word]!
     if (tag !== 0 && tag !== tagOf(this.#space)) {
-      const [known] = this.#begun.get((FIRST_PAGE + page) as Vpn)!
-      const change = this.#book.after(this.#space, page, Taken.all, known)
-      throw new Stale(`page ${page} of space ${this.#space} leads to another owner's frame, after ${change}`)
+      this.#refuse(`another owner's frame at page ${page}`, (FIRST_PAGE + page) as Vpn, false)
     }
     if (!isWrite) return
     i32[word] = tagOf(this.#space)

@@ -116,14 +116,15 @@ export class Book {
     Atomics.store(this.#words, at + DONE + taken, number)
   }
 
-  /** The first change after the `number`-th that should have made harts forget the page: one that is through, or else one that runs. */
-  after(space: number, page: number, taken: Taken, number: number): string {
+  /** The changes after the `number`-th that should have made harts forget the page: those that are through, or else one that runs. */
+  since(space: number, page: number, taken: Taken, number: number): Change[] {
+    const last = this.begun(space, page, taken)
     const names: number[] = []
-    for (let next = number + 1; next <= this.begun(space, page, taken); next++) {
+    for (let next = Math.max(number + 1, last - NAMES_KEPT + 1); next <= last; next++) {
       names.push(Atomics.load(this.#words, this.#name(this.#at(space, page), taken, next)))
     }
-    const name = names.find((each) => (each & THROUGH) !== 0) ?? names.at(-1)
-    return name === undefined ? 'no change' : CHANGES[name & (THROUGH - 1)]!
+    const through = names.filter((each) => (each & THROUGH) !== 0)
+    return (through.length > 0 ? through : names.slice(-1)).map((each) => CHANGES[each & (THROUGH - 1)]!)
   }
 
   #name(at: number, taken: Taken, number: number): number {
