@@ -5,7 +5,8 @@
 import { expect, test } from 'vitest'
 import { NO_FRAME, NULL, type Pfn, type Ptr } from './base/numbers.js'
 import { Random } from './base/random.js'
-import { fuzzSteps, MIB, SEED } from './frame/testing.js'
+import { fuzzSteps, SEED } from './base/testing.js'
+import { MIB } from './frame/testing.js'
 import { mmInit } from './mm.js'
 
 const STEPS = fuzzSteps(process.env.PAGODA_FULL === undefined ? 100_000 : 10_000_000)

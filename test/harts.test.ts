@@ -5,11 +5,11 @@
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SEED } from '../src/base/testing.js'
 import { type MemoryManager, mmInit } from '../src/mm.js'
 import { bundleThread, type ThreadBundle } from '../src/state/testing/bundle-thread.js'
 import { Book, CHANGES, type Change, SPACES, type StormData, type StormReport } from './harts/storm.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const ACCESSES = process.env.PAGODA_FULL ? 10_000_000 : 150_000
 
 let thread: ThreadBundle

@@ -1,10 +1,10 @@
 /** Page tables as QEMU's MMU takes them: a small version of `npm run oracle:mmu`. */
 import { describe, expect, test } from 'vitest'
+import { SEED } from '../src/base/testing.js'
 import { compareMappings, compareRawTables, MODES } from './mmu-oracle/modes.js'
 import { findOracle } from './setup/oracles.js'
 
 const qemu = findOracle('qemuSystem')
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const SIZE = process.env.PAGODA_FULL
   ? { mappings: 10_000, accesses: 100_000 }
   : { mappings: 500, accesses: 6000 }

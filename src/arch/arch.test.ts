@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { NO_FRAME, NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { archById } from './arch-by-id.js'
 import { FakeArch } from './fake-arch.js'
 import { ENTRY_FLAGS_ALL, EntryFlag } from './memory-management-arch.js'
 import { Riscv64Sv39 } from './riscv64/sv39.js'
 import { Riscv64Sv48, Riscv64Sv57 } from './riscv64/sv48-sv57.js'
-
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 
 test('an architecture is found by the id in the header, and no other', () => {
   expect(archById(1)).toBeInstanceOf(Riscv64Sv39)

@@ -1,6 +1,7 @@
 /** Faults that are answered with several pages: where a folio goes, and what is left when there is no block for one. */
 import { describe, expect, test } from 'vitest'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import {
   FOLIO_ORDER_MAX,
   FOLIO_ORDER_MIN,
@@ -14,7 +15,6 @@ import * as mman from '../syscall/mman.js'
 import { Program } from './testing.js'
 import { copyToUser } from './user-copy.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const RW = mman.PROT_READ | mman.PROT_WRITE
 const PRIVATE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
 const PAGE = 4096

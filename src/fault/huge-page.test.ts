@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ENOMEM } from '../base/errno.js'
 import type { Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countHugePages } from '../space/huge-usage.js'
 import { Counter, counted } from '../state/counters.js'
@@ -12,7 +13,6 @@ import { dropHugeZeroPage } from './huge-zero-page.js'
 import { Program } from './testing.js'
 import { copyFromUser, copyToUser } from './user-copy.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const RW = mman.PROT_READ | mman.PROT_WRITE
 const PRIVATE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
 const PAGE = 4096

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../base/random.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
 import { type BootEntry, BootMemoryMap, type RangeKind } from './boot-memory-map.js'
-import { fuzzSteps, SEED } from './testing.js'
 
 const FRAMES = 2048
 const usable: BootEntry = { start: 0, bytes: 0x800000, kind: 'usable' }

@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import {
-  attachFrames,
-  bootFrames,
-  type FrameMachineOptions,
-  fillFrame,
-  frameIs,
-  fuzzSteps,
-  SEED,
-} from './testing.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
+import { attachFrames, bootFrames, type FrameMachineOptions, fillFrame, frameIs } from './testing.js'
 
 const GARBAGE = 0xa5a5a5a5
 

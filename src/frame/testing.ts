@@ -11,12 +11,6 @@ import { FrameTable } from './frame-table.js'
 
 export const MIB = 2 ** 20
 
-/** Fuzzers: PAGODA_SEED repeats a run, PAGODA_FUZZ_STEPS makes it longer. */
-export const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 0x7fffffff)
-export function fuzzSteps(standard: number): number {
-  return Number(process.env.PAGODA_FUZZ_STEPS ?? standard)
-}
-
 export interface FrameMachine {
   readonly memory: Memory
   readonly atomics: AtomicWords

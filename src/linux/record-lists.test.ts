@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { Memory } from '../state/memory.js'
 import { RecordLists } from './record-lists.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 3000)
 const HEADS = [64, 72, 80] as Ptr[]
 const RECORDS = Array.from({ length: 12 }, (_, i) => (1024 + i * 32) as Ptr)

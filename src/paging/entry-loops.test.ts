@@ -4,6 +4,7 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import { COUNTERS, Region, regionBytes, regionPtr } from '../state/layout.js'
@@ -12,7 +13,6 @@ import { PageFlusher } from './page-flusher.js'
 import type { FrameTally } from './page-mapper.js'
 import { UserMapper } from './user-mapper.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const ROUNDS = process.env.PAGODA_FULL ? 300 : 12
 const TABLE = 512
 const BASE = 0x1000_0000 / 4096

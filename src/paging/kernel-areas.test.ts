@@ -5,13 +5,13 @@ import { Riscv64Sv57 } from '../arch/riscv64/sv48-sv57.js'
 import { EAGAIN, EINVAL, ENOMEM } from '../base/errno.js'
 import { frameToPtr, NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { FaultInjector } from '../frame/fault-injector.js'
 import { mmInit } from '../mm.js'
 import { EARLY_PAGES, EARLY_SLOTS } from './fixed-mappings.js'
 import { KERNEL_DATA } from './kernel-areas.js'
 import { FakeHart } from './testing/fake-hart.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const { read, write } = EntryFlag
 const DEVICE = -0x70000 as Pfn
 

@@ -7,13 +7,13 @@ import { Riscv64Sv48, Riscv64Sv57 } from '../arch/riscv64/sv48-sv57.js'
 import { EEXIST, ENOMEM } from '../base/errno.js'
 import type { Pfn, Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import type { FlushBatch } from './flush-batch.js'
 import { LargeMapper } from './large-mapper.js'
 import { newTable } from './page-mapper.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 500)
 const { read, write, execute, user, accessed, dirty } = EntryFlag
 /** Of RAM. */

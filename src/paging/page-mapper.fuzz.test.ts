@@ -8,12 +8,12 @@ import { walkRiscv64 } from '../arch/riscv64/walk.js'
 import { ENOMEM } from '../base/errno.js'
 import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import type { FlushBatch } from './flush-batch.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
 import type { UserMapper } from './user-mapper.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 200)
 const { read, write, execute, user, accessed, dirty } = EntryFlag
 const FLAGS = [read, read | write, read | execute, execute, read | write | execute, 0].map((f) => f | user)

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { SEED } from '../base/testing.js'
 import { bundleThread, type ThreadBundle } from '../state/testing/bundle-thread.js'
 import { ControlledScheduler } from '../state/testing/controlled-scheduler.js'
 import { type ExploreOptions, explore } from '../state/testing/explorer.js'
@@ -16,7 +17,6 @@ beforeAll(async () => {
 })
 afterAll(() => thread.remove())
 const IS_FULL = process.env.PAGODA_FULL !== undefined
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const TIMEOUT = IS_FULL ? 600_000 : 60_000
 
 async function control<T>(scenario: Scenario, body: (scheduler: ControlledScheduler) => T): Promise<T> {

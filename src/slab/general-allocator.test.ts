@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { NULL, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import { fuzzSteps, MIB, SEED } from '../frame/testing.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
+import { MIB } from '../frame/testing.js'
 import { GeneralAllocator } from './general-allocator.js'
 import { bootSlab, type SlabMachineOptions } from './testing.js'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { NULL, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import { fuzzSteps, SEED } from '../frame/testing.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
 import type { CacheId } from './cache-table.js'
 import { bootSlab, type SlabMachineOptions } from './testing.js'
 

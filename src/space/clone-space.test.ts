@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { AddressSpace } from './address-space.js'
 import { mapRegion } from './map-region.js'
 import { ObjectKind } from './page-object.js'
@@ -8,7 +9,6 @@ import { anonymous, bootMachine, inUse, layout, locked, peekPage, pokePage, shar
 import { unmapRange } from './unmap-range.js'
 import { VM_DONTCOPY, VM_LOCKED, VM_WIPEONFORK } from './vm-flags.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const PAGES = 40
 
 function setUp() {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { EACCES, EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
 import { AddressSpace } from './address-space.js'
 import { adviseDontNeed } from './dont-need.js'
 import { type MapRequest, mapRegion } from './map-region.js'
@@ -16,7 +17,6 @@ import { VM_EXEC, VM_MAYWRITE, VM_READ, VM_WRITE } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 1200)
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const BASE = 0x10000
 const WINDOW = 48
 const HEAP = BASE + WINDOW + 1000

@@ -19,6 +19,7 @@ import {
 } from '../../base/errno.js'
 import { PAGE_SIZE } from '../../base/numbers.js'
 import { Random } from '../../base/random.js'
+import { SEED } from '../../base/testing.js'
 import { mapRegion } from '../../space/map-region.js'
 import { locked, peekPage, pokePage, shared } from '../../space/testing.js'
 import { VM_READ, VM_WRITE } from '../../space/vm-flags.js'
@@ -30,7 +31,6 @@ import { MemoryHost } from './testing/memory-host.js'
 import { bytesOf } from './text.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 600)
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const READ_WRITE = Open.create | Open.readWrite
 
 let machine: FileMachine

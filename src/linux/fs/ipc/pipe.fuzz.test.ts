@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { EAGAIN } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { Random } from '../../../base/random.js'
+import { SEED } from '../../../base/testing.js'
 import { PARKED } from '../../wait.js'
 import { Open } from '../flags.js'
 import { FileMachine, OUT } from '../testing/file-machine.js'
@@ -10,7 +11,6 @@ import { objectOf } from './file-object.js'
 import type { PipeEnd } from './pipe-file.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 1500)
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const FCNTL_SET_PIPE_SIZE = 1031
 
 /** A pipe as pipe(7) describes it: pages, each with room behind what was written last. */

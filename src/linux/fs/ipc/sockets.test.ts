@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EAFNOSUPPORT, EAGAIN, ECONNRESET, ENOBUFS, EPIPE } from '../../../base/errno.js'
 import { Random } from '../../../base/random.js'
+import { SEED } from '../../../base/testing.js'
 import { Signal } from '../../signal-numbers.js'
 import { PARKED } from '../../wait.js'
 import { Open } from '../flags.js'
@@ -11,7 +12,6 @@ import { objectOf } from './file-object.js'
 import { SocketType, type UnixSocket } from './unix-socket.js'
 
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 800)
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 1_000_000)
 const UNIX = 1
 /** A place in the program's memory for headers, beyond what is received. */
 const HEADER = OUT + 0x40000

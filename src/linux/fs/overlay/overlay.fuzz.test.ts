@@ -4,11 +4,11 @@
  */
 import { expect, test } from 'vitest'
 import { Random } from '../../../base/random.js'
+import { SEED } from '../../../base/testing.js'
 import { At, FileType, Open } from '../flags.js'
 import { AT_FDCWD, FileMachine } from '../testing/file-machine.js'
 import { type HostNode, MemoryHost } from '../testing/memory-host.js'
 
-const SEED = Number(process.env.PAGODA_SEED ?? Date.now() % 2 ** 31)
 const STEPS = Number(process.env.PAGODA_FUZZ_STEPS ?? 1500)
 const NAMES = ['a', 'b', 'c', 'd']
 
