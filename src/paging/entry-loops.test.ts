@@ -10,7 +10,7 @@ import { type MemoryManager, mmInit } from '../mm.js'
 import { COUNTERS, Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
 import { PageFlusher } from './page-flusher.js'
-import type { FrameTally } from './page-mapper.js'
+import type { FrameTally } from './run-mapper.js'
 import { UserMapper } from './user-mapper.js'
 
 const ROUNDS = process.env.PAGODA_FULL ? 300 : 12

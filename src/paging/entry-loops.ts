@@ -33,7 +33,7 @@ interface Loops {
 
 /**
  * The loops of fork and munmap over many entries, as WebAssembly: V8 makes some ninety instructions of each turn when they are
- * written in TypeScript, and fifteen of these. They are the same as `PageMapper.share` and `clearRun` and
+ * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and
  * `BuddyAllocator.releaseAll`, for memory that no other thread uses.
  *
  * Results, and frames that wait for a flush, stand in Region.entryLoops.
@@ -76,14 +76,14 @@ export class EntryLoops {
     return this.#u32[this.#results + Result.last]! | 0
   }
 
-  /** PageMapper.share. */
+  /** RunMapper.share. */
   share(entry: Ptr, target: Ptr, pages: number, protects: boolean): void {
     const isSound = this.#loops.share(entry, target, pages, protects ? this.#writable : 0)
     assert(isSound !== 0, 'a free frame is retained')
   }
 
   /**
-   * PageMapper.clearRun, up to the first frame that is not anonymous memory: returns how many entries it went over. The frames
+   * RunMapper.clearRun, up to the first frame that is not anonymous memory: returns how many entries it went over. The frames
    * are in the list from `room` on.
    */
   clear(entry: Ptr, pages: number, room: number): number {

@@ -4,7 +4,7 @@ import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } 
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
-import { type DirtyKeeper, type FrameTally, PageMapper } from './page-mapper.js'
+import { type DirtyKeeper, type FrameTally, RunMapper } from './run-mapper.js'
 import { TableRuns } from './table-runs.js'
 
 /**
@@ -16,7 +16,7 @@ import { TableRuns } from './table-runs.js'
  * of Linux): those of the leaves of one level-1 table are a list, whose head is the frame table's `owner` of that table,
  * linked through their own `owner`.
  */
-export class HugeMapper extends PageMapper {
+export class HugeMapper extends RunMapper {
   /** Pages of a huge leaf, and log2 of them. */
   get hugePages(): number {
     return this.arch.span(1)

@@ -9,7 +9,8 @@ import { bundleThread, type ThreadBundle } from '../state/testing/bundle-thread.
 import { ControlledScheduler } from '../state/testing/controlled-scheduler.js'
 import { type ExploreOptions, explore } from '../state/testing/explorer.js'
 import type { Scenario } from '../state/testing/scenario.js'
-import { SEEDED_BUGS, SOUND_SCENARIOS, THREE_HARTS } from './testing/shootdown-scenarios.js'
+import { SEEDED_BUGS } from './testing/shootdown-bugs.js'
+import { SOUND_SCENARIOS, THREE_HARTS } from './testing/shootdown-scenarios.js'
 
 let thread: ThreadBundle
 beforeAll(async () => {

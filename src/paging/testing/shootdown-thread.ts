@@ -1,4 +1,5 @@
 import { playThread } from '../../state/testing/scenario.js'
-import { ALL_SCENARIOS } from './shootdown-scenarios.js'
+import { SEEDED_BUGS } from './shootdown-bugs.js'
+import { SOUND_SCENARIOS, THREE_HARTS } from './shootdown-scenarios.js'
 
-playThread(ALL_SCENARIOS)
+playThread([...SOUND_SCENARIOS, THREE_HARTS, ...SEEDED_BUGS.map(({ scenario }) => scenario)])
