@@ -39,9 +39,9 @@ describe('the buddy of a block was sought in the wrong zone', () => {
       mm.check()
       for (const zone of mm.buddy.zones.all) {
         for (let size = 0; size <= 18; size++) {
-          for (let pfn = zone.head(size); pfn !== NO_FRAME; pfn = mm.frames.index(pfn) as Pfn) {
+          zone.eachFree(size, (pfn) => {
             expect(pfn >= zone.start && pfn + 2 ** size <= zone.end).toBe(true)
-          }
+          })
         }
       }
     }

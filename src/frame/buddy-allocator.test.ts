@@ -242,7 +242,9 @@ describe('large and odd machines', () => {
 describe('check finds', () => {
   test.each<[string, (machine: ReturnType<typeof bootFrames>) => void]>([
     ['a reference to a free block', ({ frames, buddy }) => frames.setRefCount(freeBlock(buddy), 1)],
-    ['a broken link', ({ frames, buddy }) => frames.setOwner(freeBlock(buddy, 1), 5)],
+    ['a reference to a spare', ({ frames, buddy }) => frames.setRefCount(spareOf(buddy, 4), 1)],
+    ['a spare on a list too', ({ buddy }) => buddy.zones.all[0]!.lists.push(spareOf(buddy, 4), 4)],
+    ['a broken link', ({ frames, buddy }) => frames.setOwner(listed(buddy), 5)],
     [
       'a use of a free block',
       ({ frames, buddy }) => frames.setFlags(freeBlock(buddy), FrameFlag.free | FrameFlag.table),
@@ -271,6 +273,21 @@ function freeBlock(buddy: BuddyAllocator, order = 0): Pfn {
   const [pfn, other] = [buddy.allocate(order), buddy.allocate(order)]
   buddy.free(pfn, order)
   expect(other).not.toBe(NO_FRAME)
+  return pfn
+}
+
+function spareOf(buddy: BuddyAllocator, order: number): Pfn {
+  const pfn = buddy.zones.all[0]!.spare(order)
+  expect(pfn).not.toBe(NO_FRAME)
+  return pfn
+}
+
+/** A free block that is on a list, not the spare of its order. */
+function listed(buddy: BuddyAllocator): Pfn {
+  const blocks = [3, 3, 3, 3].map(() => buddy.allocate(3))
+  for (const pfn of blocks.filter((_, i) => i % 2 === 0)) buddy.free(pfn, 3)
+  const pfn = buddy.zones.all[0]!.lists.head(3)
+  expect(pfn).not.toBe(NO_FRAME)
   return pfn
 }
 

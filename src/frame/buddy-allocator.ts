@@ -193,9 +193,10 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
 
   /** Gives a block back. Asserts that it is allocated, of this order, and has no other reference. */
   free(pfn: Pfn, order: number): void {
-    const cache = this.#fast
-    this.#frames.forgetCode(pfn)
-    if (order === 0 && cache !== undefined && cache.give(pfn)) return
+    if (order === 0 && this.#fast?.give(pfn)) {
+      this.#frames.forgetCode(pfn)
+      return
+    }
     checkFreeable(this.#frames, pfn, order)
     this.giveBack(pfn, order)
   }
@@ -211,7 +212,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   }
 
   protected giveBack(pfn: Pfn, order: number): void {
-    for (let i = 0; order > 0 && i < 1 << order; i++) this.#frames.forgetCode((pfn + i) as Pfn)
+    for (let i = 0; i < 1 << order; i++) this.#frames.forgetCode((pfn + i) as Pfn)
     if (this.#debug) poisonFrames(this.#memory, pfn, 1 << order)
     this.#free.give(
       pfn,

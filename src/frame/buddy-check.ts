@@ -1,6 +1,6 @@
 /**
- * The invariants of the buddy allocator. The frame table is walked block by block and must account for every
- * frame exactly once; the lists are walked on their own, and both must agree.
+ * The invariants of the buddy allocator. The frame table is walked block by block and, with the zones' spares, must account for
+ * every frame exactly once; the lists are walked on their own, and both must agree.
  */
 import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
@@ -37,9 +37,35 @@ export function checkBuddy(frames: FrameTable, zones: Zones, caches: FrameCaches
 
 function takeCensus(frames: FrameTable, zone: Zone): Census {
   const census = { free: 0, allocated: 0, reserved: 0, cached: 0, perOrder: new Array(ORDER_MAX + 1).fill(0) }
+  const spares = sparesOf(zone)
   let pfn = zone.start
-  while (pfn < zone.end) pfn = (pfn + visitBlock(frames, zone, pfn, census)) as Pfn
+  while (pfn < zone.end) {
+    const spare = spares.get(pfn)
+    const length =
+      spare === undefined
+        ? visitBlock(frames, zone, pfn, census)
+        : visitSpare(frames, zone, pfn, spare, census)
+    pfn = (pfn + length) as Pfn
+  }
   return census
+}
+
+function sparesOf(zone: Zone): Map<Pfn, number> {
+  const spares = new Map<Pfn, number>()
+  for (let order = 0; order <= ORDER_MAX; order++) {
+    const pfn = zone.spare(order)
+    if (pfn !== NO_FRAME) spares.set(pfn, order)
+  }
+  return spares
+}
+
+/** Its entry is one inside a block. */
+function visitSpare(frames: FrameTable, zone: Zone, pfn: Pfn, order: number, census: Census): number {
+  const isQuiet = (frames.flags(pfn) & ~FrameMask.contents) === 0 && frames.refCount(pfn) === 0
+  assert(isQuiet, 'buddy: a spare claims to be in use')
+  const length = checkShape(frames, zone, pfn, order)
+  countBlock(zone, pfn, order, census)
+  return length
 }
 
 /** Counts the block, reserved frame or hole at `pfn`; returns its length. */
@@ -88,6 +114,10 @@ function countFree(frames: FrameTable, zone: Zone, pfn: Pfn, census: Census): vo
     census.cached++
     return
   }
+  countBlock(zone, pfn, order, census)
+}
+
+function countBlock(zone: Zone, pfn: Pfn, order: number, census: Census): void {
   census.free += 1 << order
   census.perOrder[order]!++
   const buddy = (pfn ^ (1 << order)) as Pfn
@@ -95,14 +125,15 @@ function countFree(frames: FrameTable, zone: Zone, pfn: Pfn, census: Census): vo
 }
 
 function checkList(frames: FrameTable, zone: Zone, order: number, expected: number): void {
+  const listed = expected - (zone.spare(order) === NO_FRAME ? 0 : 1)
   let length = 0
   let previous = NO_FRAME
-  for (let pfn = zone.head(order); pfn !== NO_FRAME; pfn = frames.index(pfn) as Pfn) {
-    assert(pfn < frames.frameCount && zone.holds(pfn, order), 'buddy: a list holds what is not a free block')
+  for (let pfn = zone.lists.head(order); pfn !== NO_FRAME; pfn = zone.lists.next(pfn)) {
+    assert(pfn < zone.end && zone.lists.has(pfn, order), 'buddy: a list holds what is not a free block')
     assert(frames.owner(pfn) === previous, 'buddy: a backward link is wrong')
-    assert(++length <= expected, 'buddy: a list is longer than there are blocks')
+    assert(++length <= listed, 'buddy: a list is longer than there are blocks')
     previous = pfn
   }
-  assert(length === expected && zone.count(order) === expected, 'buddy: a free block is on no list')
-  assert((zone.nonEmpty >>> order) % 2 === (length > 0 ? 1 : 0), 'buddy: the mask of lists is wrong')
+  assert(length === listed && zone.lists.count(order) === listed, 'buddy: a free block is on no list')
+  assert((zone.lists.mask >>> order) % 2 === (length > 0 ? 1 : 0), 'buddy: the mask of lists is wrong')
 }

@@ -10,6 +10,7 @@ import type { Zone } from './zone.js'
 /** The lowest run of free frames at a multiple of `align`, below `limit`, taken off its lists; its entries are as inside a block. */
 export function takeRun(zone: Zone, frames: FrameTable, count: number, align: number, limit: number): Pfn {
   const end = Math.min(zone.end, limit)
+  zone.listSpares()
   let run: Pfn = NO_FRAME
   let pfn = zone.start
   while (pfn < end) {
@@ -28,8 +29,9 @@ export function takeRun(zone: Zone, frames: FrameTable, count: number, align: nu
 
 /** A block of 2^order frames that lies wholly below `limit`; its entries are as inside a block. */
 export function takeBelow(zone: Zone, frames: FrameTable, order: number, limit: number): Pfn {
+  zone.listSpares()
   for (let size = order; size <= ORDER_MAX; size++) {
-    for (let pfn = zone.head(size); pfn !== NO_FRAME; pfn = frames.index(pfn) as Pfn) {
+    for (let pfn = zone.lists.head(size); pfn !== NO_FRAME; pfn = zone.lists.next(pfn)) {
       if (pfn + 2 ** order <= limit) return cut(zone, frames, pfn, pfn, (pfn + 2 ** order) as Pfn)
     }
   }

@@ -1,41 +1,54 @@
 import { NO_FRAME, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { largestOrder, ORDER_MAX } from './frame-allocator.js'
-import { FrameField, FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
+import { FrameField, FrameMask, type FrameTable, ORDER_MASK } from './frame-table.js'
+import { FREE_LISTS_BYTES, FreeLists } from './free-lists.js'
 
 const enum ZoneWord {
-  heads = 0,
-  counts = 32,
-  nonEmpty = 64,
-  free = 65,
-  managed = 66,
-  reserved = 67,
-  start = 68,
-  end = 69,
-  protection = 70,
+  free = 0,
+  managed = 1,
+  reserved = 2,
+  start = 3,
+  end = 4,
+  protection = 5,
+  spares = 6,
+  chain = 7,
+  base = 8,
+  spare = 16,
 }
-export const ZONE_BYTES = 80 * 4
+const LISTS = (ZoneWord.spare + 32) * 4
+export const ZONE_BYTES = LISTS + FREE_LISTS_BYTES
 const NO_WORDS = new Int32Array(0)
 
 /**
  * A range of RAM whose free blocks are split and merged among themselves only. A block's buddy is the one whose number
- * differs in bit `order`; its entry in the frame table says whether it is free, so nothing is searched. The record in
- * Region.zones, guarded by the frames lock; the lists' links are in the frame table:
+ * differs in bit `order`.
  *
- *     0    32 × u32  first free block of the order, 0 for none
- *     128  32 × u32  free blocks of the order
- *     256  u32       bit k: the list of order k is not empty
- *     260  u32       frames of these blocks
- *     264  u32       frames that the buddy allocator manages, free or allocated
- *     268  u32       reserved frames
- *     272  u32       first frame, and the one after the last
- *     280  u32       free frames that are kept for those who must have this zone (lowmem_reserve of Linux)
+ * Of each order one free block, its *spare*, stands in the record alone, and its entries in the frame table are those inside a
+ * block; all others are on the order's list, and their entry says so: nothing is searched. Splitting a block leaves its
+ * upper halves as spares: those of the last split are the *chain*, of which only the first frame of the block that was split is kept. So a block that is split
+ * down to the smallest size and merged again costs a few words, however many orders lie between.
+ *
+ * The record in Region.zones, guarded by the frames lock:
+ *
+ *     0    u32       frames of all free blocks
+ *     4    u32       frames that the buddy allocator manages, free or allocated
+ *     8    u32       reserved frames
+ *     12   u32       first frame, and the one after the last
+ *     20   u32       free frames that are kept for those who must have this zone (lowmem_reserve of Linux)
+ *     24   u32       bit k: order k has a spare
+ *     28   u32       bit k: it is in the chain, and starts at the chain's base + 2^k; always a spare too
+ *     32   u32       the chain's base
+ *     64   32 × u32  the other spares
+ *     192            the lists (free-lists.ts)
  */
 export class Zone {
   readonly start: Pfn
   readonly end: Pfn
   #i32: Int32Array = NO_WORDS
   #at = 0
+  /** The free blocks that are no spares. */
+  readonly lists: FreeLists
   /** Word of frame 0's entry in the frame table. */
   #table = 0
 
@@ -43,6 +56,7 @@ export class Zone {
     this.#i32 = memory.i32
     this.#at = ptr >>> 2
     this.#table = frames.word
+    this.lists = new FreeLists(memory, frames, (ptr + LISTS) as Ptr)
     this.start = this.#i32[this.#at + ZoneWord.start]! as Pfn
     this.end = this.#i32[this.#at + ZoneWord.end]! as Pfn
   }
@@ -81,69 +95,99 @@ export class Zone {
     this.#i32[this.#at + ZoneWord.protection] = frames
   }
 
-  /** Bit k is set when there is a block of order k. */
-  get nonEmpty(): number {
-    return this.#i32[this.#at + ZoneWord.nonEmpty]!
+  /** The free block of an order that is on no list; NO_FRAME without one. */
+  spare(order: number): Pfn {
+    const i32 = this.#i32
+    const at = this.#at
+    const bit = 1 << order
+    if ((i32[at + ZoneWord.spares]! & bit) === 0) return NO_FRAME
+    const isChained = (i32[at + ZoneWord.chain]! & bit) !== 0
+    return (isChained ? i32[at + ZoneWord.base]! + bit : i32[at + ZoneWord.spare + order]!) as Pfn
   }
 
-  head(order: number): Pfn {
-    return this.#i32[this.#at + ZoneWord.heads + order]! as Pfn
-  }
-
+  /** Free blocks of an order. */
   count(order: number): number {
-    return this.#i32[this.#at + ZoneWord.counts + order]!
+    return this.lists.count(order) + (this.spare(order) === NO_FRAME ? 0 : 1)
   }
 
-  /** Whether a free block of just this order starts at a frame of this zone, and is on its list. */
+  /** Visits the free blocks of an order. */
+  eachFree(order: number, visit: (pfn: Pfn) => void): void {
+    const spare = this.spare(order)
+    if (spare !== NO_FRAME) visit(spare)
+    for (let pfn = this.lists.head(order); pfn !== NO_FRAME; pfn = this.lists.next(pfn)) visit(pfn)
+  }
+
+  /** Whether a free block of just this order starts at a frame of this zone. */
   holds(pfn: Pfn, order: number): boolean {
-    if (pfn < this.start || pfn >= this.end) return false
-    return (
-      (this.#i32[this.#table + (pfn << 2) + FrameField.flags]! & FrameMask.shape) === (FrameFlag.free | order)
-    )
+    if (pfn === NO_FRAME || pfn < this.start || pfn >= this.end) return false
+    return this.lists.has(pfn, order) || this.spare(order) === pfn
+  }
+
+  /** Whether a free block of any order starts at a frame of this zone. */
+  startsFree(pfn: Pfn): boolean {
+    const order = this.#i32[this.#table + (pfn << 2) + FrameField.flags]! & ORDER_MASK
+    if (this.holds(pfn, order)) return true
+    for (let size = 0; size <= ORDER_MAX; size++) if (this.holds(pfn, size)) return true
+    return false
   }
 
   /**
    * Allocates a block: one reference, flags = order and what was known of the first frame's contents. Takes the smallest
-   * block that is large enough and gives its upper halves back until the size is right. NO_FRAME without one.
+   * block that is large enough; its upper halves become spares until the size is right. NO_FRAME without one.
    */
   take(order: number): Pfn {
     const i32 = this.#i32
     const at = this.#at
-    const nonEmpty = i32[at + ZoneWord.nonEmpty]!
-    const fits = nonEmpty & (-1 << order)
+    const spares = i32[at + ZoneWord.spares]!
+    const fits = (spares | this.lists.mask) & (-1 << order)
     if (fits === 0) return NO_FRAME
-    const size = 31 - Math.clz32(fits & -fits)
-    const pfn = i32[at + ZoneWord.heads + size]!
-    const entry = this.#table + (pfn << 2)
-    const next = i32[entry + FrameField.index]!
-    i32[at + ZoneWord.heads + size] = next
-    i32[at + ZoneWord.counts + size]! -= 1
-    if (next !== NO_FRAME) i32[this.#table + (next << 2) + FrameField.owner] = NO_FRAME
-    i32[at + ZoneWord.nonEmpty] =
-      (next === NO_FRAME ? nonEmpty & ~(1 << size) : nonEmpty) | this.#splitOff(pfn, size, order)
+    const bit = fits & -fits
+    const pfn = this.#takeWhole(31 - Math.clz32(bit))
+    if (bit !== 1 << order) this.#splitOff(pfn, bit - (1 << order))
     i32[at + ZoneWord.free]! -= 1 << order
+    const entry = (this.#table + (pfn << 2)) | 0
+    const flags = (entry + FrameField.flags) | 0
     i32[entry] = 1
-    i32[entry + FrameField.flags] = (i32[entry + FrameField.flags]! & FrameMask.contents) | order
-    i32[entry + FrameField.owner] = 0
-    i32[entry + FrameField.index] = 0
-    return pfn as Pfn
+    i32[flags] = (i32[flags]! & FrameMask.contents) | order
+    i32[(entry + FrameField.owner) | 0] = 0
+    i32[(entry + FrameField.index) | 0] = 0
+    return pfn
   }
 
-  /** Puts the upper halves of a block on their lists, which are all empty: no block between the two orders is free. Their bits. */
-  #splitOff(pfn: number, size: number, order: number): number {
+  /** A free block of just this order, of which there is one. */
+  #takeWhole(order: number): Pfn {
+    const spare = this.spare(order)
+    if (spare === NO_FRAME) return this.lists.pop(order)
+    this.#forgetSpares(1 << order)
+    return spare
+  }
+
+  #forgetSpares(bits: number): void {
+    const i32 = this.#i32
+    i32[this.#at + ZoneWord.spares]! &= ~bits
+    i32[this.#at + ZoneWord.chain]! &= ~bits
+  }
+
+  /** The upper halves of a block that is split, one of each order in `orders`, become the chain. No block of these orders is free. */
+  #splitOff(pfn: Pfn, orders: number): void {
     const i32 = this.#i32
     const at = this.#at
-    const entry = (this.#table + (pfn << 2)) | 0
-    for (let half = size - 1; half >= order; half--) {
-      const upper = (entry + (4 << half)) | 0
-      const flags = (upper + FrameField.flags) | 0
-      i32[flags] = (i32[flags]! & FrameMask.contents) | FrameFlag.free | half
-      i32[(upper + FrameField.owner) | 0] = NO_FRAME
-      i32[(upper + FrameField.index) | 0] = NO_FRAME
-      i32[(at + half + ZoneWord.heads) | 0] = pfn + (1 << half)
-      i32[(at + half + ZoneWord.counts) | 0] = 1
+    this.#breakChain()
+    i32[at + ZoneWord.spares]! |= orders
+    i32[at + ZoneWord.chain] = orders
+    i32[at + ZoneWord.base] = pfn
+  }
+
+  /** Writes down where each spare of the chain starts. */
+  #breakChain(): void {
+    const i32 = this.#i32
+    const at = this.#at
+    const base = i32[at + ZoneWord.base]!
+    for (let left = i32[at + ZoneWord.chain]!; left !== 0; left &= left - 1) {
+      const bit = left & -left
+      i32[at + ZoneWord.spare + 31 - Math.clz32(bit)] = base + bit
     }
-    return (1 << size) - (1 << order)
+    i32[at + ZoneWord.chain] = 0
   }
 
   /** Takes an allocated block back, or a run of frames; `contents` is what is known of their bytes. */
@@ -171,53 +215,62 @@ export class Zone {
     }
   }
 
-  /** Merges frames that are in no block with their buddy as often as that one is free, and puts the result on its list. */
+  /** Merges frames that are in no block with their buddy as often as that one is free. */
   merge(pfn: Pfn, order: number): void {
     const i32 = this.#i32
     const at = this.#at
-    const { start, end } = this
     i32[at + ZoneWord.free]! += 1 << order
-    let nonEmpty = i32[at + ZoneWord.nonEmpty]!
-    let block: number = pfn
+    let block = pfn
     let size = order
+    if (pfn === i32[at + ZoneWord.base]) size += this.#mergeChain(order)
     while (size < ORDER_MAX) {
-      const buddy = block ^ (1 << size)
-      if (buddy < start || buddy >= end) break
-      const flags = i32[(this.#table + (buddy << 2) + FrameField.flags) | 0]!
-      if ((flags & FrameMask.shape) !== (FrameFlag.free | size)) break
-      if (this.#unlink(buddy, size)) nonEmpty &= ~(1 << size)
-      block &= ~(1 << size)
+      const buddy = (block ^ (1 << size)) as Pfn
+      if (!this.#takeBuddy(buddy, size)) break
+      block = (block & buddy) as Pfn
       size++
     }
-    const head = i32[at + ZoneWord.heads + size]!
-    const entry = this.#table + (block << 2)
-    i32[entry + FrameField.flags] =
-      (i32[entry + FrameField.flags]! & FrameMask.contents) | FrameFlag.free | size
-    i32[entry + FrameField.owner] = NO_FRAME
-    i32[entry + FrameField.index] = head
-    if (head !== NO_FRAME) i32[this.#table + (head << 2) + FrameField.owner] = block
-    i32[at + ZoneWord.heads + size] = block
-    i32[at + ZoneWord.counts + size]! += 1
-    i32[at + ZoneWord.nonEmpty] = nonEmpty | (1 << size)
+    this.#put(block, size)
   }
 
-  /** Takes a free block off its list: its frames are in no block then. */
+  /** The chain's base is free: its spares of rising order from `order` on, as long as there are, are one block with it. Returns how many. */
+  #mergeChain(order: number): number {
+    const run = this.#i32[this.#at + ZoneWord.chain]! >>> order
+    const lengths = ~run & (run + 1)
+    this.#forgetSpares((lengths - 1) << order)
+    return 31 - Math.clz32(lengths)
+  }
+
+  /** Takes a block away if it is free; says whether it was. */
+  #takeBuddy(pfn: Pfn, order: number): boolean {
+    if (this.spare(order) === pfn && pfn !== NO_FRAME) this.#forgetSpares(1 << order)
+    else if (pfn >= this.start && pfn < this.end && this.lists.has(pfn, order)) this.lists.remove(pfn, order)
+    else return false
+    return true
+  }
+
+  #put(pfn: Pfn, order: number): void {
+    const i32 = this.#i32
+    const at = this.#at
+    if ((i32[at + ZoneWord.spares]! & (1 << order)) !== 0) {
+      this.lists.push(pfn, order)
+      return
+    }
+    i32[at + ZoneWord.spares]! |= 1 << order
+    i32[at + ZoneWord.spare + order] = pfn
+  }
+
+  /** Takes a free block away: its frames are in no block then. */
   remove(pfn: Pfn, order: number): void {
-    if (this.#unlink(pfn, order)) this.#i32[this.#at + ZoneWord.nonEmpty]! &= ~(1 << order)
+    this.#takeBuddy(pfn, order)
     this.#i32[this.#at + ZoneWord.free]! -= 1 << order
   }
 
-  /** Whether the list is empty now; the caller clears its bit then. */
-  #unlink(pfn: number, order: number): boolean {
-    const i32 = this.#i32
-    const entry = (this.#table + (pfn << 2)) | 0
-    const previous = i32[(entry + FrameField.owner) | 0]!
-    const next = i32[(entry + FrameField.index) | 0]!
-    i32[(entry + FrameField.flags) | 0]! &= FrameMask.contents
-    i32[(this.#at + order + ZoneWord.counts) | 0]! -= 1
-    if (next !== NO_FRAME) i32[(this.#table + (next << 2) + FrameField.owner) | 0] = previous
-    if (previous !== NO_FRAME) i32[(this.#table + (previous << 2) + FrameField.index) | 0] = next
-    else i32[(this.#at + order + ZoneWord.heads) | 0] = next
-    return next === NO_FRAME && previous === NO_FRAME
+  /** Puts the spares on the lists, so that the frame table says of every free block that it is one: for those who search it. */
+  listSpares(): void {
+    for (let order = 0; order <= ORDER_MAX; order++) {
+      const pfn = this.spare(order)
+      if (pfn !== NO_FRAME) this.lists.push(pfn, order)
+    }
+    this.#forgetSpares(-1)
   }
 }

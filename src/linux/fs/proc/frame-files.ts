@@ -73,7 +73,8 @@ export const frameFlags: ProcFile = frameFile((mm, pfn) => {
   const flags = mm.frames.flags(pfn)
   if (pfn === mm.memory.u32[wordIndex(Word.zeroFrame)]) return [Bit.zeroPage, RESERVED]
   if ((flags & FrameFlag.reserved) !== 0) return [0, RESERVED]
-  if ((flags & FrameFlag.free) !== 0) return [(flags & FrameFlag.cached) === 0 ? Bit.buddy : 0, 0]
+  if (mm.buddy.zones.of(pfn).startsFree(pfn)) return [Bit.buddy, 0]
+  if ((flags & FrameFlag.free) !== 0) return [0, 0]
   if ((flags & FrameFlag.table) !== 0) return [Bit.pageTable, 0]
   if ((flags & FrameFlag.slab) !== 0) return [Bit.slab, 0]
   return [isUsers(mm, pfn) ? userBits(mm, pfn) : 0, 0]
