@@ -12,8 +12,7 @@
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { matches } from './definition.js'
-import { immediateOf } from './format.js'
+import { type Immediate, immediateOf } from './format.js'
 import { INSTRUCTIONS } from './instructions/index.js'
 
 const WORDS_16 = 65536
@@ -28,13 +27,16 @@ export const GROUP = INSTRUCTIONS.length + 1
 
 const isCompressed = (word: number): boolean => (word & 3) !== 3
 
-/** Writes the tables unless another hart did. Entry 0 is written last and is never 0, so it says that they are there. */
+/**
+ * Writes the tables unless another hart did. They are made elsewhere first, and entry 0 is written last and is never 0, so it says that they
+ * are there.
+ */
 export function makeDecodeTable(memory: Memory, table: Ptr): void {
-  assert(GROUP < 256, 'a definition has an eight-bit number')
-  const first = table >>> 2
-  if (memory.u32[first] !== 0) return
-  const builder = new DecodeTableBuilder(memory, table)
-  for (let low = WORDS_16 - 1; low >= 0; low--) memory.u32[first + low] = builder.entry(low)
+  if (Atomics.load(memory.u32, table >>> 2) !== 0) return
+  const { first, second } = new DecodeTableBuilder().build()
+  memory.u8.set(second, table + SECOND_LEVEL)
+  memory.u32.set(first.subarray(1), (table + FIRST_LEVEL + 4) >>> 2)
+  Atomics.store(memory.u32, (table + FIRST_LEVEL) >>> 2, first[0]!)
 }
 
 /** Number of the definition that a word is, or ILLEGAL; bits 16 to 19 are not looked at. */
@@ -44,34 +46,43 @@ export function decode(memory: Memory, table: Ptr, word: number): number {
   return memory.u8[table + SECOND_LEVEL + (entry >>> 8) * HIGH_BITS + (word >>> 20)]!
 }
 
+/** Every start of a machine waits for this, in code that is not compiled yet: it goes from definitions to words, not from words to definitions. */
 class DecodeTableBuilder {
-  readonly #memory: Memory
-  readonly #table: Ptr
-  /** By the low seven bits of a word: definitions that it may be, and the low bits that any of them looks at. */
-  readonly #candidates: number[][] = []
-  readonly #lookedAt: number[] = []
-  /** First-level entries by those bits, and groups by the definitions in them. */
-  readonly #entries = new Map<number, number>()
+  readonly #first = new Uint32Array(WORDS_16).fill(ILLEGAL)
+  readonly #second = new Uint8Array(DECODE_TABLE_BYTES - SECOND_LEVEL)
+  /** Numbers of second-level tables by the definitions in them. */
   readonly #groups = new Map<string, number>()
 
-  constructor(memory: Memory, table: Ptr) {
-    this.#memory = memory
-    this.#table = table
-    for (let opcode = 0; opcode < 128; opcode++) {
-      const ids = [...INSTRUCTIONS.keys()].filter((id) => mayBe(id, opcode, 0x7f))
-      this.#candidates.push(ids)
-      this.#lookedAt.push(ids.reduce((bits, id) => bits | INSTRUCTIONS[id]!.mask, 0x7f) & 0xffff)
+  build(): { first: Uint32Array; second: Uint8Array } {
+    assert(GROUP < 256, 'a definition has an eight-bit number')
+    for (let id = 0; id < INSTRUCTIONS.length; id++) {
+      if (isCompressed(INSTRUCTIONS[id]!.match)) this.#addCompressed(id)
+    }
+    for (let opcode = 0; opcode < 128; opcode++) if (!isCompressed(opcode)) this.#addWide(opcode)
+    return { first: this.#first, second: this.#second.subarray(0, this.#groups.size * HIGH_BITS) }
+  }
+
+  #addCompressed(id: number): void {
+    const { match, mask, format, excludes } = INSTRUCTIONS[id]!
+    const words = valuesOf(match, ~mask & 0xffff)
+    const immediates = format.imm === undefined ? undefined : immediatesOf(match, ~mask & 0xffff, format.imm)
+    for (let i = 0; i < words.length; i++) {
+      const word = words[i]!
+      if (excludes?.(word) === true) continue
+      this.#first[word] = immediates === undefined ? id : id | (immediates[i]! << 8)
     }
   }
 
-  entry(low: number): number {
-    const opcode = low & 0x7f
-    if (isCompressed(low)) return compressedEntry(low, this.#candidates[opcode]!)
-    const bits = low & this.#lookedAt[opcode]!
-    let entry = this.#entries.get(bits)
-    if (entry === undefined)
-      this.#entries.set(bits, (entry = this.#wideEntry(bits, this.#candidates[opcode]!)))
-    return entry
+  /** What no definition with this opcode looks at leads to the same entry. */
+  #addWide(opcode: number): void {
+    const candidates = [...INSTRUCTIONS.keys()].filter((id) => mayBe(id, opcode, 0x7f))
+    if (candidates.length === 0) return
+    const lookedAt = candidates.reduce((bits, id) => bits | INSTRUCTIONS[id]!.mask, 0x7f) & 0xffff
+    const others = valuesOf(0, ~lookedAt & 0xffff)
+    for (const low of valuesOf(opcode, lookedAt & ~0x7f)) {
+      const entry = this.#wideEntry(low, candidates)
+      for (const bits of others) this.#first[low | bits] = entry
+    }
   }
 
   #wideEntry(low: number, candidates: readonly number[]): number {
@@ -79,7 +90,7 @@ class DecodeTableBuilder {
     const [first] = possible
     if (first === undefined) return ILLEGAL
     if (possible.length === 1 && INSTRUCTIONS[first]!.mask >>> 20 === 0) return first
-    return (GROUP | (this.#group(possible) << 8)) >>> 0
+    return GROUP | (this.#group(possible) << 8)
   }
 
   /** The number of the second-level table that tells some definitions apart. */
@@ -88,20 +99,15 @@ class DecodeTableBuilder {
     const known = this.#groups.get(key)
     if (known !== undefined) return known
     const group = this.#groups.size
-    assert(SECOND_LEVEL + (group + 1) * HIGH_BITS <= DECODE_TABLE_BYTES, 'the decode tables fit')
-    const start = this.#table + SECOND_LEVEL + group * HIGH_BITS
-    const table = this.#memory.u8.subarray(start, start + HIGH_BITS).fill(ILLEGAL)
-    for (const id of possible) fillMatches(table, id)
+    assert((group + 1) * HIGH_BITS <= this.#second.length, 'the decode tables fit')
+    const table = this.#second.subarray(group * HIGH_BITS, (group + 1) * HIGH_BITS).fill(ILLEGAL)
+    for (const id of possible) {
+      const { match, mask } = INSTRUCTIONS[id]!
+      for (const high of valuesOf(match >>> 20, ~(mask >>> 20) & 0xfff)) table[high] = id
+    }
     this.#groups.set(key, group)
     return group
   }
-}
-
-/** Writes the number of a definition to all high halves that it may have. */
-function fillMatches(table: Uint8Array, id: number): void {
-  const match = INSTRUCTIONS[id]!.match >>> 20
-  const mask = INSTRUCTIONS[id]!.mask >>> 20
-  for (let high = 0; high < HIGH_BITS; high++) if ((high & mask) === match) table[high] = id
 }
 
 /** Whether a word whose bits are known in `known` may be the definition. */
@@ -110,9 +116,26 @@ function mayBe(id: number, word: number, known: number): boolean {
   return ((match ^ word) & mask & known) === 0
 }
 
-function compressedEntry(word: number, candidates: readonly number[]): number {
-  const id = candidates.find((candidate) => matches(INSTRUCTIONS[candidate]!, word))
-  if (id === undefined) return ILLEGAL
-  const { imm } = INSTRUCTIONS[id]!.format
-  return (id | ((imm === undefined ? 0 : immediateOf(word, imm)) << 8)) >>> 0
+/** `match` with all values of the bits in `free`. */
+function valuesOf(match: number, free: number): Int32Array {
+  return sums(match, free, (bit) => bit)
+}
+
+/** The immediates of the words that `valuesOf` names, in the same order: an immediate is the sum of what its bits are worth. */
+function immediatesOf(match: number, free: number, immediate: Immediate): Int32Array {
+  return sums(immediateOf(match, immediate), free, (bit) => immediateOf(bit, immediate))
+}
+
+function sums(start: number, bits: number, worth: (bit: number) => number): Int32Array {
+  let count = 0
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++
+  const all = new Int32Array(1 << count)
+  all[0] = start
+  let known = 1
+  for (let rest = bits; rest !== 0; rest &= rest - 1) {
+    const value = worth(rest & -rest)
+    for (let i = 0; i < known; i++) all[known + i] = all[i]! + value
+    known *= 2
+  }
+  return all
 }

@@ -1,0 +1,50 @@
+/** The tables say of every word what the definitions say of it. */
+import { expect, test } from 'vitest'
+import type { Ptr } from '../base/numbers.js'
+import { Random } from '../base/random.js'
+import { SEED } from '../base/testing.js'
+import { Memory } from '../state/memory.js'
+import { DECODE_TABLE_BYTES, decode, GROUP, ILLEGAL, makeDecodeTable } from './decode-table.js'
+import { matches } from './definition.js'
+import { immediateOf } from './format.js'
+import { INSTRUCTIONS } from './instructions/index.js'
+
+const TABLE = 4096 as Ptr
+/** Of ecall and its like, which fix all bits. */
+const NOT_LOOKED_AT = 0xf0000
+const memory = Memory.allocate(2 ** 23, false)
+makeDecodeTable(memory, TABLE)
+
+function definitionsOf(word: number): number[] {
+  return [...INSTRUCTIONS.keys()].filter((id) => matches(INSTRUCTIONS[id]!, word))
+}
+
+test('every compressed instruction, with its immediate', () => {
+  for (let word = 0; word < 65536; word++) {
+    if ((word & 3) === 3) continue
+    const [id = ILLEGAL, ...others] = definitionsOf(word)
+    expect(others, `word ${word.toString(16)}`).toEqual([])
+    const imm = INSTRUCTIONS[id]?.format.imm
+    const entry = memory.u32[(TABLE >>> 2) + word]! | 0
+    if ((entry & 0xff) !== id || entry >> 8 !== (imm === undefined ? 0 : immediateOf(word, imm)))
+      expect.fail(`word ${word.toString(16)} has entry ${entry.toString(16)}`)
+  }
+})
+
+test(`32-bit instructions (PAGODA_SEED=${SEED})`, () => {
+  const random = new Random(SEED)
+  for (let i = 0; i < 200_000; i++) {
+    const { match, mask } = random.pick(INSTRUCTIONS)
+    const noise = (random.chance(0.5) ? ~mask : ~mask | (1 << random.below(32))) & ~(mask & NOT_LOOKED_AT)
+    const word = ((match ^ (random.uint32() & noise)) | 3) >>> 0
+    const [id = ILLEGAL] = definitionsOf(word)
+    if (decode(memory, TABLE, word) !== id) expect.fail(`word ${word.toString(16)} is ${id}`)
+  }
+})
+
+test('a second hart leaves them alone, and they fit', () => {
+  const before = memory.u8.slice(TABLE, TABLE + DECODE_TABLE_BYTES)
+  makeDecodeTable(memory, TABLE)
+  expect(Buffer.compare(before, memory.u8.slice(TABLE, TABLE + DECODE_TABLE_BYTES))).toBe(0)
+  expect(GROUP).toBeLessThan(256)
+})
