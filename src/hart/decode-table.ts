@@ -12,8 +12,9 @@
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { type Immediate, immediateOf } from './format.js'
+import { immediateOf } from './format.js'
 import { INSTRUCTIONS } from './instructions/index.js'
+import { PatternFiller } from './pattern-filler.js'
 
 const WORDS_16 = 65536
 const HIGH_BITS = 4096
@@ -46,30 +47,35 @@ export function decode(memory: Memory, table: Ptr, word: number): number {
   return memory.u8[table + SECOND_LEVEL + (entry >>> 8) * HIGH_BITS + (word >>> 20)]!
 }
 
-/** Every start of a machine waits for this, in code that is not compiled yet: it goes from definitions to words, not from words to definitions. */
 class DecodeTableBuilder {
-  readonly #first = new Uint32Array(WORDS_16).fill(ILLEGAL)
-  readonly #second = new Uint8Array(DECODE_TABLE_BYTES - SECOND_LEVEL)
+  readonly #filler = new PatternFiller(DECODE_TABLE_BYTES)
   /** Numbers of second-level tables by the definitions in them. */
   readonly #groups = new Map<string, number>()
 
   build(): { first: Uint32Array; second: Uint8Array } {
     assert(GROUP < 256, 'a definition has an eight-bit number')
-    for (let id = 0; id < INSTRUCTIONS.length; id++) {
-      if (isCompressed(INSTRUCTIONS[id]!.match)) this.#addCompressed(id)
-    }
+    const { u32, u8 } = this.#filler
+    u32.fill(ILLEGAL, 0, WORDS_16)
+    this.#addAllCompressed()
     for (let opcode = 0; opcode < 128; opcode++) if (!isCompressed(opcode)) this.#addWide(opcode)
-    return { first: this.#first, second: this.#second.subarray(0, this.#groups.size * HIGH_BITS) }
+    const groupsEnd = SECOND_LEVEL + this.#groups.size * HIGH_BITS
+    return { first: u32.subarray(0, WORDS_16), second: u8.subarray(SECOND_LEVEL, groupsEnd) }
+  }
+
+  /** What fixes more bits comes later: it owns what the others exclude. */
+  #addAllCompressed(): void {
+    const compressed = [...INSTRUCTIONS.keys()].filter((id) => isCompressed(INSTRUCTIONS[id]!.match))
+    compressed.sort((a, b) => bitsOf(INSTRUCTIONS[a]!.mask) - bitsOf(INSTRUCTIONS[b]!.mask))
+    for (const id of compressed) this.#addCompressed(id)
   }
 
   #addCompressed(id: number): void {
-    const { match, mask, format, excludes } = INSTRUCTIONS[id]!
-    const words = valuesOf(match, ~mask & 0xffff)
-    const immediates = format.imm === undefined ? undefined : immediatesOf(match, ~mask & 0xffff, format.imm)
-    for (let i = 0; i < words.length; i++) {
-      const word = words[i]!
-      if (excludes?.(word) === true) continue
-      this.#first[word] = immediates === undefined ? id : id | (immediates[i]! << 8)
+    const { match, mask, format, excludes = [] } = INSTRUCTIONS[id]!
+    const { imm } = format
+    const immediate = (bits: number) => (imm === undefined ? 0 : immediateOf(bits, imm) << 8)
+    this.#filler.fillWords(FIRST_LEVEL, match, ~mask & 0xffff, id + immediate(match), immediate)
+    for (const not of excludes) {
+      this.#filler.fillWords(FIRST_LEVEL, match | not.match, ~(mask | not.mask) & 0xffff, ILLEGAL)
     }
   }
 
@@ -78,11 +84,13 @@ class DecodeTableBuilder {
     const candidates = [...INSTRUCTIONS.keys()].filter((id) => mayBe(id, opcode, 0x7f))
     if (candidates.length === 0) return
     const lookedAt = candidates.reduce((bits, id) => bits | INSTRUCTIONS[id]!.mask, 0x7f) & 0xffff
-    const others = valuesOf(0, ~lookedAt & 0xffff)
-    for (const low of valuesOf(opcode, lookedAt & ~0x7f)) {
-      const entry = this.#wideEntry(low, candidates)
-      for (const bits of others) this.#first[low | bits] = entry
-    }
+    const more = lookedAt & ~0x7f
+    let bits = 0
+    do {
+      const low = opcode | bits
+      this.#filler.fillWords(FIRST_LEVEL, low, ~lookedAt & 0xffff, this.#wideEntry(low, candidates))
+      bits = (bits - more) & more
+    } while (bits !== 0)
   }
 
   #wideEntry(low: number, candidates: readonly number[]): number {
@@ -99,11 +107,12 @@ class DecodeTableBuilder {
     const known = this.#groups.get(key)
     if (known !== undefined) return known
     const group = this.#groups.size
-    assert((group + 1) * HIGH_BITS <= this.#second.length, 'the decode tables fit')
-    const table = this.#second.subarray(group * HIGH_BITS, (group + 1) * HIGH_BITS).fill(ILLEGAL)
+    const table = SECOND_LEVEL + group * HIGH_BITS
+    assert(table + HIGH_BITS <= DECODE_TABLE_BYTES, 'the decode tables fit')
+    this.#filler.u8.fill(ILLEGAL, table, table + HIGH_BITS)
     for (const id of possible) {
       const { match, mask } = INSTRUCTIONS[id]!
-      for (const high of valuesOf(match >>> 20, ~(mask >>> 20) & 0xfff)) table[high] = id
+      this.#filler.fillBytes(table, match >>> 20, ~(mask >>> 20) & 0xfff, id)
     }
     this.#groups.set(key, group)
     return group
@@ -116,26 +125,8 @@ function mayBe(id: number, word: number, known: number): boolean {
   return ((match ^ word) & mask & known) === 0
 }
 
-/** `match` with all values of the bits in `free`. */
-function valuesOf(match: number, free: number): Int32Array {
-  return sums(match, free, (bit) => bit)
-}
-
-/** The immediates of the words that `valuesOf` names, in the same order: an immediate is the sum of what its bits are worth. */
-function immediatesOf(match: number, free: number, immediate: Immediate): Int32Array {
-  return sums(immediateOf(match, immediate), free, (bit) => immediateOf(bit, immediate))
-}
-
-function sums(start: number, bits: number, worth: (bit: number) => number): Int32Array {
+function bitsOf(mask: number): number {
   let count = 0
-  for (let rest = bits; rest !== 0; rest &= rest - 1) count++
-  const all = new Int32Array(1 << count)
-  all[0] = start
-  let known = 1
-  for (let rest = bits; rest !== 0; rest &= rest - 1) {
-    const value = worth(rest & -rest)
-    for (let i = 0; i < known; i++) all[known + i] = all[i]! + value
-    known *= 2
-  }
-  return all
+  for (let rest = mask; rest !== 0; rest &= rest - 1) count++
+  return count
 }

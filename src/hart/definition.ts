@@ -16,7 +16,7 @@ export interface InstructionDefinition {
   readonly mask: number
   readonly format: Format
   /** Compressed instructions only: words that match but are reserved or another instruction's. */
-  readonly excludes?: (word: number) => boolean
+  readonly excludes?: readonly Encoding[]
   readonly emit: (emitter: Emitter) => void
 }
 
@@ -52,6 +52,10 @@ export function encodingFused(opcode: number, precision: 0 | 1): Encoding {
   return { match: (opcode | (precision << 25)) >>> 0, mask: (0x7f | (3 << 25)) >>> 0 }
 }
 
-export function matches(definition: InstructionDefinition, word: number): boolean {
-  return ((word ^ definition.match) & definition.mask) === 0 && definition.excludes?.(word) !== true
+export function matches({ match, mask, excludes = [] }: InstructionDefinition, word: number): boolean {
+  return isOf(word, { match, mask }) && !excludes.some((encoding) => isOf(word, encoding))
+}
+
+function isOf(word: number, { match, mask }: Encoding): boolean {
+  return ((word ^ match) & mask) === 0
 }

@@ -2,8 +2,8 @@
  * The C extension for RV64 with D: each instruction is another's meaning with its operands in other places
  * (unprivileged manual, chapter "C", tables of the three quadrants).
  */
-import type { InstructionDefinition } from '../definition.js'
-import { type Format, type Immediate, immediateOf, type RegisterField } from '../format.js'
+import type { Encoding, InstructionDefinition } from '../definition.js'
+import type { Format, Immediate, RegisterField } from '../format.js'
 
 const SHORT_LOW: RegisterField = { from: 2, bits: 3 }
 const SHORT_HIGH: RegisterField = { from: 7, bits: 3 }
@@ -37,7 +37,7 @@ const MASK_ARITHMETIC = 0xfc63
 const MASK_RS2 = 0xf07f
 
 /** name, expansion, match, mask, format, words excluded. */
-type Row = readonly [string, string, number, number, Format, ((word: number) => boolean)?]
+type Row = readonly [string, string, number, number, Format, ...Encoding[]]
 
 const shortLoad = (imm: Immediate): Format => ({
   rd: SHORT_LOW,
@@ -63,12 +63,13 @@ const update = (field: RegisterField, imm: Immediate, syntax = 'rd, imm'): Forma
 const ARITHMETIC: Format = { rd: SHORT_HIGH, rs1: SHORT_HIGH, rs2: SHORT_LOW, syntax: 'rd, rs2' }
 const BRANCH: Format = { rs1: SHORT_HIGH, rs2: ZERO, imm: IMM.branch, syntax: 'rs1, target' }
 
-const rdIs = (register: number) => (word: number) => ((word >>> 7) & 31) === register
+const rdIs = (register: number): Encoding => ({ match: register << 7, mask: 31 << 7 })
 const rdIsZero = rdIs(0)
-const rs2IsZero = (word: number) => ((word >>> 2) & 31) === 0
-const isZero = (imm: Immediate) => (word: number) => immediateOf(word, imm) === 0
-const either = (a: (word: number) => boolean, b: (word: number) => boolean) => (word: number) =>
-  a(word) || b(word)
+const rs2IsZero: Encoding = { match: 0, mask: 31 << 2 }
+const isZero = ({ slices }: Immediate): Encoding => ({
+  match: 0,
+  mask: slices.reduce((mask, [from, width]) => mask | (((1 << width) - 1) << from), 0),
+})
 
 // biome-ignore format: a table
 const ROWS: readonly Row[] = [
@@ -84,7 +85,7 @@ const ROWS: readonly Row[] = [
   ['c.addiw', 'addiw', 0x2001, MASK_MAJOR, update(FULL, IMM.six), rdIsZero],
   ['c.li', 'addi', 0x4001, MASK_MAJOR, { rd: FULL, rs1: ZERO, imm: IMM.six, syntax: 'rd, imm' }],
   ['c.addi16sp', 'addi', 0x6101, 0xef83, { rd: SP, rs1: SP, imm: IMM.addi16sp, syntax: 'sp, imm' }, isZero(IMM.addi16sp)],
-  ['c.lui', 'lui', 0x6001, MASK_MAJOR, { rd: FULL, imm: IMM.upper, syntax: 'rd, upper' }, either(rdIs(2), isZero(IMM.upper))],
+  ['c.lui', 'lui', 0x6001, MASK_MAJOR, { rd: FULL, imm: IMM.upper, syntax: 'rd, upper' }, rdIs(2), isZero(IMM.upper)],
   ['c.srli', 'srli', 0x8001, MASK_SHIFT, update(SHORT_HIGH, IMM.shift)],
   ['c.srai', 'srai', 0x8401, MASK_SHIFT, update(SHORT_HIGH, IMM.shift)],
   ['c.andi', 'andi', 0x8801, MASK_SHIFT, update(SHORT_HIGH, IMM.six)],
@@ -115,8 +116,8 @@ const ROWS: readonly Row[] = [
 /** The compressed forms of the given instructions. */
 export function compressedInstructions(base: readonly InstructionDefinition[]): InstructionDefinition[] {
   const byName = new Map(base.map((definition) => [definition.name, definition]))
-  return ROWS.map(([name, expansion, match, mask, format, excludes]) => {
+  return ROWS.map(([name, expansion, match, mask, format, ...excludes]) => {
     const { emit } = byName.get(expansion)!
-    return { name, match, mask, format, emit, ...(excludes && { excludes }) }
+    return { name, match, mask, format, emit, excludes }
   })
 }
