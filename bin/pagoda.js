@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
+import { commandFile, loadCommand } from './load-command.js'
 
-const bundle = new URL('../dist/cli.js', import.meta.url)
-if (!existsSync(bundle)) {
+if (!existsSync(commandFile)) {
   console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
   process.exit(125)
 }
-const { main } = await import(bundle.href)
+const { main } = (await loadCommand()).exports
 await main(process.argv)

@@ -1,33 +1,55 @@
-// Builds dist/: ESM bundles that share chunks, and the declarations.
+// Builds dist/: ESM bundles that share chunks, the command as one script, and the declarations.
 //   node scripts/build.mjs [--no-types]
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
 import { bundling } from './bundling.mjs'
 
-const entryPoints = {
-  index: 'src/index.ts',
-  hart: 'src/hart/index.ts',
-  linux: 'src/linux/index.ts',
-  node: 'src/cli/node.ts',
-  cli: 'src/cli/main.ts',
-}
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const written = new Set()
 
-const bundle = await rolldown({
-  ...bundling(version),
-  input: entryPoints,
-  platform: 'neutral',
-  external: [/^node:/, 'commander'],
-})
-const { output } = await bundle.write({
-  dir: 'dist',
-  entryFileNames: '[name].js',
-  chunkFileNames: 'chunk-[hash].js',
-  sourcemap: true,
-})
-const written = new Set(output.flatMap(({ fileName }) => [fileName, `${fileName}.map`]))
+async function write(input, options, output) {
+  const bundle = await rolldown({
+    ...bundling(version),
+    ...options,
+    input,
+    external: [/^node:/, 'commander'],
+  })
+  const files = await bundle.write({ dir: 'dist', sourcemap: true, ...output })
+  for (const { fileName } of files.output) written.add(fileName).add(`${fileName}.map`)
+}
+
+await write(
+  {
+    index: 'src/index.ts',
+    hart: 'src/hart/index.ts',
+    linux: 'src/linux/index.ts',
+    node: 'src/cli/node.ts',
+    engine: 'src/cli/engine.ts',
+  },
+  { platform: 'neutral' },
+  { entryFileNames: '[name].js', chunkFileNames: 'chunk-[hash].js' },
+)
+await write(
+  { command: 'src/cli/main.ts' },
+  { platform: 'node' },
+  { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
+)
+
+/** As bin/load-command.js wants it. The source map stays right but for the first line. */
+function asFunction(script) {
+  const ascii = script.replace(
+    /[^\0-\x7f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return `(function (exports, require, module) {${ascii}\n})`
+}
+
+writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))
+execFileSync(process.execPath, ['scripts/cache-command.mjs'], { stdio: 'pipe' })
+written.add('command.cache')
+
 // What an earlier build left goes last: a program that starts meanwhile finds all its chunks.
 for (const name of readdirSync('dist').filter((name) => name !== 'types')) {
   if (!written.has(name)) rmSync(`dist/${name}`, { recursive: true })

@@ -2,7 +2,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvariantError } from '../base/assert.js'
 import { type BootRange, boot, PAGING_MODES, parseRange } from './boot.js'
-import { tuneEngine } from './engine.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
 import { run } from './run.js'
@@ -200,12 +199,9 @@ function reportFailure(error: unknown): number {
 
 /** Runs the command line and sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
-  tuneEngine()
   try {
     await configured(command()).parseAsync([...argv])
   } catch (error) {
     process.exitCode = reportFailure(error)
-  } finally {
-    process.stdin.destroy() // or input that nobody reads would keep us
   }
 }

@@ -68,6 +68,11 @@ class StreamInput implements HostInput {
     return this.isReady() ? Promise.resolve() : new Promise((resolve) => this.#wake.push(resolve))
   }
 
+  /** Input that nobody reads any more would keep the process. */
+  close(): void {
+    if (this.#started) process.stdin.destroy()
+  }
+
   #start(): void {
     this.#started = true
     const end = () => {
@@ -89,14 +94,12 @@ class StreamInput implements HostInput {
 
 class FdOutput implements HostOutput {
   readonly terminal: boolean
-  readonly #fd: number
-  readonly #stream: NodeJS.WriteStream
+  readonly #fd: 1 | 2
   #full = false
 
-  constructor(fd: number, stream: NodeJS.WriteStream) {
+  constructor(fd: 1 | 2) {
     this.#fd = fd
-    this.#stream = stream
-    this.terminal = stream.isTTY === true
+    this.terminal = isatty(fd)
   }
 
   /** writeSync tells at once that nobody reads any more, and keeps nothing that an exit could lose. */
@@ -122,11 +125,12 @@ class FdOutput implements HostOutput {
   }
 
   size(): { columns: number; rows: number } {
-    return { columns: this.#stream.columns ?? 80, rows: this.#stream.rows ?? 24 }
+    const { columns = 80, rows = 24 } = this.#fd === 1 ? process.stdout : process.stderr
+    return { columns, rows }
   }
 }
 
-function standardInput(): HostInput {
+function standardInput(): HostInput & { close?(): void } {
   let stat: fs.Stats
   try {
     stat = fs.fstatSync(0)
@@ -137,11 +141,13 @@ function standardInput(): HostInput {
   return isatty(0) ? new StreamInput(true) : new FileInput(0)
 }
 
-/** Standard input, output and error of this process. */
-export function nodeHost(): Host {
-  return {
-    stdin: standardInput(),
-    stdout: new FdOutput(1, process.stdout),
-    stderr: new FdOutput(2, process.stderr),
-  }
+/** Standard input, output and error of this process. `close` it when the guest has ended, or unread input keeps the process. */
+export interface NodeHost extends Host {
+  close(): void
+}
+
+/** Node's own streams are left alone until they are needed: making one takes milliseconds. */
+export function nodeHost(): NodeHost {
+  const stdin = standardInput()
+  return { stdin, stdout: new FdOutput(1), stderr: new FdOutput(2), close: () => stdin.close?.() }
 }

@@ -1,3 +1,3 @@
 /** `pagoda/node`: what a program that embeds Pagoda in Node needs of the host. */
 export { NodeDirectory } from './node-directory.js'
-export { nodeHost } from './node-streams.js'
+export { type NodeHost, nodeHost } from './node-streams.js'

@@ -1,8 +1,10 @@
 /** `pagoda run`: one program on a machine of its own. */
+import { isatty } from 'node:tty'
 import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
+import type { Host } from '../linux/host.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
@@ -104,10 +106,14 @@ const ROOT_ENVIRONMENT = [
   'HOME=/root',
 ] as const
 
+function isOnTerminal(): boolean {
+  return isatty(0) && isatty(1)
+}
+
 /** What --env says, with --root over a usual environment: PATH, HOME, and TERM on a terminal. */
 function environmentOf({ env = [], root }: RunOptions): readonly string[] {
   if (root === undefined) return env
-  const terminal = process.stdin.isTTY && process.stdout.isTTY ? [`TERM=${process.env.TERM ?? 'linux'}`] : []
+  const terminal = isOnTerminal() ? [`TERM=${process.env.TERM ?? 'linux'}`] : []
   const variables = new Map(
     [...ROOT_ENVIRONMENT, ...terminal, ...env].map((text) => [text.split('=')[0], text]),
   )
@@ -166,13 +172,13 @@ function sayReport(report: ExitReport, options: RunOptions): void {
   if (options.report) say(reportText(report))
 }
 
-function bootMachine(options: RunOptions, { root }: Prepared): BootedLinux {
+function bootMachine(host: Host, options: RunOptions, { root }: Prepared): BootedLinux {
   return bootLinux({
-    host: nodeHost(),
+    host,
     memory: options.memory,
     seed: options.seed,
     aslr: options.aslr,
-    clock: options.clock ?? (process.stdin.isTTY && process.stdout.isTTY ? 'real' : 'virtual'),
+    clock: options.clock ?? (isOnTerminal() ? 'real' : 'virtual'),
     cwd: options.cwd,
     translate: options.translate === 'on',
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
@@ -193,13 +199,14 @@ async function runAndSync(machine: BootedLinux): Promise<{ report: ExitReport; l
 }
 
 async function runToEnd(
+  host: Host,
   program: string,
   args: readonly string[],
   options: RunOptions,
   prepared: Prepared,
   reportFile: ReportFile | undefined,
 ): Promise<number> {
-  const machine = bootMachine(options, prepared)
+  const machine = bootMachine(host, options, prepared)
   startProgram(machine, program, args, options, prepared)
   const { report, lost } = await runAndSync(machine)
   sayReport(report, options)
@@ -217,9 +224,11 @@ async function runToEnd(
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
   const prepared = prepare(program, options)
   const reportFile = options.json === undefined ? undefined : new ReportFile(options.json)
+  const host = nodeHost()
   try {
-    return await runToEnd(program, args, options, prepared, reportFile)
+    return await runToEnd(host, program, args, options, prepared, reportFile)
   } finally {
+    host.close()
     reportFile?.close()
   }
 }
