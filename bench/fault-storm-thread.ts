@@ -1,4 +1,4 @@
-/** One thread of fault-storm.ts: stores to the pages of a region, gives them back, and again. */
+/** One thread of fault-storm.ts: stores to the pages of a region, gives them back, and again. Rounds are short: on a busy machine some are not interrupted. */
 import { workerData } from 'node:worker_threads'
 import type { Ptr, Vpn } from '../src/base/numbers.js'
 import { Access } from '../src/fault/access.js'
@@ -10,7 +10,7 @@ import { MADV_DONTNEED, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from
 import { type StormThreadData, Turn } from './fault-storm-turn.js'
 
 const PAGES = 256
-const TURNS = 200
+const TURNS = 20
 const PAGE = 4096
 
 const data = workerData as StormThreadData

@@ -9,7 +9,7 @@ import { AddressSpace } from '../src/space/address-space.js'
 import { bundleThread } from '../src/state/testing/bundle-thread.js'
 import { type StormThreadData, Turn } from './fault-storm-turn.js'
 
-const ROUNDS = 7
+const ROUNDS = 150
 const THREADS = 2
 
 const isPrivate = process.argv[2] === 'private'
@@ -34,7 +34,7 @@ function time(threads: number): number {
   return (performance.now() - start) / threads
 }
 
-for (let warm = 0; warm < 3; warm++) time(THREADS)
+for (let warm = 0; warm < 30; warm++) time(THREADS)
 let [one, two] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
 for (let round = 0; round < ROUNDS; round++) {
   one = Math.min(one, time(1))

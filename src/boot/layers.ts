@@ -14,6 +14,7 @@ import { SlabAllocator } from '../slab/slab-allocator.js'
 import { AtomicWords } from '../state/atomics.js'
 import { headerArchId, Region, setRegion, Word, wordIndex, writeHeader } from '../state/layout.js'
 import { Memory } from '../state/memory.js'
+import { SharedHolds } from '../state/shared-holds.js'
 import { BootReporter } from './boot-step.js'
 import type { InitOptions, ThreadOptions } from './options.js'
 
@@ -52,6 +53,7 @@ export function bootLayers(options: InitOptions, harts: number): Layers {
   report.memoryMap(map)
   writeHeader(memory, arch.id, seed)
   bootRegions(memory, bump, harts, seed)
+  atomics.findHolds()
   report.bump(bump)
   const frames = FrameTable.boot(memory, bump)
   report.frameTable(frames)
@@ -73,6 +75,7 @@ function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: n
   setRegion(memory, Region.entryLoops, bump.allocateBytes(ENTRY_LOOP_BYTES), ENTRY_LOOP_BYTES)
   const entryBytes = harts * TLB_BYTES
   setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
+  SharedHolds.boot(memory, (bytes) => bump.allocateBytes(bytes), harts)
   memory.u32[wordIndex(Word.hartCount)] = harts
   memory.u32[wordIndex(Word.randomState)] = seed
 }

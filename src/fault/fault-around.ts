@@ -22,7 +22,9 @@ export function faultAround(mm: FaultEnv, fault: Fault): boolean {
   const end = Math.min(start + WINDOW_PAGES, tableEnd, vma.end)
   mm.objects.lock(vma.object)
   const objectEnd = vpn + pagesFor(mm.objects.size(vma.object)) - vma.offsetOf(vpn)
+  fault.lockEntry()
   const mapped = mapCached(mm, fault, start, Math.min(end, objectEnd))
+  fault.unlockEntry()
   mm.objects.unlock(vma.object)
   if (mapped === 0) return false
   countOthers(mm, fault.space, vma.object, mapped)

@@ -5,13 +5,14 @@
  */
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
 import { FOLIO_ORDER_MIN, folioOrders } from '../space/huge-policy.js'
+import { countAnonymous } from '../space/zap-range.js'
 import { count, OrderCounter, orderCounter } from '../state/counters.js'
 import type { Fault, FaultEnv } from './fault.js'
 import { ownFrameFlags, writtenFlags } from './page-flags.js'
 
 /**
- * Maps the largest folio that is allowed, fits around the page and finds a block, and says whether there was one. The mapping
- * has a family, and the page has a table.
+ * Maps the largest folio that is allowed, fits around the page and finds a block, and says whether there was one (and no other
+ * hart has mapped one of the pages meanwhile). The mapping has a family, and the page has a table.
  */
 export function mapFolio(mm: FaultEnv, fault: Fault): boolean {
   let orders = folioOrders(mm.memory, fault.space, fault.vma)
@@ -19,10 +20,7 @@ export function mapFolio(mm: FaultEnv, fault: Fault): boolean {
     orders &= ~(1 << order)
     if (!isRoom(fault, order)) continue
     const pfn = mm.buddy.allocateZeroed(order)
-    if (pfn !== NO_FRAME) {
-      install(mm, fault, pfn, order)
-      return true
-    }
+    if (pfn !== NO_FRAME) return install(mm, fault, pfn, order)
     count(mm.memory, orderCounter(OrderCounter.folioFallback, order))
   }
   return false
@@ -43,7 +41,16 @@ function isRoom(fault: Fault, order: number): boolean {
   return true
 }
 
-function install(mm: FaultEnv, fault: Fault, pfn: Pfn, order: number): void {
+function install(mm: FaultEnv, fault: Fault, pfn: Pfn, order: number): boolean {
+  fault.lockEntry()
+  const isRoomNow = fault.isAlone || isRoom(fault, order)
+  if (isRoomNow) installLocked(mm, fault, pfn, order)
+  else mm.buddy.free(pfn, order)
+  fault.unlockEntry()
+  return isRoomNow
+}
+
+function installLocked(mm: FaultEnv, fault: Fault, pfn: Pfn, order: number): void {
   const { mapper, vma, entry, vpn, batch, space } = fault
   const pages = 1 << order
   const first = firstPage(fault, order)
@@ -54,6 +61,6 @@ function install(mm: FaultEnv, fault: Fault, pfn: Pfn, order: number): void {
     const at = mapper.neighbour(entry, first - vpn + i)
     mapper.set(at, (first + i) as Vpn, (pfn + i) as Pfn, flags, batch)
   }
-  space.rssAnonymous += pages
+  countAnonymous(mm, space, pages)
   count(mm.memory, orderCounter(OrderCounter.folioFault, order))
 }

@@ -1,8 +1,8 @@
 /**
  * A page fault, from the trap to the entry (handle_page_fault and lock_mm_and_find_vma of Linux):
  *
- *     handleFault      lock the space
- *     └ faultLocked    find the mapping (grow the stack), check the access
+ *     handleFault      lock the space: together with other harts, and alone when that was not enough
+ *     └ attempt        find the mapping (grow the stack), check the access
  *       └ resolve      no table yet: huge-page.ts, if it may be a huge page
  *                      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
  */
@@ -17,7 +17,7 @@ import { Counter, count, counted } from '../state/counters.js'
 import { type Access, FaultResult } from './access.js'
 import { anonymousFault } from './anonymous.js'
 import { writeProtectedFault } from './copy-on-write.js'
-import type { Fault, FaultEnv } from './fault.js'
+import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
 import { hugeFault, NOT_HUGE } from './huge-page.js'
 import { objectFault } from './object-page.js'
 import { accessError, readOnlyFlags } from './page-flags.js'
@@ -25,10 +25,25 @@ import { makeRoom, ranOut } from './reclaim.js'
 
 /** Resolves one fault of user mode. Takes the space's lock. `vpn` may be any page at all. */
 export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
+  if (mm.atomics.canShare && faultTogether(mm, space, vpn, access)) return FaultResult.ok
   mm.atomics.lock(space.lock, LockRank.space)
   const result = faultPatiently(mm, space, vpn, access, faultLocked)
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
+}
+
+/**
+ * The common faults, while other harts may fault in the same space. False: the fault must be handled, or refused, by who
+ * holds the lock alone. Tables made on the way stay then, as in Linux.
+ */
+function faultTogether(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
+  mm.atomics.lockShared(space.lock, LockRank.space)
+  const fault = mm.fault.begin(mm, space, vpn, access, false)
+  const result = attempt(mm, fault)
+  fault.batch.finish()
+  if (result === FaultResult.ok) countInSpace(mm, fault)
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  return result === FaultResult.ok
 }
 
 type ResolveFault = (mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access) => FaultResult
@@ -57,27 +72,31 @@ export function faultPatiently(
 
 /** The same for a caller that holds the space's lock. */
 export function faultLocked(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
-  const fault = mm.fault.begin(mm, space, vpn, access)
-  let result = findMapping(mm, fault)
-  if (result === FaultResult.ok) {
-    result = accessError(fault.vma.flags, access) ? FaultResult.segvAccErr : resolve(mm, fault)
-  }
+  const fault = mm.fault.begin(mm, space, vpn, access, true)
+  // It is alone.
+  const result = attempt(mm, fault) as FaultResult
   fault.batch.finish()
   account(mm, fault, result)
   return result
 }
 
+function attempt(mm: FaultEnv, fault: Fault): Attempt {
+  const result = findMapping(mm, fault)
+  if (result !== FaultResult.ok) return result
+  return accessError(fault.vma.flags, fault.access) ? FaultResult.segvAccErr : resolve(mm, fault)
+}
+
 /** Makes a page present whatever the mapping's protection says: populate of execute-only memory (FOLL_FORCE). */
 export function faultForced(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
-  const fault = mm.fault.begin(mm, space, vpn, access)
-  let result = findMapping(mm, fault)
-  if (result === FaultResult.ok) result = resolve(mm, fault)
+  const fault = mm.fault.begin(mm, space, vpn, access, true)
+  let result = findMapping(mm, fault) as FaultResult
+  if (result === FaultResult.ok) result = resolve(mm, fault) as FaultResult
   fault.batch.finish()
-  if (result === FaultResult.ok) countInSpace(fault)
+  if (result === FaultResult.ok) countInSpace(mm, fault)
   return result
 }
 
-function findMapping(mm: FaultEnv, fault: Fault): FaultResult {
+function findMapping(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.vpn < 0 || fault.vpn >= mm.arch.userEnd) return FaultResult.segvMapErr
   const found = mm.vmas.find(fault.space, fault.vpn)
   if (found === NULL) return FaultResult.segvMapErr
@@ -87,8 +106,9 @@ function findMapping(mm: FaultEnv, fault: Fault): FaultResult {
 }
 
 /** The first mapping above the page may be a stack that reaches down to it. */
-function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
+function growStack(mm: FaultEnv, fault: Fault, above: Ptr): Attempt {
   if ((fault.vma.flags & VM_GROWSDOWN) === 0) return FaultResult.segvMapErr
+  if (!fault.isAlone) return ALONE
   const result = expandStack(mm, fault.space, above, fault.vpn)
   if (result < 0) return result === -EAGAIN ? FaultResult.outOfMemory : FaultResult.segvMapErr
   count(mm.memory, Counter.faultStackGrowth)
@@ -99,31 +119,44 @@ function growStack(mm: FaultEnv, fault: Fault, above: Ptr): FaultResult {
  * Installs or changes the page's entry; on failure the tables made on the way are given back, and for want of memory the family. A
  * write past the end of a file leaves it, as in Linux: the mapping is joined to fewer neighbours then.
  */
-function resolve(mm: FaultEnv, fault: Fault): FaultResult {
+function resolve(mm: FaultEnv, fault: Fault): Attempt {
   const { mapper, vpn, vma } = fault
   fault.entry = mapper.leaf(vpn)
   const hadTable = fault.entry !== NULL
   const result = hadTable ? resolveEntry(mm, fault) : resolveHuge(mm, fault)
-  if (result === FaultResult.ok) return result
+  if (result === FaultResult.ok || !fault.isAlone) return result
   if (result === FaultResult.outOfMemory && !fault.hadFamily) mm.families.leave(vma)
   if (!hadTable) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
   return result
 }
 
 /** For a page without a table of small pages: with a huge page, or one is made. */
-function resolveHuge(mm: FaultEnv, fault: Fault): FaultResult {
+function resolveHuge(mm: FaultEnv, fault: Fault): Attempt {
   const huge = hugeFault(mm, fault)
   if (huge !== NOT_HUGE) return huge
-  fault.entry = fault.mapper.makeLeaf(fault.vpn)
+  fault.lockUpper()
+  const isHugeNow = !fault.isAlone && fault.mapper.hugeLeaf(fault.vpn) !== NULL
+  if (!isHugeNow) fault.entry = fault.mapper.makeLeaf(fault.vpn)
+  fault.unlockUpper()
+  if (isHugeNow) return FaultResult.ok
   return fault.entry === NULL ? FaultResult.outOfMemory : resolveEntry(mm, fault)
 }
 
-function resolveEntry(mm: FaultEnv, fault: Fault): FaultResult {
-  if (fault.mapper.isPresent(fault.entry)) return presentFault(mm, fault)
+function resolveEntry(mm: FaultEnv, fault: Fault): Attempt {
+  if (fault.mapper.isPresent(fault.entry)) return presentLocked(mm, fault)
   return fault.vma.object === NULL ? anonymousFault(mm, fault) : objectFault(mm, fault)
 }
 
-function presentFault(mm: FaultEnv, fault: Fault): FaultResult {
+/** Another hart may take the page away before we have its lock: then the access faults again. */
+function presentLocked(mm: FaultEnv, fault: Fault): Attempt {
+  fault.lockEntry()
+  const isThere = fault.isAlone || fault.mapper.isPresent(fault.entry)
+  const result = isThere ? presentFault(mm, fault) : FaultResult.ok
+  fault.unlockEntry()
+  return result
+}
+
+function presentFault(mm: FaultEnv, fault: Fault): Attempt {
   const flags = fault.mapper.flags(fault.entry)
   if (fault.isWrite && (flags & EntryFlag.write) === 0) return writeProtectedFault(mm, fault)
   const wanted = flags | readOnlyFlags(fault.vma.flags) | (fault.isWrite ? EntryFlag.dirty : 0)
@@ -134,13 +167,13 @@ function presentFault(mm: FaultEnv, fault: Fault): FaultResult {
 
 /** Failed faults are counted by how they end; the others in the space, as getrusage(2) reports them. */
 function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
-  if (result === FaultResult.ok) countInSpace(fault)
+  if (result === FaultResult.ok) countInSpace(mm, fault)
   else if (result === FaultResult.bus) count(mm.memory, Counter.faultBus)
   else if (result === FaultResult.outOfMemory) count(mm.memory, Counter.faultOutOfMemory)
   else count(mm.memory, Counter.faultSegv)
 }
 
-function countInSpace(fault: Fault): void {
-  if (fault.isMajor) fault.space.majorFaults++
-  else fault.space.minorFaults++
+function countInSpace({ atomics }: FaultEnv, { space, isMajor }: Fault): void {
+  const low = isMajor ? space.majorFaultsPtr : space.minorFaultsPtr
+  if (atomics.add(low, 1) === -1) atomics.add((low + 4) as Ptr, 1)
 }

@@ -8,25 +8,29 @@ import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { HugeSetting, hugeSetting, mayHaveHugePages } from '../space/huge-policy.js'
 import { VM_WRITE } from '../space/vm-flags.js'
+import { countAnonymous } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
-import type { Fault, FaultEnv } from './fault.js'
+import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
 import { hugeZeroFrame } from './huge-zero-page.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** Go on with small pages. */
 export const NOT_HUGE = -1
-type HugeResult = FaultResult | typeof NOT_HUGE
+type HugeResult = Attempt | typeof NOT_HUGE
 
 /** A fault of a page for which there is no table of small pages. */
 export function hugeFault(mm: FaultEnv, fault: Fault): HugeResult {
   const { mapper, vpn } = fault
   const leaf = mapper.hugeLeaf(vpn)
-  if (leaf !== NULL) return presentHuge(mm, fault, leaf)
+  if (leaf !== NULL) return fault.isAlone ? presentHuge(mm, fault, leaf) : ALONE
   if (!isEligible(mm, fault)) return NOT_HUGE
+  fault.lockUpper()
   const slot = mapper.makeSlot(vpn)
+  fault.unlockUpper()
   if (slot === NULL) return FaultResult.outOfMemory
-  if (!mm.families.prepare(fault.vma)) return FaultResult.outOfMemory
+  const prepared = fault.prepareFamily(mm)
+  if (prepared !== FaultResult.ok) return prepared
   const zeroPage = !fault.isWrite && hugeSetting(mm.memory, HugeSetting.noZeroPage) === 0
   return zeroPage ? mapHugeZeroPage(mm, fault, slot) : mapHuge(mm, fault, slot)
 }
@@ -50,10 +54,16 @@ function mapHuge(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
     mm.buddy.free(pfn, mapper.hugeOrder)
     return FaultResult.outOfMemory
   }
+  if (!fault.lockAbsentSlot(slot)) {
+    mm.buddy.free(pfn, mapper.hugeOrder)
+    mm.buddy.freeZeroed(deposit)
+    return FaultResult.ok
+  }
   const [root, index] = [mm.families.rootOf(vma.family), vma.offsetOf(mapper.hugeStart(vpn))]
   mm.buddy.divide(pfn, mapper.hugeOrder, ownFrameFlags(vma), root, index)
   mapper.setHuge(slot, pfn, madeFlags(fault), deposit)
-  space.rssAnonymous += mapper.hugePages
+  fault.unlockUpper()
+  countAnonymous(mm, space, mapper.hugePages)
   count(mm.memory, Counter.hugeFault)
   return FaultResult.ok
 }
@@ -75,7 +85,13 @@ function mapHugeZeroPage(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
     return NOT_HUGE
   }
   mm.buddy.retain(pfn)
+  if (!fault.lockAbsentSlot(slot)) {
+    mm.buddy.release(pfn)
+    mm.buddy.freeZeroed(deposit)
+    return FaultResult.ok
+  }
   mapper.setHuge(slot, pfn, readOnlyFlags(vma.flags) | EntryFlag.special, deposit)
+  fault.unlockUpper()
   count(mm.memory, Counter.faultZeroPage)
   return FaultResult.ok
 }

@@ -2,21 +2,23 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
 import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
+import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
-import type { Fault, FaultEnv } from './fault.js'
+import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { faultAround } from './fault-around.js'
 import { objectPageFlags, readOnlyFlags } from './page-flags.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared write. */
-export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
+export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
   if ((fault.vma.flags & VM_PFNMAP) !== 0) return mapUncounted(mm, fault)
   if (!fault.isWrite && faultAround(mm, fault)) return FaultResult.ok
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
-  mapObjectPage(mm, fault, page as Pfn)
+  if (fault.lockAbsent()) mapObjectPage(mm, fault, page as Pfn)
+  else mm.buddy.release(page as Pfn)
   return FaultResult.ok
 }
 
@@ -24,8 +26,9 @@ export function objectFault(mm: FaultEnv, fault: Fault): FaultResult {
  * A write to a private mapping takes a copy at once (do_cow_fault). The copy's frame comes first: without it the
  * object need not be asked.
  */
-function writePrivately(mm: FaultEnv, fault: Fault): FaultResult {
-  if (!mm.families.prepare(fault.vma)) return FaultResult.outOfMemory
+function writePrivately(mm: FaultEnv, fault: Fault): Attempt {
+  const prepared = fault.prepareFamily(mm)
+  if (prepared !== FaultResult.ok) return prepared
   const own = mm.buddy.allocate(0)
   if (own === NO_FRAME) return FaultResult.outOfMemory
   const page = askForPage(mm, fault)
@@ -35,7 +38,12 @@ function writePrivately(mm: FaultEnv, fault: Fault): FaultResult {
   }
   mm.memory.copy(frameToPtr(own), frameToPtr(page as Pfn), PAGE_SIZE)
   mm.buddy.release(page as Pfn)
+  if (!fault.lockAbsent()) {
+    mm.buddy.release(own)
+    return FaultResult.ok
+  }
   installAnonymous(mm, fault, own)
+  fault.unlockEntry()
   count(mm.memory, Counter.faultCopy)
   return FaultResult.ok
 }
@@ -45,9 +53,8 @@ function askForPage(mm: FaultEnv, fault: Fault): number {
   const { vma } = fault
   const { objects } = mm
   const index = vma.offsetOf(fault.vpn)
-  const isMajor = !objects.isShmem(vma.object) && objects.find(vma.object, index) === NO_FRAME
   const page = objects.getRetained(vma.object, index)
-  if (isMajor && page > 0) countMajor(mm, fault)
+  if (page > 0 && objects.wasAdded && !objects.isShmem(vma.object)) countMajor(mm, fault)
   return page
 }
 
@@ -55,24 +62,26 @@ function refusal(errno: number): FaultResult {
   return errno === -ENOMEM ? FaultResult.outOfMemory : FaultResult.bus
 }
 
-/** Maps the cache's own frame; the entry keeps the reference that the caller took. */
+/** Maps the cache's own frame at the locked entry, which keeps the reference that the caller took; then unlocks it. */
 function mapObjectPage(mm: FaultEnv, fault: Fault, page: Pfn): void {
-  const { vma, space } = fault
+  const { vma } = fault
   const isShmem = mm.objects.isShmem(vma.object)
   if (fault.isWrite) mm.objects.markDirty(page)
   const flags = objectPageFlags(vma.flags, fault.isWrite, isShmem)
   fault.mapper.set(fault.entry, fault.vpn, page, flags, fault.batch)
-  if (isShmem) space.rssShared++
-  else space.rssFile++
+  countOthers(mm, fault.space, vma.object, 1)
+  fault.unlockEntry()
   count(mm.memory, Counter.faultFile)
 }
 
 /** [vvar]: neither a reference nor resident memory (vmf_insert_pfn). Its object, which is never freed, keeps the frame. */
-function mapUncounted(mm: FaultEnv, fault: Fault): FaultResult {
+function mapUncounted(mm: FaultEnv, fault: Fault): Attempt {
   const { vma, vpn } = fault
   const page = mm.objects.find(vma.object, vma.offsetOf(vpn))
   if (page === NO_FRAME) return FaultResult.bus
+  if (!fault.lockAbsent()) return FaultResult.ok
   fault.mapper.set(fault.entry, vpn, page, readOnlyFlags(vma.flags) | EntryFlag.special, fault.batch)
+  fault.unlockEntry()
   count(mm.memory, Counter.faultFile)
   return FaultResult.ok
 }

@@ -116,7 +116,7 @@ function freeLazy(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   const { frames } = mm
   const usage = usageOf(mm, pfn, sparesAccessed)
   if (usage.isDirty && !usage.isDroppable) {
-    frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.lazyFree)
+    mm.atomics.and(frames.flagsPtr(pfn), ~FrameFlag.lazyFree)
     return
   }
   if (!usage.isSpared && frames.refCount(pfn) === usage.mappers) unmapEverywhere(mm, pfn)

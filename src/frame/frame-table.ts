@@ -158,6 +158,16 @@ export class FrameTable {
     return ((this.#base + (pfn << 2) + REF_COUNT) * 4) as Ptr
   }
 
+  /** Where the flags are, for atomic operations on them. */
+  flagsPtr(pfn: Pfn): Ptr {
+    return ((this.#base + (pfn << 2) + FLAGS) * 4) as Ptr
+  }
+
+  /** Where the owner is: of a table of 4 KiB leaves that is in use, its lock. */
+  ownerPtr(pfn: Pfn): Ptr {
+    return ((this.#base + (pfn << 2) + OWNER) * 4) as Ptr
+  }
+
   /** Order and FrameFlag. */
   flags(pfn: Pfn): number {
     return this.#u32[this.#base + (pfn << 2) + FLAGS]!

@@ -114,6 +114,12 @@ export class FlushBatch {
     this.#tables[this.#tableCount++] = pfn
   }
 
+  /** Flushes now, and gives the frames back: what comes next must not be seen by who still knows what was before. */
+  flush(): void {
+    assert(this.#root !== NO_FRAME, 'a finished batch is used')
+    this.#settle()
+  }
+
   /** Flushes, gives the frames back, and ends the batch. */
   finish(): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')

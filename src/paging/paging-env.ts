@@ -5,8 +5,8 @@ import type { Memory } from '../state/memory.js'
 import type { EntryLoops } from './entry-loops.js'
 
 /**
- * What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries, and `owner` links
- * the tables that are set aside for huge leaves.
+ * What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries. `owner` links
+ * the tables that are set aside for huge leaves; of a table of 4 KiB leaves that is in use it is the lock.
  */
 export interface TableFrames {
   readonly frameCount: number

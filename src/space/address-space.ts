@@ -12,9 +12,14 @@
  *     28   u32  spareNodes        tree nodes set aside, linked through their parent field
  *     32   u32  spareCount
  *     36   u32  previous, next    list of all spaces (lock: LockWord.spaces)
- *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind
+ *     44   i32  upperTables       lock of the tables above those of 4 KiB leaves (LockRank.upperTables)
+ *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind (atomic)
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
+ *     152  u64  minorFaults, majorFaults           (atomic, low words first)
+ *
+ * Who holds the lock together with others (a page fault) changes only what is marked atomic, and tables and entries under locks of
+ * their own.
  */
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
@@ -76,6 +81,20 @@ export class AddressSpace {
   }
   get refCountPtr(): Ptr {
     return (this.ptr + 4) as Ptr
+  }
+  /** The lock word of its upper page tables. */
+  get upperTables(): Ptr {
+    return (this.ptr + 44) as Ptr
+  }
+  /** Where the counts of mapped frames are, for atomic operations. */
+  get rssAnonymousPtr(): Ptr {
+    return (this.ptr + 48) as Ptr
+  }
+  get rssFilePtr(): Ptr {
+    return (this.ptr + 52) as Ptr
+  }
+  get rssSharedPtr(): Ptr {
+    return (this.ptr + 56) as Ptr
   }
 
   get id(): number {
@@ -243,16 +262,19 @@ export class AddressSpace {
   }
 
   get minorFaults(): number {
-    return this.#numbers[(this.ptr + 152) >>> 3]!
-  }
-  set minorFaults(count: number) {
-    this.#numbers[(this.ptr + 152) >>> 3] = count
+    return this.#long(this.minorFaultsPtr)
   }
   get majorFaults(): number {
-    return this.#numbers[(this.ptr + 160) >>> 3]!
+    return this.#long(this.majorFaultsPtr)
   }
-  set majorFaults(count: number) {
-    this.#numbers[(this.ptr + 160) >>> 3] = count
+  get minorFaultsPtr(): Ptr {
+    return (this.ptr + 152) as Ptr
+  }
+  get majorFaultsPtr(): Ptr {
+    return (this.ptr + 160) as Ptr
+  }
+  #long(ptr: Ptr): number {
+    return this.#words[(ptr + 4) >>> 2]! * 2 ** 32 + this.#words[ptr >>> 2]!
   }
 
   /** Soft limits in bytes, or NO_LIMIT. */

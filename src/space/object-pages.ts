@@ -24,6 +24,8 @@ export class ObjectPages extends ObjectRecords {
   readonly providers = new Map<number, PageProvider>()
   protected readonly cache: PageCache
   readonly quotas: PageQuotas
+  /** Whether the last page that was asked for had to be put into the cache. */
+  wasAdded = false
 
   constructor(env: ObjectsEnv) {
     super(env)
@@ -75,6 +77,7 @@ export class ObjectPages extends ObjectRecords {
   /** The same for a page that may lie past the end. */
   protected getOrAdd(object: Ptr, index: number): number {
     const found = this.find(object, index)
+    this.wasAdded = found === NO_FRAME
     return found !== NO_FRAME ? found : this.#add(object, index)
   }
 
@@ -156,32 +159,30 @@ export class ObjectPages extends ObjectRecords {
   }
 
   protected dropLocked(object: Ptr, first: number, end: number): void {
-    const { frames, buddy } = this.env
+    const { atomics, frames, buddy } = this.env
     if (first >= OBJECT_PAGES_MAX) return
     this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
       this.countPage(object, -1)
       this.quotas.refund(this.quota(object))
       this.markClean(pfn)
-      frames.setFlags(pfn, frames.flags(pfn) & ~(FrameFlag.file | FrameFlag.writeBack))
+      atomics.and(frames.flagsPtr(pfn), ~(FrameFlag.file | FrameFlag.writeBack))
       buddy.release(pfn)
     })
   }
 
-  /** Marks a page of the cache as changed, so that write-back gives it to the provider. */
+  /** Marks a page of the cache as changed, so that write-back gives it to the provider. Several harts may at once. */
   markDirty(pfn: Pfn): void {
-    const { frames } = this.env
-    const flags = frames.flags(pfn)
-    if ((flags & FrameFlag.dirtyPage) !== 0) return
-    frames.setFlags(pfn, flags | FrameFlag.dirtyPage)
-    this.countDirty(frames.owner(pfn) as Ptr, 1)
+    const { atomics, frames } = this.env
+    if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) return
+    const flags = atomics.or(frames.flagsPtr(pfn), FrameFlag.dirtyPage)
+    if ((flags & FrameFlag.dirtyPage) === 0) this.countDirty(frames.owner(pfn) as Ptr, 1)
   }
 
   protected markClean(pfn: Pfn): void {
-    const { frames } = this.env
-    const flags = frames.flags(pfn)
-    if ((flags & FrameFlag.dirtyPage) === 0) return
-    frames.setFlags(pfn, flags & ~FrameFlag.dirtyPage)
-    this.countDirty(frames.owner(pfn) as Ptr, -1)
+    const { atomics, frames } = this.env
+    if ((frames.flags(pfn) & FrameFlag.dirtyPage) === 0) return
+    const flags = atomics.and(frames.flagsPtr(pfn), ~FrameFlag.dirtyPage)
+    if ((flags & FrameFlag.dirtyPage) !== 0) this.countDirty(frames.owner(pfn) as Ptr, -1)
   }
 
   /** Whether changed pages have somewhere to go. */
@@ -191,14 +192,14 @@ export class ObjectPages extends ObjectRecords {
 
   /** Marks the changed pages of a range as being written; false when there are none. The first step of writeBackObject. */
   beginWriteBack(object: Ptr, first: number, end: number): boolean {
-    const { frames } = this.env
+    const { atomics, frames } = this.env
     const before = this.dirtyPages(object)
     if (before === 0) return false
     this.lock(object)
     const begin = (_index: number, pfn: Pfn) => {
       if ((frames.flags(pfn) & FrameFlag.dirtyPage) === 0) return
       this.markClean(pfn)
-      frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.writeBack)
+      atomics.or(frames.flagsPtr(pfn), FrameFlag.writeBack)
     }
     this.forEachPage(object, begin, first, end)
     this.unlock(object)
@@ -221,12 +222,12 @@ export class ObjectPages extends ObjectRecords {
 
   /** What could not be written stays changed: it is tried again, and its frame is not taken away. */
   #writePage(object: Ptr, provider: PageProvider | undefined, index: number, pfn: Pfn): number {
-    const { frames } = this.env
+    const { atomics, frames } = this.env
     if ((frames.flags(pfn) & FrameFlag.writeBack) === 0) return 0
     const length = Math.min(PAGE_SIZE, this.size(object) - index * PAGE_SIZE)
     const source = this.bytes(pfn, Math.max(0, length))
     const result = length <= 0 ? 0 : (provider?.writePage?.(this.identity(object), index, source) ?? -EIO)
-    frames.setFlags(pfn, frames.flags(pfn) & ~FrameFlag.writeBack)
+    atomics.and(frames.flagsPtr(pfn), ~FrameFlag.writeBack)
     if (result !== 0) this.markDirty(pfn)
     else count(this.env.memory, Counter.pagesWritten)
     return result

@@ -19,7 +19,8 @@ import type { VmaTree } from './vma-tree.js'
  *
  * **Locking**: every operation of this folder is called with the lock of the space held (`LockRank.space`), and holds it
  * still when it returns: syscall/ and fault/ take it, once for each system call or fault. Only the methods of
- * AddressSpaces (create, clone, release) are called without it and take what they need themselves.
+ * AddressSpaces (create, clone, release) are called without it and take what they need themselves. A hart that faults holds the lock
+ * together with others and does only what `Fault` says; here that is finding a mapping, zapTogether and the counts of zap-range.ts.
  */
 export interface SpaceEnv {
   readonly memory: Memory

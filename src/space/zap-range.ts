@@ -1,6 +1,10 @@
-import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import { type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
+import type { FrameTally } from '../paging/run-mapper.js'
+import { TableRuns } from '../paging/table-runs.js'
+import type { UserMapper } from '../paging/user-mapper.js'
+import { LockRank } from '../state/atomics.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import type { Vma } from './vma.js'
@@ -21,18 +25,64 @@ export function zapRange(
   const tally = { anonymous: 0, others: 0 }
   if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   mapper.clearRange(start, end, batch, tally, mm.objects)
-  if (tally.anonymous > 0) space.rssAnonymous -= tally.anonymous
+  countZapped(mm, space, vma, tally)
+}
+
+/**
+ * The same while other harts fault in the space. False, and perhaps a part is done, at a huge page: who holds the space's lock
+ * alone takes it away.
+ */
+export function zapTogether(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  end: Vpn,
+  batch: FlushBatch,
+): boolean {
+  const mapper = mm.userMappers.of(space.root)
+  const tally = { anonymous: 0, others: 0 }
+  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
+  const runs = new TableRuns(mapper, start, end)
+  let isDone = true
+  while (isDone && runs.next()) {
+    if (runs.isHuge) isDone = false
+    else clearLocked(mm, mapper, runs, batch, tally)
+  }
+  countZapped(mm, space, vma, tally)
+  return isDone
+}
+
+function clearLocked(
+  mm: SpaceEnv,
+  mapper: UserMapper,
+  { entry, vpn, pages }: TableRuns,
+  batch: FlushBatch,
+  tally: FrameTally,
+): void {
+  const lock = mm.frames.ownerPtr(ptrToFrame(entry))
+  mm.atomics.lock(lock, LockRank.leafTable)
+  mapper.clearRun(entry, vpn, pages, batch, tally, mm.objects)
+  mm.atomics.unlock(lock, LockRank.leafTable)
+}
+
+function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
+  if (tally.anonymous > 0) countAnonymous(mm, space, -tally.anonymous)
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }
 
 /** Adds to the count of resident pages that a frame belongs to (MM_ANONPAGES, MM_SHMEMPAGES, MM_FILEPAGES). */
 export function countResident(mm: SpaceEnv, space: AddressSpace, object: Ptr, pfn: Pfn, pages: number): void {
-  if ((mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0) space.rssAnonymous += pages
+  if ((mm.frames.flags(pfn) & FrameFlag.anonymous) !== 0) countAnonymous(mm, space, pages)
   else countOthers(mm, space, object, pages)
+}
+
+/** The same for frames of anonymous memory. */
+export function countAnonymous(mm: SpaceEnv, space: AddressSpace, pages: number): void {
+  mm.atomics.add(space.rssAnonymousPtr, pages)
 }
 
 /** The same for frames of objects. */
 export function countOthers(mm: SpaceEnv, space: AddressSpace, object: Ptr, pages: number): void {
-  if (mm.objects.isShmem(object)) space.rssShared += pages
-  else space.rssFile += pages
+  mm.atomics.add(mm.objects.isShmem(object) ? space.rssSharedPtr : space.rssFilePtr, pages)
 }

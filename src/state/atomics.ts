@@ -5,6 +5,7 @@
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from './memory.js'
+import { SharedHolds } from './shared-holds.js'
 
 /**
  * Locks are taken in rising rank only. Two of one rank are never held, but for two spaces during fork (the
@@ -19,6 +20,9 @@ export const LockRank = {
   objects: 40,
   object: 45,
   tables: 50,
+  /** Of a space: the tables above those of 4 KiB leaves; and one of those. Only for who holds the space's lock together with others. */
+  upperTables: 51,
+  leafTable: 52,
   shootdown: 55,
   magazines: 58,
   slab: 60,
@@ -54,6 +58,7 @@ export class AtomicWords {
   #serve: (() => void) | undefined
   /** Ranks that this thread holds, lowest first; only in debug builds. */
   readonly #held: LockRank[] = []
+  #holds: SharedHolds | undefined
 
   constructor(memory: Memory, options: AtomicsOptions) {
     this.#memory = memory
@@ -64,6 +69,12 @@ export class AtomicWords {
     this.#onSpin = options.onSpin
     this.#i32 = memory.i32
     this.isPlain = !this.#shared && !this.#debug && this.#onStep === undefined
+    this.findHolds()
+  }
+
+  /** The machine has a place for shared holds from now on: at boot it is made when locks are there already. */
+  findHolds(): void {
+    this.#holds = this.#shared ? SharedHolds.attach(this.#memory) : undefined
   }
 
   load(ptr: Ptr): number {
@@ -110,12 +121,26 @@ export class AtomicWords {
 
   /** Returns what was there before the bits were set. */
   or(ptr: Ptr, bits: number): number {
+    if (!this.isPlain) return this.#orWatched(ptr, bits)
+    const old = this.#i32[ptr >>> 2]!
+    this.#i32[ptr >>> 2] = old | bits
+    return old
+  }
+
+  #orWatched(ptr: Ptr, bits: number): number {
     this.#onStep?.('add', ptr)
     return Atomics.or(this.#i32, ptr >>> 2, bits)
   }
 
   /** Returns what was there before all other bits were cleared. */
   and(ptr: Ptr, bits: number): number {
+    if (!this.isPlain) return this.#andWatched(ptr, bits)
+    const old = this.#i32[ptr >>> 2]!
+    this.#i32[ptr >>> 2] = old & bits
+    return old
+  }
+
+  #andWatched(ptr: Ptr, bits: number): number {
     this.#onStep?.('add', ptr)
     return Atomics.and(this.#i32, ptr >>> 2, bits)
   }
@@ -143,11 +168,7 @@ export class AtomicWords {
   }
 
   #lockWatched(ptr: Ptr, rank: LockRank): void {
-    if (this.#debug) {
-      const top = this.#held[this.#held.length - 1]
-      assert(top === undefined || top < rank, 'locks are taken in rising rank')
-      this.#held.push(rank)
-    }
+    if (this.#debug) this.#pushRank(rank)
     this.#onStep?.('lock', ptr)
     if (!this.#shared) {
       assert(this.#i32[ptr >>> 2] === 0, 'the lock is held already')
@@ -158,6 +179,50 @@ export class AtomicWords {
       this.spin(ptr)
       this.#onStep?.('lock', ptr)
     }
+    if (rank === LockRank.space && this.#holds !== undefined) this.awaitSharers(this.#holds, ptr)
+  }
+
+  /** The lock's word is ours: no hart begins to hold it with others any more. Spins until none does. */
+  protected awaitSharers(holds: SharedHolds, lock: Ptr): void {
+    for (let hart = 0; hart < holds.harts; hart++) {
+      const hold = holds.ptr(hart)
+      while (this.load(hold) === (lock | 0)) this.spin(hold)
+    }
+  }
+
+  /** Whether this thread can hold the lock of a space together with others: it runs a hart, on a memory that is shared. */
+  get canShare(): boolean {
+    return this.#holds !== undefined && this.#owner <= this.#holds.harts
+  }
+
+  /** Spins until nobody holds the lock alone, and holds it together with others. Of rank `space` only, and one at a time. */
+  lockShared(ptr: Ptr, rank: LockRank): void {
+    if (this.#debug) this.#pushRank(rank)
+    const hold = this.#ownHold
+    for (;;) {
+      this.store(hold, ptr)
+      if (this.load(ptr) === 0) return
+      this.store(hold, 0)
+      while (this.load(ptr) !== 0) this.spin(ptr)
+    }
+  }
+
+  unlockShared(ptr: Ptr, rank: LockRank): void {
+    if (this.#debug) assert(this.#held.pop() === rank, 'locks are released in falling rank')
+    const hold = this.#ownHold
+    assert(this.#i32[hold >>> 2] === (ptr | 0), 'the lock is not ours')
+    this.store(hold, 0)
+  }
+
+  get #ownHold(): Ptr {
+    assert(this.#holds !== undefined && this.#owner <= this.#holds.harts, 'a lock is shared among harts')
+    return this.#holds!.ptr(this.#owner - 1)
+  }
+
+  #pushRank(rank: LockRank): void {
+    const top = this.#held[this.#held.length - 1]
+    assert(top === undefined || top < rank, 'locks are taken in rising rank')
+    this.#held.push(rank)
   }
 
   unlock(ptr: Ptr, rank: LockRank): void {

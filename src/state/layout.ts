@@ -43,6 +43,8 @@ export const Region = {
   codeEntries: 10,
   /** Results of loops over page-table entries, and frames that wait for a flush (paging/entry-loops.ts). */
   entryLoops: 11,
+  /** Which lock each hart holds together with others (state/shared-holds.ts). */
+  sharedHolds: 12,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32

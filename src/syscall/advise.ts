@@ -5,7 +5,7 @@ import { EACCES, EAGAIN, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../base/errno
 import { NULL, type Pfn, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
-import type { FaultEnv } from '../fault/fault.js'
+import { ALONE, type FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
 import { pageOut } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -18,7 +18,7 @@ import { keepsContents } from '../space/seal.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
-import { zapRange } from '../space/zap-range.js'
+import { zapRange, zapTogether } from '../space/zap-range.js'
 import { LockRank } from '../state/atomics.js'
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
@@ -27,6 +27,8 @@ import type { SyscallArguments } from './syscall-arguments.js'
 interface Context {
   readonly mm: FaultEnv
   readonly space: AddressSpace
+  /** Nobody else holds the space's lock. */
+  readonly isAlone: boolean
   /** MADV_REMOVE: done after the lock is given back. */
   readonly holes: Hole[]
   /** MADV_PAGEOUT: the same. */
@@ -50,6 +52,9 @@ const DISCARDS: readonly number[] = [
   mman.MADV_DONTFORK,
   mman.MADV_WIPEONFORK,
 ]
+
+/** Advice that changes no mapping, only entries (madvise_need_mmap_write). */
+const DROPS: readonly number[] = [mman.MADV_DONTNEED, mman.MADV_DONTNEED_LOCKED]
 
 /** What an advice is about, decoded from 64-bit values. */
 export interface AdviceRange {
@@ -92,12 +97,13 @@ function populateAccess(advice: number): number {
 }
 
 function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advice: number): number {
-  const action = ADVICE.get(advice)!
-  const context: Context = { mm, space, holes: [], frames: [] }
+  if (mm.atomics.canShare && DROPS.includes(advice)) {
+    const result = adviseTogether(mm, space, start, end, advice)
+    if (result !== ALONE) return result
+  }
+  const context: Context = { mm, space, isAlone: true, holes: [], frames: [] }
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) =>
-    DISCARDS.includes(advice) && keepsContents(vma) ? -EPERM : action(context, vma, from, to),
-  )
+  const result = adviseMappings(context, start, end, advice)
   mm.atomics.unlock(space.lock, LockRank.space)
   for (const { object, first, pages } of context.holes) {
     punchHole(mm, object, first, pages)
@@ -105,6 +111,23 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
   }
   for (const pfn of context.frames) pageOut(mm, pfn)
   return result
+}
+
+/** While other harts fault in the space; or ALONE. */
+function adviseTogether(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advice: number): number {
+  const context: Context = { mm, space, isAlone: false, holes: [], frames: [] }
+  mm.atomics.lockShared(space.lock, LockRank.space)
+  const result = adviseMappings(context, start, end, advice)
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  return result
+}
+
+function adviseMappings(context: Context, start: Vpn, end: Vpn, advice: number): number {
+  const { mm, space } = context
+  const action = ADVICE.get(advice)!
+  return adviseRange(mm, space, start, end, (_mm, _space, vma, from, to) =>
+    DISCARDS.includes(advice) && keepsContents(vma) ? -EPERM : action(context, vma, from, to),
+  )
 }
 
 /** Advice that is remembered in the flags. A lack of records is -EAGAIN here. */
@@ -144,11 +167,13 @@ const dumpAgain: Advise = (context, vma, from, to) => {
 }
 
 /** The pages are dropped: anonymous memory reads as zeroes again, a file as it is. */
-const dropPages: Advise = ({ mm, space }, vma, from, to) => {
+const dropPages: Advise = ({ mm, space, isAlone }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
-  zapRange(mm, space, vma, from, to, batch)
+  let isDone = true
+  if (isAlone) zapRange(mm, space, vma, from, to, batch)
+  else isDone = zapTogether(mm, space, vma, from, to, batch)
   batch.finish()
-  return 0
+  return isDone ? 0 : ALONE
 }
 
 /** MADV_REMOVE: a hole in the object itself. */

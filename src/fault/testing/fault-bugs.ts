@@ -1,0 +1,67 @@
+/** Bugs to be found: each takes a part away from what a hart has attached to. */
+import type { Ptr } from '../../base/numbers.js'
+import { AtomicWords, LockRank } from '../../state/atomics.js'
+import type { FaultPlayer } from './fault-player.js'
+
+export type Bug = (hart: FaultPlayer) => void
+
+/** Locks of one rank are not taken. */
+export function withoutLock(missing: LockRank): Bug {
+  return ({ mm: { atomics } }) => {
+    const { lock, unlock } = AtomicWords.prototype
+    atomics.lock = (ptr, rank) => {
+      if (rank !== missing) lock.call(atomics, ptr, rank)
+    }
+    atomics.unlock = (ptr, rank) => {
+      if (rank !== missing) unlock.call(atomics, ptr, rank)
+    }
+  }
+}
+
+/** A count of the space is changed by a load and a store. */
+export const lostCount: Bug = ({ mm: { atomics }, space }) => {
+  const { add } = AtomicWords.prototype
+  const counts: Ptr[] = [space.rssAnonymousPtr, space.minorFaultsPtr]
+  atomics.add = (ptr, value) => {
+    if (!counts.includes(ptr)) return add.call(atomics, ptr, value)
+    const old = atomics.load(ptr)
+    atomics.store(ptr, old + value)
+    return old
+  }
+}
+
+/** The space's lock is given back before the fault is resolved. */
+export const droppedEarly: Bug = ({ mm: { atomics, vmas } }) => {
+  const { unlockShared } = AtomicWords.prototype
+  const find = vmas.find.bind(vmas)
+  let holds: Ptr | undefined
+  atomics.lockShared = (ptr, rank) => {
+    AtomicWords.prototype.lockShared.call(atomics, ptr, rank)
+    holds = ptr
+  }
+  vmas.find = (space, vpn) => {
+    const found = find(space, vpn)
+    if (holds !== undefined) unlockShared.call(atomics, holds, LockRank.space)
+    holds = undefined
+    return found
+  }
+  atomics.unlockShared = () => {}
+}
+
+/** Who wants the lock alone does not wait for those who hold it together. */
+export const impatientWriter: Bug = ({ mm: { atomics } }) => {
+  Object.assign(atomics, { awaitSharers: () => {} })
+}
+
+/** The new page can be seen before the old one is forgotten. */
+export const lateFlush: Bug = ({ mm: { shootdown } }) => {
+  Object.defineProperty(shootdown, 'hasOthers', { get: () => false })
+}
+
+/** Whoever has made a page ready does not look again whether it is still wanted. */
+export const noSecondLook: Bug = ({ mm: { fault } }) => {
+  fault.lockAbsent = () => {
+    fault.lockEntry()
+    return true
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * Small scenarios of harts that fault in one space at once, and while it changes, for the controlled scheduler. After each run the
+ * whole machine is checked: a page or table too many, a lost count, or a page where nothing is mapped shows.
+ */
+import { EntryFlag } from '../../arch/memory-management-arch.js'
+import { assert } from '../../base/assert.js'
+import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../../base/numbers.js'
+import { FaultInjector } from '../../frame/fault-injector.js'
+import { type MemoryManager, mmAttach, mmInit } from '../../mm.js'
+import { AddressSpace } from '../../space/address-space.js'
+import { ObjectKind } from '../../space/object-records.js'
+import { LockRank } from '../../state/atomics.js'
+import { wordIndex } from '../../state/layout.js'
+import type { Memory } from '../../state/memory.js'
+import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
+import * as mman from '../../syscall/mman.js'
+import { Access } from '../access.js'
+import { openFile, Program } from '../testing.js'
+import {
+  type Bug,
+  droppedEarly,
+  impatientWriter,
+  lateFlush,
+  lostCount,
+  noSecondLook,
+  withoutLock,
+} from './fault-bugs.js'
+import { FaultPlayer, FIRST, SPACE, storesOf } from './fault-player.js'
+
+const RW = mman.PROT_READ | mman.PROT_WRITE
+const FIXED = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS | mman.MAP_FIXED
+const ADDRESS = FIRST * PAGE_SIZE
+/** An unused word of the header: what one hart tells another. */
+const FLAG = (wordIndex(251 as never) * 4) as Ptr
+/** Pages of one table. The mapping has those of three: two in use, and one for a huge page. */
+const TABLE = 512
+const FAR = TABLE
+const HUGE = 2 * TABLE
+const PAGES = 3 * TABLE
+/** Pages of their tables that no scenario is about. */
+const USED = [3, FAR + 3]
+
+type Play = (hart: FaultPlayer) => void
+
+interface Setting {
+  /** Done to the mapping, at boot. */
+  readonly before?: (program: Program) => void
+  /** Whether the mapping has pages of its own, so that tables and family are there. */
+  readonly isUsed?: boolean
+  /** Stores that must be found in page 0 at the end. */
+  readonly stores?: number
+  readonly bug?: Bug
+}
+
+function scenario(name: string, plays: readonly Play[], setting: Setting = {}): Scenario {
+  const threads = plays.map((play, hart): ThreadBody => {
+    let player: FaultPlayer | undefined
+    return (memory, onStep) => {
+      if (player === undefined) {
+        player = new FaultPlayer(memory, hart, onStep)
+        setting.bug?.(player)
+      }
+      player.play(play)
+    }
+  })
+  let mm: MemoryManager | undefined
+  const check = (memory: Memory) => {
+    mm ??= mmAttach(memory.raw)
+    checkMachine(mm, setting.stores)
+  }
+  return { name, setUp: () => boot(plays.length, setting), threads, check }
+}
+
+/** A frame for every hart is in its cache, so that nobody must fetch more. */
+function boot(harts: number, { before, isUsed = true }: Setting): Memory {
+  const mm = mmInit({ bytes: 8 * 2 ** 20, shared: true, harts })
+  const { memory } = mm
+  const space = mm.spaces.create()
+  memory.u32[SPACE] = space
+  const program = new Program(mm, new AddressSpace(memory, space), new FaultInjector())
+  program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, FIXED)
+  program.space.hugePagesDisabled = true
+  if (isUsed) for (const page of USED) program.touch(ADDRESS + page * PAGE_SIZE, Access.write)
+  before?.(program)
+  for (let hart = 0; hart < harts; hart++) {
+    const other = mmAttach(memory.raw, { hart })
+    other.buddy.free(other.buddy.allocate(0), 0)
+  }
+  return memory
+}
+
+function checkMachine(mm: MemoryManager, stores: number | undefined): void {
+  mm.check()
+  const space = new AddressSpace(mm.memory, mm.memory.u32[SPACE] as Ptr)
+  assert(mm.memory.u32[space.lock >>> 2] === 0, 'the lock is free in the end')
+  const mapper = mm.userMappers.of(space.root)
+  if (stores === undefined) return
+  assert(mapper.translate(FIRST as Vpn), 'the page is there')
+  assert(mm.memory.u32[storesOf(mapper.lastPfn) >>> 2] === stores, 'a store was lost')
+}
+
+const readFirst = (program: Program) => program.touch(ADDRESS, Access.read)
+const fork = (program: Program) => {
+  program.touch(ADDRESS, Access.write)
+  program.fork()
+}
+
+/** A page that may not be written until the fault finds that nobody else has it any more. */
+const forkBriefly = (program: Program) => {
+  program.touch(ADDRESS, Access.write)
+  program.fork()!.exit()
+}
+
+const allowHuge = ({ space }: Program) => {
+  space.hugePagesDisabled = false
+}
+
+/** The mapping becomes one of a file, whose first pages are in the cache. */
+const mapFile = (program: Program) => {
+  const { objects } = program.mm
+  const object = objects.create(ObjectKind.tmpfs, PAGES * PAGE_SIZE)
+  objects.write(object, 0, new Uint8Array(4 * PAGE_SIZE))
+  program.files.set(3, openFile(object))
+  program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, mman.MAP_SHARED | mman.MAP_FIXED, 3)
+}
+
+const storing: Play = (hart) => hart.runs(() => hart.store(0))
+const reading: Play = (hart) => hart.touch(0, Access.read)
+const writing: Play = (hart) => hart.touch(0, Access.write)
+const writingNext: Play = (hart) => hart.touch(1, Access.write)
+const readingNext: Play = (hart) => hart.touch(1, Access.read)
+const writingFar: Play = (hart) => hart.touch(FAR, Access.write)
+const writingHugeNext: Play = (hart) => hart.touch(HUGE + 1, Access.write)
+const writingHuge: Play = (hart) => {
+  hart.touch(HUGE, Access.write)
+  const leaf = hart.mm.userMappers.of(hart.space.root).hugeLeaf((FIRST + HUGE) as Vpn)
+  assert(leaf !== NULL, 'the page is huge')
+}
+const readingHuge: Play = (hart) => hart.touch(HUGE, Access.read)
+/** The fault may be refused: then the mapping is gone already, or may not be written. */
+const trying: Play = (hart) => hart.program.touch(ADDRESS, Access.write)
+const unmapping: Play = (hart) => hart.program.call('munmap', ADDRESS, PAGE_SIZE)
+const dropping: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_DONTNEED)
+
+const protecting: Play = (hart) => {
+  hart.program.call('mprotect', ADDRESS, PAGE_SIZE, mman.PROT_READ)
+  const mapper = hart.mm.userMappers.of(hart.space.root)
+  const isWritable = mapper.translate(FIRST as Vpn) && (mapper.lastFlags & EntryFlag.write) !== 0
+  assert(!isWritable, 'a page can be written that was protected')
+}
+
+const forking: Play = (hart) => {
+  hart.program.fork()
+}
+
+/** One hart's fault replaces the page of zeroes, another one stores, a third one has read zeroes before. */
+const telling: Play[] = [
+  writing,
+  (hart) =>
+    hart.runs(() => {
+      hart.store(0)
+      hart.mm.atomics.store(FLAG, 1)
+    }),
+  (hart) =>
+    hart.runs(() => {
+      hart.load(0)
+      hart.mm.shootdown.serve()
+      const isTold = hart.mm.atomics.load(FLAG) === 1
+      assert(hart.load(0) === 1 || !isTold, 'a hart reads what was there before a store that it has heard of')
+    }),
+]
+
+export const SOUND_SCENARIOS: readonly Scenario[] = [
+  scenario('two harts store to one page', [storing, storing], { stores: 2 }),
+  scenario('one page is read and stored to', [reading, storing], { stores: 1 }),
+  scenario('two pages need the same table', [writing, writingNext], { isUsed: false }),
+  scenario('two harts store to a page of zeroes', [storing, storing], { before: readFirst, stores: 2 }),
+  scenario('two harts store to a page that a child has too', [storing, storing], { before: fork, stores: 2 }),
+  scenario('a page is unmapped while it faults', [trying, unmapping]),
+  scenario('a page is write-protected while it faults', [trying, protecting]),
+  scenario('a page is dropped while it faults', [writing, dropping]),
+  scenario('pages are dropped while another one of their table faults', [writingNext, dropping], {
+    before: (program) => program.touch(ADDRESS, Access.write),
+  }),
+  scenario('the space is forked while a page faults', [storing, forking], { stores: 1 }),
+  scenario('the space is forked while a page is stored to', [storing, forking], {
+    before: (program) => program.touch(ADDRESS, Access.write),
+    stores: 1,
+  }),
+  scenario('the space is forked while a page is taken over', [storing, forking], {
+    before: forkBriefly,
+    stores: 1,
+  }),
+  scenario('pages of two tables', [writing, writingFar]),
+  scenario('pages of a file around two harts', [reading, readingNext], { before: mapFile }),
+  scenario('a page of a file is read and stored to', [reading, storing], { before: mapFile, stores: 1 }),
+  scenario('pages of a file are dropped while one faults', [storing, dropping], {
+    before: mapFile,
+  }),
+  scenario('two harts want one huge page', [writingHuge, writingHugeNext], { before: allowHuge }),
+  scenario('a huge page is read and stored to', [readingHuge, writingHugeNext], { before: allowHuge }),
+]
+
+export const THREE_HARTS: readonly Scenario[] = [
+  scenario('three harts store to one page', [storing, storing, storing], { stores: 3 }),
+  scenario('a hart is told of a store', telling, { before: readFirst }),
+]
+
+interface SeededBug {
+  readonly scenario: Scenario
+  readonly shows: RegExp
+}
+
+export const SEEDED_BUGS: readonly SeededBug[] = [
+  {
+    scenario: scenario('no lock of a table', [storing, storing], { bug: withoutLock(LockRank.leafTable) }),
+    shows: /RssAnon counts/,
+  },
+  {
+    scenario: scenario('no lock of a table when pages are dropped', [storing, dropping], {
+      before: readFirst,
+      bug: withoutLock(LockRank.leafTable),
+    }),
+    shows: /an absent entry is cleared|RssAnon counts/,
+  },
+  {
+    scenario: scenario('no lock of the upper tables', [writing, writingNext], {
+      isUsed: false,
+      bug: withoutLock(LockRank.upperTables),
+    }),
+    shows: /every page-table frame|count of present entries|RssAnon counts/,
+  },
+  {
+    scenario: scenario('no second look at an entry', [storing, storing], { bug: noSecondLook }),
+    shows: /RssAnon counts/,
+  },
+  {
+    scenario: scenario('the lock is given back early', [trying, unmapping], { bug: droppedEarly }),
+    shows: /page without a mapping/,
+  },
+  {
+    scenario: scenario('the lock is given back early, before an mprotect', [trying, protecting], {
+      bug: droppedEarly,
+    }),
+    shows: /writable only where the mapping is/,
+  },
+  {
+    scenario: scenario('nobody waits for those who share the lock', [trying, unmapping], {
+      bug: impatientWriter,
+    }),
+    shows: /page without a mapping/,
+  },
+  {
+    scenario: scenario('nobody waits for those who share the lock, at a fork', [storing, forking], {
+      before: forkBriefly,
+      bug: impatientWriter,
+    }),
+    shows: /several owners is writable/,
+  },
+  {
+    scenario: scenario('a lost count', [writing, writingFar], { bug: lostCount }),
+    shows: /RssAnon counts/,
+  },
+  { scenario: scenario('a late flush', telling, { before: readFirst, bug: lateFlush }), shows: /heard of/ },
+]
+
+export const ALL_SCENARIOS = [
+  ...SOUND_SCENARIOS,
+  ...THREE_HARTS,
+  ...SEEDED_BUGS.map(({ scenario }) => scenario),
+]
