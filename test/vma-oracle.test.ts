@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { guestProgram } from './setup/programs.js'
-import { CondensingPrinter } from './vma-oracle/in-process/condense.js'
+import { CondensingPrinter } from './vma-oracle/in-process/printers.js'
 import { replay } from './vma-oracle/in-process/replay.js'
 import { askPagoda } from './vma-oracle/run-scripts.js'
 import {

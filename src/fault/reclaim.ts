@@ -84,12 +84,22 @@ export function freeFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void
   else if ((flags & LAZY) === LAZY) freeLazy(mm, pfn, sparesAccessed)
 }
 
-/** MADV_PAGEOUT: a frame is freed if it can be; one of shared memory is at least mapped by nobody (reclaim_pages). */
+/** MADV_PAGEOUT: a frame is freed if it can be (reclaim_pages). */
 export function pageOut(mm: FaultEnv, pfn: Pfn): void {
-  const flags = mm.frames.flags(pfn)
-  freeFrame(mm, pfn, false)
-  if ((flags & FrameFlag.file) === 0 || mm.frames.flags(pfn) !== flags) return
-  if (mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)) unmapEverywhere(mm, pfn)
+  const isCached = (mm.frames.flags(pfn) & FrameFlag.file) !== 0
+  if (isCached && mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)) pageOutShared(mm, pfn)
+  else freeFrame(mm, pfn, false)
+}
+
+/** One of shared memory is mapped by nobody afterwards. Without swap it stays in its object, unless it was never written to. */
+function pageOutShared(mm: FaultEnv, pfn: Pfn): void {
+  const { objects } = mm
+  const object = mm.frames.owner(pfn) as Ptr
+  const index = mm.frames.index(pfn)
+  objects.retain(object)
+  unmapEverywhere(mm, pfn)
+  objects.dropUnused(object, index)
+  objects.release(object)
 }
 
 /** A page of a file that has another home. */
@@ -106,8 +116,7 @@ function freeCached(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   unmapEverywhere(mm, pfn)
   const first = index - (index % CLUSTER)
   if (isDirty) writeBackObject(mm, object, first, first + CLUSTER)
-  const isClean = (frames.flags(pfn) & FrameFlag.dirtyPage) === 0
-  if (isClean && frames.refCount(pfn) === 1) objects.dropRange(object, index, index + 1)
+  objects.dropUnused(object, index)
   objects.release(object)
 }
 

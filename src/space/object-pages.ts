@@ -117,11 +117,12 @@ export class ObjectPages extends ObjectRecords {
     return this.env.memory.u8.subarray(frameToPtr(pfn), frameToPtr(pfn) + length)
   }
 
-  /** Sees to it that a page is there, past the end too: 1 when it was added, 0, -ENOMEM, -ENOSPC, -EIO. */
+  /** Sees to it that a page is there, past the end too, and stays: 1 when it was added, 0, -ENOMEM, -ENOSPC, -EIO. */
   reserve(object: Ptr, index: number): number {
     this.lock(object)
     const isThere = this.find(object, index) !== NO_FRAME
     const result = isThere ? 0 : Math.min(1, this.#add(object, index))
+    if (result >= 0 && this.isShmem(object)) this.markDirty(this.find(object, index))
     this.unlock(object)
     return result
   }
@@ -155,6 +156,17 @@ export class ObjectPages extends ObjectRecords {
   dropRange(object: Ptr, first: number, end: number): void {
     this.lock(object)
     this.dropLocked(object, first, end)
+    this.unlock(object)
+  }
+
+  /** Takes a page out of the cache that is not changed and that nobody maps or reads (__remove_mapping). */
+  dropUnused(object: Ptr, index: number): void {
+    const { frames } = this.env
+    this.lock(object)
+    const pfn = this.find(object, index)
+    const isClean =
+      pfn !== NO_FRAME && (frames.flags(pfn) & (FrameFlag.dirtyPage | FrameFlag.writeBack)) === 0
+    if (isClean && frames.refCount(pfn) === 1) this.dropLocked(object, index, index + 1)
     this.unlock(object)
   }
 

@@ -195,6 +195,7 @@ export class PageObjects extends ObjectPages {
     if (cut !== NO_FRAME) {
       this.env.frames.forgetCode(cut)
       this.env.memory.fill((frameToPtr(cut) + start) as Ptr, 0, PAGE_SIZE - start)
+      if (this.isShmem(object)) this.markDirty(cut)
     }
     this.unlock(object)
   }

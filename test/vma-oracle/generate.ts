@@ -46,6 +46,19 @@ const HUGE_PARENT_ADVICES = ['willneed', 'dontneed', 'undefined']
 type Range = readonly [page: number, pages: number]
 type Weighted = readonly [weight: number, make: () => string | undefined]
 
+/** A line that takes a restriction back, and after how many operations. */
+interface Undo {
+  readonly line: string
+  operations: number
+}
+
+interface Child {
+  /** How many it still makes. */
+  operations: number
+  /** What its parent still has to take back: the child only does so for itself. */
+  readonly parents: Undo[]
+}
+
 class ScriptGenerator {
   readonly lines: string[] = []
   readonly #random: Random
@@ -53,12 +66,10 @@ class ScriptGenerator {
   readonly #free: boolean
   readonly #huge: boolean
   readonly #hot: Range[] = []
-  /** How many operations each open child still makes. */
-  readonly #children: number[] = []
+  readonly #children: Child[] = []
   readonly #operations: readonly Weighted[]
   readonly #weights: number
-  /** What to do, and after how many operations. */
-  #later: { line: string; operations: number }[] = []
+  #later: Undo[] = []
 
   constructor({ seed, pages, free, huge = false }: GeneratorOptions) {
     this.#random = new Random(seed)
@@ -77,20 +88,28 @@ class ScriptGenerator {
     if (line === undefined) return
     this.lines.push(line)
     this.#liftRestrictions()
-    if (line === 'fork') this.#children.push(5 + this.#below(20))
-    else if (this.#children.length > 0 && --this.#children[this.#children.length - 1]! <= 0) this.#endChild()
+    const child = this.#children.at(-1)
+    if (line === 'fork') this.#beginChild()
+    else if (child !== undefined && --child.operations <= 0) this.#endChild()
   }
 
   end(): void {
     while (this.#children.length > 0) this.#endChild()
   }
 
-  /** What is due goes away with the child. */
+  /** It inherits the restrictions. */
+  #beginChild(): void {
+    this.#children.push({ operations: 5 + this.#below(20), parents: this.#later })
+    this.#later = this.#later.map((undo) => ({ ...undo }))
+  }
+
+  /** What the child itself has restricted may be the machine's, and is taken back at once. */
   #endChild(): void {
-    this.#children.pop()
+    const { parents } = this.#children.pop()!
+    const isParents = ({ line }: Undo) => parents.some((undo) => undo.line === line)
     this.lines.push('exit')
-    for (const { line } of this.#later) this.lines.push(line)
-    this.#later = []
+    for (const undo of this.#later) if (!isParents(undo)) this.lines.push(undo.line)
+    this.#later = parents
   }
 
   #liftRestrictions(): void {

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util'
 import { Random } from '../../src/base/random.js'
 import { buildPrograms } from '../setup/programs.js'
-import { CondensingPrinter } from './in-process/condense.js'
+import { CondensingPrinter, type LinePrinter, PlainPrinter } from './in-process/printers.js'
 import { replay } from './in-process/replay.js'
 import { askLinuxAll, askPagoda } from './run-scripts.js'
 import {
@@ -100,8 +100,10 @@ const VERBOSE = ['-f', '-e', '1']
 /** Runs a script again in full as far as the block that differs, and prints the first lines that do. */
 async function explain(script: Script, last: number): Promise<void> {
   const cut = { ...script, upTo: last }
-  const [linux] = askLinuxAll([cut], VERBOSE)
-  const differences = compareLogs(cut, linux!, await askPagoda(cut, VERBOSE))
+  const options = values.direct ? [] : VERBOSE
+  const linux = askLinuxAll([cut], options)[0]!
+  const ours = values.direct ? replayed(cut, linux, new PlainPrinter()) : await askPagoda(cut, options)
+  const differences = compareLogs(cut, linux, ours)
   if (differences.length === 0) console.log('  the second time there was no difference')
   for (const { operation, linux: line, ours } of differences.slice(0, SHOWN)) {
     const [only, own] = [onlyIn(line, ours), onlyIn(ours, line)]
@@ -120,15 +122,17 @@ function onlyIn(line: string, other: string): string {
 
 const askHart = (script: Script) => askPagoda(script, logOptions(script))
 
-function replayed(script: Script, linux: Log): Log {
-  const printer = new CondensingPrinter(CONDENSED)
+function replayed(script: Script, linux: Log, printer: LinePrinter): Log {
   replay(script, scriptText(script), printer)
   return { ...linux, lines: printer.lines }
 }
 
 /** Whether a script was answered alike. */
 async function compare(script: Script, linux: Log): Promise<boolean> {
-  const [first] = compareLogs(script, linux, values.direct ? replayed(script, linux) : await askHart(script))
+  const ours = values.direct
+    ? replayed(script, linux, new CondensingPrinter(CONDENSED))
+    : await askHart(script)
+  const [first] = compareLogs(script, linux, ours)
   if (first === undefined) return true
   const kind = script.huge ? 'huge pages, ' : ''
   console.log(

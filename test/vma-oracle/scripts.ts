@@ -12,7 +12,7 @@ const folder = join(here, '..', 'references', 'vma')
 const regressions = join(here, '..', 'vma-oracle', 'regressions')
 
 /** Lines about what stands above the memory manager, or about the program itself: its own pages, its files' seals. */
-export const WITHOUT_HART = /^(shm|seal|exec|smaps|mlockall \S*c)/
+export const WITHOUT_HART = /^(shm|seal|exec|mlockall \S*c)/
 
 export type Policy = 'fixed' | 'top' | 'bottom'
 

@@ -10,6 +10,8 @@ const RAM = 512 * 2 ** 20
 const PAGE = 4096
 const HUGE_PAGES = 512
 const STACK_LIMIT = 8 * 2 ** 20
+/** Of a program that has just begun. */
+export const STACK_PAGES = 33
 /** Pages of the window's first in vmaoracle.c when the script gives every mapping its place. */
 const FIXED_BASE = 0x10_0000
 /** Where the program's own pages lie: what system calls write their answers to, and the heap. */
@@ -26,6 +28,8 @@ export class OracleMachine {
   readonly pages: number
   /** The page that keeps the window apart from what else the kernel could choose, where it chooses from. */
   readonly beside: number | undefined
+  /** The stack's first page, where nothing else lies between it and the window: without a limit it grows down into that. */
+  readonly stack: number | undefined
   /** The space of the first process, which has nothing mapped yet. */
   readonly first: AddressSpace
 
@@ -42,6 +46,7 @@ export class OracleMachine {
     const { mapBase } = this.first
     this.base = { fixed: FIXED_BASE, top: alignDown(mapBase - pages - 1), bottom: alignDown(mapBase) }[policy]
     this.beside = { fixed: undefined, top: this.base + pages, bottom: this.base - 1 }[policy]
+    this.stack = policy === 'bottom' ? this.mm.arch.userEnd - STACK_PAGES : undefined
     const edge = { fixed: mapBase, top: this.base + pages + 1, bottom: this.base - 1 }
     this.first.mapBase = edge[policy] as Vpn
     setHugeSetting(this.mm.memory, HugeSetting.mode, HugeMode.always)

@@ -1,19 +1,15 @@
 /** The operations of vmaoracle.c as calls of the memory manager: each gives the text of its result. */
-import { errnoName } from '../../../src/base/errno.js'
 import { NULL, type Vpn } from '../../../src/base/numbers.js'
-import { readPagemap } from '../../../src/linux/fs/proc/pagemap.js'
 import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
-import { PageCategory, PageScan } from '../../../src/space/page-scan.js'
 import { punchHole, truncateObject } from '../../../src/space/truncate.js'
 import { Vma } from '../../../src/space/vma.js'
 import { Setting, writeSetting } from '../../../src/state/settings.js'
-import { hex, mix, type Touched } from './layout.js'
+import { hex, mix } from './layout.js'
+import { errno, type Operation, PAGE } from './operation.js'
 import type { OracleProcess } from './process.js'
+import { entries, resident, scan, smaps } from './views.js'
 
-const PAGE = 4096
 const ANONYMOUS = 0x20
-const LETTERS_MAX = 32
-const REGIONS_MAX = 2048
 const MAP_COUNT_MAX = 65_530
 
 const bits = (letters: string, values: readonly number[]) =>
@@ -61,72 +57,6 @@ function flags(text: string | undefined, table: ReadonlyMap<string, number>): nu
   for (const letter of text ?? '') if (letter !== '-') all |= table.get(letter)!
   return all
 }
-
-/** One operation: its words, who makes it, and which pages of the window it has touched. */
-export class Operation {
-  readonly touched: Touched[] = []
-  readonly #words: readonly string[]
-  readonly #process: OracleProcess
-
-  constructor(process: OracleProcess, words: readonly string[]) {
-    this.#process = process
-    this.#words = words
-  }
-
-  run(): string {
-    const make = OPERATIONS[this.#words[0]!]
-    if (make === undefined) throw new Error(`unknown operation ${this.#words[0]}`)
-    return make(this)
-  }
-
-  get process(): OracleProcess {
-    return this.#process
-  }
-
-  word(i: number): string {
-    return this.#words[i] ?? ''
-  }
-
-  has(i: number): boolean {
-    return i < this.#words.length
-  }
-
-  num(i: number): number {
-    return Number(this.#words[i])
-  }
-
-  bytes(i: number): number {
-    return this.num(i) * PAGE
-  }
-
-  at(i: number): number {
-    return this.#process.address(this.num(i))
-  }
-
-  /** The address of words 1 and 2, a range that is changed. */
-  range(): number {
-    this.touch(this.num(1), this.num(2))
-    return this.at(1)
-  }
-
-  touch(page: number, pages: number): void {
-    this.touched.push([page, pages])
-  }
-
-  /** An address in the window as its page; a mapping elsewhere is taken away again. */
-  place(result: number, bytes: number): string {
-    if (result < 0) return errno(result)
-    const page = result / PAGE - this.#process.machine.base
-    if (page >= 0 && page + bytes / PAGE <= this.#process.machine.pages) {
-      this.touch(page, bytes / PAGE)
-      return `${page}`
-    }
-    this.#process.call('munmap', result, bytes)
-    return 'out'
-  }
-}
-
-const errno = (result: number) => (result < 0 ? `-1 ${errnoName(result)}` : `${result}`)
 
 type Call = Parameters<OracleProcess['call']>[0]
 
@@ -215,48 +145,6 @@ function reserve(o: Operation): string {
   return errno(result < 0 ? result : o.process.call('munmap', result, o.bytes(1)))
 }
 
-const letters = (text: string) =>
-  text.length <= LETTERS_MAX ? text : hex([...text].reduce((hash, c) => mix(hash, c.charCodeAt(0)), 0))
-
-function resident(o: Operation): string {
-  const bytes = o.process.residency(o.num(1), o.num(2))
-  return typeof bytes === 'number' ? errno(bytes) : letters([...bytes].map((byte) => byte & 1).join(''))
-}
-
-function entries(o: Operation): string {
-  const { machine, space } = o.process
-  const view = new DataView(new ArrayBuffer(o.num(2) * 8))
-  readPagemap(machine.mm, space, (o.at(1) / PAGE) * 8, new Uint8Array(view.buffer), false)
-  let text = ''
-  for (let i = 0; i < o.num(2); i++) {
-    const high = view.getUint32(i * 8 + 4, true)
-    text += high >>> 31 === 0 ? '.' : (high >>> 29) & 1 ? 'f' : (high >>> 24) & 1 ? 'P' : 'p'
-  }
-  return letters(text)
-}
-
-function scan(o: Operation): string {
-  const { mm, base } = o.process.machine
-  const returned =
-    PageCategory.file |
-    PageCategory.present |
-    PageCategory.swapped |
-    PageCategory.zeroFrame |
-    PageCategory.huge
-  const request = { flags: 0, inverted: 0, mask: 0, anyOf: 0, returned, pagesMax: Number.POSITIVE_INFINITY }
-  const walk = new PageScan(mm, o.process.space, request, REGIONS_MAX)
-  const end = base + o.num(1) + o.num(2)
-  let [hash, count, result] = [0, 0, -1]
-  for (let at = base + o.num(1); result < 0 && at < end; at = walk.stoppedAt) {
-    result = walk.walk(at, end)
-    for (const region of walk.takeRegions()) {
-      hash = mix(mix(mix(hash, region.start - base), region.end - base), region.categories)
-      count++
-    }
-  }
-  return `${count} ${hex(hash)}`
-}
-
 function brk(o: Operation, bytes: number): number {
   return o.process.call('brk', o.process.brk0 + bytes) - o.process.brk0
 }
@@ -294,6 +182,7 @@ const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
   resident,
   ptes: entries,
   scan,
+  smaps,
   brk: (o) => `${Math.trunc(brk(o, o.bytes(1)) / PAGE)}`,
   brkb: (o) => `${brk(o, o.num(1))}`,
   reserve,
@@ -336,4 +225,11 @@ const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
     return `${o.process.machine.mm.objects.write(object, o.bytes(2), Uint8Array.of(o.num(3)))}`
   },
   pread: readFile,
+}
+
+/** Makes it; the text of its result. */
+export function operate(operation: Operation): string {
+  const make = OPERATIONS[operation.word(0)]
+  if (make === undefined) throw new Error(`unknown operation ${operation.word(0)}`)
+  return make(operation)
 }

@@ -12,13 +12,15 @@ import { advise } from '../../../src/syscall/advise.js'
 import type { FileBacking } from '../../../src/syscall/file-backing.js'
 import * as mman from '../../../src/syscall/mman.js'
 import { ScriptFiles } from './files.js'
-import { type OracleMachine, SCRATCH, SCRATCH_PAGES } from './machine.js'
+import { type OracleMachine, SCRATCH, SCRATCH_PAGES, STACK_PAGES } from './machine.js'
 
 const PAGE = 4096
 const NONE = Number.POSITIVE_INFINITY
 /** RLIMIT_MEMLOCK of a Debian machine, in pages. */
 const LOCKED_LIMIT = 2048
 const FILE = 3
+/** MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN. */
+const STACK_FLAGS = 0x132
 const FOR_OTHERS = [mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_WILLNEED, mman.MADV_COLLAPSE]
 const FAULT_NAMES: Readonly<Record<number, string>> = {
   [FaultResult.segvMapErr]: '-1 MAPERR',
@@ -37,6 +39,7 @@ export class OracleProcess {
   /** What it had when the script began, in pages. */
   #size0 = 0
   #data0 = 0
+  #stack0 = 0
 
   private constructor(machine: OracleMachine, space: AddressSpace, parent: OracleProcess | undefined) {
     this.machine = machine
@@ -59,6 +62,8 @@ export class OracleProcess {
     space.flags |= SpaceFlag.hugePagesDisabled
     this.call('mmap', SCRATCH, SCRATCH_PAGES * PAGE, 3, 0x32, -1, 0)
     if (machine.beside !== undefined) this.call('mmap', machine.beside * PAGE, PAGE, 0, 0x4032, -1, 0)
+    if (machine.stack !== undefined)
+      this.call('mmap', machine.stack * PAGE, STACK_PAGES * PAGE, 3, STACK_FLAGS, -1, 0)
     space.brkStart = machine.heap
     space.brk = machine.heap
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
@@ -66,6 +71,7 @@ export class OracleProcess {
     this.call('brk', this.brk0)
     this.#size0 = space.totalPages
     this.#data0 = space.dataPages
+    this.#stack0 = space.stackPages
   }
 
   #inherit(parent: OracleProcess): void {
@@ -73,6 +79,7 @@ export class OracleProcess {
     this.#lockedLimit = parent.#lockedLimit
     this.#size0 = parent.#size0
     this.#data0 = parent.#data0
+    this.#stack0 = parent.#stack0
   }
 
   fork(): OracleProcess {
@@ -219,6 +226,6 @@ export class OracleProcess {
   /** Pages of it by kind, as `stat` shows them. */
   status(): string {
     const { lockedPages, totalPages, dataPages, stackPages } = this.space
-    return `locked=${lockedPages} size=${totalPages - this.#size0} data=${dataPages - this.#data0} stack=${stackPages}`
+    return `locked=${lockedPages} size=${totalPages - this.#size0} data=${dataPages - this.#data0} stack=${stackPages - this.#stack0}`
   }
 }

@@ -3,7 +3,8 @@
 import type { Policy } from '../scripts.js'
 import { Layout } from './layout.js'
 import { OracleMachine } from './machine.js'
-import { Operation } from './operations.js'
+import { Operation } from './operation.js'
+import { operate } from './operations.js'
 import { OracleProcess } from './process.js'
 
 /** After so many operations the whole layout is looked at (vmaoracle -e). */
@@ -49,7 +50,7 @@ class Replay {
 
   #operate(process: OracleProcess, words: readonly string[]): void {
     const operation = new Operation(process, words)
-    let text = operation.run()
+    let text = operate(operation)
     if (operation.touched.length > 0) text += ` ${this.#layout.around(process, operation.touched)}`
     if (this.#at % WHOLE_EVERY === 0) text += ` ${this.#layout.whole(process)}`
     this.#printer.line(this.#at, text)

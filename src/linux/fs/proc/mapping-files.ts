@@ -57,11 +57,14 @@ function lineOf(vfs: Vfs, space: AddressSpace, vma: Vma): string {
 }
 
 function smapsRecord(vfs: Vfs, space: AddressSpace, vma: Vma): string {
-  const { mm } = vfs.env
+  return lineOf(vfs, space, vma) + smapsRows(vfs.env.mm, space, vma)
+}
+
+/** What smaps says of a mapping below its line of maps. */
+export function smapsRows(mm: MemoryManager, space: AddressSpace, vma: Vma): string {
   const usage = new PageUsage()
   usage.add(mm, space, vma)
   return (
-    lineOf(vfs, space, vma) +
     pagesRow('Size', vma.pages) +
     pagesRow('KernelPageSize', unitOf(mm, vma)) +
     pagesRow('MMUPageSize', unitOf(mm, vma)) +

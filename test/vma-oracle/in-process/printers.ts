@@ -1,10 +1,24 @@
-/** Answers as vmaoracle.c -c prints them: a hash of so many lines. */
+/** Answers as vmaoracle.c prints them: one by one, or (-c) as a hash of so many. */
 import { hex, mix } from './layout.js'
 import type { Printer } from './replay.js'
 
 const FNV_PRIME = 0x01000193
 
-export class CondensingPrinter implements Printer {
+export interface LinePrinter extends Printer {
+  readonly lines: readonly string[]
+}
+
+export class PlainPrinter implements LinePrinter {
+  readonly lines: string[] = []
+
+  line(operation: number, text: string): void {
+    this.lines.push(`${operation} ${text}`)
+  }
+
+  end(): void {}
+}
+
+export class CondensingPrinter implements LinePrinter {
   readonly lines: string[] = []
   readonly #most: number
   #hash = 0
