@@ -8,7 +8,8 @@ export interface TimedTurn {
   readonly after: () => void
 }
 
-const WARM_UP_TURNS = 30
+/** Unmeasured, until V8 has compiled what there is to compile: a turn calls most of it once. */
+const WARM_UP_TURNS = 300
 
 /** CPU nanoseconds of the timed part, by `share` (how many operations a turn is). A part takes 100 µs at least. */
 export class PartTimer implements Contender {

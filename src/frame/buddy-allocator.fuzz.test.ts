@@ -158,6 +158,25 @@ class Fuzzer {
     blocks.splice(at, 1)
   }
 
+  /** One reference to many at once, as the end of a mapping does. */
+  giveUpMany(): void {
+    const { random, model, blocks } = this
+    const order = random.pick<(a: Block, b: Block) => number>([
+      (a, b) => a.pfn - b.pfn,
+      (a, b) => b.pfn - a.pfn,
+      () => random.below(3) - 1,
+    ])
+    const count = random.between(1, random.chance(0.5) ? 30 : 1000)
+    const gone = blocks.filter(({ order }) => order !== undefined && random.chance(0.8)).slice(0, count)
+    const list = Uint32Array.from(gone.sort(order), ({ pfn }) => pfn)
+    random.pick(this.views).releaseAll(list, list.length)
+    for (const block of gone) {
+      if (--block.references > 0) continue
+      model.fill(block.pfn, block.frames, 'free')
+      blocks.splice(blocks.indexOf(block), 1)
+    }
+  }
+
   releaseAll(): void {
     const { buddy } = this.machine
     for (const { pfn, frames, order, references } of this.blocks) {
@@ -183,7 +202,8 @@ describe.each<FrameMachineOptions>([
       if (blocks.length === 0 || random.chance(blocks.length < crowd ? 0.6 : 0.3)) {
         if (random.chance(0.1)) fuzzer.allocateSpecial(where)
         else fuzzer.allocate(where)
-      } else fuzzer.giveUp()
+      } else if (random.chance(0.02)) fuzzer.giveUpMany()
+      else fuzzer.giveUp()
       if (random.chance(0.01)) random.pick(views).drainCaches()
       random.pick(views).check()
       expect(machine.buddy.freeFrames(), where).toBe(model.freeFrames())

@@ -10,6 +10,7 @@ import type { FaultInjector } from './fault-injector.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
 import type { FrameCache } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
+import { type FrameDropper, ListDropper } from './frame-dropper.js'
 import { checkUnwritten, poisonFrames } from './frame-poison.js'
 import { FrameReferences } from './frame-references.js'
 import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
@@ -60,6 +61,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   readonly #free: FreeFrames
   readonly #faults: FaultInjector | undefined
   readonly #debug: boolean
+  /** One thread, and nobody who watches. */
+  readonly #isPlain: boolean
   /** This hart's cache when it may be used without a lock: on memory that is not shared, and nothing fails or is watched. */
   readonly #fast: FrameCache | undefined
 
@@ -76,7 +79,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.#free = free
     this.#faults = faults
     this.#debug = debug
-    this.#fast = atomics.isPlain && faults === undefined && !debug ? free.own : undefined
+    this.#isPlain = atomics.isPlain && !debug
+    this.#fast = this.#isPlain && faults === undefined ? free.own : undefined
   }
 
   /** Takes over all RAM that `bump` has left. */
@@ -209,6 +213,20 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     if (this.#fast?.give(pfn, FrameMask.zeroInCache)) return
     checkFreeable(this.#frames, pfn, 0)
     this.#free.give(pfn, 0, 0)
+  }
+
+  override releaseAll(pfns: Uint32Array, count: number, dropper?: FrameDropper): void {
+    if (!this.#isPlain) {
+      super.releaseAll(pfns, count)
+      return
+    }
+    const drops = dropper ?? new ListDropper(this.#frames, pfns)
+    for (let from = 0; from < count; from++) {
+      const freed = drops.drop(from, count - from)
+      if (freed > 0) this.#free.giveAll(pfns, from, from + freed)
+      from += drops.dropped
+      if (from < count) this.release(pfns[from]! as Pfn)
+    }
   }
 
   protected giveBack(pfn: Pfn, order: number): void {

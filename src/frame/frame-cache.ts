@@ -92,6 +92,20 @@ export class FrameCache {
     return true
   }
 
+  /** Adds free frames of a list that are in no block, used since boot; there is room. The last one goes first. */
+  add(pfns: Uint32Array, from: number, to: number): void {
+    const i32 = this.#i32
+    const at = this.#at
+    const count = i32[at + CacheWord.count]!
+    const top = at + CacheWord.stack + count - from
+    for (let i = from; i < to; i++) {
+      const pfn = pfns[i]!
+      i32[top + i] = pfn
+      i32[this.#table + (pfn << 2) + FrameField.flags] = FrameMask.inCache
+    }
+    i32[at + CacheWord.count] = count + to - from
+  }
+
   /** The frame that goes after `depth` others. */
   peek(depth: number): Pfn {
     return this.#i32[this.#at + CacheWord.stack - 1 + this.count - depth]! as Pfn

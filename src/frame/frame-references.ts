@@ -71,12 +71,9 @@ export abstract class FrameReferences {
     this.free(pfn, frames.flags(pfn) & ORDER_MASK)
   }
 
-  /** `release` for the first `count` of many frames; most have other references (fork) or were single (exit). */
+  /** `release` for the first `count` of many frames; most have other references (fork) or were single (exit). The list is used up. */
   releaseAll(pfns: Uint32Array, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[i]! as Pfn
-      if (this.#shared || !this.#table.dropReference(pfn)) this.release(pfn)
-    }
+    for (let i = 0; i < count; i++) this.release(pfns[i]! as Pfn)
   }
 
   /** One reference less to each of 2^order single frames, aligned; when these were the last ones, they are a block again at once. */

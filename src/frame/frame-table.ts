@@ -153,6 +153,16 @@ export class FrameTable {
     return true
   }
 
+  /** Makes an allocated single frame with one reference, of which nothing is known, one inside a free block; false, and nothing happens, when it is not that. */
+  dropLast(pfn: Pfn): boolean {
+    const at = this.#base + (pfn << 2)
+    if (this.#u32[at]! !== 1 || (this.#u32[at + FLAGS]! & FrameMask.allocation) !== 0) return false
+    this.#u32[at] = 0
+    this.#u32[at + FLAGS] = FrameFlag.dirtyMemory
+    this.forgetCode(pfn)
+    return true
+  }
+
   /** Where the reference count is, for atomic operations on it. */
   refCountPtr(pfn: Pfn): Ptr {
     return ((this.#base + (pfn << 2) + REF_COUNT) * 4) as Ptr

@@ -108,6 +108,39 @@ export class FreeFrames {
     this.#unlockCache(cache)
   }
 
+  /**
+   * Frees the single frames of a list from place `from` on, whose entries are those inside a free block already: to the hart's cache
+   * when they are few, and there is room, else where they merge, neighbours in the list at once. (A part of many in the cache would
+   * keep the others from merging.)
+   */
+  giveAll(pfns: Uint32Array, from: number, to: number): void {
+    const cache = this.own
+    if (cache === undefined || !this.#giveCached(cache, pfns, from, to)) this.#giveRuns(pfns, from, to)
+  }
+
+  #giveCached(cache: FrameCache, pfns: Uint32Array, from: number, to: number): boolean {
+    this.#lockCache(cache)
+    const room = Math.min(CACHE_FRAMES_MAX / 2, CACHE_FRAMES_MAX - cache.count)
+    const fits = to - from <= room
+    if (fits) cache.add(pfns, from, to)
+    this.#unlockCache(cache)
+    return fits
+  }
+
+  #giveRuns(pfns: Uint32Array, from: number, to: number): void {
+    this.lock()
+    for (let at = from; at < to; ) {
+      const first = pfns[at]!
+      const step = at + 1 < to && pfns[at + 1] === first - 1 ? -1 : 1
+      let length = 1
+      while (at + length < to && pfns[at + length] === first + length * step) length++
+      const start = step > 0 ? first : first - length + 1
+      this.zones.add(start as Pfn, (start + length) as Pfn)
+      at += length
+    }
+    this.unlock()
+  }
+
   /** Puts the frames of all harts' caches where they merge; returns how many. */
   drainCaches(): number {
     let frames = 0

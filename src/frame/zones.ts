@@ -85,6 +85,13 @@ export class Zones {
     return Array.from({ length: ORDER_MAX + 1 }, (_, order) => this.#sum((zone) => zone.count(order)))
   }
 
+  /** Zone.add, though a zone ends between the frames. */
+  add(start: Pfn, end: Pfn): void {
+    const zone = this.of(start)
+    if (end <= zone.end) zone.add(start, end)
+    else this.split(start, end, (part, first, last) => part.add(first, last))
+  }
+
   /** The parts of a range of frames that lie in one zone each. */
   split(start: Pfn, end: Pfn, each: (zone: Zone, start: Pfn, end: Pfn) => void): void {
     for (const zone of this.all) {

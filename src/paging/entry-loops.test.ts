@@ -57,10 +57,11 @@ class Tables {
   #frame(): Pfn {
     const { buddy, frames } = this.mm
     const random = this.#random
-    const pfn = buddy.allocate(0)
+    const order = random.below(40) === 0 ? 1 : 0
+    const pfn = buddy.allocate(order)
     assert(pfn !== NO_FRAME, 'there are frames')
     const kind = random.below(40) === 0 ? FrameFlag.file : FrameFlag.anonymous
-    frames.set(pfn, 1 + random.below(3), kind | (random.below(2) * FrameFlag.exclusive), 0, 0)
+    frames.set(pfn, 1 + random.below(3), kind | order | (random.below(2) * FrameFlag.exclusive), 0, 0)
     return pfn
   }
 

@@ -3,7 +3,8 @@ import { assert } from '../base/assert.js'
 import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
-import { FRAME_ENTRY_BYTES, FrameFlag } from '../frame/frame-table.js'
+import type { FrameDropper } from '../frame/frame-dropper.js'
+import { FRAME_ENTRY_BYTES, FrameFlag, FrameMask } from '../frame/frame-table.js'
 import { Region, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 
@@ -14,6 +15,7 @@ const enum Result {
   anonymous = 2,
   first = 3,
   last = 4,
+  dropped = 5,
 }
 const RESULT_BYTES = 64
 export const ENTRY_LOOP_BYTES = PAGE_SIZE
@@ -33,12 +35,12 @@ interface Loops {
 
 /**
  * The loops of fork and munmap over many entries, as WebAssembly: V8 makes some ninety instructions of each turn when they are
- * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and
- * `BuddyAllocator.releaseAll`, for memory that no other thread uses.
+ * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and `ListDropper.drop`, for
+ * memory that no other thread uses.
  *
  * Results, and frames that wait for a flush, stand in Region.entryLoops.
  */
-export class EntryLoops {
+export class EntryLoops implements FrameDropper {
   /** Where frames wait: LIST_MAX of them. One batch at a time has it. */
   readonly waiting: Uint32Array
   readonly #list: Ptr
@@ -54,7 +56,7 @@ export class EntryLoops {
     this.#u32 = memory.u32
     this.#results = region >>> 2
     this.#writable = format.writable
-    this.#loops = compile(memory, new Emitter(format, region, frameTable))
+    this.#loops = compile(memory, new Emitter(memory, format, frameTable))
   }
 
   /** Of the last call: entries that were present; frames that were counted, and how many of them are anonymous memory. */
@@ -90,9 +92,12 @@ export class EntryLoops {
     return this.#loops.clear(entry, pages, (this.#list + room * 4) as Ptr)
   }
 
-  /** Takes a reference from each of the first `count` frames of the list; those of which it is the last one are left in it. Returns how many. */
-  drop(count: number): number {
-    return this.#loops.drop(this.#list, count)
+  drop(from: number, count: number): number {
+    return this.#loops.drop((this.#list + from * 4) as Ptr, count)
+  }
+
+  get dropped(): number {
+    return this.#u32[this.#results + Result.dropped]!
   }
 }
 
@@ -111,11 +116,13 @@ class Emitter {
   readonly #format: EntryFormat
   readonly #results: number
   readonly #frameTable: number
+  readonly #codeStamps: number
 
-  constructor(format: EntryFormat, results: Ptr, frameTable: Ptr) {
+  constructor(memory: Memory, format: EntryFormat, frameTable: Ptr) {
     this.#format = format
-    this.#results = results
+    this.#results = regionPtr(memory, Region.entryLoops)
     this.#frameTable = frameTable
+    this.#codeStamps = regionPtr(memory, Region.codeStamps)
   }
 
   share(code: Code): void {
@@ -208,23 +215,33 @@ class Emitter {
 
   drop(code: Code): void {
     const [list, count] = [0, 1]
-    const [from, frame, references, kept] = locals(code, 4)
+    const [at, from, pfn, frame] = locals(code, 4)
+    const [references, freed] = locals(code, 2)
     code.get(list).set(from)
     const [out, again] = [code.block(), code.loop()]
-    code.get(count).op('i32_eqz').brIf(out)
-    this.#entryOf(code, () => code.get(from).memory('i32_load'))
+    code.get(at).get(count).op('i32_ge_u').brIf(out)
+    this.#entryOf(code, () => code.get(from).memory('i32_load').tee(pfn))
     code.tee(frame).memory('i32_load').tee(references).i32(1).op('i32_gt_u')
     code.if()
     code.get(frame).get(references).i32(1).op('i32_sub').memory('i32_store')
     code.else()
-    code.get(list).get(from).memory('i32_load').memory('i32_store')
+    code.get(references).op('i32_eqz')
+    code.get(frame).memory('i32_load', FLAGS_AT).i32(FrameMask.allocation).op('i32_and')
+    code.op('i32_or').brIf(out)
+    code.get(frame).i64(INSIDE_FREE).memory('i64_store')
+    code.get(pfn).i32(1).op('i32_shl').i32(0).memory('i32_store16', this.#codeStamps)
+    code.get(list).get(pfn).memory('i32_store')
     code.get(list).i32(4).op('i32_add').set(list)
-    increment(code, kept)
+    increment(code, freed)
     code.end()
     code.get(from).i32(4).op('i32_add').set(from)
-    code.get(count).i32(1).op('i32_sub').set(count)
+    increment(code, at)
     code.br(again).end().end()
-    code.get(kept)
+    code
+      .i32(this.#results + Result.dropped * 4)
+      .get(at)
+      .memory('i32_store')
+    code.get(freed)
   }
 
   /** The number of the frame that an entry's low word names. */
@@ -260,6 +277,8 @@ class Emitter {
 
 const RETURN = 0x0f
 const FLAGS_AT = 4
+/** Reference count and flags of a used frame inside a free block. */
+const INSIDE_FREE = BigInt(FrameFlag.dirtyMemory) << 32n
 const ANONYMOUS_BIT = Math.log2(FrameFlag.anonymous)
 
 function locals(code: Code, count: number): number[] {

@@ -1,13 +1,14 @@
 import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
+import type { FrameDropper } from '../frame/frame-dropper.js'
 import { type EntryLoops, LIST_MAX } from './entry-loops.js'
 import { Forgetting } from './forgetting.js'
 import type { Shootdown } from './shootdown.js'
 
 /** The part of the frame allocator that a batch needs. */
 export interface FrameReleaser {
-  /** Gives up one reference to each of the first `count` frames. */
-  releaseAll(frames: Uint32Array, count: number): void
+  /** Gives up one reference to each of the first `count` frames; `dropper` does it fast when the list is its own. */
+  releaseAll(frames: Uint32Array, count: number, dropper?: FrameDropper): void
   releaseRun(pfn: Pfn, order: number): void
   free(pfn: Pfn, order: number): void
   /** The same for one frame that holds nothing but zeroes. */
@@ -131,7 +132,7 @@ export class FlushBatch {
   #settle(): void {
     const isWalked = this.#tableCount > 0 && this.#shootdown.hasOthers
     if (!this.#touched.isEmpty || isWalked) this.#shootdown.forget(this.#root, this.#touched)
-    if (this.#frameCount > 0) this.#releaseFrames()
+    if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount, this.loops)
     for (let i = 0; i < this.#blockCount; i++)
       this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
     for (let i = 0; i < this.#tableCount; i++) this.#freeTable(this.#tables[i]! as Pfn)
@@ -139,11 +140,6 @@ export class FlushBatch {
     this.#frameCount = 0
     this.#tableCount = 0
     this.#blockCount = 0
-  }
-
-  #releaseFrames(): void {
-    const last = this.loops?.drop(this.#frameCount) ?? this.#frameCount
-    this.#buddy.releaseAll(this.waiting, last)
   }
 
   /** Nothing is mapped by it any more; but of a root, the kernel's half is. */
