@@ -1,11 +1,12 @@
 /** What of the window is mapped, hashed as vmaoracle.c does it. */
-import { NULL, type Vpn } from '../../../src/base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../../../src/base/numbers.js'
 import { VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE } from '../../../src/space/vm-flags.js'
 import { Vma } from '../../../src/space/vma.js'
 import type { OracleMachine } from './machine.js'
 import type { OracleProcess } from './process.js'
 
 const OTHER_FILE = 1
+const SEGMENT = 16
 const SCRIPT_FILE = 32
 
 export function mix(hash: number, value: number): number {
@@ -54,17 +55,22 @@ export class Layout {
     }
   }
 
-  #add({ files }: OracleProcess): void {
+  #add(process: OracleProcess): void {
     const { base, pages } = this.#machine
     const { start, end, flags, object, pageOffset } = this.#vma
-    const file = files.numberOf(object)
-    const code = object === NULL ? 0 : file < 0 ? OTHER_FILE : SCRIPT_FILE + file
+    const code = object === NULL ? 0 : this.#codeOf(process, object)
     const bits = [VM_READ, VM_WRITE, VM_EXEC, VM_MAYSHARE]
     const rights = bits.reduce((all, bit, i) => ((flags & bit) !== 0 ? all | (1 << i) : all), 0)
     let h = mix(this.#hash, Math.max(0, start - base))
     h = mix(h, Math.min(end - base, pages))
     h = mix(h, rights | (code << 4))
-    this.#hash = mix(h, file < 0 ? 0 : pageOffset)
+    this.#hash = mix(h, code <= OTHER_FILE ? 0 : pageOffset)
     this.#count++
+  }
+
+  #codeOf({ files, own }: OracleProcess, object: Ptr): number {
+    const id = this.#machine.segments.idOf(object)
+    const [segment, file] = [id < 0 ? -1 : own.numberOf(id), id < 0 ? files.numberOf(object) : -1]
+    return segment >= 0 ? SEGMENT + segment : file >= 0 ? SCRIPT_FILE + file : OTHER_FILE
   }
 }

@@ -5,6 +5,7 @@ import { AddressSpace } from '../../../src/space/address-space.js'
 import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
 import { setLayout } from '../../../src/space/placement.js'
 import type { Policy } from '../scripts.js'
+import { MachineSegments } from './segments.js'
 
 const RAM = 512 * 2 ** 20
 const PAGE = 4096
@@ -23,6 +24,7 @@ const alignDown = (page: number) => Math.floor(page / HUGE_PAGES) * HUGE_PAGES
 
 export class OracleMachine {
   readonly mm: MemoryManager
+  readonly segments: MachineSegments
   /** The window's first page. */
   readonly base: number
   readonly pages: number
@@ -35,6 +37,7 @@ export class OracleMachine {
 
   constructor(policy: Policy, pages: number) {
     this.mm = mmInit({ bytes: RAM, debug: false })
+    this.segments = new MachineSegments(this.mm)
     this.pages = pages
     this.first = new AddressSpace(this.mm.memory, this.mm.spaces.create())
     setLayout(this.first, this.mm.arch.userEnd, {
@@ -59,5 +62,6 @@ export class OracleMachine {
   /** Throws InvariantError on a broken invariant of any layer. */
   check(): void {
     this.mm.check()
+    this.segments.check()
   }
 }

@@ -51,14 +51,18 @@ export class Operation {
   }
 
   /** An address in the window as its page; a mapping elsewhere is taken away again. */
-  place(result: number, bytes: number): string {
+  place(
+    result: number,
+    bytes: number,
+    undo = (at: number) => this.#process.call('munmap', at, bytes),
+  ): string {
     if (result < 0) return errno(result)
     const page = result / PAGE - this.#process.machine.base
     if (page >= 0 && page + bytes / PAGE <= this.#process.machine.pages) {
       this.touch(page, bytes / PAGE)
       return `${page}`
     }
-    this.#process.call('munmap', result, bytes)
+    undo(result)
     return 'out'
   }
 }

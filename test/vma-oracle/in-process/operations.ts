@@ -1,19 +1,20 @@
 /** The operations of vmaoracle.c as calls of the memory manager: each gives the text of its result. */
 import { NULL, type Vpn } from '../../../src/base/numbers.js'
+import { Seal } from '../../../src/linux/fs/flags.js'
 import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
 import { punchHole, truncateObject } from '../../../src/space/truncate.js'
 import { Vma } from '../../../src/space/vma.js'
 import { Setting, writeSetting } from '../../../src/state/settings.js'
 import { hex, mix } from './layout.js'
+import { bits, flags } from './letters.js'
 import { errno, type Operation, PAGE } from './operation.js'
 import type { OracleProcess } from './process.js'
+import { shmat, shmdt, shmget, shmrm, shmstat } from './shared-memory.js'
 import { entries, resident, scan, smaps } from './views.js'
 
 const ANONYMOUS = 0x20
 const MAP_COUNT_MAX = 65_530
 
-const bits = (letters: string, values: readonly number[]) =>
-  new Map([...letters].map((c, i) => [c, values[i]!]))
 const PROT = bits('rwxdu', [1, 2, 4, 0x100_0000, 0x200_0000])
 const MAP = bits(
   'psfnlorgvdtbhy',
@@ -22,6 +23,7 @@ const MAP = bits(
 const MREMAP = bits('mfdu', [1, 2, 4, 8])
 const MCL = bits('cfo', [1, 2, 4])
 const MS = bits('sai', [4, 1, 2])
+const SEAL = bits('sgwfl', [Seal.shrink, Seal.grow, Seal.write, Seal.futureWrite, Seal.seal])
 const RESERVE = bits('psr', [2, 1, 0x4000])
 const ADVICE: Readonly<Record<string, number>> = {
   normal: 0,
@@ -50,12 +52,6 @@ const ADVICE: Readonly<Record<string, number>> = {
   guard_install: 102,
   guard_remove: 103,
   undefined: 77,
-}
-
-function flags(text: string | undefined, table: ReadonlyMap<string, number>): number {
-  let all = 0
-  for (const letter of text ?? '') if (letter !== '-') all |= table.get(letter)!
-  return all
 }
 
 type Call = Parameters<OracleProcess['call']>[0]
@@ -90,6 +86,7 @@ function lockAll(o: Operation): string {
     o.word(0) === 'munlockall'
       ? o.process.call('munlockall')
       : o.process.call('mlockall', flags(o.word(1), MCL))
+  if (result === 0 && o.word(1).includes('c')) o.process.unlockOutside()
   o.touch(0, o.process.machine.pages)
   return errno(result)
 }
@@ -212,19 +209,29 @@ const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
     o.process.files.create(o.num(1), o.num(2))
     return '0'
   },
+  seal: (o) => errno(o.process.files.seal(o.num(1), flags(o.word(2), SEAL))),
   truncate: (o) => {
-    truncateObject(o.process.machine.mm, o.process.files.object(o.num(1)), o.bytes(2))
-    return '0'
+    const problem = o.process.files.mayResize(o.num(1), o.bytes(2))
+    if (problem === 0) truncateObject(o.process.machine.mm, o.process.files.object(o.num(1)), o.bytes(2))
+    return errno(problem)
   },
   punch: (o) => {
-    punchHole(o.process.machine.mm, o.process.files.object(o.num(1)), o.num(2), o.num(3))
-    return '0'
+    const problem = o.process.files.mayWrite(o.num(1), 0)
+    if (problem === 0) punchHole(o.process.machine.mm, o.process.files.object(o.num(1)), o.num(2), o.num(3))
+    return errno(problem)
   },
   pwrite: (o) => {
     const object = o.process.files.object(o.num(1))
-    return `${o.process.machine.mm.objects.write(object, o.bytes(2), Uint8Array.of(o.num(3)))}`
+    const problem = o.process.files.mayWrite(o.num(1), o.bytes(2) + 1)
+    if (problem !== 0) return errno(problem)
+    return errno(o.process.machine.mm.objects.write(object, o.bytes(2), Uint8Array.of(o.num(3))))
   },
   pread: readFile,
+  shmget,
+  shmat,
+  shmdt,
+  shmrm,
+  shmstat,
 }
 
 /** Makes it; the text of its result. */

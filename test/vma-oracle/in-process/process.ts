@@ -8,11 +8,14 @@ import { type Argument, Program } from '../../../src/fault/testing.js'
 import { copyFromUser, presentFrame } from '../../../src/fault/user-copy.js'
 import { FaultInjector } from '../../../src/frame/fault-injector.js'
 import { AddressSpace, SpaceFlag } from '../../../src/space/address-space.js'
+import { Vma } from '../../../src/space/vma.js'
 import { advise } from '../../../src/syscall/advise.js'
 import type { FileBacking } from '../../../src/syscall/file-backing.js'
 import * as mman from '../../../src/syscall/mman.js'
+import type { SyscallArguments } from '../../../src/syscall/syscall-arguments.js'
 import { ScriptFiles } from './files.js'
 import { type OracleMachine, SCRATCH, SCRATCH_PAGES, STACK_PAGES } from './machine.js'
+import { OwnSegments } from './own-segments.js'
 
 const PAGE = 4096
 const NONE = Number.POSITIVE_INFINITY
@@ -33,6 +36,8 @@ export class OracleProcess {
   readonly space: AddressSpace
   readonly parent: OracleProcess | undefined
   readonly files: ScriptFiles
+  /** The SysV segments that it knows. */
+  readonly own: OwnSegments
   readonly #program: Program
   #isPrivileged = true
   #lockedLimit = LOCKED_LIMIT
@@ -47,6 +52,7 @@ export class OracleProcess {
     this.parent = parent
     this.files = parent?.files.fork() ?? new ScriptFiles(machine.mm.objects)
     this.#program = new Program(machine.mm, space, new FaultInjector())
+    this.own = new OwnSegments(machine.segments, this, parent?.own)
     if (parent === undefined) this.#mapOwn()
     else this.#inherit(parent)
     this.#applyRights()
@@ -89,6 +95,7 @@ export class OracleProcess {
   }
 
   exit(): void {
+    this.own.end()
     this.machine.mm.spaces.release(this.space.ptr)
     this.files.close()
   }
@@ -106,6 +113,14 @@ export class OracleProcess {
     if (name !== 'mmap') return this.#program.call(name, ...args)
     const [address, length, prot, flags, fd, offset] = args
     return this.#program.mmap(address!, length!, prot!, flags!, Number(fd), offset!)
+  }
+
+  args(...values: number[]): SyscallArguments {
+    return this.#program.args(...values)
+  }
+
+  get isPrivileged(): boolean {
+    return this.#isPrivileged
   }
 
   mapFile(file: FileBacking, args: readonly Argument[], offset: number): number {
@@ -209,6 +224,22 @@ export class OracleProcess {
     else if (kind === 'stack') space.limitStack = pages * PAGE
     else this.#lockedLimit = Math.min(pages, LOCKED_LIMIT)
     this.#applyRights()
+  }
+
+  /** After mlockall(MCL_CURRENT): what lies outside of the window is not compared. */
+  unlockOutside(): void {
+    const { mm, base, pages } = this.machine
+    const vma = new Vma(mm.memory, NULL)
+    for (let at = 0; vma.at(mm.vmas.find(this.space, at as Vpn)).ptr !== NULL; at = vma.end) {
+      const { start, end } = vma
+      if (start < base) this.#unlock(start, Math.min(end, base))
+      if (end > base + pages) this.#unlock(Math.max(start, base + pages), end)
+      vma.at(mm.vmas.find(this.space, start))
+    }
+  }
+
+  #unlock(start: number, end: number): void {
+    this.call('munlock', start * PAGE, (end - start) * PAGE)
   }
 
   /** No capability is left. */
