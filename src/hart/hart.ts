@@ -30,7 +30,7 @@ export interface HartOptions {
 }
 
 /** A place that is come to less often costs more to translate than to interpret. */
-export const TRANSLATE_THRESHOLD = 2000
+export const TRANSLATE_THRESHOLD = 10_000
 
 /** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
 const SLICE = 20_000

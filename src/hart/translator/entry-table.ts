@@ -9,6 +9,7 @@
  *     16 B    +8   i32  function  place in the function table; 0 = not translated
  *             +12  i32  count     without a function: arrivals so far; with one: how often it was not valid
  *     behind the sets   i64  instructions that were interpreted
+ *                       i32  threshold: arrivals after which a place is hot
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code } from '../../base/wasm/code.js'
@@ -24,6 +25,8 @@ const SET_BYTES = 2 * CODE_ENTRY_BYTES
 export const CODE_TABLE_BYTES = CODE_SETS * SET_BYTES
 /** Offset of the count of interpreted instructions. */
 export const INTERPRETED = CODE_TABLE_BYTES
+/** Offset of the threshold, which is lower when a program has run for long (pace.ts). */
+const THRESHOLD = INTERPRETED + 8
 /** From one hart's table to the next hart's. */
 export const CODE_TABLE_STRIDE = TLB_BYTES
 export const CodeEntry = { pc: 0, function: 8, count: 12 } as const
@@ -101,7 +104,8 @@ function emitArrive(code: Code, layout: HartLayout): void {
   code.op('return').end()
   const isHot: Value = () => {
     e.count()
-    code.i32(layout.threshold).op('i32_ge_s')
+    loadRaw('i32_load', i32(layout.codeEntries), THRESHOLD)(code)
+    code.op('i32_ge_s')
   }
   op('select', i32(HOT), i32(0), isHot)(code)
 }
@@ -191,6 +195,10 @@ export class EntryTable {
     const { u32 } = this.#memory
     const word = (this.#base + INTERPRETED) >>> 2
     return u32[word]! + u32[word + 1]! * 2 ** 32
+  }
+
+  set threshold(arrivals: number) {
+    this.#memory.i32[(this.#base + THRESHOLD) >>> 2] = arrivals
   }
 
   clear(): void {

@@ -9,6 +9,7 @@ import { type CodePage, CodePages } from './code-pages.js'
 import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
 import { EntryTable, NEVER } from './entry-table.js'
 import { HELPER_TYPES } from './helper-types.js'
+import { Pace } from './pace.js'
 import { findRegion, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
@@ -19,22 +20,9 @@ export const FUNCTIONS_MAX = 8192
 const MODULES_MAX = 512
 /** A module costs as much as many of its functions: what is nearly worth translating goes with what is. */
 const FUNCTIONS_IN_MODULE_MAX = 32
-const WARM_PART = 4
 /** The count of what cannot be translated now: so many arrivals on, it may be. */
 const LATER = -64
 const WASM_PAGE = 65536
-
-/**
- * Translating an instruction takes as long as interpreting many thousand while V8 has not compiled the translator itself, so a program that soon
- * ends is better interpreted, but for its hottest loops: until LONG_RUN instructions were executed, EARLY are translated and no more; from
- * then on one for every PACE. Small thresholds, for tests, are not paced.
- */
-const EARLY = 400
-const LONG_RUN = 60_000_000
-const PACE = 2000
-/** So many at a time, or a module has too few to be worth its own cost. */
-const BATCH = 200
-const PACED_THRESHOLD = 1000
 
 /** What a translator needs of the hart that it translates for. */
 export interface TranslatorEnv {
@@ -89,6 +77,7 @@ export class Translator {
   readonly #env: TranslatorEnv
   readonly #pages: CodePages
   readonly #entries: EntryTable
+  readonly #pace: Pace
   /** By the address where they begin: of several programs, or of contents that a frame had one after another. */
   #translations = new Map<number, Translation[]>()
   #byPlace: Translation[] = []
@@ -101,6 +90,8 @@ export class Translator {
     this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
     this.#entries.clear()
+    this.#pace = new Pace(env.layout.threshold, env.executed)
+    this.#entries.threshold = this.#pace.threshold
   }
 
   get stats(): TranslatorStats {
@@ -110,21 +101,16 @@ export class Translator {
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
   attend(pc: number): void {
     this.#pages.useActiveTables()
+    const { threshold } = this.#pace
+    this.#entries.threshold = threshold
     const word = this.#entries.find(pc)
     if (word < 0) return
     const place = this.#entries.functionAt(word)
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
-    else if (place !== 0) this.#entries.set(word, 0, this.#env.layout.threshold)
-    else if (this.#isInPace(BATCH)) this.#translateWith(pc)
-    else this.#entries.set(word, 0, this.#env.layout.threshold >>> 1)
-  }
-
-  /** Whether so many instructions more than have been translated already may be. */
-  #isInPace(more: number): boolean {
-    const { layout, executed } = this.#env
-    if (layout.threshold < PACED_THRESHOLD) return true
-    return this.#stats.instructions + more <= EARLY + Math.max(0, executed() - LONG_RUN) / PACE
+    else if (place !== 0) this.#entries.set(word, 0, threshold)
+    else if (this.#pace.allows()) this.#translateWith(pc)
+    else this.#entries.set(word, 0, threshold >>> 1)
   }
 
   #isCurrent({ pages }: Translation): boolean {
@@ -153,16 +139,13 @@ export class Translator {
       this.#evictAll()
     }
     if (this.#pages.isExhausted) this.#evictAll()
-    const warm = this.#entries.warm(
-      Math.ceil(this.#env.layout.threshold / WARM_PART),
-      FUNCTIONS_IN_MODULE_MAX - 1,
-    )
+    const warm = this.#entries.warm(this.#pace.warm, FUNCTIONS_IN_MODULE_MAX - 1)
     const candidates = this.#candidate(pc)
     if (candidates.length === 0) return
     const covered = new Set(blockAddresses(candidates[0]!))
     let instructions = sizeOf(candidates[0]!)
     for (const each of warm) {
-      if (!this.#isInPace(instructions)) break
+      if (!this.#pace.allows(instructions)) break
       if (covered.has(each)) continue
       for (const candidate of this.#candidate(each)) {
         candidates.push(candidate)
@@ -179,7 +162,7 @@ export class Translator {
     const region = findRegion(
       pc,
       (at) => reader.instruction(at),
-      (at) => this.#entries.isWarm(at, layout.threshold >>> 5),
+      (at) => this.#entries.isWarm(at, this.#pace.threshold >>> 5),
     )
     const word = this.#entries.find(pc)
     if (word < 0) return []
@@ -254,7 +237,9 @@ export class Translator {
     this.#stats.modules++
     this.#stats.regions += candidates.length
     this.#stats.wasmBytes += bytes
-    for (const candidate of candidates) this.#stats.instructions += sizeOf(candidate)
+    const instructions = candidates.reduce((sum, candidate) => sum + sizeOf(candidate), 0)
+    this.#stats.instructions += instructions
+    this.#pace.add(instructions)
   }
 
   /** Nothing is translated any more: what is executed often will be again. */

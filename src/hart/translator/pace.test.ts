@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { Pace } from './pace.js'
+
+const LONG = 400_000_000
+
+test('a program that has run for long has a lower threshold, and keeps it', () => {
+  let executed = 0
+  const pace = new Pace(10_000, () => executed)
+  const early = pace.threshold
+  expect(early).toBeGreaterThan(10_000)
+  expect(pace.warm).toBeLessThan(early)
+  executed = LONG - 1
+  expect(pace.threshold).toBe(early)
+  executed = LONG
+  expect(pace.threshold).toBe(10_000)
+  expect(pace.warm).toBeLessThan(10_000)
+})
+
+test('then translating keeps pace with executing', () => {
+  let executed = LONG
+  const pace = new Pace(10_000, () => executed)
+  expect(pace.threshold).toBe(10_000)
+  let translated = 0
+  while (pace.allows()) {
+    pace.add(200)
+    translated += 200
+  }
+  expect(translated).toBeLessThan(1000)
+  executed += 3_000_000
+  expect(pace.allows()).toBe(true)
+  expect(pace.allows(1_000_000)).toBe(false)
+})
+
+test('what is translated early does not count later', () => {
+  let executed = 0
+  const pace = new Pace(10_000, () => executed)
+  pace.add(1_000_000)
+  expect(pace.allows()).toBe(true)
+  executed = LONG
+  expect(pace.threshold).toBe(10_000)
+  expect(pace.allows()).toBe(true)
+})
+
+test('a higher threshold than the early one is kept, a small one is not paced', () => {
+  expect(new Pace(10_000_000, () => 0).threshold).toBe(10_000_000)
+  const eager = new Pace(20, () => 0)
+  eager.add(1_000_000)
+  expect([eager.threshold, eager.warm, eager.allows(1_000_000)]).toEqual([20, 5, true])
+})

@@ -1,0 +1,49 @@
+/** Arrivals after which a place is translated early. */
+const EARLY_THRESHOLD = 100_000
+/** From so many executed instructions on the hart's threshold is enough, */
+const LONG_RUN = 400_000_000
+/** but no more than one instruction is translated for so many executed since. */
+const PACE = 3000
+/** So many at a time, or a module has too few to be worth its own cost. */
+const BATCH = 200
+/** Smaller thresholds, for tests, are not paced. */
+const PACED_THRESHOLD = 1000
+
+/**
+ * How often the hart must come to a place before that is translated. A translated instruction costs as much as some ten thousand interpreted ones
+ * while V8 has not compiled the translator itself, a third of that later, and to begin in earnest costs as much as a hundred million. So
+ * early only what has been executed more often than that is translated, and the rest when the program has run for long.
+ */
+export class Pace {
+  readonly #late: number
+  readonly #executed: () => number
+  #isLong: boolean
+  #translatedSince = 0
+
+  /** `threshold` is meant for programs that run for long; `executed`: instructions of the hart so far. */
+  constructor(threshold: number, executed: () => number) {
+    this.#late = threshold
+    this.#executed = executed
+    this.#isLong = threshold < PACED_THRESHOLD
+  }
+
+  get threshold(): number {
+    this.#isLong ||= this.#executed() >= LONG_RUN
+    return this.#isLong ? this.#late : Math.max(this.#late, EARLY_THRESHOLD)
+  }
+
+  /** The least count of what is translated together with what has reached the threshold. */
+  get warm(): number {
+    return Math.ceil(this.threshold / 4)
+  }
+
+  /** Whether so many more may be translated. */
+  allows(instructions = BATCH): boolean {
+    if (!this.#isLong || this.#late < PACED_THRESHOLD) return true
+    return this.#translatedSince + instructions <= (this.#executed() - LONG_RUN) / PACE + 2 * BATCH
+  }
+
+  add(instructions: number): void {
+    if (this.#isLong) this.#translatedSince += instructions
+  }
+}
