@@ -17,7 +17,6 @@
  *     576   i64        tval
  *     584   16 bytes   bounce buffer for loads that cross a page
  *     600   i32        during a run: instructions that it may execute
- *     604   i32        1 = a store has changed bytes that code was translated from
  *     640   256 bytes  scratch of the float helpers
  */
 export const HART_BYTES = 4096
@@ -38,7 +37,6 @@ export const HartField = {
   tval: 576,
   bounce: 584,
   budget: 600,
-  codeChanged: 604,
   floatScratch: 640,
 } as const
 

@@ -169,7 +169,7 @@ export class InterpreterEmitter implements Emitter {
     tlbPlace(this.#layout, virtual, slot)(code)
     value(code)
     code.memory(name, 0, 0).else()
-    op('i32_and', this.call('storeMiss', virtual, value, i32(bytes)), i32(1))(code)
+    this.call('storeMiss', virtual, value, i32(bytes))(code)
     code.brIf(this.#labels.trap).end()
   }
 

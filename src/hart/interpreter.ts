@@ -31,6 +31,7 @@ import { MmuAccess, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
 import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
 import { addEntryTable } from './translator/entry-table.js'
+import { exportSharedGlobals } from './translator/shared-globals.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 const WASM_PAGE = 65536
@@ -51,6 +52,7 @@ export function interpreterBytes(memoryBytes: number, layout: HartLayout): Uint8
   const module = new WasmModule()
   module.importMemory('memory', { pages: memoryBytes / WASM_PAGE, shared: layout.shared })
   module.importTable('table', 0)
+  exportSharedGlobals(module)
   const helpers = new Map([
     ...FLOAT_HELPERS.declare(module, layout.hart),
     ...addMmu(module, layout),

@@ -133,28 +133,19 @@ function emitLoadMiss(code: Code, { hart }: HartLayout, translate: number): void
   code.i64(hart + HartField.bounce)
 }
 
-/**
- * storeMiss(address, value, bytes): the whole store; bit 0 is set when it faulted, bit 1 when it changed what code was translated
- * from.
- */
+/** storeMiss(address, value, bytes): the whole store; 1 when it faulted, else 0. */
 function emitStoreMiss(code: Code, { hart }: HartLayout, translate: number): void {
   const [value, bytes] = [local(1), local(2)]
   const bounce = i32(hart + HartField.bounce)
   op('i32_eqz', crosses(local(0), bytes))(code)
   code.if()
   emitStoreWithin(code, translate, value, bytes)
-  emitCodeChanged(code, hart)
-  code.op('return').end()
+  code.i32(0).op('return').end()
   const { first, second, length } = emitBothPages(code, translate, MmuAccess.write, bytes, i32(1))
   storeRaw('i64_store', bounce, value)(code)
   emitCopy(code, first, bounce, length)
   emitCopy(code, second, op('i32_add', bounce, length), op('i32_sub', bytes, length))
-  emitCodeChanged(code, hart)
-}
-
-function emitCodeChanged(code: Code, hart: number): void {
-  loadRaw('i32_load', i32(hart), HartField.codeChanged)(code)
-  code.i32(1).op('i32_shl')
+  code.i32(0)
 }
 
 /** A store inside one page, in one access so that other harts see it whole; returns when it faults. */

@@ -6,8 +6,8 @@ import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
 import { TlbEntry, TlbHeader } from '../paging/tlb.js'
 import type { HartLayout } from './hart-layout.js'
-import { HartField } from './hart-state.js'
 import { MmuAccess, tlbSlot } from './mmu-access.js'
+import { growEpoch } from './translator/shared-globals.js'
 import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
 /** Bits of a page-table entry. */
@@ -236,7 +236,7 @@ export class WalkEmitter {
     this.#codeStamp()(code)
     code.if()
     storeRaw('i32_store16', this.#stampPlace(), i32(0), this.#layout.codeStamps)(code)
-    storeRaw('i32_store', i32(this.#layout.hart), i32(1), HartField.codeChanged)(code)
+    growEpoch(code)
     code.end().end()
   }
 

@@ -25,7 +25,7 @@ type Piece = Item | { readonly call: number }
 const STRAIGHT = [
   ...[items.registerOp, items.immediateOp, items.upperOp, items.compressedOp, items.jumpOp, items.jumpOp],
   ...[items.memoryOp, items.memoryOp, items.compressedMemoryOp, items.atomicOp, items.loopOp],
-  ...[items.floatOp, items.csrOp, items.fenceOp, patchOp, counterOp],
+  ...[items.floatOp, items.csrOp, items.fenceOp, patchOp, counterOp, structOp, structOp, moveBaseOp],
 ]
 const LEAF = [items.registerOp, items.immediateOp, items.compressedOp, items.jumpOp, items.memoryOp]
 
@@ -43,6 +43,27 @@ function patchOp(c: ItemContext): Item {
     typeS(0x23, 2, at, word, distance),
     addi(target, target, c.random.below(2000)),
   )
+}
+
+/** Several loads and stores around one address, as of a struct or a stack frame. */
+function structOp(c: ItemContext): Item {
+  const { random } = c
+  const base = random.pick(c.bases)
+  const middle = random.between(-64, 64)
+  const accesses = Array.from({ length: random.between(2, 6) }, () => {
+    const offset = middle + random.between(-20, 20)
+    return random.chance(0.5)
+      ? typeI(0x03, random.below(7), items.destination(c), base, offset)
+      : typeS(0x23, random.below(4), base, items.writable(c), offset)
+  })
+  return items.words(...accesses)
+}
+
+/** A little further, or back; or to where another one points. */
+function moveBaseOp(c: ItemContext): Item {
+  const { random } = c
+  const [base, other] = [random.pick(c.bases), random.pick(c.bases)]
+  return items.words(addi(base, random.chance(0.8) ? base : other, random.between(-300, 300)))
 }
 
 const typeR = (rd: number, rs2: number): number => (rs2 << 20) | (rd << 15) | (rd << 7) | 0x33

@@ -12,6 +12,12 @@ import {
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64'
 export const VALUE_TYPE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c }
 
+/** Where an `if` stands in a function's entry, and whether its condition mostly holds. */
+export interface BranchHint {
+  readonly offset: number
+  readonly isLikely: boolean
+}
+
 /** A structured instruction that is still open: what `br` names. */
 export interface Label {
   /** Nesting depth at which the label stands, counted from the function's body. */
@@ -28,6 +34,8 @@ export class Code {
   #depth = 0
   readonly #locals: ValueType[] = []
   readonly #parameters: number
+  /** Offsets of the `if`s whose way is known, and whether they are taken: in ascending order. */
+  readonly #hints: BranchHint[] = []
 
   constructor(parameters: readonly ValueType[]) {
     this.#parameters = parameters.length
@@ -149,6 +157,14 @@ export class Code {
     return this.byte(0x22).u32(local)
   }
 
+  globalGet(index: number): this {
+    return this.byte(0x23).u32(index)
+  }
+
+  globalSet(index: number): this {
+    return this.byte(0x24).u32(index)
+  }
+
   /** A load or a store; `align` is the log2 that may be assumed (0 for what may be misaligned). */
   memory(name: MemoryOp, offset = 0, align: number = MEMORY_OP[name][1]): this {
     return this.byte(MEMORY_OP[name][0]).u32(align).u32(offset)
@@ -204,6 +220,17 @@ export class Code {
     return this.#open(0x04, result)
   }
 
+  /** An `if` whose condition mostly holds, or mostly does not: for engines that lay code out accordingly. */
+  ifLikely(result?: ValueType): Label {
+    this.#hints.push({ offset: this.#length, isLikely: true })
+    return this.#open(0x04, result)
+  }
+
+  ifUnlikely(result?: ValueType): Label {
+    this.#hints.push({ offset: this.#length, isLikely: false })
+    return this.#open(0x04, result)
+  }
+
   else(): this {
     return this.byte(0x05)
   }
@@ -233,21 +260,21 @@ export class Code {
     return { depth: this.#depth }
   }
 
-  /** Puts instructions in front of all others, written apart; they may use this function's locals. */
-  prepend(start: Code): this {
-    const all = new Uint8Array(start.#length + this.#length)
-    all.set(start.raw())
-    all.set(this.raw(), start.#length)
-    this.#bytes = all
-    this.#length = all.length
-    return this
+  #head(): Code {
+    const head = new Code([]).u32(this.#locals.length)
+    for (const type of this.#locals) head.u32(1).byte(VALUE_TYPE[type])
+    return head
+  }
+
+  /** What is known of its branches; offsets count from behind the entry's size. */
+  get hints(): readonly BranchHint[] {
+    const before = this.#head().#length
+    return this.#hints.map(({ offset, isLikely }) => ({ offset: offset + before, isLikely }))
   }
 
   /** The function's entry in the code section: size, locals, instructions, end. */
   finish(): Uint8Array {
-    const head = new Code([])
-    head.u32(this.#locals.length)
-    for (const type of this.#locals) head.u32(1).byte(VALUE_TYPE[type])
+    const head = this.#head()
     const size = new Code([]).u32(head.#length + this.#length + 1)
     return concat([size.raw(), head.raw(), this.raw(), Uint8Array.of(0x0b)])
   }

@@ -22,7 +22,9 @@ export class WasmModule {
   readonly #functions: { type: number; code: Code }[] = []
   readonly #exports: Uint8Array[] = []
   readonly #elements: Uint8Array[] = []
+  readonly #globals: Uint8Array[] = []
   #importedFunctions = 0
+  #importedGlobals = 0
 
   importMemory(name: string, { pages, shared }: MemoryImport): void {
     const code = entry('env', name).byte(0x02)
@@ -75,11 +77,31 @@ export class WasmModule {
     return index
   }
 
+  /** An i64 that may be changed, of another module; its index. */
+  importGlobal(name: string): number {
+    this.#imports.push(entry('env', name).byte(0x03).byte(VALUE_TYPE.i64).byte(1).raw())
+    return this.#importedGlobals++
+  }
+
+  /** An i64 of this module that begins as 0; its index. All imports come before it. */
+  global(): number {
+    const global = new Code([]).byte(VALUE_TYPE.i64).byte(1).i64(0).byte(0x0b)
+    return this.#importedGlobals + this.#globals.push(global.raw()) - 1
+  }
+
   export(name: string, functionIndex: number): void {
+    this.#export(name, 0, functionIndex)
+  }
+
+  exportGlobal(name: string, index: number): void {
+    this.#export(name, 3, index)
+  }
+
+  #export(name: string, kind: number, index: number): void {
     this.#exports.push(
       new Code([]).u32(name.length).raw(),
       ascii(name),
-      new Code([]).byte(0).u32(functionIndex).raw(),
+      new Code([]).byte(kind).u32(index).raw(),
     )
   }
 
@@ -99,14 +121,40 @@ export class WasmModule {
         this.#functions.length,
         this.#functions.map(({ type }) => new Code([]).u32(type).raw()),
       ),
+      section(6, this.#globals.length, this.#globals),
       section(7, this.#exports.length / 3, this.#exports),
       section(9, this.#elements.length, this.#elements),
+      this.#branchHints(),
       section(
         10,
         this.#functions.length,
         this.#functions.map(({ code }) => code.finish()),
       ),
     ])
+  }
+
+  /** The custom section of the branch-hinting proposal; engines that do not know it pass over it. */
+  #branchHints(): Uint8Array {
+    const functions = this.#functions.flatMap(({ code }, number) => {
+      const hints = code.hints
+      if (hints.length === 0) return []
+      const content = new Code([]).u32(this.#importedFunctions + number).u32(hints.length)
+      for (const { offset, isLikely } of hints)
+        content
+          .u32(offset)
+          .u32(1)
+          .byte(isLikely ? 1 : 0)
+      return [content.raw()]
+    })
+    if (functions.length === 0) return new Uint8Array(0)
+    const name = 'metadata.code.branch_hint'
+    const content = concat([
+      new Code([]).u32(name.length).raw(),
+      ascii(name),
+      new Code([]).u32(functions.length).raw(),
+      ...functions,
+    ])
+    return concat([new Code([]).byte(0).u32(content.length).raw(), content])
   }
 
   #type(parameters: readonly ValueType[], results: readonly ValueType[]): number {

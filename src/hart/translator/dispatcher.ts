@@ -16,6 +16,7 @@ import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
 import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import { HOT, INTERPRETED } from './entry-table.js'
+import { CROSSED_PLACE, growEpoch } from './shared-globals.js'
 
 /** (hart's record, hart's TLB entries, left) → left. */
 export const REGION_PARAMETERS: readonly ValueType[] = ['i32', 'i32', 'i32']
@@ -48,6 +49,7 @@ export class Dispatcher {
 
   emit(): void {
     const code = this.#code
+    growEpoch(code)
     this.#store('i32_store', HartField.exit, i32(Exit.budget))
     this.#store('i32_store', HartField.budget, local(this.#budget))
     code.get(this.#budget).set(this.#left)
@@ -60,7 +62,6 @@ export class Dispatcher {
       op('i64_add', this.#load('i64_load', HartField.instret), retired),
     )
     this.#store('i32_store', HartField.budget, i32(0))
-    this.#store('i32_store', HartField.codeChanged, i32(0))
     this.#load('i32_load', HartField.exit)(code)
   }
 
@@ -110,6 +111,7 @@ export class Dispatcher {
     this.#wasIdle(pc, result)(code)
     code.get(result).set(this.#left).set(result)
     this.#leaveIfDone(labels.done)
+    code.globalGet(CROSSED_PLACE).op('i64_eqz').op('i32_eqz').brIf(labels.hot)
     code.get(result).op('i32_eqz').brIf(labels.again).end()
   }
 

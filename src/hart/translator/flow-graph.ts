@@ -23,8 +23,62 @@ export interface GraphNode {
   longest: number
 }
 
-/** Nodes in reverse postorder: the entry is 0, and an edge to a smaller or the same number goes back. */
-export function flowGraph(region: Region): GraphNode[] {
+export class FlowGraph {
+  /** In reverse postorder: the entry is 0, and an edge to a smaller or the same number goes back. */
+  readonly nodes: readonly GraphNode[]
+  /** By the node of its header: the nodes of a loop, that one too. */
+  readonly loops: ReadonlyMap<number, ReadonlySet<number>>
+
+  constructor(region: Region) {
+    this.nodes = makeNodes(region)
+    this.loops = findLoops(this.nodes)
+  }
+
+  /** The last node on every way to this one that is in no loop; the entry has no node before it. */
+  outsideOfLoops(node: number): number {
+    let place = node
+    for (;;) {
+      const header = this.#loopAround(place)
+      if (header < 0) return place
+      if (header === 0) return 0
+      place = this.nodes[header]!.dominator
+    }
+  }
+
+  /** Header of the outermost loop that a node is in; -1 = none. */
+  #loopAround(node: number): number {
+    for (const [header, body] of this.loops) if (body.has(node)) return header
+    return -1
+  }
+}
+
+/** The outer ones first. */
+function findLoops(nodes: readonly GraphNode[]): Map<number, Set<number>> {
+  const predecessors = predecessorsOf(nodes)
+  const loops = new Map<number, Set<number>>()
+  nodes.forEach(({ isHeader }, header) => {
+    if (!isHeader) return
+    const body = new Set([header])
+    const queue = predecessors[header]!.filter((before) => before >= header)
+    for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+      if (body.has(node)) continue
+      body.add(node)
+      queue.push(...predecessors[node]!)
+    }
+    loops.set(header, body)
+  })
+  return loops
+}
+
+export function predecessorsOf(nodes: readonly GraphNode[]): number[][] {
+  const predecessors = nodes.map((): number[] => [])
+  nodes.forEach(({ successors }, place) => {
+    for (const next of successors) if (next >= 0) predecessors[next]!.push(place)
+  })
+  return predecessors
+}
+
+function makeNodes(region: Region): GraphNode[] {
   const order = reversePostorder(region)
   const places = new Map(order.map((block, place) => [block, place]))
   const nodes = order.map((block): GraphNode => {
@@ -62,10 +116,7 @@ function reversePostorder({ blocks }: Region): number[] {
 }
 
 function setDominators(nodes: readonly GraphNode[]): void {
-  const predecessors = nodes.map((): number[] => [])
-  nodes.forEach(({ successors }, place) => {
-    for (const next of successors) if (next >= 0) predecessors[next]!.push(place)
-  })
+  const predecessors = predecessorsOf(nodes)
   nodes[0]!.dominator = 0
   for (let changed = true; changed; ) {
     changed = false
@@ -81,7 +132,7 @@ function setDominators(nodes: readonly GraphNode[]): void {
   }
 }
 
-function commonDominator(nodes: readonly GraphNode[], a: number, b: number): number {
+export function commonDominator(nodes: readonly GraphNode[], a: number, b: number): number {
   while (a !== b) {
     while (a > b) a = nodes[a]!.dominator
     while (b > a) b = nodes[b]!.dominator

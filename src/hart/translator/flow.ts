@@ -2,6 +2,7 @@
 import type { InstructionDefinition } from '../definition.js'
 import { immediateOf, type RegisterField, registerOf } from '../format.js'
 import { INSTRUCTIONS } from '../instructions/index.js'
+import { type Access, accessOf, type RegisterUse, registerUse } from './operands.js'
 
 export const Flow = {
   /** To the one behind it. */
@@ -21,6 +22,8 @@ export type Flow = (typeof Flow)[keyof typeof Flow]
 const RA = 1
 const ALTERNATE_RA = 5
 
+const OPCODE_ATOMIC = 0x2f
+
 export interface Instruction {
   readonly pc: number
   readonly word: number
@@ -34,6 +37,12 @@ export interface Instruction {
   readonly isCall: boolean
   /** An indirect jump to a return address. */
   readonly isReturn: boolean
+  readonly x: RegisterUse
+  readonly f: RegisterUse
+  /** Of a plain load or store. */
+  readonly access: Access | undefined
+  /** It reaches into memory: an access or an atomic. */
+  readonly mayMiss: boolean
 }
 
 const FLOWS: readonly (readonly [Flow, readonly string[]])[] = [
@@ -75,5 +84,12 @@ export function instructionAt(pc: number, word: number, definition: InstructionD
   const target = hasTarget && imm !== undefined ? pc + immediateOf(word, imm) : 0
   const isCall = flow === Flow.jump && isLink(word, rd)
   const isReturn = flow === Flow.indirect && !isLink(word, rd) && isLink(word, rs1)
-  return { pc, word, bytes, definition, flow, target, isCall, isReturn }
+  const access = accessOf(definition, word)
+  return {
+    ...{ pc, word, bytes, definition, flow, target, isCall, isReturn },
+    x: registerUse(definition, word, 'x'),
+    f: registerUse(definition, word, 'f'),
+    access,
+    mayMiss: access !== undefined || (word & 0x7f) === OPCODE_ATOMIC,
+  }
 }

@@ -13,9 +13,6 @@ const floatHelpers = SOFT_OPERATIONS.map(({ name, operands }): [string, HelperTy
 ])
 
 export const HELPER_TYPES: ReadonlyMap<string, HelperType> = new Map<string, HelperType>([
-  ['loadMiss', { parameters: ['i64', 'i32'], results: ['i64'] }],
-  ['storeMiss', { parameters: ['i64', 'i64', 'i32'], results: ['i32'] }],
-  ['atomicAddress', { parameters: ['i64', 'i32', 'i32'], results: ['i64'] }],
   ['csrAllows', { parameters: ['i32', 'i32'], results: ['i32'] }],
   ['csrRead', { parameters: ['i32', 'i64'], results: ['i64'] }],
   ['csrWrite', { parameters: ['i32', 'i64'], results: [] }],

@@ -11,7 +11,9 @@ import { HartField } from '../hart-state.js'
 import { tlbSlot } from '../mmu-access.js'
 import { i32, i64, loadRaw, local, op, type Value } from '../value.js'
 import type { Instruction } from './flow.js'
+import type { Opening, PageWindows } from './page-windows.js'
 import type { RegionFrame } from './region-frame.js'
+import { CROSSED_PLACE } from './shared-globals.js'
 
 const DYNAMIC_ROUNDING = 7
 
@@ -27,15 +29,18 @@ export class RegionEmitter implements Emitter {
   readonly code: Code
   readonly shared: boolean
   readonly #frame: RegionFrame
+  readonly #windows: PageWindows
+  readonly #ownPlace: number
   #instruction!: Instruction
   /** Instructions of the block from this one on. */
   #rest = 0
   #end: BlockEnd | undefined
-  /** The instruction writes through `atomicAddress`. */
-  #isAtomicWrite = false
 
-  constructor(frame: RegionFrame) {
+  /** `place`: of the function, in the table. */
+  constructor(frame: RegionFrame, windows: PageWindows, place: number) {
     this.#frame = frame
+    this.#windows = windows
+    this.#ownPlace = place
     this.code = frame.code
     this.shared = frame.layout.shared
   }
@@ -45,10 +50,12 @@ export class RegionEmitter implements Emitter {
     this.#instruction = instruction
     this.#rest = rest
     this.#end = undefined
-    this.#isAtomicWrite = false
     this.#frame.forgetTemps()
+    // Not later: an atomic may look for its place in one arm of a condition only.
+    if (instruction.mayMiss && this.#windows.windowOf(instruction) === undefined) this.#frame.mayLeave()
+    const opening = this.#windows.openingAt(instruction)
+    if (opening !== undefined) this.#open(opening, instruction.pc, rest)
     instruction.definition.emit(this)
-    if (this.#isAtomicWrite) this.#stopIfCodeChanged()
     return this.#end
   }
 
@@ -107,11 +114,11 @@ export class RegionEmitter implements Emitter {
 
   #x(field: RegisterField | undefined): Value {
     const register = this.#number(field)
-    return register === 0 ? i64(0) : local(this.#frame.x.read(register))
+    return register === 0 ? i64(0) : local(this.#frame.x.of(register))
   }
 
   #f(field: RegisterField | undefined): Value {
-    return local(this.#frame.f.read(this.#number(field)))
+    return local(this.#frame.f.of(this.#number(field)))
   }
 
   setRd(value: Value): void {
@@ -134,48 +141,74 @@ export class RegionEmitter implements Emitter {
   }
 
   load(name: MemoryOp, address: Value): Value {
-    const bytes = accessBytes(name)
-    const { code } = this
-    const virtual = this.temp('i64', address)
-    const entry = this.#tlbEntry(virtual)
-    const pointer = this.#frame.tempLocal('i32')
-    this.#hits(virtual, entry, bytes, TlbEntry.readTag)(code)
-    code.if('i32')
-    this.#place(virtual, entry)(code)
-    code.else()
-    const missed = this.temp('i64', this.call('loadMiss', virtual, i32(bytes)))
-    this.#stopIf(op('i64_eq', missed, i64(-1)))
-    op('i32_wrap_i64', missed)(code)
-    code.end().set(pointer)
-    return this.temp(resultType(name), (c) => void c.get(pointer).memory(name, 0, 0))
+    const window = this.#windows.windowOf(this.#instruction)
+    const [place, offset] =
+      window === undefined
+        ? ([this.#locate(address, accessBytes(name), TlbEntry.readTag), 0] as const)
+        : ([local(this.#frame.windowPlace(window.base)), this.#immediate - window.low] as const)
+    return this.temp(resultType(name), (code) => {
+      place(code)
+      code.memory(name, offset, 0)
+    })
   }
 
   store(name: MemoryOp, address: Value, value: Value): void {
-    const bytes = accessBytes(name)
+    const window = this.#windows.windowOf(this.#instruction)
     const { code } = this
+    if (window === undefined) {
+      this.#locate(address, accessBytes(name), TlbEntry.writeTag)(code)
+      value(code)
+      code.memory(name, 0, 0)
+    } else {
+      code.get(this.#frame.windowPlace(window.base))
+      value(code)
+      code.memory(name, this.#immediate - window.low, 0)
+    }
+  }
+
+  /** i32: where bytes are in the buffer; leaves for the interpreter, which walks, when the TLB does not have their page. */
+  #locate(address: Value, bytes: number, tag: number): Value {
     const virtual = this.temp('i64', address)
     const entry = this.#tlbEntry(virtual)
-    this.#hits(virtual, entry, bytes, TlbEntry.writeTag)(code)
+    const last = bytes === 1 ? virtual : op('i64_add', virtual, i64(bytes - 1))
+    this.#stopIf(op('i64_ne', loadRaw('i64_load', entry, tag), op('i64_and', last, i64(-PAGE_SIZE))))
+    return this.#place(virtual, entry)
+  }
+
+  /** Opens a window before a loop that begins at `pc`. */
+  openBefore(pc: number, opening: Opening): void {
+    this.#frame.forgetTemps()
+    this.#open(opening, pc, 0)
+  }
+
+  /** A page that may be stored to may be read. `rest`: instructions that are not executed when it does not open. */
+  #open({ window, isWritten }: Opening, pc: number, rest: number): void {
+    const { code } = this
+    const { base, low, bytes } = window
+    const first = this.temp('i64', op('i64_add', local(this.#frame.x.of(base)), i64(low)))
+    const entry = this.#tlbEntry(first)
+    const page = this.temp('i64', op('i64_and', op('i64_add', first, i64(bytes - 1)), i64(-PAGE_SIZE)))
+    this.#frame.mayLeave()
+    op('i64_ne', loadRaw('i64_load', entry, isWritten ? TlbEntry.writeTag : TlbEntry.readTag), page)(code)
+    code.ifUnlikely()
+    this.#noteCrossing(first, page)
+    this.#frame.stopAt(pc, rest)
+    code.end()
+    this.#place(first, entry)(code)
+    code.set(this.#frame.windowPlace(base))
+  }
+
+  /** Whoever translates should know of a window that a page ends in. */
+  #noteCrossing(first: Value, lastPage: Value): void {
+    const { code } = this
+    op('i64_ne', op('i64_and', first, i64(-PAGE_SIZE)), lastPage)(code)
     code.if()
-    this.#place(virtual, entry)(code)
-    value(code)
-    code.memory(name, 0, 0).else()
-    const outcome = this.temp('i32', this.call('storeMiss', virtual, value, i32(bytes)))
-    outcome(code)
-    code.if()
-    this.#stopIf(op('i32_and', outcome, i32(1)))
-    this.#stopBehind()
-    code.end().end()
+    code.i64(this.#ownPlace).globalSet(CROSSED_PLACE).end()
   }
 
   /** i32: where the TLB entry of an address is. */
   #tlbEntry(virtual: Value): Value {
     return this.temp('i32', op('i32_add', tlbSlot(virtual), this.#frame.tlb))
-  }
-
-  #hits(virtual: Value, entry: Value, bytes: number, tag: number): Value {
-    const last = bytes === 1 ? virtual : op('i64_add', virtual, i64(bytes - 1))
-    return op('i64_eq', loadRaw('i64_load', entry, tag), op('i64_and', last, i64(-PAGE_SIZE)))
   }
 
   #place(virtual: Value, entry: Value): Value {
@@ -185,30 +218,17 @@ export class RegionEmitter implements Emitter {
   /** Leaves with nothing of this instruction done. */
   #stopIf(condition: Value): void {
     condition(this.code)
-    this.code.if()
+    this.code.ifUnlikely()
     this.#frame.stopAt(this.#instruction.pc, this.#rest)
     this.code.end()
   }
 
-  /** Leaves with this instruction done: what follows it may have been changed by it. */
-  #stopBehind(): void {
-    const { pc, bytes } = this.#instruction
-    this.storeField('i32_store', HartField.codeChanged, i32(0))
-    this.#frame.stopAt(pc + bytes, this.#rest - 1)
-  }
-
+  /** What is misaligned is left to the interpreter too. */
   atomicAddress(bytes: 4 | 8, address: Value, write: boolean): Value {
-    this.#isAtomicWrite ||= write
-    const located = this.temp('i64', this.call('atomicAddress', address, i32(bytes), i32(write ? 1 : 0)))
-    this.#stopIf(op('i64_eq', located, i64(-1)))
-    return this.temp('i32', op('i32_wrap_i64', located))
-  }
-
-  #stopIfCodeChanged(): void {
-    this.loadField('i32_load', HartField.codeChanged)(this.code)
-    this.code.if()
-    this.#stopBehind()
-    this.code.end()
+    const virtual = this.temp('i64', address)
+    this.#stopIf(op('i32_and', op('i32_wrap_i64', virtual), i32(bytes - 1)))
+    const tag = write ? TlbEntry.writeTag : TlbEntry.readTag
+    return this.temp('i32', this.#locate(virtual, 1, tag))
   }
 
   branch(condition: Value): void {
@@ -283,7 +303,7 @@ export class RegionEmitter implements Emitter {
   leaveIf(condition: Value, exit: Exit): void {
     const before = this.#end
     condition(this.code)
-    this.code.if()
+    this.code.ifUnlikely()
     this.leave(exit)
     this.code.end()
     this.#end = before

@@ -10,35 +10,44 @@ export type HelperIndex = (name: string) => number
 /** Registers of one kind that a function has in locals. */
 class RegisterLocals {
   readonly #code: Code
+  /** Offset of the first one in the hart's record. */
+  readonly #base: number
   readonly #locals = new Map<number, number>()
-  readonly #written = new Set<number>()
+  /** Those that the record does not have as they are now, a bit for each. */
+  dirty = 0
 
-  constructor(code: Code) {
+  constructor(code: Code, base: number) {
     this.#code = code
+    this.#base = base
   }
 
-  read(register: number): number {
+  /** The local of a register. */
+  of(register: number): number {
     let index = this.#locals.get(register)
     if (index === undefined) this.#locals.set(register, (index = this.#code.local('i64')))
     return index
   }
 
   write(register: number): number {
-    this.#written.add(register)
-    return this.read(register)
+    this.dirty |= 1 << register
+    return this.of(register)
   }
 
-  emitLoads(code: Code, base: number): void {
-    for (const [register, index] of this.#locals) {
-      loadRaw('i64_load', local(0), base + register * 8)(code)
-      code.set(index)
-    }
+  load(registers: number): void {
+    this.#each(registers, (register) => {
+      loadRaw('i64_load', local(0), this.#base + register * 8)(this.#code)
+      this.#code.set(this.of(register))
+    })
   }
 
-  emitStores(code: Code, base: number): void {
-    for (const register of this.#written) {
-      storeRaw('i64_store', local(0), local(this.read(register)), base + register * 8)(code)
-    }
+  storeDirty(): void {
+    this.#each(this.dirty, (register) => {
+      storeRaw('i64_store', local(0), local(this.of(register)), this.#base + register * 8)(this.#code)
+    })
+  }
+
+  #each(registers: number, act: (register: number) => void): void {
+    for (let left = registers; left !== 0; left &= left - 1) act(31 - Math.clz32(left & -left))
   }
 }
 
@@ -52,11 +61,14 @@ export class RegionFrame {
   readonly hart = local(0)
   readonly tlb = local(1)
   readonly left = 2
+  /** Whether registers are stored on the way out (register-flow.ts). */
+  isLazy = false
   /** i64: where the guest goes on, on the way out. */
   readonly exitPc: number
   /** Outermost labels: leaves for `exitPc`, where there may be translated code; and leaves for the dispatcher. */
   exit!: Label
   stop!: Label
+  readonly #windows = new Map<number, number>()
   readonly #temps: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] }
   readonly #tempsUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
 
@@ -64,8 +76,8 @@ export class RegionFrame {
     this.code = code
     this.layout = layout
     this.helper = helper
-    this.x = new RegisterLocals(code)
-    this.f = new RegisterLocals(code)
+    this.x = new RegisterLocals(code, HartField.x)
+    this.f = new RegisterLocals(code, HartField.f)
     this.exitPc = code.local('i64')
   }
 
@@ -81,14 +93,24 @@ export class RegionFrame {
     return pool[used]!
   }
 
-  emitLoads(code: Code): void {
-    this.x.emitLoads(code, HartField.x)
-    this.f.emitLoads(code, HartField.f)
+  /** i32: where the window of a base register is in the buffer. */
+  windowPlace(base: number): number {
+    let place = this.#windows.get(base)
+    if (place === undefined) this.#windows.set(base, (place = this.code.local('i32')))
+    return place
   }
 
-  emitStores(): void {
-    this.x.emitStores(this.code, HartField.x)
-    this.f.emitStores(this.code, HartField.f)
+  storeDirty(): void {
+    this.x.storeDirty()
+    this.f.storeDirty()
+  }
+
+  /** The region may be left now: registers are stored here, unless that is done on the way out. */
+  mayLeave(): void {
+    if (this.isLazy) return
+    this.storeDirty()
+    this.x.dirty = 0
+    this.f.dirty = 0
   }
 
   /** Adds to what is left: instructions that were taken off already and are not executed. */
@@ -98,14 +120,10 @@ export class RegionFrame {
     this.code.set(this.left)
   }
 
-  /** Goes to an address outside. */
-  leaveFor(pc: number): void {
-    this.code.i64(pc).set(this.exitPc).br(this.exit)
-  }
-
   /** Leaves before or after an instruction; `instructions` of the block are not executed. */
   stopAt(pc: number, instructions: number): void {
     this.giveBack(instructions)
+    this.storeDirty()
     this.code.i64(pc).set(this.exitPc).br(this.stop)
   }
 }

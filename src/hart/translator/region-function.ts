@@ -1,14 +1,13 @@
 /**
  * One region as a WebAssembly function (REGION_PARAMETERS):
  *
- *     return ~left unless every page is where it was, with the contents that it had
+ *     return ~left unless every page is where it was, with the contents that it had; looked at once in an epoch
  *     return left when that is less than the longest way to the first loop
- *     load the registers that are used
  *     block exit, block stop
- *       the blocks, structured: a loop at each header, whose first act is to leave if less is left than a turn may take
- *     store the registers that were written, and pc
- *     stop: return left
- *     exit: go on in the translated code of that pc, in place of this function; or return left
+ *       the blocks, structured: a loop at each header, whose first act is to leave if less is left than a turn may take;
+ *       each loads registers that are used from there on (register-flow.ts), and each way out stores those that were written
+ *     stop: store pc, return left
+ *     exit: store pc, go on in the translated code of it, in place of this function; or return left
  *
  * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
  */
@@ -22,10 +21,13 @@ import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import type { CodePage } from './code-pages.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
-import { flowGraph, type GraphNode } from './flow-graph.js'
+import { FlowGraph, type GraphNode } from './flow-graph.js'
+import { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
 import { type HelperIndex, RegionFrame } from './region-frame.js'
+import { RegisterFlow } from './register-flow.js'
+import { CODE_EPOCH } from './shared-globals.js'
 
 export interface RegionInput {
   readonly region: Region
@@ -33,8 +35,13 @@ export interface RegionInput {
   readonly pages: readonly CodePage[]
   readonly layout: HartLayout
   readonly helper: HelperIndex
-  /** Index of the signature in the module. */
+  /** Index of the signature in the module, and of a global variable for the epoch in which the pages were looked at. */
   readonly type: number
+  readonly epoch: number
+  /** In the function table. */
+  readonly place: number
+  /** Whether accesses may share looks into the TLB (page-windows.ts). */
+  readonly hasWindows: boolean
 }
 
 /** Writes the function of a region. */
@@ -48,45 +55,66 @@ class RegionFunction {
   readonly #frame: RegionFrame
   readonly #emitter: RegionEmitter
   readonly #nodes: readonly GraphNode[]
+  readonly #windows: PageWindows
+  readonly #x: RegisterFlow
+  readonly #f: RegisterFlow
   /** By node: the loop that it heads, the block that ends before it. */
   readonly #loops = new Map<number, Label>()
   readonly #blocks = new Map<number, Label>()
 
   constructor(input: RegionInput) {
+    const graph = new FlowGraph(input.region)
+    const instructions = graph.nodes.map(({ block }) => input.region.blocks[block]!.instructions)
     this.#input = input
+    this.#nodes = graph.nodes
+    this.#windows = new PageWindows(graph, instructions, input.hasWindows)
+    this.#x = new RegisterFlow(graph, instructions, 'x')
+    this.#f = new RegisterFlow(graph, instructions, 'f')
     this.#frame = new RegionFrame(this.#code, input.layout, input.helper)
-    this.#emitter = new RegionEmitter(this.#frame)
-    this.#nodes = flowGraph(input.region)
+    this.#emitter = new RegionEmitter(this.#frame, this.#windows, input.place)
   }
 
   emit(): Code {
     const code = this.#code
-    const frame = this.#frame
-    const stopped = code.local('i32')
-    frame.exit = code.block()
-    frame.stop = code.block()
+    const { left } = this.#frame
+    this.#checkPages()
+    code.get(left).i32(this.#nodes[0]!.longest).op('i32_lt_s')
+    returnIf(code, local(left))
+    this.#load(0)
+    this.#frame.exit = code.block()
+    this.#frame.stop = code.block()
     this.#tree(0)
-    code.op('unreachable').end().i32(1).set(stopped).end()
-    frame.emitStores()
-    storeRaw('i64_store', frame.hart, local(frame.exitPc), HartField.pc)(code)
-    code.get(stopped).op('i32_eqz')
-    code.if()
+    code.op('unreachable').end()
+    this.#storePc()
+    code.get(left).op('return').end()
+    this.#storePc()
     this.#goOn()
-    code.end().get(frame.left)
-    return code.prepend(this.#start())
+    return code.get(left)
   }
 
-  #start(): Code {
-    const start = new Code([])
-    const { left } = this.#frame
-    for (const page of this.#input.pages) {
-      isGone(this.#input.layout, page)(start)
-      returnIf(start, op('i32_xor', local(left), i32(-1)))
+  #checkPages(): void {
+    const code = this.#code
+    const { layout, pages, epoch } = this.#input
+    const isOther: Value = () => code.globalGet(CODE_EPOCH).globalGet(epoch).op('i64_ne')
+    // Other threads change code whenever they like.
+    if (!layout.shared) {
+      isOther(code)
+      code.ifUnlikely()
     }
-    start.get(left).i32(this.#nodes[0]!.longest).op('i32_lt_s')
-    returnIf(start, local(left))
-    this.#frame.emitLoads(start)
-    return start
+    for (const page of pages) {
+      isGone(layout, page)(code)
+      returnIf(code, op('i32_xor', local(this.#frame.left), i32(-1)))
+    }
+    if (!layout.shared) code.globalGet(CODE_EPOCH).globalSet(epoch).end()
+  }
+
+  #storePc(): void {
+    storeRaw('i64_store', this.#frame.hart, local(this.#frame.exitPc), HartField.pc)(this.#code)
+  }
+
+  #load(node: number): void {
+    this.#frame.x.load(this.#x.loads[node]!)
+    this.#frame.f.load(this.#f.loads[node]!)
   }
 
   /** Calls the translated code of `exitPc` in place of this function, if there is some. */
@@ -117,12 +145,18 @@ class RegionFunction {
   #tree(node: number): void {
     const { isHeader, merges, longest } = this.#nodes[node]!
     if (!isHeader) {
+      if (node > 0) this.#load(node)
       this.#within(node, merges)
       return
     }
+    this.#setDirty(node)
+    for (const opening of this.#windows.openingsBefore(node)) {
+      this.#emitter.openBefore(this.#blockOf(node).pc, opening)
+    }
     this.#loops.set(node, this.#code.loop())
     op('i32_lt_s', local(this.#frame.left), i32(longest))(this.#code)
-    this.#code.if()
+    this.#code.ifUnlikely()
+    this.#setDirty(node)
     this.#frame.stopAt(this.#blockOf(node).pc, 0)
     this.#code.end()
     this.#within(node, merges)
@@ -146,14 +180,22 @@ class RegionFunction {
     return this.#input.region.blocks[this.#nodes[node]!.block]!
   }
 
+  #setDirty(node: number): void {
+    this.#frame.x.dirty = this.#x.dirtyBefore[node]!
+    this.#frame.f.dirty = this.#f.dirtyBefore[node]!
+    this.#frame.isLazy = this.#x.isLazy(node)
+  }
+
   #body(node: number): void {
     const { instructions } = this.#blockOf(node)
+    this.#setDirty(node)
     op('i32_sub', local(this.#frame.left), i32(instructions.length))(this.#code)
     this.#code.set(this.#frame.left)
     let end: BlockEnd | undefined
     instructions.forEach((instruction, i) => {
       end = this.#emitter.emit(instruction, instructions.length - i)
     })
+    if (end?.kind !== 'left') this.#frame.mayLeave()
     this.#end(node, end)
   }
 
@@ -183,13 +225,27 @@ class RegionFunction {
       this.#goTo(node, i)
       code.end()
     })
+    this.#leaveBehind(node)
     code.br(this.#frame.exit)
+  }
+
+  /** At the end of a node, where blocks may have been written in between. */
+  #leaveBehind(node: number): void {
+    this.#frame.x.dirty = this.#x.dirtyAfter(node)
+    this.#frame.f.dirty = this.#f.dirtyAfter(node)
+    this.#frame.storeDirty()
   }
 
   #goTo(node: number, edge: number): void {
     const next = this.#nodes[node]!.successors[edge]!
-    if (next < 0) this.#frame.leaveFor(this.#addressOf(this.#blockOf(node).edges[edge]!))
-    else if (next <= node) this.#code.br(this.#loops.get(next)!)
+    if (next < 0) {
+      this.#leaveBehind(node)
+      const { exitPc, exit } = this.#frame
+      this.#code
+        .i64(this.#addressOf(this.#blockOf(node).edges[edge]!))
+        .set(exitPc)
+        .br(exit)
+    } else if (next <= node) this.#code.br(this.#loops.get(next)!)
     else if (this.#nodes[next]!.forwardEdges > 1) this.#code.br(this.#blocks.get(next)!)
     else this.#tree(next)
   }
@@ -201,7 +257,7 @@ class RegionFunction {
 
 /** With a condition on the stack. */
 function returnIf(code: Code, value: Value): void {
-  code.if()
+  code.ifUnlikely()
   value(code)
   code.op('return').end()
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntryFlag } from '../../arch/memory-management-arch.js'
+import { Region, regionPtr } from '../../state/layout.js'
 import { Exit } from '../exit.js'
 import { assemble } from '../testing/assembler.js'
 import { BareMachine, CODE, DATA } from '../testing/bare-machine.js'
@@ -142,5 +143,78 @@ describe('translated code', () => {
       j loop`
     expect(machine.run(source, 1e5, start)).toBe(Exit.ecall)
     expect(machine.pte(CODE + 4096) & EntryFlag.accessed).toBe(0)
+  })
+
+  it('is left where the page of an access is not in the TLB, and goes on behind it', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    const source = `
+      loop: ld a2, 0(a0)
+      ld a3, 8(a0)
+      sd a3, 16(a0)
+      addi a1, a1, 1
+      bne a1, a4, loop
+      ecall`
+    for (let turn = 0; turn < 4; turn++) {
+      machine.tlbs.flushAll(0)
+      machine.set({ a0: DATA + 4096 * turn, a1: 0, a4: 500 })
+      expect(machine.run(source)).toBe(Exit.ecall)
+      expect(machine.get('a1')).toBe(500n)
+      expect(machine.pte(DATA + 4096 * turn) & EntryFlag.dirty).toBe(EntryFlag.dirty)
+    }
+    expect(machine.pte(DATA + 4 * 4096) & EntryFlag.accessed).toBe(0)
+  })
+
+  it('is made anew when what it reaches of a register lies in two pages', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    const source = `
+      loop: ld a2, 0(a0)
+      add a1, a1, a2
+      ld a2, 8(a0)
+      add a1, a1, a2
+      sd a1, 16(a0)
+      addi a3, a3, -1
+      bne a3, zero, loop
+      ecall`
+    machine.set({ a0: DATA + 4096 - 12, a1: 0, a3: 20_000 })
+    machine.memory.u8[machine.place(DATA + 4096 - 12)] = 1
+    expect(machine.run(source, 1e6)).toBe(Exit.ecall)
+    expect(machine.get('a1')).toBe(20_000n)
+    expect(machine.read(DATA + 4096 + 4, 4)).toBe(20_000n)
+    // Made without windows, it looks for each access, and all but those that cross the end are found.
+    expect(machine.hart.translation!.regions).toBeGreaterThan(1)
+    machine.set({ a0: DATA + 4096 - 16, a1: 0, a3: 20_000 })
+    const before = machine.hart.translation!.interpreted
+    expect(machine.run(source, 1e6)).toBe(Exit.ecall)
+    expect(machine.hart.translation!.interpreted - before).toBeLessThan(10_000)
+  })
+
+  it('is thrown away when there are too many modules, and made again', () => {
+    const machine = new Caller()
+    const evictions = () => machine.hart.translation!.evictions
+    for (let amount = 1; amount <= 600 && evictions() === 0; amount++) {
+      machine.setFunction(amount)
+      machine.call(60)
+      expect(machine.get('a1')).toBe(BigInt(60 * amount))
+    }
+    expect(evictions()).toBe(1)
+    const { interpreted } = machine.hart.translation!
+    machine.call(10_000)
+    expect(machine.hart.translation!.interpreted - interpreted).toBeLessThan(1000)
+  })
+
+  it('is thrown away when no stamp is left, and made again', () => {
+    const machine = new Caller()
+    const stamps = regionPtr(machine.memory, Region.codeStamps) >>> 1
+    machine.setFunction(1)
+    machine.call(1000)
+    // Frame 0 holds the last stamp that was given.
+    machine.memory.u16[stamps] = 0xffff - 1024
+    for (const amount of [2, 3, 4]) {
+      machine.setFunction(amount)
+      machine.call(1000)
+      expect(machine.get('a1')).toBe(BigInt(1000 * amount))
+    }
+    expect(machine.hart.translation!.evictions).toBe(1)
+    expect(machine.memory.u16[stamps]).toBeLessThan(100)
   })
 })

@@ -13,6 +13,7 @@ import { Pace } from './pace.js'
 import { findRegion, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
+import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
 
 /** Places in the function table; the first is none. */
 export const FUNCTIONS_MAX = 8192
@@ -22,6 +23,8 @@ const MODULES_MAX = 512
 const FUNCTIONS_IN_MODULE_MAX = 32
 /** The count of what cannot be translated now: so many arrivals on, it may be. */
 const LATER = -64
+/** A function whose windows cross a page's end so often is made again without. */
+const CROSSINGS_MAX = 16
 const WASM_PAGE = 65536
 
 /** What a translator needs of the hart that it translates for. */
@@ -43,6 +46,8 @@ interface Translation {
   readonly pages: readonly CodePage[]
   /** In the function table. */
   readonly place: number
+  /** How often it was left because a window crosses a page's end. */
+  crossings: number
 }
 
 /** A region that is about to be translated. */
@@ -78,9 +83,12 @@ export class Translator {
   readonly #pages: CodePages
   readonly #entries: EntryTable
   readonly #pace: Pace
+  readonly #crossedPlace: WebAssembly.Global<'i64'>
   /** By the address where they begin: of several programs, or of contents that a frame had one after another. */
   #translations = new Map<number, Translation[]>()
   #byPlace: Translation[] = []
+  /** Addresses where functions begin whose windows often crossed a page's end. */
+  #withoutWindows = new Set<number>()
   #nextPlace = 1
   #liveModules = 0
   #stats = { modules: 0, regions: 0, instructions: 0, wasmBytes: 0, evictions: 0 }
@@ -92,6 +100,7 @@ export class Translator {
     this.#entries.clear()
     this.#pace = new Pace(env.layout.threshold, env.executed)
     this.#entries.threshold = this.#pace.threshold
+    this.#crossedPlace = env.helpers[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
   }
 
   get stats(): TranslatorStats {
@@ -101,8 +110,15 @@ export class Translator {
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
   attend(pc: number): void {
     this.#pages.useActiveTables()
+    this.#entries.threshold = this.#pace.threshold
+    const crossed = Number(this.#crossedPlace.value)
+    this.#crossedPlace.value = 0n
+    if (crossed !== 0) this.#noteCrossing(crossed)
+    else this.#attendTo(pc)
+  }
+
+  #attendTo(pc: number): void {
     const { threshold } = this.#pace
-    this.#entries.threshold = threshold
     const word = this.#entries.find(pc)
     if (word < 0) return
     const place = this.#entries.functionAt(word)
@@ -111,6 +127,19 @@ export class Translator {
     else if (place !== 0) this.#entries.set(word, 0, threshold)
     else if (this.#pace.allows()) this.#translateWith(pc)
     else this.#entries.set(word, 0, threshold >>> 1)
+  }
+
+  /** A window of a function crosses a page's end, and so it is left early. If that is often so, it is to be made without windows. */
+  #noteCrossing(place: number): void {
+    const old = this.#byPlace[place]
+    if (old === undefined || ++old.crossings !== CROSSINGS_MAX) return
+    this.#withoutWindows.add(old.pc)
+    const others = this.#translations.get(old.pc)?.filter((one) => one !== old)
+    if (others !== undefined) this.#translations.set(old.pc, others)
+    const word = this.#entries.find(old.pc)
+    if (word >= 0 && this.#entries.functionAt(word) === place) {
+      this.#entries.set(word, 0, this.#pace.threshold >>> 1)
+    }
   }
 
   #isCurrent({ pages }: Translation): boolean {
@@ -135,10 +164,7 @@ export class Translator {
 
   /** Translates `pc` and what is nearly as worthwhile. */
   #translateWith(pc: number): void {
-    if (this.#nextPlace + FUNCTIONS_IN_MODULE_MAX > FUNCTIONS_MAX || this.#liveModules >= MODULES_MAX) {
-      this.#evictAll()
-    }
-    if (this.#pages.isExhausted) this.#evictAll()
+    this.#makeRoom()
     const warm = this.#entries.warm(this.#pace.warm, FUNCTIONS_IN_MODULE_MAX - 1)
     const candidates = this.#candidate(pc)
     if (candidates.length === 0) return
@@ -154,6 +180,12 @@ export class Translator {
       }
     }
     this.#translate(candidates)
+  }
+
+  #makeRoom(): void {
+    const isFull =
+      this.#nextPlace + FUNCTIONS_IN_MODULE_MAX > FUNCTIONS_MAX || this.#liveModules >= MODULES_MAX
+    if (isFull || this.#pages.isExhausted) this.#evictAll()
   }
 
   #candidate(pc: number): Candidate[] {
@@ -200,7 +232,7 @@ export class Translator {
     }
     new WebAssembly.Instance(module, { env: { ...helpers, memory: memory.raw, table } })
     this.#account(candidates, bytes.length)
-    for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++ })
+    for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++, crossings: 0 })
   }
 
   #moduleBytes(candidates: readonly Candidate[]): Uint8Array {
@@ -212,13 +244,20 @@ export class Translator {
       const index = imported.indexOf(name)
       return index >= 0 ? index : imported.push(name) - 1
     }
-    const codes = candidates.map(({ region, pages }) => emitRegion({ region, pages, layout, helper, type }))
+    // Behind the shared globals each function has one.
+    const codes = candidates.map(({ pc, region, pages }, i) => {
+      const [epoch, place] = [SHARED_GLOBALS.length + i, this.#nextPlace + i]
+      const hasWindows = !this.#withoutWindows.has(pc)
+      return emitRegion({ region, pages, layout, helper, type, epoch, place, hasWindows })
+    })
     module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.shared })
     module.importTable('table', FUNCTIONS_MAX)
+    for (const name of SHARED_GLOBALS) module.importGlobal(name)
     for (const name of imported) {
       const { parameters, results } = HELPER_TYPES.get(name)!
       module.importFunction(name, parameters, results)
     }
+    for (let i = 0; i < codes.length; i++) module.global()
     const functions = codes.map((code) => module.written(REGION_PARAMETERS, REGION_RESULTS, code))
     module.fillTable(this.#nextPlace, functions)
     return module.bytes()
@@ -249,6 +288,7 @@ export class Translator {
     for (let place = 1; place < this.#nextPlace; place++) this.#env.table.set(place, null)
     this.#translations = new Map()
     this.#byPlace = []
+    this.#withoutWindows = new Set()
     this.#nextPlace = 1
     this.#liveModules = 0
     this.#stats.evictions++
