@@ -80,6 +80,7 @@ Examples:
   pagoda run --root ./debian sh -c 'ls /etc'    a Debian folder as its root; nothing in it is changed
   pagoda run --trace --no-report ./prog         system calls as strace prints them
   pagoda run --json report.json ./prog < input
+  pagoda run --profile prog.cpuprofile ./prog   where its time goes, function by function
 
 Ctrl-C and SIGTERM go to the program; Ctrl-\\ ends pagoda itself.
 Exit code: the program's own, 128+N when it died of signal N; 125 when pagoda itself failed, 126 when PROGRAM
@@ -95,6 +96,10 @@ function runCommand(): Command {
     )
     .option('--no-report', 'do not print the memory report on standard error')
     .option('--json <file>', 'write the report as JSON')
+    .option(
+      '--profile <file>',
+      'write where the time went, by function (a .cpuprofile for Chrome, VS Code or speedscope)',
+    )
     .option('--env <K=V>', 'a variable of its environment (repeatable)', environment)
     .option('--mount <host:guest[:ro]>', 'a folder of this machine (repeatable)', mount)
     .option(

@@ -1,15 +1,15 @@
-/** The file of --json: opened before the machine runs, because a run of an hour whose report cannot be written is lost. */
+/** A file that is written at the end of a run. It is opened before the machine runs, because a run of an hour whose report cannot be written is lost. */
 import fs from 'node:fs'
-import type { ExitReport } from '../linux/report.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
-import { reportJson } from './report.js'
 
 export class ReportFile {
+  readonly #option: string
   readonly #path: string
   readonly #descriptor: number
 
-  /** Opens or makes the file, and empties it: it never holds an older run's report. Throws a Refusal. */
-  constructor(path: string) {
+  /** Opens or makes the file that an option names, and empties it: it never holds what an older run wrote. Throws a Refusal. */
+  constructor(option: string, path: string) {
+    this.#option = option
     this.#path = path
     this.#descriptor = this.#orRefuse(() => {
       // Appended to, because it may be what the program writes to (/dev/stdout).
@@ -19,8 +19,8 @@ export class ReportFile {
     })
   }
 
-  write(report: ExitReport): void {
-    this.#orRefuse(() => fs.writeFileSync(this.#descriptor, reportJson(report)))
+  write(text: string): void {
+    this.#orRefuse(() => fs.writeFileSync(this.#descriptor, text))
   }
 
   close(): void {
@@ -31,7 +31,7 @@ export class ReportFile {
     try {
       return operation()
     } catch (error) {
-      throw new Refusal(EXIT_OWN_FAILURE, `--json ${this.#path}: ${(error as Error).message}`)
+      throw new Refusal(EXIT_OWN_FAILURE, `${this.#option} ${this.#path}: ${(error as Error).message}`)
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The memory report at the end of a run, for people (on standard error) and for programs (--json). */
 import { styleText } from 'node:util'
 import { PAGE_SIZE } from '../base/numbers.js'
+import type { ProfileSummary } from '../linux/profiler.js'
 import type { CrashReport, ExitReport, MemoryReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
 import { formatSize } from './size.js'
@@ -116,6 +117,18 @@ function crashText(crash: CrashReport): string {
     lines.push(...(crash.mapping === undefined ? missLines(crash) : [`  in ${crash.mapping}`]))
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What --profile says besides its file. */
+export function profileText(summary: ProfileSummary): string {
+  const shares = (['translated', 'interpreted', 'translating', 'kernel', 'waiting'] as const)
+    .filter((part) => summary[part] >= 0.005)
+    .map((part) => `${part} ${Math.round(summary[part] * 100)} %`)
+  const lines = [
+    `  ${number(Math.round(summary.milliseconds)).padStart(9)}  milliseconds: ${shares.join(', ')}`,
+    `  ${number(summary.samples).padStart(9)}  samples`,
+  ]
+  return `${heading('Profile')}\n${lines.join('\n')}\n`
 }
 
 /** What --json writes. */

@@ -5,6 +5,7 @@ import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
 import type { Host } from '../linux/host.js'
+import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
@@ -12,7 +13,7 @@ import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
 import { nodeHost } from './node-streams.js'
 import { guestPath, readProgram } from './program-file.js'
-import { deathText, reportText } from './report.js'
+import { deathText, profileText, reportJson, reportText } from './report.js'
 import { ReportFile } from './report-file.js'
 import { say } from './say.js'
 import { formatSize } from './size.js'
@@ -21,6 +22,7 @@ export interface RunOptions {
   readonly memory: number
   readonly report: boolean
   readonly json?: string
+  readonly profile?: string
   readonly env?: readonly string[]
   readonly mount?: readonly Mount[]
   /** Folders that make the guest's root; the last one lies on top. */
@@ -183,6 +185,7 @@ function bootMachine(host: Host, options: RunOptions, { root }: Prepared): Boote
     translate: options.translate === 'on',
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
+    profile: options.profile !== undefined,
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
 }
@@ -198,19 +201,36 @@ async function runAndSync(machine: BootedLinux): Promise<{ report: ExitReport; l
   }
 }
 
+/** What is written at the end. */
+class Written {
+  readonly report: ReportFile | undefined
+  readonly profile: ReportFile | undefined
+
+  constructor({ json, profile }: RunOptions) {
+    this.report = json === undefined ? undefined : new ReportFile('--json', json)
+    this.profile = profile === undefined ? undefined : new ReportFile('--profile', profile)
+  }
+
+  close(): void {
+    this.report?.close()
+    this.profile?.close()
+  }
+}
+
 async function runToEnd(
   host: Host,
   program: string,
   args: readonly string[],
   options: RunOptions,
   prepared: Prepared,
-  reportFile: ReportFile | undefined,
+  written: Written,
 ): Promise<number> {
   const machine = bootMachine(host, options, prepared)
   startProgram(machine, program, args, options, prepared)
   const { report, lost } = await runAndSync(machine)
   sayReport(report, options)
-  reportFile?.write(report)
+  written.report?.write(reportJson(report))
+  if (written.profile !== undefined) sayProfile(machine.linux, written.profile, options)
   if (lost < 0) {
     throw new Refusal(
       EXIT_OWN_FAILURE,
@@ -220,15 +240,21 @@ async function runToEnd(
   return report.stuck ? EXIT_OWN_FAILURE : report.exitCode
 }
 
+function sayProfile({ profiler }: Linux, file: ReportFile, options: RunOptions): void {
+  profiler!.finish()
+  file.write(JSON.stringify(profiler!.profile))
+  if (options.report) say(profileText(profiler!.summary()))
+}
+
 /** Runs the program to its end; the command's exit code. */
 export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
   const prepared = prepare(program, options)
-  const reportFile = options.json === undefined ? undefined : new ReportFile(options.json)
+  const written = new Written(options)
   const host = nodeHost()
   try {
-    return await runToEnd(host, program, args, options, prepared, reportFile)
+    return await runToEnd(host, program, args, options, prepared, written)
   } finally {
     host.close()
-    reportFile?.close()
+    written.close()
   }
 }

@@ -29,10 +29,12 @@ export interface BootOptions {
   readonly cwd?: string
   /** Whether code that is executed often is translated to WebAssembly: every run is the same, only faster. Default true. */
   readonly translate?: boolean
-  /** How often a place must be come to before it is translated: 1 and up. Default 2000. */
+  /** How often a place must be come to before it is translated: 1 and up. Default 10,000, and more in a program that has just begun. */
   readonly translateThreshold?: number
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
+  /** Whether a profile of the run is taken: `linux.profiler`. Default false. */
+  readonly profile?: boolean | undefined
 }
 
 export interface BootedLinux {
@@ -70,6 +72,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     trace: options.trace,
+    profile: options.profile,
   })
   return { mm, linux, files: files! }
 }

@@ -10,15 +10,15 @@ const symbols = new ElfSymbols([
 describe('symbols', () => {
   it.each([
     [99, undefined],
-    [100, 'main'],
-    [149, 'main+0x31'],
+    [100, { name: 'main', offset: 0 }],
+    [149, { name: 'main', offset: 49 }],
     [150, undefined],
-    [160, 'unsized'],
-    [299, 'unsized+0x8b'],
-    [300, 'later'],
-    [319, 'later+0x13'],
+    [160, { name: 'unsized', offset: 0 }],
+    [299, { name: 'unsized', offset: 139 }],
+    [300, { name: 'later', offset: 0 }],
+    [319, { name: 'later', offset: 19 }],
     [320, undefined],
-  ])('%d is %s', (address, name) => {
-    expect(symbols.describe(address)).toBe(name)
+  ])('%d is %o', (address, place) => {
+    expect(symbols.find(address)).toEqual(place)
   })
 })

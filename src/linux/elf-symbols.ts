@@ -22,8 +22,8 @@ export class ElfSymbols {
     return this.#functions.length
   }
 
-  /** `main+0x12` for an address in a function, nothing elsewhere. */
-  describe(address: number): string | undefined {
+  /** The function that an address is in, and how far. */
+  find(address: number): { readonly name: string; readonly offset: number } | undefined {
     let low = 0
     let high = this.#functions.length
     while (low < high) {
@@ -33,8 +33,7 @@ export class ElfSymbols {
     }
     const found = this.#functions[low - 1]
     if (found === undefined || address >= this.#endOf(low - 1)) return undefined
-    const offset = address - found.start
-    return offset === 0 ? found.name : `${found.name}+0x${offset.toString(16)}`
+    return { name: found.name, offset: address - found.start }
   }
 
   #endOf(index: number): number {

@@ -93,6 +93,7 @@ export class HostLoop {
     if (streams.length === 0 && deadline === Number.POSITIVE_INFINITY) return false
     if (this.#wakeReady(streams)) return true
     this.#isInterrupted = false
+    this.#linux.profiler?.wait()
     await this.#sleep(streams, deadline)
     if (!this.#wakeReady(streams) && !this.#isInterrupted) this.#linux.clock.skipTo(deadline)
     return true

@@ -28,6 +28,7 @@ import { OutOfMemoryKiller } from './out-of-memory.js'
 import { PROCESS_USAGE, type Process } from './process.js'
 import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
+import { Profiler } from './profiler.js'
 import { NO_MEMORY, Programs } from './programs.js'
 import { withRandom } from './random-source.js'
 import type { ExitReport } from './report.js'
@@ -60,6 +61,8 @@ export interface LinuxOptions {
   readonly aslr?: boolean
   /** Gets a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
+  /** Whether a profile of the run is taken. Default false. */
+  readonly profile?: boolean | undefined
 }
 
 /** How far a run goes at most. */
@@ -88,6 +91,8 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly ends: ProcessEnd
   readonly reporter: Reporter
   readonly killer: OutOfMemoryKiller
+  /** Nothing unless `profile` asked for it. */
+  readonly profiler: Profiler | undefined
   readonly #loop: HostLoop
   readonly #cwd: string
 
@@ -113,6 +118,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.killer = new OutOfMemoryKiller(this)
     this.ends = new ProcessEnd(this)
     this.reporter = new Reporter(this, dispatcher)
+    this.profiler = options.profile === true ? new Profiler(hart, this) : undefined
     this.#loop = new HostLoop(this, this.scheduler)
   }
 

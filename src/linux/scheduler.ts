@@ -129,7 +129,8 @@ export class Scheduler {
       linux.killer.settle()
       return Exit.ecall
     }
-    const exit = linux.hart.run(linux.time.budget(process, thread, this.#chunk(thread)))
+    const budget = linux.time.budget(process, thread, this.#chunk(thread))
+    const exit = linux.profiler?.run(process, budget) ?? linux.hart.run(budget)
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit

@@ -65,6 +65,8 @@ export interface TranslatorStats {
   readonly wasmBytes: number
   /** Instructions that were interpreted since boot, all before they were worth translating. */
   readonly interpreted: number
+  /** What translating took, but for what V8 does in other threads. */
+  readonly milliseconds: number
   /** How often all was thrown away, because there was too much of it. */
   readonly evictions: number
 }
@@ -91,7 +93,7 @@ export class Translator {
   #withoutWindows = new Set<number>()
   #nextPlace = 1
   #liveModules = 0
-  #stats = { modules: 0, regions: 0, instructions: 0, wasmBytes: 0, evictions: 0 }
+  #stats = { modules: 0, regions: 0, instructions: 0, wasmBytes: 0, milliseconds: 0, evictions: 0 }
 
   constructor(env: TranslatorEnv) {
     this.#env = env
@@ -125,7 +127,7 @@ export class Translator {
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
     else if (place !== 0) this.#entries.set(word, 0, threshold)
-    else if (this.#pace.allows()) this.#translateWith(pc)
+    else if (this.#pace.allows()) this.#translateTimed(pc)
     else this.#entries.set(word, 0, threshold >>> 1)
   }
 
@@ -160,6 +162,12 @@ export class Translator {
   #enter(word: number, { place, pages }: Translation): void {
     this.#entries.set(word, place, 0)
     for (const page of pages) this.#pages.fill(page)
+  }
+
+  #translateTimed(pc: number): void {
+    const start = performance.now()
+    this.#translateWith(pc)
+    this.#stats.milliseconds += performance.now() - start
   }
 
   /** Translates `pc` and what is nearly as worthwhile. */
