@@ -51,6 +51,7 @@ export function timeTree(mappings: number): TreeTimes {
       family: NULL,
       name: NULL,
       policy: 0,
+      userfault: NULL,
     }
     insertVma(mm, space, vma.at(mm.vmas.allocateVma()), { start, end, ...rest })
   }

@@ -28,6 +28,7 @@ import { AddressSpace } from './space/address-space.js'
 import { AddressSpaces } from './space/address-spaces.js'
 import { AnonymousFamilies } from './space/anonymous-families.js'
 import { PageObjects } from './space/page-object.js'
+import { Userfaults } from './space/userfaults.js'
 import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
 import type { AtomicWords } from './state/atomics.js'
@@ -74,6 +75,7 @@ export class MemoryManager implements FaultEnv {
   readonly vmas: VmaTree
   readonly names: VmaNames
   readonly families: AnonymousFamilies
+  readonly userfaults: Userfaults
   readonly spaces: AddressSpaces
   readonly fault: Fault
   outOfMemory: FaultEnv['outOfMemory']
@@ -100,6 +102,7 @@ export class MemoryManager implements FaultEnv {
     this.objects = new PageObjects(this)
     this.names = new VmaNames(memory, layers.atomics, slab)
     this.families = new AnonymousFamilies(this)
+    this.userfaults = new Userfaults(memory, layers.atomics, slab)
     this.vmas = new VmaTree(memory, slab)
     this.spaces = new AddressSpaces(this)
     this.fault = new Fault(this)

@@ -59,6 +59,7 @@ export const ENOTCONN = 107
 export const ETOOMANYREFS = 109
 export const ETIMEDOUT = 110
 export const ECONNREFUSED = 111
+export const EHWPOISON = 133
 
 const TABLE: ReadonlyMap<number, readonly [name: string, message: string]> = new Map([
   [EPERM, ['EPERM', 'Operation not permitted']],
@@ -121,6 +122,7 @@ const TABLE: ReadonlyMap<number, readonly [name: string, message: string]> = new
   [ETOOMANYREFS, ['ETOOMANYREFS', 'Too many references: cannot splice']],
   [ETIMEDOUT, ['ETIMEDOUT', 'Connection timed out']],
   [ECONNREFUSED, ['ECONNREFUSED', 'Connection refused']],
+  [EHWPOISON, ['EHWPOISON', 'Memory page has hardware error']],
 ])
 
 /** `ENOMEM` for 12 (or -12). */

@@ -22,5 +22,9 @@ export const FaultResult = {
   bus: 3,
   /** No frame left: the OOM killer's business. */
   outOfMemory: 4,
+  /** The reader of a file of userfaultfd(2) is to bring the page: `mm.userfaults.missed` says which. Wait, and try again. */
+  userfault: 5,
+  /** SIGBUS: UFFDIO_POISON has marked the page. */
+  poisoned: 6,
 } as const
 export type FaultResult = (typeof FaultResult)[keyof typeof FaultResult]

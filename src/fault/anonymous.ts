@@ -1,5 +1,5 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { NO_FRAME, NULL, type Pfn } from '../base/numbers.js'
 import { mayHaveFolios } from '../space/huge-policy.js'
 import { countAnonymous } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
@@ -8,10 +8,15 @@ import { FaultResult } from './access.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { mapFolio } from './folio.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
+import { askForMissing, isAskedFor } from './userfault.js'
 
 /** First touch of a page of anonymous memory (do_anonymous_page of Linux). */
 export function anonymousFault(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.vma.special !== 0) return FaultResult.bus
+  if (isAskedFor(fault)) {
+    const isReady = !fault.isWrite || mm.families.prepare(fault.vma)
+    return isReady ? askForMissing(mm, fault) : FaultResult.outOfMemory
+  }
   return fault.isWrite ? mapZeroed(mm, fault) : mapZeroPage(mm, fault)
 }
 
@@ -30,7 +35,7 @@ function mapZeroPage(mm: FaultEnv, fault: Fault): Attempt {
 function mapZeroed(mm: FaultEnv, fault: Fault): Attempt {
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
-  if (!mayHaveFolios(mm.memory) || !mapFolio(mm, fault)) {
+  if (!mayHaveFolios(mm.memory) || fault.vma.userfault !== NULL || !mapFolio(mm, fault)) {
     const pfn = mm.buddy.allocateZeroed(0)
     if (pfn === NO_FRAME) return FaultResult.outOfMemory
     if (!fault.lockAbsent()) {

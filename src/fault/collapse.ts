@@ -1,6 +1,6 @@
 /** MADV_COLLAPSE: small pages become a huge one, now and on request (madvise_collapse in mm/khugepaged.c). */
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { EINVAL, ENOMEM } from '../base/errno.js'
+import { EBUSY, EINVAL, ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { UserMapper } from '../paging/user-mapper.js'
@@ -15,26 +15,29 @@ import { writtenFlags } from './page-flags.js'
 
 /**
  * Collapses every aligned 2 MiB of a part of a mapping. The caller holds the space's lock. 0 when all are huge pages then;
- * -EINVAL (not memory that may be huge, nothing there, nothing writable), -ENOMEM (no block is free).
+ * -EINVAL (not memory that may be huge, nothing there, nothing writable), -EBUSY (pages are missing, of which userfaultfd(2) wants to
+ * know), -ENOMEM (no block is free).
  */
 export function collapseRange(mm: FaultEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): number {
   if (!isCollapsible(space, vma)) return -EINVAL
   const first = Math.ceil(start / HUGE_PAGES) * HUGE_PAGES
   const last = Math.floor(end / HUGE_PAGES) * HUGE_PAGES
   const mapper = mm.userMappers.of(space.root)
-  let huge = 0
+  let problem = 0
   for (let vpn = first; vpn < last; vpn += HUGE_PAGES) {
     const result = collapseOne(mm, space, vma, mapper, vpn as Vpn)
     if (result === -ENOMEM) return result
-    if (result === 0) huge++
+    if (result < 0) problem = result
   }
-  return huge * HUGE_PAGES === last - first ? 0 : -EINVAL
+  return problem
 }
 
 function collapseOne(mm: SpaceEnv, space: AddressSpace, vma: Vma, mapper: UserMapper, vpn: Vpn): number {
   if (mapper.hugeLeaf(vpn) !== NULL) return 0
   const first = mapper.leaf(vpn)
-  if (first === NULL || !mapper.hasHugeLeaves || !isWorthIt(mm, mapper, first)) return -EINVAL
+  if (first === NULL || !mapper.hasHugeLeaves) return -EINVAL
+  if (vma.userfault !== NULL && hasHoles(mapper, first)) return -EBUSY
+  if (!isWorthIt(mm, mapper, first)) return -EINVAL
   const pfn = mm.buddy.allocate(mapper.hugeOrder)
   if (pfn === NO_FRAME) return -ENOMEM
   replaceTable(mm, space, vma, mapper, vpn, pfn)
@@ -52,6 +55,15 @@ function isWorthIt(mm: SpaceEnv, mapper: UserMapper, first: Ptr): boolean {
     writable ||= (mapper.flags(entry) & EntryFlag.write) !== 0
   }
   return writable
+}
+
+/** Whether a page is not there, or one of zeroes. */
+function hasHoles(mapper: UserMapper, first: Ptr): boolean {
+  for (let i = 0; i < mapper.hugePages; i++) {
+    const entry = (first + i * 8) as Ptr
+    if (!mapper.isPresent(entry) || isZeroPage(mapper, entry)) return true
+  }
+  return false
 }
 
 /** In anonymous memory the only frame that is not counted. */

@@ -51,6 +51,8 @@ export class Fault {
   isMajor = false
   /** Nobody else holds the space's lock: the locks below are not needed. */
   isAlone = true
+  /** The hart made the access in user mode, and not the kernel for a system call. */
+  isUser = false
   mapper!: UserMapper
   batch!: FlushBatch
   readonly #env: Pick<SpaceEnv, 'memory' | 'atomics' | 'frames'>

@@ -4,13 +4,14 @@
  *     handleFault      lock the space: together with other harts, and alone when that was not enough
  *     └ attempt        find the mapping (grow the stack), check the access
  *       └ resolve      no table yet: huge-page.ts, if it may be a huge page
- *                      nothing there yet: anonymous.ts or object-page.ts; write-protected: copy-on-write.ts
+ *                      nothing there yet: anonymous.ts or object-page.ts, or userfault.ts; write-protected: copy-on-write.ts
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EAGAIN } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { expandStack } from '../space/expand-stack.js'
+import { isPoison } from '../space/poisoned-entry.js'
 import { VM_GROWSDOWN } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count, counted } from '../state/counters.js'
@@ -27,7 +28,10 @@ import { makeRoom, ranOut } from './reclaim.js'
 export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
   if (mm.atomics.canShare && faultTogether(mm, space, vpn, access)) return FaultResult.ok
   mm.atomics.lock(space.lock, LockRank.space)
+  mm.fault.isUser = true
+  mm.userfaults.missed = undefined
   const result = faultPatiently(mm, space, vpn, access, faultLocked)
+  mm.fault.isUser = false
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
@@ -83,6 +87,7 @@ export function faultLocked(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access:
 function attempt(mm: FaultEnv, fault: Fault): Attempt {
   const result = findMapping(mm, fault)
   if (result !== FaultResult.ok) return result
+  if (fault.vma.userfault !== NULL && !fault.isAlone) return ALONE
   return accessError(fault.vma.flags, fault.access) ? FaultResult.segvAccErr : resolve(mm, fault)
 }
 
@@ -158,6 +163,7 @@ function presentLocked(mm: FaultEnv, fault: Fault): Attempt {
 
 function presentFault(mm: FaultEnv, fault: Fault): Attempt {
   const flags = fault.mapper.flags(fault.entry)
+  if (isPoison(flags)) return FaultResult.poisoned
   if (fault.isWrite && (flags & EntryFlag.write) === 0) return writeProtectedFault(mm, fault)
   const wanted = flags | readOnlyFlags(fault.vma.flags) | (fault.isWrite ? EntryFlag.dirty : 0)
   if (wanted !== flags) fault.mapper.setFlags(fault.entry, fault.vpn, wanted, fault.batch)
@@ -168,7 +174,8 @@ function presentFault(mm: FaultEnv, fault: Fault): Attempt {
 /** Failed faults are counted by how they end; the others in the space, as getrusage(2) reports them. */
 function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
   if (result === FaultResult.ok) countInSpace(mm, fault)
-  else if (result === FaultResult.bus) count(mm.memory, Counter.faultBus)
+  else if (result === FaultResult.userfault) return
+  else if (result === FaultResult.bus || result === FaultResult.poisoned) count(mm.memory, Counter.faultBus)
   else if (result === FaultResult.outOfMemory) count(mm.memory, Counter.faultOutOfMemory)
   else count(mm.memory, Counter.faultSegv)
 }

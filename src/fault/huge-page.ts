@@ -14,6 +14,7 @@ import { FaultResult } from './access.js'
 import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
 import { hugeZeroFrame } from './huge-zero-page.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
+import { askForMissing, isAskedFor } from './userfault.js'
 
 /** Go on with small pages. */
 export const NOT_HUGE = -1
@@ -31,6 +32,7 @@ export function hugeFault(mm: FaultEnv, fault: Fault): HugeResult {
   if (slot === NULL) return FaultResult.outOfMemory
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
+  if (isAskedFor(fault)) return askForMissing(mm, fault)
   const zeroPage = !fault.isWrite && hugeSetting(mm.memory, HugeSetting.noZeroPage) === 0
   return zeroPage ? mapHugeZeroPage(mm, fault, slot) : mapHuge(mm, fault, slot)
 }

@@ -1,6 +1,6 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
-import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../base/numbers.js'
+import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, pagesFor } from '../base/numbers.js'
 import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
 import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
@@ -9,12 +9,15 @@ import { installAnonymous } from './anonymous.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { faultAround } from './fault-around.js'
 import { objectPageFlags, readOnlyFlags } from './page-flags.js'
+import { askForMapping, askForMissing, isAskedFor, isAskedForMapping } from './userfault.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared write. */
 export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
   if ((fault.vma.flags & VM_PFNMAP) !== 0) return mapUncounted(mm, fault)
-  if (!fault.isWrite && faultAround(mm, fault)) return FaultResult.ok
+  if (!fault.isWrite && !isAskedForMapping(fault) && faultAround(mm, fault)) return FaultResult.ok
+  const asked = userfault(mm, fault)
+  if (asked !== FaultResult.ok) return asked
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
   if (fault.lockAbsent()) mapObjectPage(mm, fault, page as Pfn)
@@ -29,6 +32,8 @@ export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
 function writePrivately(mm: FaultEnv, fault: Fault): Attempt {
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
+  const asked = userfault(mm, fault)
+  if (asked !== FaultResult.ok) return asked
   const own = mm.buddy.allocate(0)
   if (own === NO_FRAME) return FaultResult.outOfMemory
   const page = askForPage(mm, fault)
@@ -46,6 +51,17 @@ function writePrivately(mm: FaultEnv, fault: Fault): Attempt {
   fault.unlockEntry()
   count(mm.memory, Counter.faultCopy)
   return FaultResult.ok
+}
+
+/** What shmem_get_folio_gfp asks userfaultfd(2) for: what the object has not, or what it has. `ok` when that is nothing. */
+function userfault(mm: FaultEnv, fault: Fault): FaultResult {
+  const { vma, vpn } = fault
+  if (vma.userfault === NULL) return FaultResult.ok
+  const index = vma.offsetOf(vpn)
+  if (index >= pagesFor(mm.objects.size(vma.object))) return FaultResult.bus
+  const isThere = mm.objects.find(vma.object, index) !== NO_FRAME
+  if (isThere) return isAskedForMapping(fault) ? askForMapping(mm, fault) : FaultResult.ok
+  return isAskedFor(fault) ? askForMissing(mm, fault) : FaultResult.ok
 }
 
 /** The page's frame with a reference for us, or a negative errno. Having to ask a provider makes the fault major. */

@@ -1,8 +1,9 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { EFAULT, EINVAL, ENOMEM } from '../base/errno.js'
+import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { isPoison } from '../space/poisoned-entry.js'
 import { VM_EXEC, VM_LOCKONFAULT, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
@@ -29,7 +30,8 @@ export function populateLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, en
     if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0
     if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0 || isSecret(mm, vma)) return -EFAULT
     const writes = (vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
-    return faultIn(mm, space, from, to, writes ? Access.write : Access.read)
+    const result = faultIn(mm, space, from, to, writes ? Access.write : Access.read)
+    return result === -EHWPOISON ? -EFAULT : result
   })
 }
 
@@ -96,7 +98,7 @@ function forEachMapping(
 
 /** A page that may be accessed so already needs no fault, and is not counted as one (follow_page_mask). */
 function isPresentFor(mapper: UserMapper, vpn: Vpn, access: Access): boolean {
-  if (!mapper.translate(vpn)) return false
+  if (!mapper.translate(vpn) || isPoison(mapper.lastFlags)) return false
   return access !== Access.write || (mapper.lastFlags & EntryFlag.write) !== 0
 }
 
@@ -110,6 +112,7 @@ function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: 
     }
     const result = faultPatiently(mm, space, vpn as Vpn, access, faultForced)
     if (result === FaultResult.outOfMemory) return -ENOMEM
+    if (result === FaultResult.poisoned) return -EHWPOISON
     if (result !== FaultResult.ok) return -EFAULT
   }
   return 0

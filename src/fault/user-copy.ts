@@ -55,13 +55,23 @@ export function copyToUserPartial(
   let done = 0
   while (done < source.length) {
     const to = userPtr(mm, space, address + done, Access.write)
-    if (to === NULL) break
+    if (to === NULL) {
+      if (isPostponed(mm, space, address + done, source.subarray(done))) done = source.length
+      break
+    }
     const length = Math.min(source.length - done, PAGE_SIZE - (to & PAGE_MASK))
     mm.memory.u8.set(source.subarray(done, done + length), to)
     done += length
   }
   mm.atomics.unlock(space.lock, LockRank.space)
   return done
+}
+
+/** A page that somebody is asked for (userfaultfd): the bytes may be stored when it has come. */
+function isPostponed({ userfaults }: FaultEnv, space: AddressSpace, at: number, bytes: Uint8Array): boolean {
+  if (userfaults.missed === undefined || userfaults.postpone?.(space.ptr, at, bytes) !== true) return false
+  userfaults.missed = undefined
+  return true
 }
 
 /** Zeroes a range of the program's memory (clear_user). 0 or -EFAULT. */
@@ -180,8 +190,16 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
   const vpn = pageOf(address)
   const frame = presentFrame(mm, space, vpn, access)
   if (frame !== NULL) return (frame + (address % PAGE_SIZE)) as Ptr
-  if (faultPatiently(mm, space, vpn, access, faultLocked) !== FaultResult.ok) return NULL
+  const result = faultPatiently(mm, space, vpn, access, faultLocked)
+  if (result === FaultResult.userfault) noteAddress(mm, vpn, address)
+  if (result !== FaultResult.ok) return NULL
   return (presentFrame(mm, space, vpn, access) + (address % PAGE_SIZE)) as Ptr
+}
+
+/** Where in the page that is asked for the access is. */
+function noteAddress({ userfaults }: FaultEnv, vpn: Vpn, address: number): void {
+  const { missed } = userfaults
+  if (missed !== undefined && missed.vpn === vpn) userfaults.missed = { ...missed, address }
 }
 
 /** The bytes of a page whose entry allows the access already, else NULL. Who asks in order to write will write. */

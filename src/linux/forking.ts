@@ -77,6 +77,7 @@ export class Forking {
 
   /** The child's number, -EAGAIN, -ENOMEM, -EEXIST, or PARKED while a vfork's child has the memory. */
   clone(process: Process, thread: Thread, request: CloneRequest): number {
+    const { userfaults } = this.#linux
     if (thread.hasSignal) return -ERESTARTNOINTR
     const id = this.#isOverLimit(process) ? -EAGAIN : this.#takeId(request.id)
     if (id < 0) return id
@@ -88,8 +89,9 @@ export class Forking {
     if ((request.flags & CloneFlag.semaphores) !== 0) process.setFlag(ProcessFlag.undoList, true)
     this.#fillThread(thread, child, request)
     this.#tellNumber(process, child, request)
-    child.start()
-    return (request.flags & CloneFlag.vfork) === 0 ? id : this.#waitForChild(thread, child)
+    const isVfork = (request.flags & CloneFlag.vfork) !== 0
+    if (isVfork || !userfaults.holdChild(thread, child)) child.start()
+    return isVfork ? this.#waitForChild(thread, child) : id
   }
 
   /** RLIMIT_NPROC counts the threads and zombies of a user other than root. */
@@ -154,6 +156,11 @@ export class Forking {
     mm.spaces.release(process.space.ptr)
     process.files.close()
     ends.forget(process)
+  }
+
+  /** A process whose parent has died before it could start. */
+  abandon(child: Thread): void {
+    this.#unmake(child, false)
   }
 
   #spaceFor(parent: Process, { flags }: CloneRequest): Ptr {

@@ -44,6 +44,7 @@ import { ThreadList } from './thread-list.js'
 import { Timekeeper } from './timekeeper.js'
 import { Tracer } from './trace.js'
 import { readUsage, sumOfUsage, type Usage } from './usage.js'
+import { UserfaultWaits } from './userfault-waits.js'
 import { VDSO_SIGRETURN } from './vdso-code.js'
 import type { WaitKind } from './wait.js'
 
@@ -93,6 +94,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly killer: OutOfMemoryKiller
   /** Nothing unless `profile` asked for it. */
   readonly profiler: Profiler | undefined
+  readonly userfaults: UserfaultWaits
   readonly #loop: HostLoop
   readonly #cwd: string
 
@@ -105,6 +107,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     if (options.aslr === false) writeSetting(mm.memory, Setting.randomizeVaSpace, 0)
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
     this.threads = new ThreadList(mm)
+    this.userfaults = new UserfaultWaits(this)
     this.processTable = new ProcessTable(mm, this.threads)
     this.files = options.files(this)
     this.signals = new Signals(this)

@@ -72,6 +72,7 @@ export class ProcessEnd {
   /** The thread runs no more. Its record goes, but that of the first thread stays as long as there are others. */
   #takeOut(process: Process, thread: Thread): void {
     const { mm, scheduler, signals, threads } = this.#linux
+    this.#linux.userfaults.threadEnds(thread)
     const time = scheduler.timeOf(thread)
     addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
       time,

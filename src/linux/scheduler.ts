@@ -1,7 +1,7 @@
 /**
  * Which thread's registers are on the hart, and the loop that runs it: hart, trap or call, signals, and again.
  */
-import type { Ptr } from '../base/numbers.js'
+import { fromHalves, type Ptr } from '../base/numbers.js'
 import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
@@ -10,6 +10,7 @@ import type { Process } from './process.js'
 import type { SyscallDispatcher } from './syscall-dispatcher.js'
 import { type Thread, ThreadState } from './thread.js'
 import { handleTrap } from './traps.js'
+import { WaitKind } from './wait.js'
 
 /** Instructions between looks at the host's clock: about a millisecond. */
 const CHUNK = 200_000
@@ -120,12 +121,13 @@ export class Scheduler {
   #step(thread: Thread): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
+    if (thread.waitKind === WaitKind.userfault && !thread.isResumed) linux.userfaults.leave(thread)
     if (thread.isResumed && thread.restart === 0) {
       this.#call(process, thread)
       return Exit.ecall
     }
     if (thread.hasSignal || thread.restart !== 0) {
-      linux.signals.deliver(process, thread, linux.hart.ptr)
+      this.#deliver(process, thread)
       linux.killer.settle()
       return Exit.ecall
     }
@@ -134,6 +136,14 @@ export class Scheduler {
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit
+  }
+
+  #deliver(process: Process, thread: Thread): void {
+    const { hart, signals, userfaults } = this.#linux
+    const { isUsed } = userfaults
+    if (isUsed) userfaults.beginDelivery(thread)
+    signals.deliver(process, thread, hart.ptr)
+    if (isUsed) userfaults.endDelivery(thread)
   }
 
   #call(process: Process, thread: Thread): void {
@@ -151,6 +161,10 @@ export class Scheduler {
     const outcome = handleTrap(linux.mm, process, linux.hart, exit)
     if (outcome === 'resolved') {
       linux.killer.settle()
+      return
+    }
+    if (outcome === 'userfault') {
+      linux.userfaults.parkForPage(thread, fromHalves(linux.hart.tvalLow, linux.hart.tvalHigh))
       return
     }
     if (outcome !== 'outOfMemory') {

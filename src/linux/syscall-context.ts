@@ -102,5 +102,7 @@ export interface FileServices {
   closeNumber(process: Process, fd: number): void
   /** The timer of a file has expired (timerfd). */
   timerExpired(timer: import('../base/numbers.js').Ptr): void
+  /** Something is to be read from the file of a context (userfaultfd). */
+  userfaultArrived(context: import('../base/numbers.js').Ptr): void
   nameOfObject(object: import('../base/numbers.js').Ptr): MappingName
 }

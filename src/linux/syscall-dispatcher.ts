@@ -73,9 +73,19 @@ export class SyscallDispatcher {
     const entry = this.#find(hart.low(A7), hart.high(A7))
     if (!thread.isResumed) this.count++
     this.#tracer?.begin(call, entry, hart.low(A7))
-    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : this.#run(entry, call)
+    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : this.#make(entry, call)
     this.#tracer?.end(call, entry, result)
     this.#finish(thread, result)
+  }
+
+  /** A call that a page is missing for waits for its reader, as does one that somebody wants to read of. */
+  #make(entry: Syscall, call: CurrentCall): number {
+    const { userfaults } = this.#linux
+    const wasUsed = userfaults.isUsed
+    const early = wasUsed ? userfaults.begin(call.thread) : undefined
+    if (early !== undefined) return early
+    const result = this.#run(entry, call)
+    return wasUsed ? userfaults.end(call.thread, result) : result
   }
 
   /** A call that found no memory has done nothing, and is made again once there is some. */

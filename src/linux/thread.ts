@@ -16,7 +16,7 @@ import type { Memory } from '../state/memory.js'
 import { PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
 import { RUN_LINK, SLEEP_LINK, ThreadQueues, WAIT_DEADLINE } from './thread-queues.js'
-import { ERESTARTSYS, PARKED, type WaitKind } from './wait.js'
+import { ERESTARTSYS, PARKED, WaitKind } from './wait.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
@@ -207,6 +207,26 @@ export class Thread {
     this.flags |= ThreadFlag.killable
     this.#become(ThreadState.parked)
     return PARKED
+  }
+
+  /** Waits for a page that the instruction at pc needs, which is executed again then. With a signal to deliver it does not wait. */
+  parkForPage(context: number): void {
+    this.#setWait(WaitKind.userfault, context, Number.POSITIVE_INFINITY)
+    this.flags &= ~ThreadFlag.resumed
+    if (!this.hasSignal) this.#become(ThreadState.parked)
+  }
+
+  /** It waits for nothing any more. */
+  endWait(): void {
+    this.#setU32(WAIT_KIND, 0)
+  }
+
+  /** After a wait that the handler of its call knows nothing of: whether the call has parked before, and until when. */
+  resumeFrom(wasResumed: boolean, deadline: number): void {
+    this.endWait()
+    this.#setF64(WAIT_DEADLINE, deadline)
+    this.flags &= ~(ThreadFlag.resumed | ThreadFlag.killable)
+    if (wasResumed) this.flags |= ThreadFlag.resumed
   }
 
   #setWait(kind: WaitKind, argument: number, deadline: number): void {

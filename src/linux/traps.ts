@@ -10,8 +10,8 @@ import type { Process } from './process.js'
 import { Signal, SignalCode } from './signal-numbers.js'
 import type { SignalInfo } from './signal-queue.js'
 
-/** What a trap comes to: nothing more to do, a signal to force, or `outOfMemory`. */
-export type TrapOutcome = SignalInfo | 'resolved' | 'outOfMemory'
+/** What a trap comes to: nothing more to do, a signal to force, `outOfMemory`, or a page that the reader of a userfaultfd(2) is to bring. */
+export type TrapOutcome = SignalInfo | 'resolved' | 'outOfMemory' | 'userfault'
 
 const ACCESS_OF_EXIT: ReadonlyMap<Exit, Access> = new Map([
   [Exit.fetchFault, Access.execute],
@@ -44,9 +44,12 @@ function pageFault(mm: MemoryManager, process: Process, hart: Hart, access: Acce
     case FaultResult.segvAccErr:
       return atAddress(hart, Signal.SEGV, SignalCode.segvAccessError)
     case FaultResult.bus:
+    case FaultResult.poisoned:
       return atAddress(hart, Signal.BUS, SignalCode.busAddressError)
     case FaultResult.outOfMemory:
       return 'outOfMemory'
+    case FaultResult.userfault:
+      return 'userfault'
   }
 }
 

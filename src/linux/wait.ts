@@ -17,6 +17,8 @@ export const WaitKind = {
   child: 5,
   /** A child made by vfork that ends or becomes another program; the argument is its number. No signal ends the wait. */
   vfork: 6,
+  /** The reader of a file of userfaultfd(2): userfault-waits.ts. The argument is the context. */
+  userfault: 7,
 } as const
 export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind]
 

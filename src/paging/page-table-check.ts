@@ -98,7 +98,11 @@ class TableCheck {
     const pageNumber = pfn + arch.physBasePfn
     assert(pageNumber % arch.span(level) === 0, 'a superpage is aligned to its size')
     const isUserPage = (flags & EntryFlag.user) !== 0
-    assert(isUserPage === this.#isUser || (flags & ACCESS) === 0, 'user pages are in the user half only')
+    const isMark = this.#isUser && (flags & EntryFlag.special) !== 0
+    assert(
+      isUserPage === this.#isUser || (flags & ACCESS) === 0 || isMark,
+      'user pages are in the user half only',
+    )
     assert(!this.#isUser || level <= 1, 'users have leaves of level 0 and 1')
     if ((flags & EntryFlag.special) !== 0) return
     assert(pfn > NO_FRAME || !this.#isUser, 'frame 0 is never mapped for a user')

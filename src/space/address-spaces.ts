@@ -114,10 +114,12 @@ export class AddressSpaces {
     let nodes = 0
     let previous = NULL
     const names = new Map<Ptr, number>()
+    const contexts = new Map<Ptr, Ptr>()
     let promised = this.#mm.objects.promisedPages()
     this.forEach((space) => {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
       countNames(this.#mm, space, names)
+      noteContexts(this.#mm, space, contexts)
       promised += space.committedPages
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
@@ -130,6 +132,7 @@ export class AddressSpaces {
     vmas.checkTotals({ mappings, nodes })
     families.check(this.#withFamilies())
     this.#mm.names.check(names)
+    this.#mm.userfaults.check(contexts)
     assert((promised | 0) === memory.i32[wordIndex(Word.committedPages)], 'all promised pages are counted')
   }
 
@@ -202,11 +205,12 @@ export class AddressSpaces {
   }
 
   #destroy(space: AddressSpace): void {
-    const { atomics, arch, flusher, slab, shootdown, vmas } = this.#mm
+    const { atomics, arch, flusher, slab, shootdown, userfaults, vmas } = this.#mm
     atomics.lock(space.lock, LockRank.space)
     // Nobody runs in it any more: forgotten as a whole at once, so that no page needs to be (exit_mmap).
     shootdown.retire(space.root)
     space.flags &= ~SpaceFlag.hasSeals
+    userfaults.leaveSpace(space.ptr)
     const result = unmapRange(this.#mm, space, 0 as Vpn, arch.userEnd)
     assert(result === 0, 'unmapping everything needs no memory')
     vmas.releaseSpares(space)
@@ -249,5 +253,15 @@ function countNames(mm: SpaceEnv, space: AddressSpace, names: Map<Ptr, number>):
   const vma = new Vma(mm.memory, mm.vmas.first(space))
   for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr))) {
     if (vma.name !== NULL) names.set(vma.name, (names.get(vma.name) ?? 0) + 1)
+  }
+}
+
+/** The contexts that mappings are registered with, and their space. */
+function noteContexts(mm: SpaceEnv, space: AddressSpace, contexts: Map<Ptr, Ptr>): void {
+  const vma = new Vma(mm.memory, mm.vmas.first(space))
+  for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr))) {
+    if (vma.userfault === NULL) continue
+    assert((contexts.get(vma.userfault) ?? space.ptr) === space.ptr, 'a context is of one space')
+    contexts.set(vma.userfault, space.ptr)
   }
 }

@@ -6,9 +6,10 @@ import { UserMapper } from '../paging/user-mapper.js'
 import { type PageCounts, tallyPages } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { isPolicy } from './memory-policy.js'
+import { isPoison } from './poisoned-entry.js'
 import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
-import { VM_LOCKED, VM_SHARED, VM_WRITE } from './vm-flags.js'
+import { VM_LOCKED, VM_SHARED, VM_UFFD_FLAGS, VM_WRITE } from './vm-flags.js'
 import { Special, Vma } from './vma.js'
 import type { TreeCensus } from './vma-tree-check.js'
 
@@ -50,6 +51,10 @@ class Counts implements PageCounts {
 function checkMapping(mm: SpaceEnv, vma: Vma): void {
   assert(vma.pageOffset >= 0, 'page offsets are not negative')
   assert((vma.flags & VM_SHARED) === 0 || vma.family === NULL, 'shared memory has no pages of its own')
+  assert(
+    (vma.userfault !== NULL) === ((vma.flags & VM_UFFD_FLAGS) !== 0),
+    'a mapping is registered with a context in some mode, or not at all',
+  )
   assert(isPolicy(vma.policy), 'a memory policy makes sense')
   if (vma.object !== NULL) assert(mm.objects.references(vma.object) > 0, 'a mapped object is alive')
 }
@@ -74,6 +79,7 @@ function checkEntries(mm: SpaceEnv, space: AddressSpace): void {
 function checkEntry(mm: SpaceEnv, vma: Vma, vpn: Vpn, pfn: Pfn, flags: number): void {
   const writable = (flags & EntryFlag.write) !== 0
   assert(!writable || (vma.flags & VM_WRITE) !== 0, 'an entry is writable only where the mapping is')
+  if (isPoison(flags)) return
   if ((flags & EntryFlag.special) !== 0) {
     assert(!writable || vma.special !== Special.none, 'the zero page is never writable')
     return

@@ -9,13 +9,16 @@ import { countPages } from './accounting.js'
 import { type AddressSpace, CALLER_FLAGS, inheritedFlags, SpaceFlag } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
 import { isEnoughMemory } from './overcommit.js'
+import { resetAll } from './register-userfault.js'
 import type { SpaceEnv } from './space-env.js'
+import { UserfaultFeature } from './userfaults.js'
 import {
   isCopyOnWrite,
   VM_ACCOUNT,
   VM_DONTCOPY,
   VM_LOCKED_MASK,
   VM_PFNMAP,
+  VM_UFFD_FLAGS,
   VM_WIPEONFORK,
 } from './vm-flags.js'
 import { Vma } from './vma.js'
@@ -31,13 +34,24 @@ export function copySpace(mm: SpaceEnv, parent: AddressSpace, child: AddressSpac
   copyLayout(parent, child)
   const batch = mm.flusher.batch(parent.root)
   const vma = new Vma(mm.memory, mm.vmas.first(parent))
+  const contexts = new Map<Ptr, Ptr>()
   let result = 0
   while (vma.ptr !== NULL && result === 0) {
-    if ((vma.flags & VM_DONTCOPY) === 0) result = copyMapping(mm, parent, child, vma, batch)
+    if ((vma.flags & VM_DONTCOPY) === 0) result = copyMapping(mm, parent, child, vma, contexts, batch)
     vma.at(mm.vmas.next(vma.ptr))
   }
   batch.finish()
+  for (const [context, made] of contexts) {
+    if (result === 0) mm.userfaults.announce({ kind: 'fork', context, child: made })
+    else forgetContext(mm, child, made)
+  }
   return result
+}
+
+/** The fork has failed. */
+function forgetContext(mm: SpaceEnv, child: AddressSpace, context: Ptr): void {
+  resetAll(mm, child, context)
+  mm.userfaults.free(context)
 }
 
 /** What a child has of its parent, besides what a new program has too. */
@@ -71,14 +85,20 @@ function copyMapping(
   parent: AddressSpace,
   child: AddressSpace,
   vma: Vma,
+  contexts: Map<Ptr, Ptr>,
   batch: FlushBatch,
 ): number {
   if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, parent, vma.pages)) return -ENOMEM
   const fresh = mm.vmas.reserve(child, 1) ? mm.vmas.allocateVma() : NULL
   if (fresh === NULL) return -ENOMEM
   const copy = new Vma(mm.memory, fresh)
+  const context = childContext(mm, child, vma.userfault, contexts)
+  if (context < 0) {
+    mm.vmas.freeVma(fresh)
+    return context
+  }
   const isWiped = (vma.flags & VM_WIPEONFORK) !== 0
-  insertVma(mm, child, copy, childExtent(vma))
+  insertVma(mm, child, copy, childExtent(vma, context as Ptr))
   copy.special = vma.special
   countPages(mm, child, copy.flags, copy.pages)
   if (!isWiped && !mm.families.fork(copy, vma)) return -ENOMEM
@@ -90,9 +110,31 @@ function needsEntries(vma: Vma): boolean {
   return vma.family !== NULL || (vma.flags & VM_PFNMAP) !== 0
 }
 
-/** Memory locks are not inherited. */
-function childExtent(vma: Vma): Extent {
-  return { ...extentOf(vma, vma.start, vma.end, vma.flags & ~VM_LOCKED_MASK), family: NULL }
+/** Memory locks are not inherited, nor is what readers of the parent's pages do not ask for. */
+function childExtent(vma: Vma, userfault: Ptr): Extent {
+  const lost = userfault === NULL ? VM_LOCKED_MASK | VM_UFFD_FLAGS : VM_LOCKED_MASK
+  return { ...extentOf(vma, vma.start, vma.end, vma.flags & ~lost), family: NULL, userfault }
+}
+
+/**
+ * The context that the child's mapping is registered with (dup_userfaultfd): NULL unless the readers of the parent's want to hear
+ * of forks, and then one for all its mappings; or -ENOMEM.
+ */
+function childContext(
+  mm: SpaceEnv,
+  child: AddressSpace,
+  context: Ptr,
+  contexts: Map<Ptr, Ptr>,
+): Ptr | number {
+  const { userfaults } = mm
+  if (context === NULL || !userfaults.has(context, UserfaultFeature.eventFork)) return NULL
+  const known = contexts.get(context)
+  if (known !== undefined) return known
+  const made = userfaults.create(child.ptr, userfaults.flags(context))
+  if (made === NULL) return -ENOMEM
+  userfaults.setFeatures(made, userfaults.features(context))
+  contexts.set(context, made)
+  return made
 }
 
 function copyEntries(

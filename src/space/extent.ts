@@ -16,12 +16,13 @@ export interface Extent {
   readonly family: Ptr
   name: Ptr
   policy: number
+  userfault: Ptr
 }
 
 /** What the pages `start` to `end` - 1 of a mapping are, or those above its end would be if it grew; or with other flags. */
 export function extentOf(vma: Vma, start: Vpn, end: Vpn, flags = vma.flags): Extent {
-  const { object, file, family, name, policy } = vma
-  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name, policy }
+  const { object, file, family, name, policy, userfault } = vma
+  return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name, policy, userfault }
 }
 
 /** Makes `fresh` a mapping of the space. Nodes are reserved; object and name get a reference. */
@@ -34,6 +35,7 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
   fresh.file = extent.file
   fresh.name = mm.names.retain(extent.name)
   fresh.policy = extent.policy
+  fresh.userfault = extent.userfault
   mm.vmas.insert(space, fresh.ptr)
   if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
   if (extent.family !== NULL) mm.families.join(fresh, extent.family)

@@ -9,6 +9,7 @@ import { checkCuts } from './huge-pool.js'
 import { mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
+import { announceUnmap } from './register-userfault.js'
 import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -163,7 +164,7 @@ function extentFor(start: Vpn, request: MapRequest, flags: number): Extent {
   const { pages, object, file = 0 } = request
   const pageOffset = object === NULL && !request.special ? start : request.pageOffset
   const end = (start + pages) as Vpn
-  return { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0 }
+  return { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0, userfault: NULL }
 }
 
 /**
@@ -206,6 +207,7 @@ function replace(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr |
     mm.vmas.freeVma(cut as Ptr)
     return -ENOMEM
   }
+  announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, start, end, cut as Ptr, batch)
   batch.finish()

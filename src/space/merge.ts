@@ -1,6 +1,6 @@
 /**
  * When two neighbouring mappings become one (mm/vma.c of Linux 6.12): same flags, same open file, same memory policy, offsets that go on,
- * the same name, and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
+ * the same name, the same context of userfaultfd(2), and anonymous families that agree. As in 6.12, a mapping with pages of its own is not joined to a neighbour that has
  * none yet, while the other way round it is (6.16 changed that).
  */
 import { NULL, type Ptr } from '../base/numbers.js'
@@ -17,6 +17,7 @@ function isAlike(mm: SpaceEnv, vma: Vma, extent: Extent): boolean {
     vma.file === extent.file &&
     vma.special === 0 &&
     vma.policy === extent.policy &&
+    vma.userfault === extent.userfault &&
     mm.names.equal(vma.name, extent.name)
   )
 }

@@ -9,7 +9,7 @@ import { mapCountMax } from './tunables.js'
 import type { Vma } from './vma.js'
 
 /**
- * Gives a part of one mapping other flags, another name or memory policy: merges it with a neighbour or cuts the mapping
+ * Gives a part of one mapping other flags, another name, memory policy or context of userfaultfd(2): merges it with a neighbour or cuts the mapping
  * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or
  * -EINVAL (a huge page of a pool would be cut) or -ENOMEM; at the limit of mappings the first of two cuts may have been made, as in Linux.
  */
@@ -22,14 +22,19 @@ export function modifyFlags(
   flags: number,
   name = vma.name,
   policy = vma.policy,
+  userfault = vma.userfault,
 ): Ptr | number {
   const extent = extentOf(vma, start, end, flags)
   extent.name = name
   extent.policy = policy
+  extent.userfault = userfault
   const merged = mergeExisting(mm, space, vma, extent)
   if (merged !== NULL) return merged
   const result = setApart(mm, space, vma, start, end)
-  if (result > 0) change(mm, vma.at(result as Ptr), flags, name, policy)
+  if (result > 0) {
+    change(mm, vma.at(result as Ptr), flags, name, policy)
+    vma.userfault = userfault
+  }
   return result
 }
 

@@ -6,10 +6,12 @@ import { type Extent, extentOf, insertVma } from './extent.js'
 import { mergeBetween } from './merge.js'
 import { setApart } from './modify-flags.js'
 import { isEnoughMemory } from './overcommit.js'
+import { announceUnmap, resetUserfault } from './register-userfault.js'
 import type { RemapRequest } from './remap-range.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { clearRange, isInside } from './unmap-range.js'
+import { UserfaultFeature } from './userfaults.js'
 import { VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
 import { Vma } from './vma.js'
 
@@ -44,6 +46,7 @@ export function moveMapping(
   }
   const { flags } = vma
   copyMapping(mm, space, vma, movedExtent(vma, start, target, newPages), fresh, keepOld)
+  moveRegistration(mm, space, start, request.oldPages, target)
   countMapping(mm, space, flags, newPages)
   if (keepOld) emptyOld(mm, space, start, oldPages)
   else dropOld(mm, space, start, (start + oldPages) as Vpn, cut)
@@ -88,11 +91,25 @@ function copyMapping(
   insertVma(mm, space, copy, extent)
 }
 
+/**
+ * What was registered with userfaultfd(2) stays so, for readers who want to hear where it is; else all of the mapping that it is part of
+ * now is registered no longer (mremap_userfaultfd_prep).
+ */
+function moveRegistration(mm: SpaceEnv, space: AddressSpace, from: Vpn, pages: number, to: Vpn): void {
+  const vma = new Vma(mm.memory, mm.vmas.findHolding(space, to))
+  const context = vma.userfault
+  if (context === NULL) return
+  if (mm.userfaults.has(context, UserfaultFeature.eventRemap))
+    mm.userfaults.announce({ kind: 'remap', context, from, to, pages })
+  else resetUserfault(vma)
+}
+
 /** Unmaps where the pages came from. Only now it is known whether that lies inside one mapping, and needs a cut. */
 function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: Ptr): void {
   const needsCut = start < end && isInside(mm, space, start, end)
   if (!needsCut) mm.vmas.freeVma(cut)
   if (start === end) return
+  announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, start, end, needsCut ? cut : NULL, batch)
   batch.finish()

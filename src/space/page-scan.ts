@@ -10,6 +10,7 @@ import { UserMapper } from '../paging/user-mapper.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { AddressSpace } from './address-space.js'
 import { isAnonymousFrame } from './page-usage.js'
+import { isPoison } from './poisoned-entry.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_PFNMAP } from './vm-flags.js'
 import { Vma } from './vma.js'
@@ -141,6 +142,7 @@ export class PageScan {
 
   #categoriesOf(entry: Ptr): number {
     if (!this.#mapper.isPresent(entry)) return PageCategory.written
+    if (isPoison(this.#mapper.flags(entry))) return PageCategory.swapped | PageCategory.written
     const categories = PageCategory.present | PageCategory.written
     const pfn = this.#mapper.pfn(entry)
     if (pfn === this.#zeroFrame) return categories | PageCategory.zeroFrame

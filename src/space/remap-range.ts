@@ -145,8 +145,11 @@ function remapTo(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn 
   if (target + newPages > mm.arch.userEnd) return -EINVAL
   if (start + request.oldPages > target && target + newPages > start) return -EINVAL
   if (space.vmaCount + 2 >= mapCountMax(mm) - 3) return -ENOMEM
-  const cleared = clearForMove(mm, space, request)
-  if (cleared < 0) return cleared
+  const replaced = fixed ? unmapRange(mm, space, target, (target + newPages) as Vpn) : 0
+  if (replaced < 0) return replaced
+  const early = mm.userfaults.changes.length
+  const cut = request.oldPages > newPages ? unmapTail(mm, space, start, request.oldPages, newPages) : 0
+  if (cut < 0) return cut
   const holding = mm.vmas.findHolding(space, start)
   if (holding === NULL) return -EFAULT
   const vma = new Vma(mm.memory, holding)
@@ -156,14 +159,7 @@ function remapTo(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): Vpn 
   if (keepOld && !mayExpand(space, vma.flags, oldPages)) return -ENOMEM
   const place = placeFor(mm, space, vma, request, target)
   if (place < 0) return place
-  return moveMapping(mm, space, vma, request, oldPages, fixed ? target : (place as Vpn))
-}
-
-function clearForMove(mm: SpaceEnv, space: AddressSpace, request: RemapRequest): number {
-  const { start, oldPages, newPages, target, fixed } = request
-  if (fixed) {
-    const result = unmapRange(mm, space, target, (target + newPages) as Vpn)
-    if (result < 0) return result
-  }
-  return oldPages > newPages ? unmapTail(mm, space, start, oldPages, newPages) : 0
+  const moved = moveMapping(mm, space, vma, request, oldPages, fixed ? target : (place as Vpn))
+  mm.userfaults.tellRemapsFirst(early)
+  return moved
 }

@@ -2,6 +2,7 @@ import { ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
+import { isPoison } from './poisoned-entry.js'
 import type { SpaceEnv } from './space-env.js'
 import { Special, Vma } from './vma.js'
 
@@ -26,8 +27,8 @@ export function residency(
     return pages
   }
   for (let i = 0; i < pages; i++) target[i] = isCached(mm, vma, start + i) ? 1 : 0
-  new UserMapper(mm, space.root).walkPages(start, (start + pages) as Vpn, (vpn) => {
-    target[vpn - start] = 1
+  new UserMapper(mm, space.root).walkPages(start, (start + pages) as Vpn, (vpn, _pfn, flags) => {
+    if (!isPoison(flags)) target[vpn - start] = 1
   })
   return pages
 }

@@ -54,7 +54,7 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
   const pages = end - start
   if (!mayExpand(space, flags, pages) || space.vmaCount > mapCountMax(mm)) return -ENOMEM
   if (!isEnoughMemory(mm, space, pages)) return -ENOMEM
-  const nothing = { object: NULL, file: 0, family: NULL, name: NULL, policy: 0 }
+  const nothing = { object: NULL, file: 0, family: NULL, name: NULL, policy: 0, userfault: NULL }
   const extent: Extent = { start, end, pageOffset: start, flags, ...nothing }
   const isFirst = start <= pagesFor(space.brkStart)
   if (isFirst || mergeNew(mm, space, extent, true) === NULL) {

@@ -11,6 +11,7 @@ import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 import type { AnonymousFamilies } from './anonymous-families.js'
 import type { PageObjects } from './page-object.js'
+import type { Userfaults } from './userfaults.js'
 import type { VmaNames } from './vma-names.js'
 import type { VmaTree } from './vma-tree.js'
 
@@ -39,4 +40,5 @@ export interface SpaceEnv {
   readonly vmas: VmaTree
   readonly names: VmaNames
   readonly families: AnonymousFamilies
+  readonly userfaults: Userfaults
 }

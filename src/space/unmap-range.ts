@@ -5,6 +5,7 @@ import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
 import { checkCuts } from './huge-pool.js'
+import { announceUnmap } from './register-userfault.js'
 import { checkSeals } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -25,6 +26,7 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
   if (misplaced < 0) return misplaced
   const cut = prepareCut(mm, space, start, end)
   if (cut < 0) return cut
+  announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, start, end, cut as Ptr, batch)
   batch.finish()

@@ -11,6 +11,7 @@ const NAMES: readonly (readonly [flag: number, name: string])[] = [
   [vm.VM_MAYEXEC, 'me'],
   [vm.VM_MAYSHARE, 'ms'],
   [vm.VM_GROWSDOWN, 'gd'],
+  [vm.VM_UFFD_MISSING, 'um'],
   [vm.VM_PFNMAP, 'pf'],
   [vm.VM_LOCKED, 'lo'],
   [vm.VM_IO, 'io'],
@@ -31,6 +32,7 @@ const NAMES: readonly (readonly [flag: number, name: string])[] = [
   [vm.VM_MERGEABLE, 'mg'],
   // Above bit 31 in Linux.
   [vm.VM_DROPPABLE, 'dp'],
+  [vm.VM_UFFD_MINOR, 'ui'],
   [vm.VM_SEALED, 'sl'],
 ]
 

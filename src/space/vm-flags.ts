@@ -9,6 +9,9 @@ export const VM_MAYWRITE = 0x20
 export const VM_MAYEXEC = 0x40
 export const VM_MAYSHARE = 0x80
 export const VM_GROWSDOWN = 0x100
+/** userfaultfd(2) is asked for pages that are missing; and for those of shared memory that are there but not mapped (bit 41 in Linux). */
+export const VM_UFFD_MISSING = 0x200
+export const VM_UFFD_MINOR = 0x1000
 export const VM_PFNMAP = 0x400
 /** mseal: it stays as and where it is. Bit 63 in Linux. */
 export const VM_SEALED = 0x800
@@ -39,6 +42,7 @@ export const VM_MERGEABLE = 0x40_0000
 export const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC
 /** Mappings that are never merged. */
 export const VM_SPECIAL = VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP
+export const VM_UFFD_FLAGS = VM_UFFD_MISSING | VM_UFFD_MINOR
 export const VM_LOCKED_MASK = VM_LOCKED | VM_LOCKONFAULT
 /** What mprotect may grant a mapping that nothing restricts. */
 export const VM_MAY_ACCESS = VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC

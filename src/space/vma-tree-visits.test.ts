@@ -47,6 +47,7 @@ class Crowd {
       family: NULL,
       name: NULL,
       policy: 0,
+      userfault: NULL,
     }
     insertVma(mm, space, new Vma(mm.memory).at(mm.vmas.allocateVma()), { start, end, ...rest })
   }

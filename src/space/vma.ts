@@ -9,7 +9,7 @@
  *     28  u32  object       PageObject, or NULL = private anonymous
  *     32  u32  file         identity of the open file that was mapped (0 = none): two opens never merge
  *     36  u32  family       AnonymousFamilies: whose anonymous pages it may show, NULL = it had none yet
- *     40  u32  0
+ *     40  u32  userfault    context of userfaultfd(2) that it is registered with (userfaults.ts), or NULL
  *     44  u32  special      Special
  *     48  u32  space        its address space
  *     52  u32  leaf         tree node that holds it
@@ -102,6 +102,13 @@ export class Vma {
   /** AnonymousFamilies' own. */
   set family(family: Ptr) {
     this.#words[(this.ptr + 36) >>> 2] = family
+  }
+
+  get userfault(): Ptr {
+    return this.#words[(this.ptr + 40) >>> 2]! as Ptr
+  }
+  set userfault(context: Ptr) {
+    this.#words[(this.ptr + 40) >>> 2] = context
   }
 
   get special(): number {

@@ -16,6 +16,7 @@ export const LockRank = {
   spaces: 20,
   space: 30,
   childSpace: 31,
+  userfaults: 33,
   family: 35,
   objects: 40,
   object: 45,

@@ -52,7 +52,15 @@ const REGIONS_MAX = 32
 export const CODE_STAMP_BYTES = 2
 
 /** Lock words that stand in the header; others stand in the records that they guard. */
-export const LockWord = { frames: 0, slab: 1, kernelTables: 2, spaces: 3, objects: 4, threads: 5 } as const
+export const LockWord = {
+  frames: 0,
+  slab: 1,
+  kernelTables: 2,
+  spaces: 3,
+  objects: 4,
+  threads: 5,
+  userfaults: 6,
+} as const
 export type LockWord = (typeof LockWord)[keyof typeof LockWord]
 
 /** Single words of state that belong to no record. */
@@ -86,6 +94,8 @@ export const Word = {
   armedTimers: 24,
   /** Timers of files. */
   fileTimers: 26,
+  /** Contexts of userfaultfd (space/userfaults.ts). */
+  userfaults: 28,
   /** Settings of transparent huge pages (space/huge-policy.ts), and the block of zeroes that read faults map, 0 for none. */
   hugePolicy: 40,
   hugeZeroFrame: 41,

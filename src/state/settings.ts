@@ -41,6 +41,8 @@ export const Setting = {
   shmMni: 43,
   /** kernel.shm_rmid_forced: segments that nobody has attached go, even if nobody has removed them. */
   shmRemovalForced: 44,
+  /** vm.unprivileged_userfaultfd: everybody may have faults of the kernel handed over, too. */
+  unprivilegedUserfault: 45,
 } as const
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48

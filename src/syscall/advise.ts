@@ -166,6 +166,18 @@ const dumpAgain: Advise = (context, vma, from, to) => {
   return setFlags(vm.VM_DONTDUMP, 0)(context, vma, from, to)
 }
 
+/** Whoever reads of the mapping's pages is told before they go, and the call is made again then (userfaultfd_remove). */
+function afterTelling(then: Advise): Advise {
+  return (context, vma, from, to) => {
+    const { removal } = context.mm.userfaults
+    if (vma.userfault === NULL || removal === undefined) return then(context, vma, from, to)
+    if (!context.isAlone) return ALONE
+    const answer = removal(vma.userfault, from, to)
+    if (answer === 'told') return then(context, vma, from, to)
+    return answer === 'done' ? 0 : -EAGAIN
+  }
+}
+
 /** The pages are dropped: anonymous memory reads as zeroes again, a file as it is. */
 const dropPages: Advise = ({ mm, space, isAlone }, vma, from, to) => {
   const batch = mm.flusher.batch(space.root)
@@ -177,11 +189,16 @@ const dropPages: Advise = ({ mm, space, isAlone }, vma, from, to) => {
 }
 
 /** MADV_REMOVE: a hole in the object itself. */
-const removePages: Advise = ({ mm, holes }, vma, from, to) => {
+const removePages: Advise = (context, vma, from, to) => {
+  const { mm } = context
   if ((vma.flags & vm.VM_LOCKED) !== 0 || vma.object === NULL) return -EINVAL
   const shared = vm.VM_SHARED | vm.VM_MAYWRITE
   if ((vma.flags & shared) !== shared) return -EACCES
   if (mm.objects.isSecret(vma.object)) return -EOPNOTSUPP
+  return afterTelling(punch)(context, vma, from, to)
+}
+
+const punch: Advise = ({ mm, holes }, vma, from, to) => {
   mm.objects.retain(vma.object)
   holes.push({ object: vma.object, first: vma.offsetOf(from), pages: to - from })
   return 0
@@ -235,9 +252,9 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_SEQUENTIAL, setFlags(READ_AHEAD, vm.VM_SEQ_READ)],
   [mman.MADV_RANDOM, setFlags(READ_AHEAD, vm.VM_RAND_READ)],
   [mman.MADV_WILLNEED, readAhead],
-  [mman.MADV_DONTNEED, inWholePages(unless(VM_LOCKED | VM_PFNMAP, dropPages))],
-  [mman.MADV_DONTNEED_LOCKED, inWholePages(unless(VM_PFNMAP, dropPages))],
-  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, giveUp))],
+  [mman.MADV_DONTNEED, inWholePages(unless(VM_LOCKED | VM_PFNMAP, afterTelling(dropPages)))],
+  [mman.MADV_DONTNEED_LOCKED, inWholePages(unless(VM_PFNMAP, afterTelling(dropPages)))],
+  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, afterTelling(giveUp)))],
   [mman.MADV_REMOVE, removePages],
   [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
   [mman.MADV_DOFORK, unless(VM_IO, setFlags(vm.VM_DONTCOPY, 0))],

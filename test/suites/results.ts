@@ -20,6 +20,10 @@ function exitVerdict({ skippedStatuses }: Suite, { status }: Outcome): Verdict {
 /** `ok 12 # SKIP mmap() failed` and the like; an expected failure is a success. */
 const TAP = /^(not )?ok (\d+)\b *(.*)$/gm
 
+/** What uffd-unit-tests prints in its place. */
+const UFFD_LINE = /^Testing (.+)\.\.\. (done|skipped|failed)/gm
+const UFFD_VERDICTS: Readonly<Record<string, Verdict>> = { done: 'pass', skipped: 'skip', failed: 'fail' }
+
 /** Addresses, sizes and times of the run, which are not part of a test's name. */
 const stableName = (name: string) =>
   name
@@ -33,6 +37,7 @@ export function resultsOf(suite: Suite, outcome: Outcome): Results {
     const skipped = /# ?SKIP\b/i.test(rest!)
     results[`${number} ${stableName(rest!)}`.trim()] = not ? 'fail' : skipped ? 'skip' : 'pass'
   }
+  for (const [, name, word] of outcome.stdout.matchAll(UFFD_LINE)) results[name!] = UFFD_VERDICTS[word!]!
   if (outcome.status !== UNFINISHED) results.exit = exitVerdict(suite, outcome)
   return results
 }

@@ -10,7 +10,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'mm/hmm-tests': 'needs a module of the kernel that Debian does not build',
   'mm/ksm_tests': 'merging by ksmd: times and counts of a daemon',
   'mm/ksm_functional_tests': 'merging by ksmd: a test waits for a daemon to have scanned twice',
-  'mm/uffd-unit-tests': 'userfaultfd, which Pagoda has not; it takes the real kernel more than two minutes',
   'mm/migration': 'needs two memory nodes',
   'mm/pkey_sighandler_tests': 'protection keys: not on riscv64',
   'mm/protection_keys': 'protection keys: not on riscv64',
@@ -63,7 +62,7 @@ const tests: SuiteTest[] = [
   mm('map_populate'),
   mm('mdwe_test'),
   mm('memfd_secret', { heavy: true, missing: 'ptrace: one of its five tests' }),
-  mm('mkdirty', { heavy: true, missing: 'userfaultfd' }),
+  mm('mkdirty', heavy),
   mm('mlock-random-test'),
   mm('mlock2-tests', heavy),
   mm('mrelease_test', heavy),
@@ -81,7 +80,15 @@ const tests: SuiteTest[] = [
     missing: 'a virtual clock that counts what the kernel does: 2 s of it take many minutes here',
   }),
   ...['anon', 'shmem', 'shmem-private'].map((kind) =>
-    mm('uffd-stress', { args: [kind, '20', '2'], heavy: true, missing: 'userfaultfd' }, ` ${kind}`),
+    mm('uffd-stress', { args: [kind, '20', '2'], heavy: true }, ` ${kind}`),
+  ),
+  ...['register-ioctls', 'zeropage', 'move', 'sigbus', 'events', 'poison', 'wp'].map((kind) =>
+    mm('uffd-unit-tests', { args: ['-f', kind], heavy: true }, ` ${kind}`),
+  ),
+  mm(
+    'uffd-unit-tests',
+    { args: ['-f', 'minor'], heavy: true, missing: 'MADV_COLLAPSE of shared memory: one of its five tests' },
+    ' minor',
   ),
   mm('va_high_addr_switch', heavy),
   mm('virtual_address_range', {

@@ -96,7 +96,7 @@ function transfer(c: SyscallContext, writes: boolean): number {
   return moveAll(c, flow, process.space, remote, writes)
 }
 
-/** Bytes moved up to the first obstacle on either side, or -EFAULT when that was none. */
+/** Bytes moved up to the first obstacle on either side, or -EFAULT when that was none, or a page that will come (userfaultfd). */
 function moveAll(
   c: SyscallContext,
   flow: LocalFlow,
@@ -113,7 +113,8 @@ function moveAll(
         ? pushPart(c, flow, space, address + at, part)
         : pullPart(c, flow, space, address + at, part)
       at += done
-      if (done < part.length) return flow.moved > 0 ? flow.moved : -EFAULT
+      if (done < part.length)
+        return flow.moved > 0 && c.mm.userfaults.missed === undefined ? flow.moved : -EFAULT
     }
   }
   return flow.moved

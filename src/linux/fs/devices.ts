@@ -30,9 +30,12 @@ export const DEVICE_NODES: readonly (readonly [name: string, major: number, mino
     ['urandom', 1, 9, 0o666],
     ['tty', 5, 0, 0o666],
     ['console', 5, 1, 0o600],
+    ['userfaultfd', 10, 257, 0o600],
   ]
 
 export const DEVICE_ZERO = deviceNumber(1, 5)
+/** Where Debian's kernel has it: the numbers of such devices are given at boot. */
+export const DEVICE_USERFAULT = deviceNumber(10, 257)
 export const DEVICE_TTY = deviceNumber(5, 0)
 const DEVICE_CONSOLE = deviceNumber(5, 1)
 /** The terminal that the streams are, if they are one. */
@@ -48,6 +51,9 @@ const ALWAYS = {
 const sink: Device = { ...ALWAYS, read: () => 0, write: (source) => source.length, discards: true }
 const zero: Device = { ...sink, read: (target) => target.fill(0).length }
 const full: Device = { ...zero, write: () => -ENOSPC, discards: false }
+
+/** Made for its ioctl(2) (calls/userfault-calls.ts). */
+const userfault: Device = { ...ALWAYS, read: () => -EINVAL, write: () => -EINVAL }
 
 export class Devices {
   readonly #byNumber: ReadonlyMap<number, Device>
@@ -66,6 +72,7 @@ export class Devices {
       [deviceNumber(1, 9), random],
       [DEVICE_TTY, terminal],
       [DEVICE_CONSOLE, terminal],
+      [DEVICE_USERFAULT, userfault],
     ])
     const { stdin, stdout, stderr } = env.host
     this.#streams = new Map([

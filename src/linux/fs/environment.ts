@@ -8,6 +8,7 @@ import type { Signals } from '../signals.js'
 import type { Thread } from '../thread.js'
 import type { Timers } from '../timers.js'
 import type { Usage } from '../usage.js'
+import type { UserfaultWaits } from '../userfault-waits.js'
 
 export interface FileEnvironment {
   readonly mm: MemoryManager
@@ -26,6 +27,8 @@ export interface FileEnvironment {
   /** For timerfd and signalfd. */
   readonly time: { readonly timers: Timers }
   readonly signals: Signals
+  /** For userfaultfd. */
+  readonly userfaults: UserfaultWaits
   /** Lets threads run again whose wait of kind `file` has one of these bits in its argument. */
   wakeFiles(mask: number): void
 }

@@ -9,6 +9,7 @@ import { pipeFile } from './ipc/pipe-file.js'
 import { signalFile } from './ipc/signal-file.js'
 import { socketFile } from './ipc/socket-file.js'
 import { timerFile } from './ipc/timer-file.js'
+import { userfaultFile } from './ipc/userfault-file.js'
 import { type Inode, isRegular } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -104,6 +105,7 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   timerfd: timerFile,
   signalfd: signalFile,
   pidfd: pidFile,
+  userfaultfd: userfaultFile,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {

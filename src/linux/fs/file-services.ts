@@ -32,6 +32,7 @@ import { swapCalls } from './calls/swap-calls.js'
 import { syncCalls } from './calls/sync-calls.js'
 import { timerFileCalls } from './calls/timer-file-calls.js'
 import { userCalls } from './calls/user-calls.js'
+import { userfaultCalls } from './calls/userfault-calls.js'
 import { checkAccess, isOwner, May } from './credentials.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
@@ -43,6 +44,7 @@ import { dumpTree, type FileStats, fileStats } from './inspect.js'
 import { makePidFile, tellPidFiles } from './ipc/pid-file.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
 import { tellTimerFile } from './ipc/timer-file.js'
+import { tellUserfaultFile } from './ipc/userfault-file.js'
 import { type FilesystemKind, isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
@@ -193,6 +195,10 @@ export class Files implements FileServices {
     tellTimerFile(this.vfs, timer)
   }
 
+  userfaultArrived(context: Ptr): void {
+    tellUserfaultFile(this.vfs, context)
+  }
+
   nameOfObject(object: Ptr): MappingName {
     const name = this.vfs.names.of(object)
     return { ...name, path: toUnicode(name.path) ?? name.path }
@@ -260,6 +266,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
     ...timerFileCalls(vfs),
+    ...userfaultCalls(vfs),
     ...pidFileCalls(vfs),
     ...spliceCalls(vfs),
     ...socketCalls(vfs),

@@ -24,6 +24,7 @@ export type FileKind =
   | 'timerfd'
   | 'signalfd'
   | 'pidfd'
+  | 'userfaultfd'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {

@@ -24,6 +24,7 @@ import { Pipes } from './ipc/pipe.js'
 import type { SignalFile } from './ipc/signal-file.js'
 import { type SocketState, Sockets } from './ipc/sockets.js'
 import type { TimerFile } from './ipc/timer-file.js'
+import type { UserfaultFile } from './ipc/userfault-file.js'
 import {
   type Dentry,
   type Filesystem,
@@ -67,6 +68,8 @@ export interface VfsState {
   /** By record of their timers. */
   readonly timerFiles: Map<Ptr, TimerFile>
   readonly signalFiles: Set<SignalFile>
+  /** By context. */
+  readonly userfaultFiles: Map<Ptr, UserfaultFile>
   /** Those that files stand for and that somebody has, by number. */
   readonly pids: Map<number, Pid>
 }
@@ -360,6 +363,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     terminal: makeTerminal(),
     timerFiles: new Map(),
     signalFiles: new Set(),
+    userfaultFiles: new Map(),
     pids: new Map(),
   }
 }

@@ -1,5 +1,5 @@
 /** ioctl(2): close-on-exec and blocking for every file, and what a terminal answers. */
-import { EFAULT, ENOTTY } from '../../../base/errno.js'
+import { EFAULT, EINVAL, ENOTTY } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
 import { Ioctl, Open } from '../flags.js'
@@ -7,6 +7,7 @@ import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument, put, take, userOfCall } from './support.js'
 import { terminalIoctl } from './terminal-calls.js'
+import { isUserfault, userfaultIoctl } from './userfault-calls.js'
 
 export function ioctlCalls(vfs: Vfs): Syscall[] {
   return [{ number: 29, name: 'ioctl', handler: (c) => ioctl(vfs, c), trace: 'fxx' }]
@@ -24,10 +25,10 @@ function ioctl(vfs: Vfs, c: SyscallContext): number {
     case Ioctl.nonBlocking:
       return setNonBlocking(c, file)
     case Ioctl.bytesReadable:
-      return bytesReadable(vfs, c, file)
+      return file.kind === 'userfaultfd' ? -EINVAL : bytesReadable(vfs, c, file)
     default:
       if (file.kind === 'text' || file.kind === 'raw') return vfs.madeUp(file.dentry).control(c, file)
-      return terminalIoctl(vfs, c, file, request)
+      return isUserfault(file) ? userfaultIoctl(vfs, c, file, request) : terminalIoctl(vfs, c, file, request)
   }
 }
 

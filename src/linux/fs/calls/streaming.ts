@@ -77,6 +77,9 @@ export function sendRanges(
   )
 }
 
+/** A page of the source is asked for (userfaultfd): the call goes on when it has come. */
+export const isMissing = (c: SyscallContext): boolean => c.mm.userfaults.missed !== undefined
+
 /**
  * Sends until the source is empty, waiting when there is no room. What was sent before a wait is `thread.progress`.
  * Bytes in all, or the errno of the first piece; SIGPIPE when nobody reads any more.
@@ -96,6 +99,10 @@ export function sendAll(
     if (sent === -EAGAIN && !options.isNonBlocking) {
       const deadline = deadlineAfter(c, options.timeout ?? Number.POSITIVE_INFINITY)
       return parkFor(vfs, c, file, done, { deadline })
+    }
+    if (sent < 0 && isMissing(c)) {
+      c.thread.progress = done
+      return sent
     }
     if (sent < 0) return done > 0 ? done : sent
     done += sent

@@ -41,10 +41,15 @@ export function installFile(c: SyscallContext, file: OpenFile, closeOnExec: bool
   return installFor(c.process, file, closeOnExec)
 }
 
+/** The number that the next file gets, or -EMFILE. */
+export function freeNumber(process: Process): number {
+  return userOf(process).files.lowestFree(0, process.softLimit(LIMIT_FILES))
+}
+
 /** The same for any process. */
 export function installFor(process: Process, file: OpenFile, closeOnExec: boolean): number {
   const user = userOf(process)
-  const fd = user.files.lowestFree(0, process.softLimit(LIMIT_FILES))
+  const fd = freeNumber(process)
   if (fd >= 0) return user.files.install(fd, file, closeOnExec)
   file.references++
   user.drop(file)

@@ -7,7 +7,7 @@ import { operationsOf, sizeOf } from '../file-operations.js'
 import { IOV_MAX, Open, TRANSFER_MAX } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
-import { receiveRanges, sendRanges } from './streaming.js'
+import { isMissing, receiveRanges, sendRanges } from './streaming.js'
 import { isBuffer, take, uint64, waitFor } from './support.js'
 import { checkTerminalRead } from './terminal-calls.js'
 
@@ -93,9 +93,10 @@ export function writeRanges(
   const append = (file.flags & Open.append) !== 0 && file.kind === 'pages'
   if (vfs.discards(file)) return ranges.reduce((sum, { length }) => sum + length, 0)
   if (isEmptyText(file, ranges)) return operationsOf(file).write(vfs, file, file.position, new Uint8Array(0))
-  const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position)
+  const before = c.thread.progress
+  const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position) + before
   const staging = stagingFor(ranges)
-  const done = moveAll(ranges, (address, length, moved) => {
+  const done = moveAll(withoutFirst(ranges, before), (address, length, moved) => {
     const room = roomBelowLimit(vfs, c, file, start + moved, length)
     if (room < 0) return { count: room, ended: true }
     const copied = copyFromUserPartial(c.mm, c.space, address, staging.subarray(0, room))
@@ -103,7 +104,22 @@ export function writeRanges(
     const written = operationsOf(file).write(vfs, file, start + moved, staging.subarray(0, copied))
     return { count: written, ended: written < length }
   })
-  return finishWrite(vfs, c, file, done, position === undefined ? start : undefined)
+  if (isMissing(c)) {
+    c.thread.progress = before + Math.max(done, 0)
+    return -EFAULT
+  }
+  const result = finishWrite(vfs, c, file, done, position === undefined ? start : undefined)
+  return before === 0 ? result : before + Math.max(result, 0)
+}
+
+/** What is left of the ranges when the first bytes are through. */
+function withoutFirst(ranges: readonly UserRange[], bytes: number): readonly UserRange[] {
+  let skipped = bytes
+  return ranges.map(({ address, length }) => {
+    const gone = Math.min(skipped, length)
+    skipped -= gone
+    return { address: address + gone, length: length - gone }
+  })
 }
 
 /** Files of /proc look even at what has no length: most of them want a number. */

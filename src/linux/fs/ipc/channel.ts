@@ -27,7 +27,7 @@ export interface ChannelOperations {
   /** ftruncate(2); absent: -EINVAL. */
   truncate?(): number
   /** What /proc/PID/fdinfo says besides, a line each. */
-  information?(file: OpenFile): string
+  information?(file: OpenFile, vfs: Vfs): string
   /** The last file number is gone. */
   close(vfs: Vfs, file: OpenFile): void
 }

@@ -7,8 +7,17 @@ import type { PipeEnd } from './pipe-file.js'
 import type { SignalFile } from './signal-file.js'
 import type { TimerFile } from './timer-file.js'
 import type { UnixSocket } from './unix-socket.js'
+import type { UserfaultFile } from './userfault-file.js'
 
-export type FileObject = PipeEnd | UnixSocket | Epoll | EventCounter | TimerFile | SignalFile | Pid
+export type FileObject =
+  | PipeEnd
+  | UnixSocket
+  | Epoll
+  | EventCounter
+  | TimerFile
+  | SignalFile
+  | Pid
+  | UserfaultFile
 
 /** The object of a file whose kind says that it is a `T`. */
 export function objectOf<T extends FileObject>(file: OpenFile): T {

@@ -6,6 +6,7 @@ import type { MemoryManager } from '../../../mm.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
 import type { AddressSpace } from '../../../space/address-space.js'
 import { isAnonymousFrame, mappingsOf } from '../../../space/page-usage.js'
+import { isPoison } from '../../../space/poisoned-entry.js'
 import { LockRank } from '../../../state/atomics.js'
 import { Word, wordIndex } from '../../../state/layout.js'
 import { Capability } from '../capabilities.js'
@@ -17,6 +18,9 @@ import { file, type ProcFile, type RawRequest } from './proc-node.js'
 const PRESENT = 1 << 31
 const FILE_OR_SHARED = 1 << 29
 const EXCLUSIVE = 1 << 24
+const SWAPPED = 1 << 30
+/** What is shown of a page that UFFDIO_POISON has marked: the swap type of marks (SWP_PTE_MARKER), and which mark. */
+const POISON_MARKER = 0x5f
 const ENTRY_BYTES = 8
 
 /** /proc/PID/pagemap. Frame numbers are shown to openers with CAP_SYS_ADMIN. */
@@ -50,6 +54,11 @@ export function readPagemap(
   mm.atomics.lock(space.lock, LockRank.space)
   mapper.walkPages(first as Vpn, (first + pages) as Vpn, (vpn, pfn, flags) => {
     const at = (vpn - first) * ENTRY_BYTES
+    if (isPoison(flags)) {
+      view.setUint32(at, showsFrames ? POISON_MARKER : 0, true)
+      view.setUint32(at + 4, SWAPPED, true)
+      return
+    }
     view.setUint32(at, showsFrames ? pfn + mm.arch.physBasePfn : 0, true)
     view.setUint32(at + 4, flagsOf(mm, pfn, flags), true)
   })

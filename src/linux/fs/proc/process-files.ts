@@ -243,6 +243,6 @@ function descriptorText(vfs: Vfs, open: OpenFile, closeOnExec: boolean): string 
   const { filesystem, number } = dentry.inode
   const shown = (closeOnExec ? flags | CLOSE_ON_EXEC : flags).toString(8)
   const mount = vfs.state.filesystems.indexOf(filesystem) + 1
-  const special = operationsOf(open).channel?.information?.(open) ?? ''
+  const special = operationsOf(open).channel?.information?.(open, vfs) ?? ''
   return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n${special}`
 }

@@ -117,7 +117,6 @@ const sysVm = directory({
     page_lock_unfairness: 5,
     percpu_pagelist_high_fraction: 0,
     stat_interval: 1,
-    unprivileged_userfaultfd: 0,
     watermark_boost_factor: 15_000,
     watermark_scale_factor: 10,
     zone_reclaim_mode: 0,
@@ -153,6 +152,7 @@ const sysVm = directory({
   'page-cluster': integerSetting(Setting.pageCluster, { min: 0, max: 31 }),
   oom_kill_allocating_task: integerSetting(Setting.oomKillAllocatingTask),
   memfd_noexec: integerSetting(Setting.memfdNoexec, { min: 0, max: 2, capability: Capability.administrate }),
+  unprivileged_userfaultfd: integerSetting(Setting.unprivilegedUserfault, { min: 0, max: 1 }),
   panic_on_oom: integerSetting(Setting.panicOnOom, { min: 0, max: 2 }),
 })
 

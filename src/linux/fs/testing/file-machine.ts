@@ -34,7 +34,7 @@ export const UNMAPPED = 0x7000_0000
 export const AT_FDCWD = -100
 const PID = 42
 /** No calls are made that need them. */
-const WITHOUT_THREADS = {} as Pick<FileEnvironment, 'time' | 'signals'>
+const WITHOUT_THREADS = {} as Pick<FileEnvironment, 'time' | 'signals' | 'userfaults'>
 
 /** A stream of the host that a test fills: `undefined` = nothing there yet. */
 export class TestInput implements HostInput {
