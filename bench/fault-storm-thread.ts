@@ -7,10 +7,10 @@ import { FaultInjector } from '../src/frame/fault-injector.js'
 import { mmAttach } from '../src/mm.js'
 import { AddressSpace } from '../src/space/address-space.js'
 import { MADV_DONTNEED, MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE } from '../src/syscall/mman.js'
-import { type StormThreadData, Turn } from './fault-storm-turn.js'
+import { StartLine, type StormThreadData, Turn } from './fault-storm-turn.js'
 
 const PAGES = 256
-const TURNS = 20
+const TURNS = 4
 const PAGE = 4096
 
 const data = workerData as StormThreadData
@@ -19,7 +19,7 @@ const program = new Program(mm, new AddressSpace(mm.memory, data.space as Ptr), 
 const address = program.mmap(0, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS)
 const first = (address / PAGE) as Vpn
 
-new Turn(data.turn).serve(() => {
+new Turn(data.turn).serve(new StartLine(data.start), () => {
   for (let turn = 0; turn < TURNS; turn++) {
     for (let i = 0; i < PAGES; i++) program.touch((first + i) * PAGE, Access.write)
     program.call('madvise', address, PAGES * PAGE, MADV_DONTNEED)

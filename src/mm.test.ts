@@ -11,6 +11,7 @@ import { Program } from './fault/testing.js'
 import { BootMemoryMap } from './frame/boot-memory-map.js'
 import { Machine } from './index.js'
 import { mmAttach, mmInit } from './mm.js'
+import { Resident } from './space/address-space.js'
 import { LockRank } from './state/atomics.js'
 import { Region, regionBytes, regionPtr, Word, wordIndex } from './state/layout.js'
 import { hashMemory, restoreSnapshot, takeSnapshot } from './state/snapshot.js'
@@ -89,7 +90,7 @@ describe('check finds what is broken', () => {
   })
 
   test('a page that no count knows of', () => {
-    expect(broken(({ space }) => space.rssAnonymous++)).toThrow('RssAnon')
+    expect(broken(({ space }) => space.addResident(0, Resident.anonymous, 1))).toThrow('RssAnon')
     expect(broken(({ space }) => space.lockedPages++)).toThrow('lockedPages')
   })
 

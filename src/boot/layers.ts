@@ -12,6 +12,7 @@ import { KernelMapper } from '../paging/kernel-mapper.js'
 import { TLB_BYTES, Tlbs } from '../paging/tlb.js'
 import { SlabAllocator } from '../slab/slab-allocator.js'
 import { AtomicWords } from '../state/atomics.js'
+import { bootCounters, countFor } from '../state/counters.js'
 import { headerArchId, Region, setRegion, Word, wordIndex, writeHeader } from '../state/layout.js'
 import { Memory } from '../state/memory.js'
 import { SharedHolds } from '../state/shared-holds.js'
@@ -54,6 +55,7 @@ export function bootLayers(options: InitOptions, harts: number): Layers {
   writeHeader(memory, arch.id, seed)
   bootRegions(memory, bump, harts, seed)
   atomics.findHolds()
+  countFor(memory, options.hart ?? 0)
   report.bump(bump)
   const frames = FrameTable.boot(memory, bump)
   report.frameTable(frames)
@@ -75,6 +77,7 @@ function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: n
   setRegion(memory, Region.entryLoops, bump.allocateBytes(ENTRY_LOOP_BYTES), ENTRY_LOOP_BYTES)
   const entryBytes = harts * TLB_BYTES
   setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
+  bootCounters(memory, (bytes) => bump.allocateBytes(bytes), harts)
   SharedHolds.boot(memory, (bytes) => bump.allocateBytes(bytes), harts)
   memory.u32[wordIndex(Word.hartCount)] = harts
   memory.u32[wordIndex(Word.randomState)] = seed
@@ -97,6 +100,7 @@ export function takeHart({ i32 }: Memory, wanted: number | undefined): number {
 export function attachLayers(memory: Memory, options: ThreadOptions): Layers {
   const arch = archById(headerArchId(memory))
   const atomics = atomicsOf(memory, options)
+  countFor(memory, options.hart ?? 0)
   const frames = FrameTable.attach(memory)
   const buddy = BuddyAllocator.attach(memory, atomics, frames, options)
   const slab = SlabAllocator.attach(memory, atomics, frames, buddy, options)

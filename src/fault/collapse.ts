@@ -9,6 +9,7 @@ import { isCollapsible } from '../space/huge-policy.js'
 import type { SpaceEnv } from '../space/space-env.js'
 import { HUGE_PAGES, VM_WRITE } from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
+import { countAnonymous } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import type { FaultEnv } from './fault.js'
 import { writtenFlags } from './page-flags.js'
@@ -97,7 +98,7 @@ function replaceTable(
   const isWritable = (vma.flags & VM_WRITE) !== 0
   mapper.setHuge(mapper.slot(vpn), pfn, isWritable ? flags : flags & ~EntryFlag.write, table)
   batch.finish()
-  space.rssAnonymous += mapper.hugePages - tally.anonymous
+  countAnonymous(mm, space, mapper.hugePages - tally.anonymous)
 }
 
 function copyPages({ memory }: SpaceEnv, mapper: UserMapper, first: Ptr, pfn: Pfn): void {

@@ -58,7 +58,7 @@ describe('three harts', () => {
 })
 
 describe('a seeded bug is found, and its schedule shows it again', () => {
-  test.each(SEEDED_BUGS)('$scenario.name', async ({ scenario, shows }) => {
+  test.each(SEEDED_BUGS)('$scenario.name', { timeout: TIMEOUT }, async ({ scenario, shows }) => {
     await control(scenario, (scheduler) => {
       const run = (schedule: readonly number[]) => scheduler.run(schedule)
       const { failure } = explore(run, scenario.threads.length, { preemptionsMax: 1 })

@@ -32,7 +32,7 @@ export interface FaultEnv extends ObjectSpacesEnv {
  *
  *     an entry of level 0      changes under the lock of its table: lockEntry, lockAbsent
  *     a table is made          under the space's lock upperTables; so is a huge leaf: lockUpper
- *     counts of the space      change by atomic operations
+ *     counts of the space      each hart has a line of its own
  *     all else                 ALONE: the fault is handled again by a hart that has the space for itself
  *
  * What is needed (a frame, a page of the cache) is had before the lock, and given back when another hart has been faster.

@@ -181,6 +181,5 @@ function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
 }
 
 function countInSpace({ atomics }: FaultEnv, { space, isMajor }: Fault): void {
-  const low = isMajor ? space.majorFaultsPtr : space.minorFaultsPtr
-  if (atomics.add(low, 1) === -1) atomics.add((low + 4) as Ptr, 1)
+  space.addFault(atomics.hart, isMajor)
 }

@@ -1,5 +1,5 @@
 /**
- * The record of an address space: 336 bytes, slab cache "space". Guarded by its own lock (LockRank.space) unless
+ * The record of an address space: 384 bytes and a line for each hart, slab cache "space". Guarded by its own lock (LockRank.space) unless
  * a field says otherwise.
  *
  *     0    i32  lock
@@ -13,18 +13,25 @@
  *     32   u32  spareCount
  *     36   u32  previous, next    list of all spaces (lock: LockWord.spaces)
  *     44   i32  upperTables       lock of the tables above those of 4 KiB leaves (LockRank.upperTables)
- *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind (atomic)
+ *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
- *     152  u64  minorFaults, majorFaults           (atomic, low words first)
+ *     152  f64  minorFaults, majorFaults
+ *     384  64 bytes for each hart: u32 rssAnonymous, rssFile, rssShared, 0; f64 minorFaults, majorFaults
  *
- * Who holds the lock together with others (a page fault) changes only what is marked atomic, and tables and entries under locks of
- * their own.
+ * Who holds the lock together with others (a page fault) changes only the line of its own hart, and tables and entries under locks of
+ * their own. What is counted is the sum: a line's part may be negative, so the words wrap around.
  */
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 
-export const SPACE_BYTES = 336
+const HART_LINES = 384
+const HART_LINE_BYTES = 64
+const RSS = 48
+const FAULTS = 152
+/** In a hart's line. */
+const LINE_FAULTS = 16
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
 export const SPACE_SPARE_NODES = 28
@@ -57,14 +64,29 @@ export function inheritedFlags(flags: number): number {
   return (flags & SpaceFlag.refusesForItselfOnly) !== 0 ? kept & ~SpaceFlag.refusesExecGain : kept
 }
 
+/** The kinds of resident pages, by the order of their words. */
+export const Resident = { anonymous: 0, file: 1, shared: 2 } as const
+export type Resident = (typeof Resident)[keyof typeof Resident]
+
+/** Size and alignment of a record. */
+export function spaceGeometry(memory: Memory): { bytes: number; align: number } {
+  return { bytes: HART_LINES + hartsOf(memory) * HART_LINE_BYTES, align: HART_LINE_BYTES }
+}
+
+function hartsOf(memory: Memory): number {
+  return memory.u32[wordIndex(Word.hartCount)]!
+}
+
 /** A view on one record. */
 export class AddressSpace {
   // The arrays themselves, and no helper between them and the accessors: every mapping call reads some twenty fields.
   readonly #words: Uint32Array
   readonly #numbers: Float64Array
+  readonly #harts: number
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr) {
+    this.#harts = hartsOf(memory)
     this.#words = memory.u32
     this.#numbers = memory.f64
     this.ptr = ptr
@@ -85,16 +107,6 @@ export class AddressSpace {
   /** The lock word of its upper page tables. */
   get upperTables(): Ptr {
     return (this.ptr + 44) as Ptr
-  }
-  /** Where the counts of mapped frames are, for atomic operations. */
-  get rssAnonymousPtr(): Ptr {
-    return (this.ptr + 48) as Ptr
-  }
-  get rssFilePtr(): Ptr {
-    return (this.ptr + 52) as Ptr
-  }
-  get rssSharedPtr(): Ptr {
-    return (this.ptr + 56) as Ptr
   }
 
   get id(): number {
@@ -134,27 +146,34 @@ export class AddressSpace {
 
   /** Private pages mapped (RssAnon). */
   get rssAnonymous(): number {
-    return this.#words[(this.ptr + 48) >>> 2]!
-  }
-  set rssAnonymous(pages: number) {
-    this.#words[(this.ptr + 48) >>> 2] = pages
+    return this.#resident(Resident.anonymous)
   }
   /** Pages of files mapped (RssFile). */
   get rssFile(): number {
-    return this.#words[(this.ptr + 52) >>> 2]!
-  }
-  set rssFile(pages: number) {
-    this.#words[(this.ptr + 52) >>> 2] = pages
+    return this.#resident(Resident.file)
   }
   /** Pages of tmpfs and shared anonymous objects mapped (RssShmem). */
   get rssShared(): number {
-    return this.#words[(this.ptr + 56) >>> 2]!
-  }
-  set rssShared(pages: number) {
-    this.#words[(this.ptr + 56) >>> 2] = pages
+    return this.#resident(Resident.shared)
   }
   get rssPages(): number {
     return this.rssAnonymous + this.rssFile + this.rssShared
+  }
+
+  /** Counts pages that were mapped, or (negative) taken away, by a hart. */
+  addResident(hart: number, kind: Resident, pages: number): void {
+    const at = hart < this.#harts ? this.#line(hart) : this.ptr + RSS
+    this.#words[(at >>> 2) + kind]! += pages
+  }
+
+  #resident(kind: Resident): number {
+    let pages = this.#words[((this.ptr + RSS) >>> 2) + kind]!
+    for (let hart = 0; hart < this.#harts; hart++) pages += this.#words[(this.#line(hart) >>> 2) + kind]!
+    return pages >>> 0
+  }
+
+  #line(hart: number): number {
+    return this.ptr + HART_LINES + hart * HART_LINE_BYTES
   }
 
   /** Most pages resident at once, as it was when the number last fell (hiwater_rss). */
@@ -262,19 +281,24 @@ export class AddressSpace {
   }
 
   get minorFaults(): number {
-    return this.#long(this.minorFaultsPtr)
+    return this.#faults(0)
   }
   get majorFaults(): number {
-    return this.#long(this.majorFaultsPtr)
+    return this.#faults(1)
   }
-  get minorFaultsPtr(): Ptr {
-    return (this.ptr + 152) as Ptr
+
+  /** Counts a fault that a hart has resolved. */
+  addFault(hart: number, isMajor: boolean): void {
+    const at = hart < this.#harts ? this.#line(hart) + LINE_FAULTS : this.ptr + FAULTS
+    this.#numbers[(at >>> 3) + (isMajor ? 1 : 0)]! += 1
   }
-  get majorFaultsPtr(): Ptr {
-    return (this.ptr + 160) as Ptr
-  }
-  #long(ptr: Ptr): number {
-    return this.#words[(ptr + 4) >>> 2]! * 2 ** 32 + this.#words[ptr >>> 2]!
+
+  #faults(kind: 0 | 1): number {
+    let faults = this.#numbers[((this.ptr + FAULTS) >>> 3) + kind]!
+    for (let hart = 0; hart < this.#harts; hart++) {
+      faults += this.#numbers[((this.#line(hart) + LINE_FAULTS) >>> 3) + kind]!
+    }
+    return faults
   }
 
   /** Soft limits in bytes, or NO_LIMIT. */

@@ -8,7 +8,7 @@ import { UserMapper } from '../paging/user-mapper.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
-import { AddressSpace, SPACE_BYTES, SpaceFlag } from './address-space.js'
+import { AddressSpace, SpaceFlag, spaceGeometry } from './address-space.js'
 import { checkSpace } from './check-space.js'
 import { copySpace } from './clone-space.js'
 import { mapBaseFor } from './placement.js'
@@ -41,7 +41,8 @@ export class AddressSpaces {
   /** Boots or attaches: the list is in the header, the records in the slab. */
   constructor(mm: SpaceEnv) {
     this.#mm = mm
-    this.#cache = mm.slab.createCache('space', SPACE_BYTES, 8)
+    const { bytes, align } = spaceGeometry(mm.memory)
+    this.#cache = mm.slab.createCache('space', bytes, align)
   }
 
   /** A space with no mapping and one reference; NULL without memory. Limits and rights are those of root on a new system. */

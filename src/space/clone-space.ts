@@ -22,7 +22,7 @@ import {
   VM_WIPEONFORK,
 } from './vm-flags.js'
 import { Vma } from './vma.js'
-import { countOthers } from './zap-range.js'
+import { countAnonymous, countOthers } from './zap-range.js'
 
 /**
  * Fills an empty space with a copy of another (dup_mmap): every mapping, and the entries of pages that only the parent
@@ -157,7 +157,7 @@ function copyEntries(
   from.walkRuns(vma.start, vma.end, copyRun, (vpn, leaf) => {
     if (result === 0) result = copyHuge(from, to, leaf, vpn, batch, tally)
   })
-  child.rssAnonymous += tally.anonymous
+  countAnonymous(mm, child, tally.anonymous)
   if (tally.others > 0) countOthers(mm, child, vma.object, tally.others)
   return result
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import { AddressSpace, SPACE_BYTES } from './address-space.js'
+import { AddressSpace, spaceGeometry } from './address-space.js'
 import { bootMachine } from './testing.js'
 import { Vma } from './vma.js'
 import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
@@ -18,7 +18,8 @@ class Pair {
   readonly model: { start: number; end: number; ptr: Ptr }[] = []
 
   constructor() {
-    const cache = this.env.mm.slab.createCache('space', SPACE_BYTES, 8)
+    const { bytes, align } = spaceGeometry(this.env.mm.memory)
+    const cache = this.env.mm.slab.createCache('space', bytes, align)
     this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocateZeroed(cache))
   }
 

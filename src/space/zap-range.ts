@@ -5,7 +5,7 @@ import type { FrameTally } from '../paging/run-mapper.js'
 import { TableRuns } from '../paging/table-runs.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import { LockRank } from '../state/atomics.js'
-import type { AddressSpace } from './address-space.js'
+import { type AddressSpace, Resident } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import type { Vma } from './vma.js'
 
@@ -79,10 +79,11 @@ export function countResident(mm: SpaceEnv, space: AddressSpace, object: Ptr, pf
 
 /** The same for frames of anonymous memory. */
 export function countAnonymous(mm: SpaceEnv, space: AddressSpace, pages: number): void {
-  mm.atomics.add(space.rssAnonymousPtr, pages)
+  space.addResident(mm.atomics.hart, Resident.anonymous, pages)
 }
 
 /** The same for frames of objects. */
 export function countOthers(mm: SpaceEnv, space: AddressSpace, object: Ptr, pages: number): void {
-  mm.atomics.add(mm.objects.isShmem(object) ? space.rssSharedPtr : space.rssFilePtr, pages)
+  const kind = mm.objects.isShmem(object) ? Resident.shared : Resident.file
+  space.addResident(mm.atomics.hart, kind, pages)
 }

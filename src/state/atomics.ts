@@ -191,6 +191,11 @@ export class AtomicWords {
     }
   }
 
+  /** The hart that this thread runs; it may have a number above those of the machine, and then runs none. */
+  get hart(): number {
+    return this.#owner - 1
+  }
+
   /** Whether this thread can hold the lock of a space together with others: it runs a hart, on a memory that is shared. */
   get canShare(): boolean {
     return this.#holds !== undefined && this.#owner <= this.#holds.harts

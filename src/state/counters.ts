@@ -1,8 +1,10 @@
 /**
- * Event counters of the machine, in the header. They only grow; a reader subtracts. On several harts they
- * are approximate (a lost increment is no error), everything that must be exact is counted elsewhere.
+ * Event counters of the machine. They only grow; a reader subtracts. Each hart has counters of its own in Region.counters, because harts
+ * that count in the same cache line wait for each other; what is counted is the sum. Threads that run no hart count in the header: there a
+ * lost increment is no error, everything that must be exact is counted elsewhere.
  */
-import { COUNTERS } from './layout.js'
+import type { Ptr } from '../base/numbers.js'
+import { COUNTERS, COUNTERS_BYTES, Region, regionBytes, regionPtr, setRegion } from './layout.js'
 import type { Memory } from './memory.js'
 
 /** Counter ids. Faults are counted by what resolved them. */
@@ -65,10 +67,27 @@ export function orderCounter(counter: OrderCounter, order: number): Counter {
   return (counter + order) as Counter
 }
 
+/** Makes the harts' own counters. */
+export function bootCounters(memory: Memory, allocateBytes: (bytes: number) => Ptr, harts: number): void {
+  const bytes = harts * COUNTERS_BYTES
+  setRegion(memory, Region.counters, allocateBytes(bytes), bytes)
+}
+
+/** This view counts for a hart from now on. */
+export function countFor(memory: Memory, hart: number): void {
+  if (hart * COUNTERS_BYTES >= regionBytes(memory, Region.counters)) return
+  memory.counters = (regionPtr(memory, Region.counters) + hart * COUNTERS_BYTES) >>> 3
+}
+
 export function count(memory: Memory, counter: Counter, times = 1): void {
-  memory.f64[(COUNTERS >>> 3) + counter]! += times
+  memory.f64[memory.counters + counter]! += times
 }
 
 export function counted(memory: Memory, counter: Counter): number {
-  return memory.f64[(COUNTERS >>> 3) + counter]!
+  const { f64 } = memory
+  let times = f64[(COUNTERS >>> 3) + counter]!
+  const harts = regionBytes(memory, Region.counters) / COUNTERS_BYTES
+  const own = harts === 0 ? 0 : regionPtr(memory, Region.counters) >>> 3
+  for (let hart = 0; hart < harts; hart++) times += f64[own + (hart * COUNTERS_BYTES) / 8 + counter]!
+  return times
 }

@@ -24,6 +24,7 @@ export const LAYOUT_VERSION = 1
 const DIRECTORY = 64
 const LOCKS = 512
 export const COUNTERS = 1024
+export const COUNTERS_BYTES = 1024
 const WORDS = 2048
 
 /** Tables made at boot. A region never moves and is never freed. */
@@ -45,6 +46,8 @@ export const Region = {
   entryLoops: 11,
   /** Which lock each hart holds together with others (state/shared-holds.ts). */
   sharedHolds: 12,
+  /** Event counters of each hart (state/counters.ts). */
+  counters: 13,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32

@@ -1,5 +1,5 @@
 /**
- * Who holds an address space's lock together with others, in Region.sharedHolds (made on a shared memory only):
+ * Who holds an address space's lock together with others, in Region.sharedHolds (used on a shared memory only):
  *
  *     hart 0 | hart 1 | …    64 bytes each: +0  u32  the lock that the hart holds so, 0 = none
  *
@@ -23,7 +23,6 @@ export class SharedHolds {
   }
 
   static boot(memory: Memory, allocateBytes: (bytes: number) => Ptr, harts: number): void {
-    if (!memory.shared) return
     setRegion(memory, Region.sharedHolds, allocateBytes(harts * HOLD_BYTES), harts * HOLD_BYTES)
   }
 

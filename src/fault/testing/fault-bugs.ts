@@ -1,5 +1,6 @@
 /** Bugs to be found: each takes a part away from what a hart has attached to. */
 import type { Ptr } from '../../base/numbers.js'
+import { AddressSpace } from '../../space/address-space.js'
 import { AtomicWords, LockRank } from '../../state/atomics.js'
 import type { FaultPlayer } from './fault-player.js'
 
@@ -18,15 +19,12 @@ export function withoutLock(missing: LockRank): Bug {
   }
 }
 
-/** A count of the space is changed by a load and a store. */
-export const lostCount: Bug = ({ mm: { atomics }, space }) => {
-  const { add } = AtomicWords.prototype
-  const counts: Ptr[] = [space.rssAnonymousPtr, space.minorFaultsPtr]
-  atomics.add = (ptr, value) => {
-    if (!counts.includes(ptr)) return add.call(atomics, ptr, value)
-    const old = atomics.load(ptr)
-    atomics.store(ptr, old + value)
-    return old
+/** All harts count in the same words. */
+export const lostCount: Bug = ({ mm: { atomics } }) => {
+  AddressSpace.prototype.addResident = function (_hart, kind, pages) {
+    const at = (this.ptr + 48 + kind * 4) as Ptr
+    const old = atomics.load(at)
+    atomics.store(at, old + pages)
   }
 }
 
