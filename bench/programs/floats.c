@@ -68,8 +68,8 @@ static double equations(long rounds) {
     unsigned random = 1325 + round;
     for (int row = 0; row < SIZE; row++) {
       for (int k = 0; k < SIZE; k++) {
-        random = 3125 * random % 65536;
-        a[row][k] = (random - 32768.0) / 16384.0;
+        random = 1664525 * random + 1013904223; /* its period is longer than the matrix: no two rows are the same */
+        a[row][k] = (random - 2147483648.0) / 1073741824.0;
       }
       b[row] = row;
     }

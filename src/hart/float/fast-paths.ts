@@ -9,13 +9,15 @@ import {
   promoted,
   sumError,
 } from './exactness.js'
-import { inexactIsSet, isNearestEven, raiseInexactIf } from './fcsr.js'
+import { inexactIsSet, isNearestEven, raise, raiseInexactIf } from './fcsr.js'
+import { Flag } from './format.js'
 import { fusedDouble, fusedSingle } from './fused.js'
 import type { HelperFrame } from './helpers.js'
+import { isInfinite, isNan, isSilent, takeInfinity, takeQuietNan } from './special-values.js'
 
 type FastPath = (frame: HelperFrame) => void
 
-/** A helper without an entry (comparisons: their callers only come with a NaN) is exact only. */
+/** A helper without an entry is exact only. */
 export const FAST_PATHS: ReadonlyMap<string, FastPath> = new Map<string, FastPath>([
   ...[HOST_SINGLE, HOST_DOUBLE].flatMap(pathsOf),
   ['fma.s', fusedSingle],
@@ -31,6 +33,9 @@ function pathsOf(host: HostFormat): [string, FastPath][] {
     [`mul.${suffix}`, (f) => product(f, host)],
     [`div.${suffix}`, (f) => quotient(f, host)],
     [`sqrt.${suffix}`, (f) => root(f, host)],
+    [`lt.${suffix}`, (f) => comparisonWithNan(f, host, false)],
+    [`le.${suffix}`, (f) => comparisonWithNan(f, host, false)],
+    [`eq.${suffix}`, (f) => comparisonWithNan(f, host, true)],
     [`w.${suffix}`, (f) => toInteger(f, host, -(2 ** 31), 2 ** 31 - 1, 'i64_trunc_f64_s')],
     [`wu.${suffix}`, (f) => toInteger(f, host, 0, 2 ** 32 - 1, 'i64_trunc_f64_s')],
     [`l.${suffix}`, (f) => toInteger(f, host, -(2 ** 63), 2 ** 63 - 1024, 'i64_trunc_f64_s')],
@@ -56,6 +61,8 @@ function sum(f: HelperFrame, host: HostFormat, name: 'add' | 'sub'): void {
   const result = f.temp(type, op(`${type}_add`, a, b))
   const isExact: Value = (code) => isZero(host, sumError(f, type, a, b, result))(code)
   take(f, host, result, isExact, isZero(host, result))
+  takeQuietNan(f, host, [f.a, f.b])
+  takeInfinity(f, host, result, [a, b])
 }
 
 function product(f: HelperFrame, host: HostFormat): void {
@@ -63,15 +70,20 @@ function product(f: HelperFrame, host: HostFormat): void {
   const result = f.temp(host.type, op(host.op('mul'), a, b))
   const isExact = host === HOST_SINGLE ? isExactSingleProduct(a, b, result) : isExactDoubleProduct(a, b)
   take(f, host, result, isExact, all(isZero(host, result), any(isZero(host, a), isZero(host, b))))
+  takeQuietNan(f, host, [f.a, f.b])
+  takeInfinity(f, host, result, [a, b])
 }
 
-/** 0 / 0 is a NaN, so that a quotient of zero with a dividend of zero is exact. */
+/** 0 / 0 is a NaN, so that a quotient of zero with a dividend of zero is exact; with an infinite divisor it is so too. */
 function quotient(f: HelperFrame, host: HostFormat): void {
   const [a, b] = [f.temp(host.type, host.number(f.a)), f.temp(host.type, host.number(f.b))]
   const result = f.temp(host.type, op(host.op('div'), a, b))
   const isExact =
     host === HOST_SINGLE ? isExactSingleProduct(result, b, a) : isExactDoubleQuotient(a, b, result)
-  take(f, host, result, isExact, all(isZero(host, result), isZero(host, a)))
+  const exactZero = all(isZero(host, result), any(isZero(host, a), isInfinite(host, b)))
+  take(f, host, result, isExact, exactZero)
+  takeQuietNan(f, host, [f.a, f.b])
+  takeInfinity(f, host, result, [a])
 }
 
 function root(f: HelperFrame, host: HostFormat): void {
@@ -80,6 +92,20 @@ function root(f: HelperFrame, host: HostFormat): void {
   const isExact =
     host === HOST_SINGLE ? isExactSingleProduct(result, result, a) : isExactDoubleRoot(a, result)
   take(f, host, result, isExact, isZero(host, result))
+  takeQuietNan(f, host, [f.a])
+  takeInfinity(f, host, result, [a])
+}
+
+/** What comes here has a NaN: nothing is less than or equal to it, and only `feq` suffers quiet ones in silence. */
+function comparisonWithNan(f: HelperFrame, host: HostFormat, suffersQuiet: boolean): void {
+  if (suffersQuiet) {
+    f.returnIf(all(any(isNan(host, f.a), isNan(host, f.b)), isSilent(host, f.a), isSilent(host, f.b)), i64(0))
+    return
+  }
+  f.returnIf(any(isNan(host, f.a), isNan(host, f.b)), (code) => {
+    raise(f.hart, Flag.invalid)(code)
+    code.i64(0)
+  })
 }
 
 /**

@@ -22,6 +22,15 @@ export function raiseInexactIf(hart: Ptr, condition: Value): Value {
   }
 }
 
+/** Sets flags; a statement. */
+export function raise(hart: Ptr, flags: number): Value {
+  return (code) => {
+    code.i32(hart)
+    op('i32_or', fcsr(hart), i32(flags))(code)
+    code.memory('i32_store', HartField.fcsr)
+  }
+}
+
 function fcsr(hart: Ptr): Value {
   return (code) => void code.i32(hart).memory('i32_load', HartField.fcsr)
 }

@@ -1,10 +1,11 @@
 /** Fast paths of the fused multiply-add: a × b + c with one rounding, on a host that has none. */
 import type { Value } from '../value.js'
 import { i64, ifElse, op } from '../value.js'
-import { all, any, HOST_DOUBLE, HOST_SINGLE } from './bits.js'
+import { all, any, HOST_DOUBLE, HOST_SINGLE, type HostFormat } from './bits.js'
 import { promoted, sumError } from './exactness.js'
 import { inexactIsSet, isNearestEven } from './fcsr.js'
 import type { HelperFrame } from './helpers.js'
+import { isNan, takeQuietNan } from './special-values.js'
 
 /** Veltkamp's constant for splitting a double into two halves of 26 bits. */
 const SPLITTER = 2 ** 27 + 1
@@ -26,6 +27,7 @@ export function fusedSingle(f: HelperFrame): void {
   const exact = all(isZero(error), op('f64_eq', promoted(result), sum))
   const plain = all(HOST_SINGLE.isPlain(result), any(inexactIsSet(f.hart), exact))
   f.returnIf(all(isNearestEven(f.rounding), any(plain, isZero(sum))), HOST_SINGLE.bits(result))
+  takeQuietNan(f, HOST_SINGLE, [f.a, f.b, f.c], isNoInvalidProduct(HOST_SINGLE, f))
 }
 
 /**
@@ -40,6 +42,8 @@ export function fusedDouble(f: HelperFrame): void {
   f.returnIf(all(isNearestEven(f.rounding), exactZero), HOST_DOUBLE.bits(plainSum))
 
   const low = productError(f, a!, b!, product)
+  const isUsual = all(isBetween(product), any(isBetween(c!), isZero(c!)))
+  takeIfClear(f, product, c!, low, plainSum, isUsual)
   const sumHigh = f.temp('f64', op('f64_add', c!, low))
   const sumLow = sumError(f, 'f64', c!, low, sumHigh)
   const high = f.temp('f64', op('f64_add', product, sumHigh))
@@ -49,9 +53,29 @@ export function fusedDouble(f: HelperFrame): void {
   const odd = f.temp('f64', roundedToOdd(tail, tailError))
   const result = f.temp('f64', op('f64_add', high, odd))
   const exact = all(isZero(tailError), isZero(sumError(f, 'f64', high, odd, result)))
-  const inBounds = all(isBetween(product), any(isBetween(c!), isZero(c!)), isBelowInfinity(result))
+  const inBounds = all(isUsual, isBelowInfinity(result))
   const take = all(isNearestEven(f.rounding), inBounds, any(inexactIsSet(f.hart), exact))
   f.returnIf(take, HOST_DOUBLE.bits(result))
+  takeQuietNan(f, HOST_DOUBLE, [f.a, f.b, f.c], isNoInvalidProduct(HOST_DOUBLE, f))
+}
+
+/** Infinity times zero is invalid even when a NaN is added. */
+function isNoInvalidProduct(host: HostFormat, { a, b }: HelperFrame): Value {
+  const product = op(host.op('mul'), host.number(a), host.number(b))
+  return any(isNan(host, a), isNan(host, b), op(host.op('eq'), product, product))
+}
+
+/**
+ * The commonest case, with less work: product + c is sum + middle exactly, and middle + low, rounded, is off by half a unit at most. When
+ * the sum with a little more and with a little less of it round to the same, that is the result. It is inexact, or it does not matter.
+ */
+function takeIfClear(f: HelperFrame, product: Value, c: Value, low: Value, sum: Value, isUsual: Value): void {
+  const rest = f.temp('f64', op('f64_add', sumError(f, 'f64', product, c, sum), low))
+  const margin = f.temp('f64', op('f64_mul', op('f64_abs', rest), constant(2 ** -51)))
+  const above = f.temp('f64', op('f64_add', sum, op('f64_add', rest, margin)))
+  const below = op('f64_add', sum, op('f64_sub', rest, margin))
+  const isClear = all(op('f64_eq', above, below), isBelowInfinity(above))
+  f.returnIf(all(isNearestEven(f.rounding), inexactIsSet(f.hart), isUsual, isClear), HOST_DOUBLE.bits(above))
 }
 
 /** a × b - product, exactly (Dekker). An operand too large to split makes it a NaN. */

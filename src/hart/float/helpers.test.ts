@@ -110,3 +110,25 @@ test('once the inexact flag is set, ordinary numbers never need the exact path',
   }
   expect(bench.slowCalls).toBe(before)
 })
+
+test('quiet NaNs and infinities that go through a computation never need the exact path', () => {
+  const [nan, otherNan, infinity, one] = [
+    0x7ff8n << 48n,
+    0xfff8_0000_0000_1234n,
+    0x7ff0n << 48n,
+    0x3ffn << 52n,
+  ]
+  const before = bench.slowCalls
+  for (const name of ['add.d', 'sub.d', 'mul.d', 'div.d']) {
+    expect(bench.run(name, [otherNan, one], 0, 0), name).toEqual({ bits: nan, flags: 0 })
+    expect(bench.run(name, [one, otherNan], 2, 0), name).toEqual({ bits: nan, flags: 0 })
+    expect(bench.run(name, [infinity, one], 3, 0), name).toEqual({ bits: infinity, flags: 0 })
+  }
+  expect(bench.run('fma.d', [one, one, otherNan], 0, 0)).toEqual({ bits: nan, flags: 0 })
+  expect(bench.run('sqrt.d', [infinity], 0, 0)).toEqual({ bits: infinity, flags: 0 })
+  expect(bench.run('lt.d', [one, nan], 0, 0)).toEqual({ bits: 0n, flags: 16 })
+  expect(bench.run('eq.d', [one, nan], 0, 0)).toEqual({ bits: 0n, flags: 0 })
+  expect(bench.slowCalls).toBe(before)
+  // Infinity times zero is invalid whatever is added.
+  expect(bench.run('fma.d', [infinity, 0n, nan], 0, 0)).toEqual({ bits: nan, flags: 16 })
+})
