@@ -54,11 +54,12 @@ static void fields(int pid) {
   char state, *open = strchr(stat, '(');
   int parent, group, session;
   long priority, nice, threads;
-  sscanf(end + 2, "%c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld %ld", &state, &parent, &group,
-         &session, &priority, &nice, &threads);
+  unsigned flags;
+  sscanf(end + 2, "%c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %ld %ld %ld", &state, &parent, &group,
+         &session, &flags, &priority, &nice, &threads);
   *end = 0;
-  printf("stat: (%s) %c parent %s group %s priority %ld nice %ld threads %ld\n", open + 1, state,
-         parent == getpid() ? "me" : "other", group == getpgrp() ? "mine" : "other", priority, nice, threads);
+  printf("stat: (%s) %c parent %s group %s priority %ld nice %ld threads %ld flags %x\n", open + 1, state,
+         parent == getpid() ? "me" : "other", group == getpgrp() ? "mine" : "other", priority, nice, threads, flags & 0x44 /* PF_EXITING, PF_FORKNOEXEC */);
   free(stat);
 }
 
@@ -81,6 +82,7 @@ static void states(void) {
     for (;;) pause();
   }
   wait_state(pid, 'S');
+  fields(getpid());
   fields(pid);
   lines(load("/proc/%d/status", pid), few);
   kill(pid, SIGSTOP);

@@ -2,7 +2,7 @@
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { SpaceFlag } from '../../../space/address-space.js'
 import { Limit } from '../../limits.js'
-import { CHILDREN_USAGE, Process } from '../../process.js'
+import { CHILDREN_USAGE, Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { readUsage } from '../../usage.js'
@@ -11,6 +11,8 @@ import { nameOf, stateOf, textPages } from './process-status.js'
 
 /** USER_HZ: what a clock tick is in these files. */
 const NANOSECONDS_PER_TICK = 1e7
+const PF_EXITING = 0x4
+const PF_FORKNOEXEC = 0x40
 const PF_RANDOMIZE = 0x400000
 
 const ticks = (nanoseconds: number) => Math.floor((nanoseconds || 0) / NANOSECONDS_PER_TICK)
@@ -35,7 +37,7 @@ export function statText(process: Process, thread: Thread | undefined, env: File
     38: process.exitSignal,
     41: thread?.policy ?? 0,
     ...usageFields(process, env),
-    ...(process.isZombie ? {} : memoryFields(process, env)),
+    ...(process.isZombie ? { 9: ownFlags(process) } : memoryFields(process, env)),
   }
   for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
   return `${fields.slice(1).join(' ')}\n`
@@ -55,10 +57,16 @@ function usageFields(process: Process, env: FileEnvironment): Record<number, num
   }
 }
 
+/** Bits of task_struct's flags that a process has with its memory and without. */
+function ownFlags(process: Process): number {
+  const forked = process.hasFlag(ProcessFlag.executed) ? 0 : PF_FORKNOEXEC
+  return forked | (process.isZombie ? PF_EXITING : 0)
+}
+
 /** Addresses are for those who may look at the process's memory; to others its code is at 1. */
 function memoryFields(process: Process, env: FileEnvironment): Record<number, number> {
   const { space } = process
-  const flags = (space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0
+  const flags = ownFlags(process) | ((space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0)
   const sizes = { 9: flags, 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
   const caller = env.currentProcess()
   if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
