@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { guestProgram } from './setup/programs.js'
-import { CondensingPrinter } from './vma-oracle/in-process/printers.js'
+import { CondensingPrinter, PlainPrinter } from './vma-oracle/in-process/printers.js'
 import { replay } from './vma-oracle/in-process/replay.js'
 import { askPagoda } from './vma-oracle/run-scripts.js'
 import {
@@ -53,8 +53,15 @@ describe('mapping calls without a hart, as on the real kernel', () => {
     const linux = readLog(script)!
     expect(linux.scriptHash, 'the script has changed: npm run record:vma').toBe(scriptHash(script))
     const printer = new CondensingPrinter(CONDENSED)
-    replay(script, scriptText(script), printer)
+    replay(script, scriptText(script), printer, linux.ownPages)
     expect(Number.parseInt(printer.lines.at(-1)!, 10)).toBeGreaterThan(script.ops * 0.9)
     expect(differences(script, linux, { ...linux, lines: printer.lines })).toEqual([])
+  })
+
+  test.each(REGRESSIONS.map((script) => [script.name!, script] as const))('%s', (_, script) => {
+    const linux = readLog(script)!
+    const printer = new PlainPrinter()
+    replay(script, scriptText(script), printer, linux.ownPages)
+    expect(compareLogs(script, linux, { ...linux, lines: printer.lines })).toEqual([])
   })
 })

@@ -123,7 +123,7 @@ function onlyIn(line: string, other: string): string {
 const askHart = (script: Script) => askPagoda(script, logOptions(script))
 
 function replayed(script: Script, linux: Log, printer: LinePrinter): Log {
-  replay(script, scriptText(script), printer)
+  replay(script, scriptText(script), printer, linux.ownPages)
   return { ...linux, lines: printer.lines }
 }
 

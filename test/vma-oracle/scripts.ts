@@ -60,22 +60,22 @@ export const CALLS: readonly Script[] = [
 /** vmaoracle prints a hash of so many lines, so that a log is small. */
 export const CONDENSED = 64
 
-/** What has once been answered wrong, each a few lines. */
-export const REGRESSIONS: readonly Script[] = readdirSync(regressions).map((file) => ({
-  name: file.replace('.txt', ''),
-  seed: 0,
-  ops: 0,
-  policy: 'fixed',
-  pages: 2048,
-}))
+/** What has once been answered wrong, each a few lines. The first may say where the window lies: "# window POLICY PAGES". */
+export const REGRESSIONS: readonly Script[] = readdirSync(regressions).map((file) => {
+  const name = file.replace('.txt', '')
+  const [, policy = 'fixed', pages = '2048'] = /^# window (\S+) (\d+)/.exec(regressionText(name)) ?? []
+  return { name, seed: 0, ops: 0, policy: policy as Policy, pages: Number(pages) }
+})
+
+function regressionText(name: string): string {
+  return readFileSync(join(regressions, `${name}.txt`), 'utf8')
+}
 
 export function scriptText(script: Script): string {
   const { name, seed, ops, policy, pages, huge = false, without, upTo } = script
   if (script.text !== undefined) return script.text
   const text =
-    name === undefined
-      ? generate({ seed, ops, pages, free: policy !== 'fixed', huge })
-      : readFileSync(join(regressions, `${name}.txt`), 'utf8')
+    name === undefined ? generate({ seed, ops, pages, free: policy !== 'fixed', huge }) : regressionText(name)
   const kept = text.split('\n').filter((line) => !without?.test(line))
   if (upTo === undefined) return kept.join('\n')
   const cut = kept.slice(0, upTo)
@@ -96,6 +96,8 @@ export const scriptHash = (script: Script) =>
 
 export interface Log {
   readonly kernel: string
+  /** What the program had mapped when the script began: limits count it. */
+  readonly ownPages: number
   readonly scriptHash: string
   /** Without the first line, which names the kernel. */
   readonly lines: readonly string[]
@@ -105,7 +107,8 @@ export interface Log {
 export function parseLog(script: Script, output: string): Log {
   const [head, ...lines] = output.trimEnd().split('\n')
   const kernel = /Linux (\S+)/.exec(head ?? '')?.[1] ?? 'unknown'
-  return { kernel, scriptHash: scriptHash(script), lines }
+  const ownPages = Number(/own (\d+)/.exec(head ?? '')?.[1])
+  return { kernel, ownPages, scriptHash: scriptHash(script), lines }
 }
 
 /** What a script is called. */
@@ -121,13 +124,16 @@ export function readLog(script: Script): Log | undefined {
   const path = logPath(script)
   if (!existsSync(path)) return undefined
   const [head, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n')
-  const [, kernel, hash] = /^# Linux (\S+), script (\S+)/.exec(head!)!
-  return { kernel: kernel!, scriptHash: hash!, lines }
+  const [, kernel, hash, own] = /^# Linux (\S+), script (\S+), own (\d+)/.exec(head!)!
+  return { kernel: kernel!, ownPages: Number(own), scriptHash: hash!, lines }
 }
 
-export function writeLog(script: Script, { kernel, scriptHash, lines }: Log): void {
+export function writeLog(script: Script, { kernel, ownPages, scriptHash, lines }: Log): void {
   mkdirSync(folder, { recursive: true })
-  writeFileSync(logPath(script), `# Linux ${kernel}, script ${scriptHash}\n${lines.join('\n')}\n`)
+  writeFileSync(
+    logPath(script),
+    `# Linux ${kernel}, script ${scriptHash}, own ${ownPages} pages\n${lines.join('\n')}\n`,
+  )
 }
 
 export interface Difference {

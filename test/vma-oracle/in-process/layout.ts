@@ -24,6 +24,7 @@ export class Layout {
   readonly #vma: Vma
   #hash = 0
   #count = 0
+  #text = ''
 
   constructor(machine: OracleMachine) {
     this.#machine = machine
@@ -35,6 +36,13 @@ export class Layout {
     this.#hash = 0
     for (const [page, pages] of touched) this.#see(process, page - 1, page + pages + 1)
     return hex(this.#hash)
+  }
+
+  /** Of the whole window, each mapping as text in front. */
+  dump(process: OracleProcess): string {
+    this.#text = ''
+    const hash = this.whole(process)
+    return this.#text + hash
   }
 
   /** Of the whole window, with how many there are. */
@@ -61,11 +69,11 @@ export class Layout {
     const code = object === NULL ? 0 : this.#codeOf(process, object)
     const bits = [VM_READ, VM_WRITE, VM_EXEC, VM_MAYSHARE]
     const rights = bits.reduce((all, bit, i) => ((flags & bit) !== 0 ? all | (1 << i) : all), 0)
-    let h = mix(this.#hash, Math.max(0, start - base))
-    h = mix(h, Math.min(end - base, pages))
-    h = mix(h, rights | (code << 4))
-    this.#hash = mix(h, code <= OTHER_FILE ? 0 : pageOffset)
+    const [from, to] = [Math.max(0, start - base), Math.min(end - base, pages)]
+    const h = mix(mix(this.#hash, from), to)
+    this.#hash = mix(mix(h, rights | (code << 4)), code <= OTHER_FILE ? 0 : pageOffset)
     this.#count++
+    this.#text += `${from}-${to}:${rightsText(rights)}${whatText(code, pageOffset)} `
   }
 
   #codeOf({ files, own }: OracleProcess, object: Ptr): number {
@@ -73,4 +81,12 @@ export class Layout {
     const [segment, file] = [id < 0 ? -1 : own.numberOf(id), id < 0 ? files.numberOf(object) : -1]
     return segment >= 0 ? SEGMENT + segment : file >= 0 ? SCRIPT_FILE + file : OTHER_FILE
   }
+}
+
+const rightsText = (rights: number) =>
+  [...'rwx'].map((letter, i) => ((rights >> i) & 1 ? letter : '-')).join('') + (rights & 8 ? 's' : 'p')
+
+function whatText(code: number, offset: number): string {
+  if (code <= OTHER_FILE) return code === 0 ? '' : ':file'
+  return code >= SCRIPT_FILE ? `:f${code - SCRIPT_FILE}+${offset}` : `:m${code - SEGMENT}+${offset}`
 }

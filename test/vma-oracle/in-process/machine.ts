@@ -13,12 +13,15 @@ const HUGE_PAGES = 512
 const STACK_LIMIT = 8 * 2 ** 20
 /** Of a program that has just begun. */
 export const STACK_PAGES = 33
+/** [vvar] and [vdso]. */
+const VDSO_PAGES = 3
 /** Pages of the window's first in vmaoracle.c when the script gives every mapping its place. */
 const FIXED_BASE = 0x10_0000
 /** Where the program's own pages lie: what system calls write their answers to, and the heap. */
 export const SCRATCH = 0x1000 * PAGE
-export const SCRATCH_PAGES = 64
 const HEAP = 0x2000 * PAGE
+/** Below the first break of a script. */
+export const HEAP_PAGES = 1
 
 const alignDown = (page: number) => Math.floor(page / HUGE_PAGES) * HUGE_PAGES
 
@@ -28,14 +31,18 @@ export class OracleMachine {
   /** The window's first page. */
   readonly base: number
   readonly pages: number
-  /** The page that keeps the window apart from what else the kernel could choose, where it chooses from. */
-  readonly beside: number | undefined
+  /** What keeps the window apart from what else the kernel could choose, where it chooses from: as much as in vmaoracle.c, above. */
+  readonly beside: { readonly first: number; readonly pages: number } | undefined
   /** The stack's first page, where nothing else lies between it and the window: without a limit it grows down into that. */
   readonly stack: number | undefined
   /** The space of the first process, which has nothing mapped yet. */
   readonly first: AddressSpace
 
-  constructor(policy: Policy, pages: number) {
+  /** Pages of the program's own memory, so that it has as much as on the real kernel: limits count all. */
+  readonly scratchPages: number
+
+  /** `ownPages`: what is mapped when the script begins. */
+  constructor(policy: Policy, pages: number, ownPages: number) {
     this.mm = mmInit({ bytes: RAM, debug: false })
     this.segments = new MachineSegments(this.mm)
     this.pages = pages
@@ -47,11 +54,13 @@ export class OracleMachine {
       stackRandomPages: 0,
     })
     const { mapBase } = this.first
-    this.base = { fixed: FIXED_BASE, top: alignDown(mapBase - pages - 1), bottom: alignDown(mapBase) }[policy]
-    this.beside = { fixed: undefined, top: this.base + pages, bottom: this.base - 1 }[policy]
+    const top = alignDown(mapBase - VDSO_PAGES - pages)
+    this.base = { fixed: FIXED_BASE, top, bottom: alignDown(mapBase) }[policy]
+    const above = { first: top + pages, pages: mapBase - top - pages }
+    this.beside = { fixed: undefined, top: above, bottom: { first: this.base - 1, pages: 1 } }[policy]
     this.stack = policy === 'bottom' ? this.mm.arch.userEnd - STACK_PAGES : undefined
-    const edge = { fixed: mapBase, top: this.base + pages + 1, bottom: this.base - 1 }
-    this.first.mapBase = edge[policy] as Vpn
+    this.scratchPages = ownPages - HEAP_PAGES - (this.beside?.pages ?? 0) - (this.stack ? STACK_PAGES : 0)
+    if (policy === 'bottom') this.first.mapBase = (this.base - 1) as Vpn
     setHugeSetting(this.mm.memory, HugeSetting.mode, HugeMode.always)
   }
 

@@ -5,7 +5,7 @@ import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-p
 import { punchHole, truncateObject } from '../../../src/space/truncate.js'
 import { Vma } from '../../../src/space/vma.js'
 import { Setting, writeSetting } from '../../../src/state/settings.js'
-import { hex, mix } from './layout.js'
+import { hex, Layout, mix } from './layout.js'
 import { bits, flags } from './letters.js'
 import { errno, type Operation, PAGE } from './operation.js'
 import type { OracleProcess } from './process.js'
@@ -180,6 +180,7 @@ const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
   ptes: entries,
   scan,
   smaps,
+  dump: (o) => new Layout(o.process.machine).dump(o.process),
   brk: (o) => `${Math.trunc(brk(o, o.bytes(1)) / PAGE)}`,
   brkb: (o) => `${brk(o, o.num(1))}`,
   reserve,

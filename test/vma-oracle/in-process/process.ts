@@ -14,7 +14,7 @@ import type { FileBacking } from '../../../src/syscall/file-backing.js'
 import * as mman from '../../../src/syscall/mman.js'
 import type { SyscallArguments } from '../../../src/syscall/syscall-arguments.js'
 import { ScriptFiles } from './files.js'
-import { type OracleMachine, SCRATCH, SCRATCH_PAGES, STACK_PAGES } from './machine.js'
+import { HEAP_PAGES, type OracleMachine, SCRATCH, STACK_PAGES } from './machine.js'
 import { OwnSegments } from './own-segments.js'
 
 const PAGE = 4096
@@ -22,7 +22,9 @@ const NONE = Number.POSITIVE_INFINITY
 /** RLIMIT_MEMLOCK of a Debian machine, in pages. */
 const LOCKED_LIMIT = 2048
 const FILE = 3
-/** MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_GROWSDOWN. */
+/** MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS; MAP_NORESERVE; MAP_GROWSDOWN. */
+const FIXED_FLAGS = 0x32
+const BESIDE_FLAGS = 0x4032
 const STACK_FLAGS = 0x132
 const FOR_OTHERS = [mman.MADV_COLD, mman.MADV_PAGEOUT, mman.MADV_WILLNEED, mman.MADV_COLLAPSE]
 const FAULT_NAMES: Readonly<Record<number, string>> = {
@@ -66,10 +68,10 @@ export class OracleProcess {
   #mapOwn(): void {
     const { space, machine } = this
     space.flags |= SpaceFlag.hugePagesDisabled
-    this.call('mmap', SCRATCH, SCRATCH_PAGES * PAGE, 3, 0x32, -1, 0)
-    if (machine.beside !== undefined) this.call('mmap', machine.beside * PAGE, PAGE, 0, 0x4032, -1, 0)
-    if (machine.stack !== undefined)
-      this.call('mmap', machine.stack * PAGE, STACK_PAGES * PAGE, 3, STACK_FLAGS, -1, 0)
+    this.#mapAt(SCRATCH / PAGE, machine.scratchPages, 3, FIXED_FLAGS)
+    const { beside, stack } = machine
+    if (beside !== undefined) this.#mapAt(beside.first, beside.pages, 0, BESIDE_FLAGS)
+    if (stack !== undefined) this.#mapAt(stack, STACK_PAGES, 3, STACK_FLAGS)
     space.brkStart = machine.heap
     space.brk = machine.heap
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
@@ -80,6 +82,10 @@ export class OracleProcess {
     this.#stack0 = space.stackPages
   }
 
+  #mapAt(page: number, pages: number, prot: number, kind: number): void {
+    this.call('mmap', page * PAGE, pages * PAGE, prot, kind, -1, 0)
+  }
+
   #inherit(parent: OracleProcess): void {
     this.#isPrivileged = parent.#isPrivileged
     this.#lockedLimit = parent.#lockedLimit
@@ -88,9 +94,10 @@ export class OracleProcess {
     this.#stack0 = parent.#stack0
   }
 
-  fork(): OracleProcess {
+  /** undefined when memory was promised to too many. */
+  fork(): OracleProcess | undefined {
     const child = this.machine.mm.spaces.clone(this.space.ptr)
-    if (child === NULL) throw new Error('no memory for a fork')
+    if (child === NULL) return undefined
     return new OracleProcess(this.machine, new AddressSpace(this.machine.mm.memory, child), this)
   }
 
@@ -102,7 +109,7 @@ export class OracleProcess {
 
   /** The first break of a script: a page of the heap lies below it. */
   get brk0(): number {
-    return this.machine.heap + PAGE
+    return this.machine.heap + HEAP_PAGES * PAGE
   }
 
   address(page: number): number {

@@ -41,11 +41,23 @@ class Replay {
   #fork(process: OracleProcess): void {
     this.#printer.end()
     const child = process.fork()
+    if (child === undefined) this.#skipChild()
+    else this.#runChild(child)
+    this.#printer.line(this.#at, `parent st=${child ? 0 : -1} ${this.#layout.whole(process)}`)
+  }
+
+  #runChild(child: OracleProcess): void {
     this.#printer.line(this.#at, `child ${this.#layout.whole(child)}`)
     this.run(child)
     child.exit()
     this.#printer.end()
-    this.#printer.line(this.#at, `parent st=0 ${this.#layout.whole(process)}`)
+  }
+
+  #skipChild(): void {
+    for (let depth = 1; depth > 0; this.#at++) {
+      const line = this.#lines[this.#at]!
+      depth += line === 'fork' ? 1 : line === 'exit' ? -1 : 0
+    }
   }
 
   #operate(process: OracleProcess, words: readonly string[]): void {
@@ -62,8 +74,9 @@ export function replay(
   script: { readonly policy: Policy; readonly pages: number },
   text: string,
   printer: Printer,
+  ownPages: number,
 ): void {
-  const machine = new OracleMachine(script.policy, script.pages)
+  const machine = new OracleMachine(script.policy, script.pages, ownPages)
   const process = OracleProcess.first(machine)
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   new Replay(machine, lines, printer).run(process)
