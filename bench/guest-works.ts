@@ -1,5 +1,6 @@
 /** What bench:guest measures: the same riscv64 program in Pagoda and in qemu-riscv64, and where there is one its native twin. */
 import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { findRoot, type RootName } from '../test/software/roots.js'
 import { buildBoth, buildStorm, makeData, type Storm } from './guest-programs.js'
 
@@ -14,6 +15,10 @@ export interface Work {
   readonly pagoda: Command
   readonly qemu: Command
   readonly native: Command | undefined
+  /** The real kernel in qemu-system-riscv64, Sv39: prints on stderr what the program itself took. */
+  readonly system?: Command
+  /** What a user of qemu would start as well; its time counts with qemu's. */
+  readonly beside?: Command
   /** Standard input. */
   readonly input?: string
 }
@@ -24,7 +29,14 @@ export interface Missing {
   readonly why: string
 }
 
-const CODE = 'six kernels'
+/** The group of single loops. */
+export const CODE = 'six kernels'
+/** One processor: what the program takes is its own then. */
+const REAL_KERNEL: Command = [
+  'env',
+  'RV_SMP=1',
+  fileURLToPath(new URL('../test/riscv64-linux/rv-exec', import.meta.url)),
+]
 const MEMORY = '1G'
 const COUNTS = {
   ...{ xorshift: 200_000_000, collatz: 1_000_000, sum: 400 },
@@ -55,19 +67,31 @@ export class Works {
   constructor(qemu: string, pagoda: Command) {
     this.#qemu = qemu
     this.#pagoda = [...pagoda, 'run', '--no-report', '--memory', MEMORY]
-    for (const [name, count] of Object.entries(COUNTS))
-      this.#own(CODE, 'kernels', name, 1.15, [name, `${count}`])
+    for (const [name, count] of Object.entries(COUNTS)) {
+      this.#own(CODE, 'kernels', name, 1.15, [name, `${count}`], (program) => ({
+        system: [...REAL_KERNEL, program, name, `${count}`, 'time'],
+      }))
+    }
     this.#own('floating point', 'floats', 'orbits of five bodies', 3, ['orbits', '400000'])
     this.#own('floating point', 'floats', 'linear equations', 3, ['equations', '25'])
     this.#own('memory', 'mm_bench', 'map, touch, unmap', 0.7, ['map_touch_unmap', '20000', '3'])
     this.#own('memory', 'mm_bench', 'page faults', 0.7, ['fault_recycled', '200000', '3'])
     this.#own('memory', 'mm_bench', 'fork and wait', 0.7, ['fork_wait', '500', '3'])
-    this.#own('hello', 'hello', 'hello, world, the whole process', 1.5, [])
+    this.#own('hello', 'hello', 'hello, world, the whole process', 1.5, [], () => ({
+      beside: [process.execPath, '-e', '0'],
+    }))
     this.#debian()
     this.#allocators()
   }
 
-  #own(group: string, program: string, name: string, goal: number, args: Command): void {
+  #own(
+    group: string,
+    program: string,
+    name: string,
+    goal: number,
+    args: Command,
+    more: (riscv64: string) => Pick<Work, 'system' | 'beside'> = () => ({}),
+  ): void {
     const { native, riscv64 } = buildBoth(program)
     if (riscv64 === undefined) {
       this.missing.push({ work: name, why: 'no riscv64-linux-gnu-gcc' })
@@ -82,6 +106,7 @@ export class Works {
       pagoda,
       qemu,
       native: native === undefined ? undefined : [native, ...args],
+      ...more(riscv64),
     })
   }
 

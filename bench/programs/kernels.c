@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static uint64_t xorshift(uint64_t rounds) {
   uint64_t x = 88172645463325252u;
@@ -77,7 +78,7 @@ static uint64_t sieve(uint64_t rounds) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
   const char *name = argv[1];
   uint64_t amount = strtoull(argv[2], NULL, 10);
   uint64_t result;
@@ -89,5 +90,9 @@ int main(int argc, char **argv) {
   else if (strcmp(name, "sieve") == 0) result = sieve(amount);
   else return 2;
   printf("%s %llu\n", name, (unsigned long long)result);
+  // With a third word: what it took, on stderr, for a machine whose start would hide it.
+  struct timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  if (argc == 4) fprintf(stderr, "cpu %ld.%09ld\n", (long)used.tv_sec, used.tv_nsec);
   return 0;
 }
