@@ -169,7 +169,8 @@ export class AddressSpace {
   #resident(kind: Resident): number {
     let pages = this.#words[((this.ptr + RSS) >>> 2) + kind]!
     for (let hart = 0; hart < this.#harts; hart++) pages += this.#words[(this.#line(hart) >>> 2) + kind]!
-    return pages >>> 0
+    // Harts that count meanwhile: one may have taken away what another one's part, read before, does not have yet.
+    return Math.max(0, pages | 0)
   }
 
   #line(hart: number): number {
