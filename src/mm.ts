@@ -13,6 +13,7 @@ import { Fault, type FaultEnv } from './fault/fault.js'
 import { auditFrames } from './fault/frame-audit.js'
 import type { BuddyAllocator, BuddyStats } from './frame/buddy-allocator.js'
 import type { FrameTable } from './frame/frame-table.js'
+import { minimumFreeKib } from './frame/watermarks.js'
 import { EntryLoops } from './paging/entry-loops.js'
 import { FixedMappings } from './paging/fixed-mappings.js'
 import { KernelAreas } from './paging/kernel-areas.js'
@@ -117,7 +118,10 @@ export class MemoryManager implements FaultEnv {
     const mm = new MemoryManager(bootLayers(options, harts), hart)
     mm.memory.u32[wordIndex(Word.lastHart)] = hart
     reserveZeroFrame(mm)
-    bootSettings(mm.memory, (mm.buddy.freeFrames() * PAGE_SIZE) / 1024)
+    const kibPerFrame = PAGE_SIZE / 1024
+    const { zones } = mm.buddy
+    const minimum = minimumFreeKib(zones.managedFrames, zones.all.length)
+    bootSettings(mm.memory, mm.buddy.freeFrames() * kibPerFrame, minimum)
     markBooted(mm.memory)
     new BootReporter(options.onBootStep, mm.memory, mm.arch).done(mm.buddy.freeFrames())
     return mm

@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { NO_FRAME } from '../src/base/numbers.js'
 import { NodeDirectory } from '../src/cli/node-directory.js'
+import { Reach } from '../src/frame/reach.js'
 import { bootLinux } from '../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../src/linux/host.js'
 import { runGuest } from './setup/guest.js'
@@ -76,6 +78,33 @@ describe.skipIf(guestProgram('oom_settings') === undefined)('settings of running
   })
 })
 
+test.skipIf(guestProgram('oom_settings') === undefined)(
+  'who is ended for its memory finds some to end with',
+  async () => {
+    const output = callbackOutput(() => {})
+    const host = { stdin: fixedInput(new Uint8Array()), stdout: output, stderr: output }
+    const { linux, files, mm } = bootLinux({ host, memory: 32 * MIB })
+    files.addFile('/t/oom', readFileSync(guestProgram('oom_settings')!), 0o755)
+    const end = linux.endForMemory.bind(linux)
+    const found: number[] = []
+    linux.endForMemory = (process) => {
+      const { reach } = mm.buddy
+      const pages = [Reach.min, reach].map((tried) => {
+        mm.buddy.reach = tried
+        return mm.buddy.allocate(0)
+      })
+      mm.buddy.reach = reach
+      found.push(...pages.map((pfn) => Number(pfn !== NO_FRAME)))
+      for (const pfn of pages) if (pfn !== NO_FRAME) mm.buddy.free(pfn, 0)
+      end(process)
+    }
+    expect(linux.start('/t/oom', ['oom'], [])).toBeUndefined()
+    await linux.run()
+    expect(found).toEqual([0, 1, 0, 1, 0, 1])
+    mm.check()
+  },
+)
+
 const BIG_FILE = `read and mapped agree: 1
 changed: 1
 written and read agree: 1
@@ -110,6 +139,7 @@ test.skipIf(guestProgram('big_file') === undefined)('a file twice as large as me
   expect(Buffer.concat(chunks).toString()).toBe(BIG_FILE)
   expect(report.exitCode).toBe(0)
   expect(report.kernelLog).toEqual([])
+  expect(mm.stats().events.stolenInBackground).toBeGreaterThan(1000)
   expect(Buffer.compare(readFileSync(join(folder, 'data')), changed(bytes))).toBe(0)
   rmSync(folder, { recursive: true })
 })

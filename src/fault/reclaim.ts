@@ -11,12 +11,13 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { Reach } from '../frame/reach.js'
 import { forEachMapper } from '../space/mappers.js'
 import { ObjectKind } from '../space/object-records.js'
 import { VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
 import { writeBackObject } from '../space/write-back.js'
 import { zapRange } from '../space/zap-range.js'
-import { Counter, counted } from '../state/counters.js'
+import { Counter, count, counted } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FaultEnv } from './fault.js'
 import { dropHugeZeroPage } from './huge-zero-page.js'
@@ -53,20 +54,52 @@ export function ranOut(mm: FaultEnv, before: number): boolean {
  */
 export function makeRoom(mm: FaultEnv, attempt: number, user?: Ptr): boolean {
   const mayReclaim = attempt % (RECLAIMS_MAX + 1) < RECLAIMS_MAX
+  if (mayReclaim) count(mm.memory, user === undefined ? Counter.callStalled : Counter.faultStalled)
   return (mayReclaim && reclaim(mm) > 0) || (mm.outOfMemory?.(user) ?? false)
 }
 
-/** Frees frames; returns how many. */
+/** Frees frames for somebody who waits for them (direct reclaim): until allocations may go on, and some more. Returns how many. */
 export function reclaim(mm: FaultEnv): number {
-  const before = mm.buddy.freeFrames()
+  const { buddy } = mm
+  const goal = Math.max(buddy.freeFrames(), buddy.zones.minimum) + ENOUGH
+  return sweep(mm, DIRECT, () => buddy.freeFrames() >= goal)
+}
+
+/** Where the work of a sweep is counted. */
+export interface SweepCounters {
+  readonly scanned: Counter
+  readonly stolen: Counter
+}
+const DIRECT: SweepCounters = { scanned: Counter.scannedDirectly, stolen: Counter.stolenDirectly }
+
+/** Frees what can be freed until that is enough, twice round at most. It may use the last frames itself. Returns how many there are more. */
+export function sweep(mm: FaultEnv, counters: SweepCounters, isEnough: () => boolean): number {
+  const { buddy, memory } = mm
+  const before = buddy.freeFrames()
+  const { reach } = buddy
+  buddy.reach = Reach.all
   mm.slab.shrink()
   dropHugeZeroPage(mm)
   const { frameCount } = mm.frames
-  const goal = before + ENOUGH
-  for (let looked = 0; looked < 2 * frameCount && mm.buddy.freeFrames() < goal; looked++) {
-    freeFrame(mm, moveHand(mm), looked < frameCount)
+  for (let looked = 0; looked < 2 * frameCount && !isEnough(); looked++) {
+    tryFrame(mm, moveHand(mm), looked < frameCount, counters)
   }
-  return mm.buddy.freeFrames() - before
+  buddy.reach = reach
+  const freed = buddy.freeFrames() - before
+  if (freed > 0) memory.u32[wordIndex(Word.reclaimFailures)] = 0
+  return freed
+}
+
+function tryFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean, { scanned, stolen }: SweepCounters): void {
+  const { frames, memory } = mm
+  const isAnonymous = (frames.flags(pfn) & LAZY) === LAZY
+  const fate = freeFrame(mm, pfn, sparesAccessed)
+  if (fate === Fate.out) return
+  count(memory, scanned)
+  if (isAnonymous) count(memory, Counter.scannedAnonymous)
+  if (fate !== Fate.freed) return
+  count(memory, stolen)
+  if (isAnonymous) count(memory, Counter.stolenAnonymous)
 }
 
 function moveHand({ memory, frames }: FaultEnv): Pfn {
@@ -76,12 +109,27 @@ function moveHand({ memory, frames }: FaultEnv): Pfn {
   return pfn as Pfn
 }
 
+/** What became of a frame: it is none that reclaim looks for, it stays, or it is free. */
+const enum Fate {
+  out = 0,
+  stays = 1,
+  freed = 2,
+}
+
 /** Frees a frame if its contents can be had again, or nobody wants them. */
-export function freeFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
-  const flags = mm.frames.flags(pfn)
-  if ((flags & FrameFlag.free) !== 0) return
+function freeFrame(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): Fate {
+  const { frames } = mm
+  const flags = frames.flags(pfn)
+  if ((flags & FrameFlag.free) !== 0 || !isReclaimable(mm, pfn, flags)) return Fate.out
   if ((flags & FrameFlag.file) !== 0) freeCached(mm, pfn, sparesAccessed)
-  else if ((flags & LAZY) === LAZY) freeLazy(mm, pfn, sparesAccessed)
+  else freeLazy(mm, pfn, sparesAccessed)
+  return frames.refCount(pfn) === 0 ? Fate.freed : Fate.stays
+}
+
+/** A page of a file that has another home, or anonymous memory that was given up. */
+function isReclaimable({ frames, objects }: FaultEnv, pfn: Pfn, flags: number): boolean {
+  if ((flags & FrameFlag.file) === 0) return (flags & LAZY) === LAZY
+  return objects.kind(frames.owner(pfn) as Ptr) === ObjectKind.provided
 }
 
 /** MADV_PAGEOUT: a frame is freed if it can be (reclaim_pages). */
@@ -102,12 +150,10 @@ function pageOutShared(mm: FaultEnv, pfn: Pfn): void {
   objects.release(object)
 }
 
-/** A page of a file that has another home. */
 function freeCached(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   const { frames, objects } = mm
   const object = frames.owner(pfn) as Ptr
   const index = frames.index(pfn)
-  if (objects.kind(object) !== ObjectKind.provided) return
   const usage = usageOf(mm, pfn, sparesAccessed)
   if (usage.isSpared || frames.refCount(pfn) !== usage.mappers + 1) return
   const isDirty = usage.isDirty || (frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
@@ -120,7 +166,7 @@ function freeCached(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   objects.release(object)
 }
 
-/** Anonymous memory that was given up, unless it was written to since (try_to_unmap_one): then it is wanted again. */
+/** Unless it was written to since (try_to_unmap_one): then it is wanted again. */
 function freeLazy(mm: FaultEnv, pfn: Pfn, sparesAccessed: boolean): void {
   const { frames } = mm
   const usage = usageOf(mm, pfn, sparesAccessed)

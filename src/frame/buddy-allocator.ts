@@ -10,12 +10,12 @@ import type { FaultInjector } from './fault-injector.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
 import type { FrameCache } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
-import { type FrameDropper, ListDropper } from './frame-dropper.js'
 import { checkUnwritten, poisonFrames } from './frame-poison.js'
 import { FrameReferences } from './frame-references.js'
 import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
 import { FreeFrames } from './free-frames.js'
 import { checkFreeable } from './freeable.js'
+import type { Reach } from './reach.js'
 import type { Zone } from './zone.js'
 import { Zones } from './zones.js'
 
@@ -61,8 +61,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   readonly #free: FreeFrames
   readonly #faults: FaultInjector | undefined
   readonly #debug: boolean
-  /** One thread, and nobody who watches. */
-  readonly #isPlain: boolean
+  /** What is known of the bytes of a frame that was freed. */
+  readonly #contents: number
   /** This hart's cache when it may be used without a lock: on memory that is not shared, and nothing fails or is watched. */
   readonly #fast: FrameCache | undefined
 
@@ -79,8 +79,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.#free = free
     this.#faults = faults
     this.#debug = debug
-    this.#isPlain = atomics.isPlain && !debug
-    this.#fast = this.#isPlain && faults === undefined ? free.own : undefined
+    this.#contents = debug ? FrameFlag.dirtyMemory | FrameFlag.poisoned : FrameFlag.dirtyMemory
+    this.#fast = atomics.isPlain && faults === undefined && !debug ? free.own : undefined
   }
 
   /** Takes over all RAM that `bump` has left. */
@@ -215,28 +215,20 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.#free.give(pfn, 0, 0)
   }
 
-  override releaseAll(pfns: Uint32Array, count: number, dropper?: FrameDropper): void {
-    if (!this.#isPlain) {
-      super.releaseAll(pfns, count)
-      return
-    }
-    const drops = dropper ?? new ListDropper(this.#frames, pfns)
-    for (let from = 0; from < count; from++) {
-      const freed = drops.drop(from, count - from)
-      if (freed > 0) this.#free.giveAll(pfns, from, from + freed)
-      from += drops.dropped
-      if (from < count) this.release(pfns[from]! as Pfn)
-    }
+  protected dropLast(pfn: Pfn): boolean {
+    if (!this.#frames.dropLast(pfn, this.#contents)) return false
+    if (this.#debug) poisonFrames(this.#memory, pfn, 1)
+    return true
+  }
+
+  protected giveAll(pfns: Uint32Array, from: number, to: number): void {
+    this.#free.giveAll(pfns, from, to)
   }
 
   protected giveBack(pfn: Pfn, order: number): void {
     for (let i = 0; i < 1 << order; i++) this.#frames.forgetCode((pfn + i) as Pfn)
     if (this.#debug) poisonFrames(this.#memory, pfn, 1 << order)
-    this.#free.give(
-      pfn,
-      order,
-      this.#debug ? FrameFlag.dirtyMemory | FrameFlag.poisoned : FrameFlag.dirtyMemory,
-    )
+    this.#free.give(pfn, order, this.#contents)
   }
 
   /** Puts the frames of all harts' caches where they merge; returns how many. An allocation does it before it fails. */
@@ -262,8 +254,23 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return pfn
   }
 
+  /** How far below the watermarks this view allocates, from now on. */
+  get reach(): Reach {
+    return this.#free.reach
+  }
+
+  set reach(reach: Reach) {
+    this.#free.reach = reach
+  }
+
   get zones(): Zones {
     return this.#free.zones
+  }
+
+  /** Frames of a zone in the cache of each hart. */
+  cachedIn({ start, end }: Zone): number[] {
+    const { caches } = this.#free
+    return caches.all.map((_, hart) => caches.countBetween(hart, start, end))
   }
 
   freeFrames(): number {

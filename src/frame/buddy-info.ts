@@ -12,10 +12,11 @@ export function linuxOrders(perOrder: readonly number[]): number[] {
   return counts
 }
 
-/** The line of /proc/buddyinfo. All of RAM is one zone, the one that has the first two GiB on riscv64. */
-export function buddyInfo(perOrder: readonly number[]): string {
+/** The line of a zone in /proc/buddyinfo. */
+export function buddyInfo(perOrder: readonly number[], name: string = ZONE_NAMES[0]): string {
   const counts = linuxOrders(perOrder).map((count) => `${`${count}`.padStart(6)} `)
-  return `Node 0, zone ${ZONE.padStart(8)} ${counts.join('')}\n`
+  return `Node 0, zone ${name.padStart(8)} ${counts.join('')}\n`
 }
 
-export const ZONE = 'DMA32'
+/** Rising. On riscv64 the first has what lies below 4 GiB; where all of RAM is one zone, it is that. The last two never have any. */
+export const ZONE_NAMES = ['DMA32', 'Normal', 'Movable', 'Device'] as const

@@ -92,7 +92,7 @@ export class FrameCache {
     return true
   }
 
-  /** Adds free frames of a list that are in no block, used since boot; there is room. The last one goes first. */
+  /** Adds frames of a list that are in no block, with what is known of their bytes; there is room. The last one goes first. */
   add(pfns: Uint32Array, from: number, to: number): void {
     const i32 = this.#i32
     const at = this.#at
@@ -101,7 +101,7 @@ export class FrameCache {
     for (let i = from; i < to; i++) {
       const pfn = pfns[i]!
       i32[top + i] = pfn
-      i32[this.#table + (pfn << 2) + FrameField.flags] = FrameMask.inCache
+      i32[this.#table + (pfn << 2) + FrameField.flags]! |= FrameFlag.free | FrameFlag.cached
     }
     i32[at + CacheWord.count] = count + to - from
   }

@@ -36,6 +36,17 @@ export class FrameCaches {
     return sum
   }
 
+  /** Frames in one hart's cache that lie between two. */
+  countBetween(hart: number, start: Pfn, end: Pfn): number {
+    const cache = this.all[hart]!
+    let count = 0
+    for (let depth = 0; depth < cache.count; depth++) {
+      const pfn = cache.peek(depth)
+      if (pfn >= start && pfn < end) count++
+    }
+    return count
+  }
+
   /** Frames given out of caches that Counter.framesAllocated does not have yet. */
   get taken(): number {
     let sum = 0

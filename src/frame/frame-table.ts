@@ -153,12 +153,12 @@ export class FrameTable {
     return true
   }
 
-  /** Makes an allocated single frame with one reference, of which nothing is known, one inside a free block; false, and nothing happens, when it is not that. */
-  dropLast(pfn: Pfn): boolean {
+  /** Makes an allocated single frame with one reference one inside a free block, with what is known of its bytes; false, and nothing happens, when it is not that. */
+  dropLast(pfn: Pfn, contents: number): boolean {
     const at = this.#base + (pfn << 2)
     if (this.#u32[at]! !== 1 || (this.#u32[at + FLAGS]! & FrameMask.allocation) !== 0) return false
     this.#u32[at] = 0
-    this.#u32[at + FLAGS] = FrameFlag.dirtyMemory
+    this.#u32[at + FLAGS] = contents
     this.forgetCode(pfn)
     return true
   }

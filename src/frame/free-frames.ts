@@ -1,15 +1,17 @@
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
-import { LockWord, lockPtr } from '../state/layout.js'
+import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { CACHE_FRAMES_MAX, cacheBatch, type FrameCache } from './frame-cache.js'
 import type { FrameCaches } from './frame-caches.js'
 import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
+import { Reach } from './reach.js'
 import type { Zone } from './zone.js'
 import type { Zones } from './zones.js'
 
 const LOCK = lockPtr(LockWord.frames)
+const RECLAIM_REQUEST = wordIndex(Word.reclaimRequest)
 
 /**
  * The free frames of the machine under their locks: zones with blocks, and the harts' caches in front of them. A cache has
@@ -24,6 +26,8 @@ export class FreeFrames {
   readonly #atomics: AtomicWords
   readonly #frames: FrameTable
   readonly #batch: number
+  /** How far allocations of this view go. */
+  reach: Reach = Reach.min
 
   constructor(
     memory: Memory,
@@ -64,14 +68,23 @@ export class FreeFrames {
 
   #refill(cache: FrameCache): void {
     this.lock()
-    cache.refill(this.#batch, () => this.zones.take(0))
+    // The reserve is for who may use it, not for the cache.
+    const frames = this.reach === Reach.min ? this.#batch : 1
+    cache.refill(frames, () => this.zones.take(0, this.reach))
     this.#addTaken(cache)
+    this.#askWhenLow()
     this.unlock()
+  }
+
+  /** Asks for reclaim in the background. */
+  #askWhenLow(): void {
+    if (this.zones.areLow) this.#memory.u32[RECLAIM_REQUEST] = 1
   }
 
   #takeBlock(order: number): Pfn {
     this.lock()
-    const pfn = this.zones.take(order)
+    const pfn = this.zones.take(order, this.reach)
+    this.#askWhenLow()
     if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
     this.unlock()
     return pfn

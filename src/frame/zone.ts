@@ -3,6 +3,8 @@ import type { Memory } from '../state/memory.js'
 import { largestOrder, ORDER_MAX } from './frame-allocator.js'
 import { FrameField, FrameMask, type FrameTable, ORDER_MASK } from './frame-table.js'
 import { FREE_LISTS_BYTES, FreeLists } from './free-lists.js'
+import { Reach } from './reach.js'
+import type { Watermarks } from './watermarks.js'
 
 const enum ZoneWord {
   free = 0,
@@ -14,6 +16,9 @@ const enum ZoneWord {
   spares = 6,
   chain = 7,
   base = 8,
+  minimum = 9,
+  low = 10,
+  high = 11,
   spare = 16,
 }
 const LISTS = (ZoneWord.spare + 32) * 4
@@ -39,6 +44,7 @@ const NO_WORDS = new Int32Array(0)
  *     24   u32       bit k: order k has a spare
  *     28   u32       bit k: it is in the chain, and starts at the chain's base + 2^k; always a spare too
  *     32   u32       the chain's base
+ *     36   3 × u32   watermarks min, low, high in frames; 0 when nobody has set any
  *     64   32 × u32  the other spares
  *     192            the lists (free-lists.ts)
  */
@@ -95,6 +101,39 @@ export class Zone {
     this.#i32[this.#at + ZoneWord.protection] = frames
   }
 
+  get watermarks(): Omit<Watermarks, 'promotion'> {
+    const at = this.#at
+    return {
+      min: this.#i32[at + ZoneWord.minimum]!,
+      low: this.#i32[at + ZoneWord.low]!,
+      high: this.#i32[at + ZoneWord.high]!,
+    }
+  }
+
+  set watermarks({ min, low, high }: Omit<Watermarks, 'promotion'>) {
+    this.#i32[this.#at + ZoneWord.minimum] = min
+    this.#i32[this.#at + ZoneWord.low] = low
+    this.#i32[this.#at + ZoneWord.high] = high
+  }
+
+  /** Whether a block may be taken: so many frames are left then as `reach` leaves (__zone_watermark_ok). */
+  mayTake(order: number, reach: Reach): boolean {
+    const left = this.freeFrames - (1 << order)
+    if (reach === Reach.all) return left >= 0
+    const minimum = this.#i32[this.#at + ZoneWord.minimum]!
+    return left >= (reach === Reach.half ? minimum - (minimum >> 1) : minimum) + this.protection
+  }
+
+  /** Fewer are free than the low watermark. */
+  get isLow(): boolean {
+    return this.freeFrames < this.#i32[this.#at + ZoneWord.low]! + this.protection
+  }
+
+  /** How many more have to be free to reach the high watermark. */
+  get missingToHigh(): number {
+    return this.#i32[this.#at + ZoneWord.high]! + this.protection - this.freeFrames
+  }
+
   /** The free block of an order that is on no list; NO_FRAME without one. */
   spare(order: number): Pfn {
     const i32 = this.#i32
@@ -108,6 +147,11 @@ export class Zone {
   /** Free blocks of an order. */
   count(order: number): number {
     return this.lists.count(order) + (this.spare(order) === NO_FRAME ? 0 : 1)
+  }
+
+  /** Free blocks of each order. */
+  perOrder(): number[] {
+    return Array.from({ length: ORDER_MAX + 1 }, (_, order) => this.count(order))
   }
 
   /** Visits the free blocks of an order. */

@@ -4,6 +4,8 @@ import type { Memory } from '../state/memory.js'
 import type { BumpAllocator } from './bump-allocator.js'
 import { ORDER_MAX } from './frame-allocator.js'
 import type { FrameTable } from './frame-table.js'
+import type { Reach } from './reach.js'
+import { watermarksFor } from './watermarks.js'
 import { ZONE_BYTES, Zone } from './zone.js'
 
 /** Of the upper zone, one frame in so many is kept back in the lower one (lowmem_reserve_ratio of Linux's DMA32). */
@@ -56,16 +58,37 @@ export class Zones {
     return pfn >= upper.start ? upper : this.all[0]!
   }
 
-  /** Zone.take from the best zone. */
-  take(order: number): Pfn {
+  /** Zone.take from the best zone that may be taken from. */
+  take(order: number, reach: Reach): Pfn {
     const upper = this.all[this.#last]!
-    const pfn = upper.take(order)
-    return pfn !== NO_FRAME || this.#last === 0 ? pfn : this.#takeLow(order)
+    const pfn = upper.mayTake(order, reach) ? upper.take(order) : NO_FRAME
+    return pfn !== NO_FRAME || this.#last === 0 ? pfn : this.#takeLow(order, reach)
   }
 
-  #takeLow(order: number): Pfn {
+  #takeLow(order: number, reach: Reach): Pfn {
     const lower = this.all[0]!
-    return lower.freeFrames - 2 ** order < lower.protection ? NO_FRAME : lower.take(order)
+    return lower.mayTake(order, reach) ? lower.take(order) : NO_FRAME
+  }
+
+  /** Every zone is below its low watermark: who allocates wakes kswapd then. */
+  get areLow(): boolean {
+    return this.all[this.#last]!.isLow && (this.#last === 0 || this.all[0]!.isLow)
+  }
+
+  /** How many frames some zone needs to reach its high watermark; 0 or less when one has (pgdat_balanced). */
+  get missingToHigh(): number {
+    return Math.min(...this.all.map((zone) => zone.missingToHigh))
+  }
+
+  /** Min watermarks of all zones together. */
+  get minimum(): number {
+    return this.#sum((zone) => zone.watermarks.min)
+  }
+
+  /** vm.min_free_kbytes, shared out among the zones by their size, and vm.watermark_scale_factor (__setup_per_zone_wmarks). */
+  setWatermarks(minimumKib: number, scale: number): void {
+    const total = this.managedFrames
+    for (const zone of this.all) zone.watermarks = watermarksFor(zone.managedFrames, minimumKib, scale, total)
   }
 
   get freeFrames(): number {

@@ -12,6 +12,7 @@ import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { mapsText } from '../space/maps.js'
+import { applyWatermarks } from '../space/tunables.js'
 import { Special, Vma } from '../space/vma.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { Setting, writeSetting } from '../state/settings.js'
@@ -104,6 +105,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.hart = hart
     this.host = host
     this.#cwd = options.cwd ?? '/'
+    applyWatermarks(mm)
     if (options.aslr === false) writeSetting(mm.memory, Setting.randomizeVaSpace, 0)
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
     this.threads = new ThreadList(mm)

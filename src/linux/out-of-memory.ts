@@ -1,5 +1,6 @@
 /** Who is ended when the machine has no memory left (mm/oom_kill.c of Linux 6.12). */
 import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
+import { Reach } from '../frame/reach.js'
 import type { MemoryManager } from '../mm.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { Counter, count } from '../state/counters.js'
@@ -121,9 +122,12 @@ export class OutOfMemoryKiller {
     const { ptr } = victim.space
     this.log.push(`${this.#allocating() === victim ? ALLOCATING : 'Out of memory'}: ${lineOf(mm, victim)}`)
     count(mm.memory, Counter.outOfMemoryKill)
+    const { reach } = mm.buddy
+    mm.buddy.reach = Math.max(reach, Reach.half)
     for (const process of [...this.#linux.processes.values()]) {
       if (!process.isZombie && process.space.ptr === ptr) this.#linux.endForMemory(process)
     }
+    mm.buddy.reach = reach
   }
 }
 

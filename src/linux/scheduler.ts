@@ -2,6 +2,7 @@
  * Which thread's registers are on the hart, and the loop that runs it: hart, trap or call, signals, and again.
  */
 import { fromHalves, type Ptr } from '../base/numbers.js'
+import { reclaimInBackground } from '../fault/background-reclaim.js'
 import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
@@ -148,7 +149,13 @@ export class Scheduler {
 
   #call(process: Process, thread: Thread): void {
     this.#dispatcher.dispatch(process, thread)
+    this.#leaveKernel()
+  }
+
+  /** No lock is held, and nothing is half done. */
+  #leaveKernel(): void {
     this.#linux.killer.settle()
+    reclaimInBackground(this.#linux.mm)
   }
 
   /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */
@@ -160,7 +167,7 @@ export class Scheduler {
     const linux = this.#linux
     const outcome = handleTrap(linux.mm, process, linux.hart, exit)
     if (outcome === 'resolved') {
-      linux.killer.settle()
+      this.#leaveKernel()
       return
     }
     if (outcome === 'userfault') {

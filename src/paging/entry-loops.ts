@@ -35,7 +35,7 @@ interface Loops {
 
 /**
  * The loops of fork and munmap over many entries, as WebAssembly: V8 makes some ninety instructions of each turn when they are
- * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and `ListDropper.drop`, for
+ * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and `FrameReferences.releaseAll`, for
  * memory that no other thread uses.
  *
  * Results, and frames that wait for a flush, stand in Region.entryLoops.

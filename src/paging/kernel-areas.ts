@@ -86,6 +86,15 @@ export class KernelAreas {
     kernelMapper.leave()
   }
 
+  /** All areas, rising. `isOwned`: their frames are theirs alone. */
+  areas(): { readonly start: Vpn; readonly pages: number; readonly isOwned: boolean }[] {
+    const areas = []
+    for (let area = this.#head; area !== NULL; area = this.#next(area)) {
+      areas.push({ start: this.#first(area), pages: this.#pages(area), isOwned: this.#isOwned(area) })
+    }
+    return areas
+  }
+
   /** First page and number of pages of the area that holds a page. */
   find(vpn: Vpn): { readonly start: Vpn; readonly pages: number } | undefined {
     for (let area = this.#head; area !== NULL; area = this.#next(area)) {

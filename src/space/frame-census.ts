@@ -24,9 +24,10 @@ export class FrameCensus {
   dirty = 0
   writeBack = 0
 
-  constructor(mm: SpaceEnv) {
+  /** Of the frames `start` to `end` - 1. */
+  constructor(mm: SpaceEnv, start: number = 1, end: number = mm.frames.frameCount) {
     const { frames } = mm
-    for (let pfn = 1 as Pfn; pfn < frames.frameCount; pfn++) {
+    for (let pfn = Math.max(start, 1) as Pfn; pfn < end; pfn++) {
       const flags = frames.flags(pfn)
       if ((flags & COUNTED) !== 0 && (flags & NOBODYS) === 0) this.#add(mm, pfn, flags)
     }
@@ -60,7 +61,7 @@ export function sharedPages({ objects }: SpaceEnv): number {
 }
 
 /** Frames that mappings with VM_LOCKED keep in memory, each once. Only address spaces that have locked pages are looked through. */
-export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): number {
+export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): ReadonlySet<Pfn> {
   const found = new Set<Pfn>()
   const vma = new Vma(mm.memory, NULL)
   spaces.forEach((space) => {
@@ -71,7 +72,7 @@ export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): nu
       mapper.walkPages(vma.start, vma.end, (_vpn, pfn) => found.add(pfn))
     }
   })
-  return found.size
+  return found
 }
 
 type SpacesVisit = (visit: (space: import('./address-space.js').AddressSpace) => void) => void

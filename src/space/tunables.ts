@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
 
 /** CONFIG_LSM_MMAP_MIN_ADDR of Debian's riscv64 kernel, in pages: below it nothing is placed, whatever the setting says. */
 const SECURITY_MIN_PAGE = 8
@@ -10,6 +11,15 @@ const SECURITY_MIN_PAGE = 8
 /** vm.max_map_count: mappings that one address space may have. */
 export function mapCountMax({ memory }: { readonly memory: Memory }): number {
   return readSetting(memory, Setting.maxMapCount)
+}
+
+/**
+ * Has allocations stop at the watermarks that vm.min_free_kbytes and watermark_scale_factor make; before, they take the last frame. To be
+ * called at the boot of a kernel that reclaims, and when one of them was changed.
+ */
+export function applyWatermarks({ memory, buddy }: SpaceEnv): void {
+  const minimum = readSetting(memory, Setting.minimumFreeKbytes)
+  buddy.zones.setWatermarks(minimum, readSetting(memory, Setting.watermarkScale))
 }
 
 /** mmap_min_addr: the lowest page given to a mapping that did not ask for one lower. */

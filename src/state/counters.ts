@@ -48,6 +48,18 @@ export const Counter = {
   /** Pages of files read from their provider, and written to it. */
   pagesRead: 41,
   pagesWritten: 42,
+  /** Frames that reclaim looked at for somebody who waits, and in the background; and those that it freed. */
+  scannedDirectly: 50,
+  scannedInBackground: 51,
+  stolenDirectly: 52,
+  stolenInBackground: 53,
+  /** Of both, those of anonymous memory. */
+  scannedAnonymous: 54,
+  stolenAnonymous: 55,
+  /** Faults that waited for reclaim, and calls; passes in the background. */
+  faultStalled: 56,
+  callStalled: 57,
+  backgroundReclaim: 58,
   /** No free block was large enough. */
   allocationFailed: 14,
   /** Programs that were ended for their memory. */

@@ -84,6 +84,10 @@ export const Word = {
   lastHart: 9,
   /** The frame that reclaim looks at next. */
   reclaimHand: 10,
+  /** Not 0: some allocation has left less than the low watermarks, and nobody has reclaimed in the background since. */
+  reclaimRequest: 11,
+  /** Passes in the background that freed nothing, since reclaim last freed something (kswapd_failures). */
+  reclaimFailures: 15,
   randomState: 12,
   hartCount: 13,
   currentThread: 14,

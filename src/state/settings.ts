@@ -43,6 +43,9 @@ export const Setting = {
   shmRemovalForced: 44,
   /** vm.unprivileged_userfaultfd: everybody may have faults of the kernel handed over, too. */
   unprivilegedUserfault: 45,
+  /** vm.min_free_kbytes, of which each zone's min watermark is its part; vm.watermark_scale_factor, of 10,000. */
+  minimumFreeKbytes: 46,
+  watermarkScale: 47,
 } as const
 export type Setting = (typeof Setting)[keyof typeof Setting]
 export const SETTINGS_MAX = 48
@@ -60,6 +63,7 @@ const DEFAULTS: Readonly<Partial<Record<Setting, number>>> = {
   [Setting.dirtyBackgroundRatio]: 10,
   [Setting.pageCluster]: 3,
   [Setting.shmMni]: 4096,
+  [Setting.watermarkScale]: 10,
 }
 
 /** ULONG_MAX - 2^24: as good as none, and sums do not overflow. */
@@ -101,12 +105,13 @@ export function writeSetting(memory: Memory, setting: Setting, value: number): v
 }
 
 /** At boot, when it is known how much RAM is free (init_user_reserve, init_admin_reserve). */
-export function bootSettings(memory: Memory, freeKbytes: number): void {
+export function bootSettings(memory: Memory, freeKbytes: number, minimumFreeKbytes: number): void {
   for (const [setting, value] of Object.entries(DEFAULTS)) {
     writeSetting(memory, Number(setting) as Setting, value!)
   }
   setSettingBits(memory, Setting.shmMax, SHM_LIMIT)
   setSettingBits(memory, Setting.shmAll, SHM_LIMIT)
+  writeSetting(memory, Setting.minimumFreeKbytes, minimumFreeKbytes)
   const share = Math.floor(freeKbytes / 32)
   writeSetting(memory, Setting.userReserveKbytes, Math.min(share, RESERVE_USER_MAX))
   writeSetting(memory, Setting.adminReserveKbytes, Math.min(share, RESERVE_ADMIN_MAX))

@@ -1,7 +1,8 @@
 /** The memory of the machine in numbers, taken once for one text. In pages, if nothing else is said. */
-import { minimumFreeKib, type Watermarks, watermarksFor } from '../../../frame/watermarks.js'
+import { type Watermarks, watermarksFor } from '../../../frame/watermarks.js'
 import type { MemoryManager } from '../../../mm.js'
 import { FrameCensus, lockedFrames } from '../../../space/frame-census.js'
+import { readSetting, Setting } from '../../../state/settings.js'
 
 /** Slab caches whose objects go with the pages that they are for. */
 const RECLAIMABLE = new Set(['page_cache_node', 'page_object'])
@@ -20,12 +21,15 @@ export class MachineMemory {
     this.total = mm.buddy.totalFrames()
     this.free = mm.buddy.zones.freeFrames
     this.census = new FrameCensus(mm)
-    this.locked = lockedFrames(mm, mm.spaces)
+    this.locked = lockedFrames(mm, mm.spaces).size
     this.slabReclaimable = mm.slab
       .stats()
       .filter(({ name }) => RECLAIMABLE.has(name))
       .reduce((sum, { slabs, framesPerSlab }) => sum + slabs * framesPerSlab, 0)
-    this.watermarks = watermarksFor(this.total, minimumFreeKib(this.total))
+    const [minimum, scale] = [Setting.minimumFreeKbytes, Setting.watermarkScale].map((it) =>
+      readSetting(mm.memory, it),
+    )
+    this.watermarks = watermarksFor(this.total, minimum, scale)
   }
 
   /** Pages of files that are not shared memory. */

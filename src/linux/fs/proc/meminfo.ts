@@ -1,5 +1,6 @@
 /** /proc/meminfo: the lines and their order are those of meminfo_proc_show (fs/proc/meminfo.c) in Debian's configuration. */
 import { PAGE_SIZE } from '../../../base/numbers.js'
+import type { MemoryManager } from '../../../mm.js'
 import { countHugePages } from '../../../space/huge-usage.js'
 import { commitLimit, committedPages } from '../../../space/overcommit.js'
 import { HUGE_PAGES } from '../../../space/vm-flags.js'
@@ -50,7 +51,7 @@ export function meminfoText({ mm }: FileEnvironment): string {
     ['CommitLimit', commitLimit(mm)],
     ['Committed_AS', committedPages(mm.memory)],
     ['VmallocTotal', VMALLOC_PAGES],
-    ['VmallocUsed', 0],
+    ['VmallocUsed', vmallocPages(mm)],
     ['VmallocChunk', 0],
     ['Percpu', 0],
     ['AnonHugePages', countHugePages(mm) * HUGE_PAGES],
@@ -66,6 +67,11 @@ export function meminfoText({ mm }: FileEnvironment): string {
     row('Hugepagesize', 2048) +
     row('Hugetlb', 0)
   )
+}
+
+/** Frames that vmalloc areas have (vmalloc_nr_pages). */
+function vmallocPages({ kernelAreas }: MemoryManager): number {
+  return kernelAreas.areas().reduce((sum, { pages, isOwned }) => sum + (isOwned ? pages : 0), 0)
 }
 
 function row(name: string, value: number, unit = ' kB'): string {

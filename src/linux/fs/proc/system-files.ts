@@ -1,8 +1,8 @@
 /** The files of /proc that belong to no process. */
 import { EINVAL } from '../../../base/errno.js'
-import { minimumFreeKib } from '../../../frame/watermarks.js'
 import type { MemoryManager } from '../../../mm.js'
 import { dropCaches } from '../../../space/drop-caches.js'
+import { applyWatermarks } from '../../../space/tunables.js'
 import { Setting, writeSetting } from '../../../state/settings.js'
 import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
@@ -10,14 +10,15 @@ import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
 import { sharedMemoryText } from '../sysv/shm-text.js'
 import { byteString } from '../text.js'
-import { buddyinfoText, pagetypeinfoText, slabinfoRecord } from './allocator-texts.js'
+import { buddyinfoText, pagetypeinfoText, slabinfoRecord, vmallocinfoRecord } from './allocator-texts.js'
 import { frameCounts, frameFlags } from './frame-files.js'
 import { cpuinfoText, statisticsText } from './machine-texts.js'
 import { meminfoText } from './meminfo.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
 import type { TextRecord } from './record-text.js'
 import { integerSetting, unsignedSetting } from './sysctl.js'
-import { vmstatText, zoneRecord } from './vmstat.js'
+import { vmstatText } from './vmstat.js'
+import { zoneRecord } from './zoneinfo.js'
 
 const HZ_NANOSECONDS = 1e9
 const UUID_BYTES = 16
@@ -118,7 +119,6 @@ const sysVm = directory({
     percpu_pagelist_high_fraction: 0,
     stat_interval: 1,
     watermark_boost_factor: 15_000,
-    watermark_scale_factor: 10,
     zone_reclaim_mode: 0,
   }),
   drop_caches: {
@@ -131,7 +131,12 @@ const sysVm = directory({
       return source.length
     },
   },
-  min_free_kbytes: file((_vfs, _process, { mm }) => `${minimumFreeKib(mm.buddy.totalFrames())}\n`, 0o644),
+  min_free_kbytes: integerSetting(Setting.minimumFreeKbytes, { min: 0, written: applyWatermarks }),
+  watermark_scale_factor: integerSetting(Setting.watermarkScale, {
+    min: 1,
+    max: 3000,
+    written: applyWatermarks,
+  }),
   overcommit_memory: integerSetting(Setting.overcommitMemory, { min: 0, max: 2 }),
   overcommit_ratio: integerSetting(Setting.overcommitRatio, {
     written: ({ memory }) => writeSetting(memory, Setting.overcommitKbytes, 0),
@@ -205,6 +210,7 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   buddyinfo: file((_vfs, _process, { mm }) => buddyinfoText(mm)),
   pagetypeinfo: file((_vfs, _process, { mm }) => pagetypeinfoText(mm), 0o400),
   slabinfo: recordFile((mm, cursor) => slabinfoRecord(mm, cursor), 0o400),
+  vmallocinfo: recordFile((mm, cursor) => vmallocinfoRecord(mm, cursor), 0o400),
   kpagecount: frameCounts,
   kpageflags: frameFlags,
   loadavg: file((_vfs, _process, env) => loadAverage(env)),

@@ -1,23 +1,20 @@
-/** /proc/vmstat and zoneinfo: every name that Debian's kernel has, in its order (mm/vmstat.c); what nothing here counts is 0. */
+/** /proc/vmstat: every name that Debian's kernel has, in its order (mm/vmstat.c); what nothing here counts is 0. */
 
 import { PAGE_SIZE } from '../../../base/numbers.js'
-import { ZONE } from '../../../frame/buddy-info.js'
-import { CACHE_FRAMES_MAX, cacheBatch } from '../../../frame/frame-cache.js'
 import { FRAME_ENTRY_BYTES } from '../../../frame/frame-table.js'
 import type { MemoryManager } from '../../../mm.js'
 import { countHugePages } from '../../../space/huge-usage.js'
 import { Counter, counted } from '../../../state/counters.js'
 import { readSetting, Setting } from '../../../state/settings.js'
 import { MachineMemory } from './machine-memory.js'
-import type { TextRecord } from './record-text.js'
 
 const names = (text: string): readonly string[] => text.trim().split(/\s+/)
 
-const ZONE_ITEMS = names(`
+export const ZONE_ITEMS = names(`
   nr_free_pages nr_zone_inactive_anon nr_zone_active_anon nr_zone_inactive_file nr_zone_active_file
   nr_zone_unevictable nr_zone_write_pending nr_mlock nr_bounce nr_zspages nr_free_cma`)
-const NUMA_ITEMS = names('numa_hit numa_miss numa_foreign numa_interleave numa_local numa_other')
-const NODE_ITEMS = names(`
+export const NUMA_ITEMS = names('numa_hit numa_miss numa_foreign numa_interleave numa_local numa_other')
+export const NODE_ITEMS = names(`
   nr_inactive_anon nr_active_anon nr_inactive_file nr_active_file nr_unevictable nr_slab_reclaimable
   nr_slab_unreclaimable nr_isolated_anon nr_isolated_file workingset_nodes workingset_refault_anon
   workingset_refault_file workingset_activate_anon workingset_activate_file workingset_restore_anon
@@ -64,9 +61,10 @@ const FAULTS = [
   Counter.faultOutOfMemory,
 ]
 
-type Values = Readonly<Record<string, number>>
+export type Values = Readonly<Record<string, number>>
 
-function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
+/** By name, of the whole machine. */
+export function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
   const nr_anon_transparent_hugepages = countHugePages(mm)
   return { ...pageValues(memory), nr_anon_transparent_hugepages, ...eventValues(mm, memory) }
 }
@@ -125,7 +123,29 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     thp_split_pmd: of(Counter.hugeSplit),
     thp_zero_page_alloc: of(Counter.hugeZeroAlloc),
     thp_zero_page_alloc_failed: of(Counter.hugeZeroFailed),
+    ...reclaimValues(of),
     oom_kill: of(Counter.outOfMemoryKill),
+  }
+}
+
+/** A fault waits for a page that may lie in any zone, a call for the kernel's own memory. */
+function reclaimValues(of: (counter: Counter) => number): Values {
+  const [direct, background] = [of(Counter.scannedDirectly), of(Counter.scannedInBackground)]
+  const [directlyFreed, backgroundFreed] = [of(Counter.stolenDirectly), of(Counter.stolenInBackground)]
+  const [scanned, stolen] = [of(Counter.scannedAnonymous), of(Counter.stolenAnonymous)]
+  return {
+    allocstall_normal: of(Counter.callStalled),
+    allocstall_movable: of(Counter.faultStalled),
+    pglazyfreed: stolen,
+    pgsteal_kswapd: backgroundFreed,
+    pgsteal_direct: directlyFreed,
+    pgscan_kswapd: background,
+    pgscan_direct: direct,
+    pgscan_anon: scanned,
+    pgscan_file: direct + background - scanned,
+    pgsteal_anon: stolen,
+    pgsteal_file: directlyFreed + backgroundFreed - stolen,
+    pageoutrun: of(Counter.backgroundReclaim),
   }
 }
 
@@ -149,67 +169,5 @@ export function numaItems(mm: MemoryManager): string {
   }
   return Object.entries(rows)
     .map(([name, value]) => `${name} ${value}\n`)
-    .join('')
-}
-
-const item = (values: Values) => (name: string) => `\n      ${name.padEnd(12)} ${values[name] ?? 0}`
-
-/** /proc/zoneinfo: a record for each zone of the one node. All of RAM is in the first. */
-export function zoneRecord(mm: MemoryManager, cursor: number): TextRecord | undefined {
-  if (cursor > 0) {
-    const zone = EMPTY_ZONES[cursor - 1]
-    return zone === undefined ? undefined : { text: emptyZone(zone[0], zone[1]), next: cursor + 1 }
-  }
-  const memory = new MachineMemory(mm)
-  const values = valuesOf(mm, memory)
-  const { min, low, high, promotion } = memory.watermarks
-  const size = { spanned: mm.frames.frameCount, present: mm.frames.frameCount, managed: memory.total }
-  const text =
-    `Node 0, zone ${ZONE.padStart(8)}\n  per-node stats${NODE_ITEMS.map(item(values)).join('')}` +
-    zonePages(memory.free, [0, min, low, high, promotion], size) +
-    [...ZONE_ITEMS, ...NUMA_ITEMS].map(item(values)).join('') +
-    `\n  pagesets${pageSets(mm)}\n  node_unreclaimable:  0\n  start_pfn:           ${mm.arch.physBasePfn}\n`
-  return { text, next: 1 }
-}
-
-/** Names, and the lowest that its watermarks are. */
-const EMPTY_ZONES = [
-  ['Normal', 0],
-  ['Movable', 32],
-  ['Device', 0],
-] as const
-
-function emptyZone(name: string, watermark: number): string {
-  const marks = [0, watermark, watermark, watermark, watermark]
-  return `Node 0, zone ${name.padStart(8)}${zonePages(0, marks, { spanned: 0, present: 0, managed: 0 })}\n`
-}
-
-function zonePages(
-  free: number,
-  marks: readonly number[],
-  size: { spanned: number; present: number; managed: number },
-): string {
-  const rows: readonly (readonly [string, number])[] = [
-    ...['boost', 'min', 'low', 'high', 'promo'].map((name, i) => [name, marks[i]!] as const),
-    ...Object.entries(size),
-    ['cma', 0],
-  ]
-  const lines = rows.map(([name, value]) => `\n        ${name.padEnd(8)} ${value}`)
-  return `\n  pages free     ${free}${lines.join('')}\n        protection: (0, 0, 0, 0)`
-}
-
-/** Free frames that each processor keeps for itself. */
-function pageSets(mm: MemoryManager): string {
-  return mm.buddy
-    .stats()
-    .cached.map((count, cpu) => {
-      const rows = [
-        ['count:', count],
-        ['high: ', CACHE_FRAMES_MAX],
-        ['batch:', cacheBatch(mm.frames.frameCount)],
-      ]
-      const lines = rows.map(([name, value]) => `\n              ${name} ${value}`)
-      return `\n    cpu: ${cpu}${lines.join('')}\n  vm stats threshold: 0`
-    })
     .join('')
 }
