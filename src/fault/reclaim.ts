@@ -144,6 +144,7 @@ function pageOutShared(mm: FaultEnv, pfn: Pfn): void {
   const { objects } = mm
   const object = mm.frames.owner(pfn) as Ptr
   const index = mm.frames.index(pfn)
+  if (objects.isUnevictable(object)) return
   objects.retain(object)
   unmapEverywhere(mm, pfn)
   objects.dropUnused(object, index)

@@ -6,7 +6,7 @@
  *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
  *     16    u32  page cache handle: root, levels (page-cache.ts)
  *     24    u32  pages in the cache
- *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts)
+ *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable
  *     32    u32  provider id, 0 = none
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
@@ -61,6 +61,7 @@ export interface ObjectsEnv {
 export const OBJECT_BYTES = 72
 const KIND_MASK = 0xff
 const PROMISED = 0x100
+const UNEVICTABLE = 0x200
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -134,6 +135,16 @@ export class ObjectRecords {
     assert(this.pages(object) === 0 && !this.isPromised(object), 'an object is promised once, when it is new')
     this.setWord(object, 28, this.word(object, 28) | PROMISED)
     commitPages(this.env, pagesFor(this.size(object)))
+  }
+
+  /** SHM_LOCK: whether MADV_PAGEOUT leaves its pages alone (AS_UNEVICTABLE). */
+  isUnevictable(object: Ptr): boolean {
+    return (this.word(object, 28) & UNEVICTABLE) !== 0
+  }
+
+  setUnevictable(object: Ptr, isUnevictable: boolean): void {
+    const word = this.word(object, 28)
+    this.setWord(object, 28, isUnevictable ? word | UNEVICTABLE : word & ~UNEVICTABLE)
   }
 
   /** Pages promised for all objects. */

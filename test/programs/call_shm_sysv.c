@@ -315,6 +315,28 @@ static void limits(void) {
   setting("/proc/sys/kernel/shmmni", "40000");
 }
 
+static void resident(volatile char *at) {
+  unsigned char v[4];
+  mincore((void *)at, sizeof v * PG, v);
+  printf("  resident %d%d%d%d\n", v[0] & 1, v[1] & 1, v[2] & 1, v[3] & 1);
+}
+
+/* Without swap only what was never written can leave. */
+static void paging_out(void) {
+  int id = shmget(IPC_PRIVATE, 4 * PG, 0600);
+  volatile char *at = shmat(id, NULL, 0);
+  at[PG] = 1;
+  (void)(at[0] + at[2 * PG]);
+  is("lock", shmctl(id, SHM_LOCK, NULL));
+  is("page out", madvise((void *)at, 4 * PG, MADV_PAGEOUT));
+  resident(at);
+  is("unlock", shmctl(id, SHM_UNLOCK, NULL));
+  is("page out", madvise((void *)at, 4 * PG, MADV_PAGEOUT));
+  resident(at);
+  shmdt((void *)at);
+  shmctl(id, IPC_RMID, NULL);
+}
+
 int main(int argc, char **argv) {
   if (argc > 2 && !strcmp(argv[1], "again")) {
     show("in the new program", atoi(argv[2]));
@@ -331,6 +353,8 @@ int main(int argc, char **argv) {
   attaching(shmget(KEY, 0, 0));
   puts("control");
   controlling(shmget(KEY, 0, 0));
+  puts("page out");
+  paging_out();
   puts("as nobody");
   as_nobody(shmget(KEY, 0, 0));
   puts("remove");

@@ -130,7 +130,7 @@ function remove(vfs: Vfs, c: SyscallContext, id: number): number {
   return 0
 }
 
-/** Nothing is swapped out here, so the lock is only a mark. */
+/** There is no swap: only MADV_PAGEOUT asks. */
 function lock(vfs: Vfs, c: SyscallContext, id: number, locks: boolean): number {
   const segment = vfs.segments.byId(id)
   if (segment === undefined) return -EINVAL
@@ -138,6 +138,7 @@ function lock(vfs: Vfs, c: SyscallContext, id: number, locks: boolean): number {
   const problem = may(credentials, Capability.lockMemory) ? 0 : lockProblem(c, segment, locks)
   if (problem !== 0) return problem
   segment.mode = locks ? segment.mode | ShmMode.locked : segment.mode & ~ShmMode.locked
+  c.mm.objects.setUnevictable(segment.object, locks)
   return 0
 }
 
