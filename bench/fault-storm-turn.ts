@@ -41,6 +41,12 @@ export class Turn {
     return { began: this.#times[BEGAN]!, ended: this.#times[ENDED]! }
   }
 
+  /** A notification of the last round may come late: it is not the next one's. */
+  #awaitTurn(): void {
+    const done = this.#done
+    while (Atomics.load(this.#words, ASKED) === done) Atomics.wait(this.#words, ASKED, done)
+  }
+
   get #done(): number {
     return Atomics.load(this.#words, DONE)
   }
@@ -48,7 +54,7 @@ export class Turn {
   /** The other side: does a round each time that it is asked to, from when all have come. */
   serve(all: StartLine, round: () => void): never {
     for (;;) {
-      Atomics.wait(this.#words, ASKED, this.#done)
+      this.#awaitTurn()
       all.cross()
       this.#times[BEGAN] = now()
       round()
