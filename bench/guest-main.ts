@@ -123,8 +123,9 @@ function resultsText(machine: string, rows: readonly Row[], works: Works, rounds
   const missing = works.missing.map(({ work, why }) => `- ${work}: ${why}`)
   return `# Programs in Pagoda and in qemu-riscv64
 
-Written by \`npm run bench:guest -- --write\`: CPU seconds, user and system, of whole processes, start-up of Node and of the machine included; the minimum of
-${rounds} rounds in turns. Pagoda and qemu-riscv64 ${qemuVersion()} run the same riscv64 program and must print the same; native is the same C source on this
+Written by \`npm run bench:guest -- --write\`: CPU seconds, user and system, of whole processes, start-up of Node and of the machine included; ${
+    rounds === 1 ? 'one round' : `the minimum of ${rounds} rounds in turns`
+  }. Pagoda and qemu-riscv64 ${qemuVersion()} run the same riscv64 program and must print the same; native is the same C source on this
 machine. Pagoda walks page tables at every TLB miss and is its own kernel; qemu-riscv64 does neither. qemu-system is qemu-system-riscv64 with Debian's kernel and Sv39:
 what the program itself took by the clock of that machine, without its start; on a busy host that counts too much. To qemu's "hello" the time of \`node -e 0\` is added.
 
@@ -174,7 +175,8 @@ function main(): void {
         return [row]
       } catch (error) {
         // A side may die of it: qemu-riscv64 does of mimalloc.
-        const why = (error as Error).message.split('\n')[0]!
+        // The folders of this machine are nobody's concern.
+        const why = (error as Error).message.split('\n')[0]!.replace(/(?<=^|[\s=])\/\S*\//g, '')
         console.error(why)
         works.missing.push({ work: work.name, why })
         return []
