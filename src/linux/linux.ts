@@ -302,6 +302,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.threads.check()
     this.processTable.check()
     this.futexes.check()
+    this.userfaults.check()
     this.time.timers.check()
   }
 }

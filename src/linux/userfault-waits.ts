@@ -7,31 +7,14 @@
  * for changes of the space that somebody wants to read of.
  */
 import { EFAULT } from '../base/errno.js'
-import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { copyToUserPartial } from '../fault/user-copy.js'
-import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from '../space/address-space.js'
-import { resetAll, unregisterAll } from '../space/register-userfault.js'
 import { type MissedPage, type Removal, type SpaceChange, UserfaultFeature } from '../space/userfaults.js'
-import { LockRank } from '../state/atomics.js'
 import type { Thread } from './thread.js'
-import {
-  type FaultMessage,
-  makeQueue,
-  removeWaiter,
-  takeWaiting,
-  type UserfaultQueue,
-  type UserfaultWaiter,
-} from './userfault-queue.js'
+import type { UserfaultQueue } from './userfault-queue.js'
+import { type UserfaultEnv, UserfaultWaiters } from './userfault-waiters.js'
 import { ERESTARTSYS, PARKED, REGISTERS_SET, WaitKind } from './wait.js'
-
-/** What the waits need of the machine; Linux is one. */
-export interface UserfaultEnv {
-  readonly mm: MemoryManager
-  readonly threads: { at(record: Ptr): Thread }
-  readonly files: { userfaultArrived(context: Ptr): void }
-  readonly forking: { abandon(child: Thread): void }
-}
 
 /** Bytes that a call has for the program, and could not store yet. */
 interface Store {
@@ -67,11 +50,7 @@ const newWait = (): CallWait => ({
   deadline: Number.POSITIVE_INFINITY,
 })
 
-export class UserfaultWaits {
-  readonly #env: UserfaultEnv
-  readonly #queues = new Map<Ptr, UserfaultQueue>()
-  /** By record of the thread. */
-  readonly #waiters = new Map<Ptr, UserfaultWaiter>()
+export class UserfaultWaits extends UserfaultWaiters {
   readonly #calls = new Map<Ptr, CallWait>()
   /** What the call that is running does. */
   #stores: Store[] = []
@@ -79,7 +58,7 @@ export class UserfaultWaits {
   #thread: Thread | undefined
 
   constructor(env: UserfaultEnv) {
-    this.#env = env
+    super(env)
     const { userfaults } = env.mm
     userfaults.removal = (context, start, end) => this.#askRemoval(context, start, end)
     userfaults.postpone = (space, address, bytes) => this.#postpone(space, address, bytes)
@@ -87,93 +66,24 @@ export class UserfaultWaits {
 
   /** Whether there is any file of userfaultfd(2), or a call that still waits for one. */
   get isUsed(): boolean {
-    return this.#queues.size > 0 || this.#calls.size > 0
+    return this.queues.size > 0 || this.#calls.size > 0
   }
 
-  /** A file stands for the context from now on. */
-  open(context: Ptr): UserfaultQueue {
-    const queue = makeQueue(context)
-    this.#queues.set(context, queue)
-    return queue
-  }
-
-  /** The file is gone: nothing is registered with it any more, and whoever waits goes on (userfaultfd_release). */
-  close(queue: UserfaultQueue): void {
-    const { mm } = this.#env
+  override close(queue: UserfaultQueue): void {
     const { context } = queue
-    this.#queues.delete(context)
-    this.#inSpace(context, (space) => unregisterAll(mm, space, context))
-    for (const waiter of takeWaiting(queue)) this.#letGo(waiter)
-    for (const waiter of queue.changes) {
-      this.#drop(waiter.message as SpaceChange)
-      this.#letGo(waiter)
-    }
     for (const call of this.#calls.values()) {
-      for (const change of call.changes) if (change.context === context) this.#drop(change)
+      for (const change of call.changes) if (change.context === context) this.drop(change)
       call.changes = call.changes.filter((change) => change.context !== context)
     }
-    mm.userfaults.free(context)
-  }
-
-  /** Lets those go on that wait for a page between two addresses. */
-  wake(context: Ptr, start: number, end: number): void {
-    const queue = this.#queues.get(context)
-    if (queue !== undefined) for (const waiter of takeWaiting(queue, start, end)) this.#letGo(waiter)
-  }
-
-  /** Somebody has read what the first waiter has to say. */
-  wasRead(queue: UserfaultQueue, waiter: UserfaultWaiter): void {
-    removeWaiter(queue, waiter)
-    if (waiter.message.kind === 'fault') {
-      queue.read.push(waiter)
-      return
-    }
-    this.#env.mm.userfaults.endChange(waiter.message.context)
-    this.#letGo(waiter)
-  }
-
-  #letGo(waiter: UserfaultWaiter): void {
-    if (waiter.thread === NULL) return
-    this.#waiters.delete(waiter.thread)
-    this.#env.threads.at(waiter.thread).wake()
+    super.close(queue)
   }
 
   /** An instruction needs a page: the thread parks, and executes it again. A signal comes before that. */
   parkForPage(thread: Thread, address: number): void {
-    const missed = this.#env.mm.userfaults.takeMissed()
+    const missed = this.env.mm.userfaults.takeMissed()
     if (missed === undefined) return
-    this.#enqueue(thread, missed, address)
+    this.enqueue(thread, missed, address)
     thread.parkForPage(missed.context)
-  }
-
-  #enqueue(thread: Thread, missed: MissedPage, exact: number): void {
-    const { mm, files } = this.#env
-    const { context, vpn, isWrite, isMinor } = missed
-    const wants = (feature: number) => mm.userfaults.has(context, feature)
-    const message: FaultMessage = {
-      kind: 'fault',
-      address: wants(UserfaultFeature.exactAddress) ? exact : vpn * PAGE_SIZE,
-      isWrite,
-      isMinor,
-      threadId: wants(UserfaultFeature.threadId) ? thread.id : 0,
-    }
-    const waiter = { thread: thread.ptr, message }
-    this.#waiters.set(thread.ptr, waiter)
-    this.#queues.get(context)!.pending.push(waiter)
-    files.userfaultArrived(context)
-  }
-
-  /** The thread waits for nobody any more, whatever has woken it. */
-  leave(thread: Thread): void {
-    const waiter = this.#waiters.get(thread.ptr)
-    thread.endWait()
-    if (waiter === undefined) return
-    this.#waiters.delete(thread.ptr)
-    const { message } = waiter
-    const context = message.kind === 'fault' ? (thread.waitArgument as Ptr) : message.context
-    const queue = this.#queues.get(context)
-    if (queue !== undefined) removeWaiter(queue, waiter)
-    if (message.kind !== 'fault') this.#drop(message)
   }
 
   /** The thread ends. */
@@ -183,26 +93,8 @@ export class UserfaultWaits {
     const call = this.#calls.get(thread.ptr)
     if (call === undefined) return
     this.#calls.delete(thread.ptr)
-    for (const change of call.changes) this.#drop(change)
-    if (call.child !== undefined) this.#env.forking.abandon(call.child)
-  }
-
-  /** Nobody will read of a change. */
-  #drop(change: SpaceChange): void {
-    const { mm } = this.#env
-    if (this.#queues.has(change.context)) mm.userfaults.endChange(change.context)
-    if (change.kind !== 'fork') return
-    this.#inSpace(change.child, (space) => resetAll(mm, space, change.child))
-    mm.userfaults.free(change.child)
-  }
-
-  #inSpace(context: Ptr, change: (space: AddressSpace) => void): void {
-    const { memory, atomics, userfaults } = this.#env.mm
-    if (userfaults.space(context) === NULL) return
-    const space = new AddressSpace(memory, userfaults.space(context))
-    atomics.lock(space.lock, LockRank.space)
-    change(space)
-    atomics.unlock(space.lock, LockRank.space)
+    for (const change of call.changes) this.drop(change)
+    if (call.child !== undefined) this.env.forking.abandon(call.child)
   }
 
   /**
@@ -213,10 +105,10 @@ export class UserfaultWaits {
     this.#thread = thread
     this.#stores = []
     this.#removing = undefined
-    this.#env.mm.userfaults.missed = undefined
+    this.env.mm.userfaults.missed = undefined
     const call = this.#calls.get(thread.ptr)
     if (call === undefined || !call.isParked) return undefined
-    const goesOnWaiting = this.#waiters.has(thread.ptr) && !thread.isKilled
+    const goesOnWaiting = this.waiters.has(thread.ptr) && !thread.isKilled
     if (goesOnWaiting) return thread.parkKillable(WaitKind.userfault, thread.waitArgument)
     this.leave(thread)
     if (thread.isKilled) return this.#giveUp(thread, call)
@@ -227,15 +119,15 @@ export class UserfaultWaits {
 
   /** The process is about to end. */
   #giveUp(thread: Thread, call: CallWait): number {
-    for (const change of call.changes) this.#drop(change)
-    if (call.child !== undefined) this.#env.forking.abandon(call.child)
+    for (const change of call.changes) this.drop(change)
+    if (call.child !== undefined) this.env.forking.abandon(call.child)
     this.#calls.delete(thread.ptr)
     return -ERESTARTSYS
   }
 
   /** After the handler: its result, or PARKED while something is to be waited for. */
   end(thread: Thread, result: number): number {
-    const { userfaults } = this.#env.mm
+    const { userfaults } = this.env.mm
     const missed = userfaults.takeMissed()
     const stores = this.#stores
     const removing = this.#removing
@@ -245,7 +137,7 @@ export class UserfaultWaits {
     const call = this.#calls.get(thread.ptr) ?? newWait()
     if (removing !== undefined) return this.#waitForRemoval(thread, call, removing)
     if (result < 0 && result > -ERESTARTSYS && missed !== undefined) {
-      for (const change of changes) this.#drop(change)
+      for (const change of changes) this.drop(change)
       return this.#waitForPage(thread, call, missed)
     }
     if (result === PARKED) return this.#tellOnly(changes)
@@ -257,7 +149,7 @@ export class UserfaultWaits {
 
   /** The usual case: nobody has anything to do with the call. */
   #isThrough(thread: Thread): boolean {
-    const { changes } = this.#env.mm.userfaults
+    const { changes } = this.env.mm.userfaults
     return (
       changes.length === 0 &&
       this.#stores.length === 0 &&
@@ -274,7 +166,7 @@ export class UserfaultWaits {
 
   endDelivery(thread: Thread): void {
     this.#thread = undefined
-    this.#env.mm.userfaults.missed = undefined
+    this.env.mm.userfaults.missed = undefined
     if (this.#stores.length === 0) return
     const call = { ...newWait(), result: REGISTERS_SET, stores: this.#stores }
     this.#stores = []
@@ -283,27 +175,20 @@ export class UserfaultWaits {
 
   /** Nobody waits until these are read. */
   #tellOnly(changes: readonly SpaceChange[]): number {
-    for (const change of changes) this.#tell(NULL, change)
+    for (const change of changes) this.tell(NULL, change)
     return PARKED
   }
 
   /** A fork that has failed after all. */
   #withoutForks(changes: readonly SpaceChange[]): SpaceChange[] {
-    for (const change of changes) if (change.kind === 'fork') this.#drop(change)
+    for (const change of changes) if (change.kind === 'fork') this.drop(change)
     return changes.filter(({ kind }) => kind !== 'fork')
-  }
-
-  #tell(thread: Ptr, change: SpaceChange): UserfaultWaiter {
-    const waiter = { thread, message: change }
-    this.#queues.get(change.context)!.changes.push(waiter)
-    this.#env.files.userfaultArrived(change.context)
-    return waiter
   }
 
   /** The call's changes are told one after the other, then what it has for the program is stored. */
   #goOn(thread: Thread, call: CallWait): number {
     for (let change = call.changes.shift(); change !== undefined; change = call.changes.shift()) {
-      if (!this.#queues.has(change.context)) continue
+      if (!this.queues.has(change.context)) continue
       return this.#waitForReader(thread, call, change)
     }
     for (let store = call.stores[0]; store !== undefined; store = call.stores[0]) {
@@ -317,7 +202,7 @@ export class UserfaultWaits {
 
   /** Stores what it can of the first of the stores; the page that it is stopped by. */
   #store(call: CallWait, { space, address, bytes }: Store): MissedPage | undefined {
-    const { mm } = this.#env
+    const { mm } = this.env
     this.#thread = undefined
     const done = copyToUserPartial(mm, new AddressSpace(mm.memory, space), address, bytes)
     const missed = mm.userfaults.takeMissed()
@@ -330,14 +215,16 @@ export class UserfaultWaits {
   }
 
   #waitForReader(thread: Thread, call: CallWait, change: SpaceChange): number {
-    this.#waiters.set(thread.ptr, this.#tell(thread.ptr, change))
+    this.waiters.set(thread.ptr, this.tell(thread.ptr, change))
     return this.#park(thread, call, change.context)
   }
 
   #waitForPage(thread: Thread, call: CallWait, missed: MissedPage): number {
-    if (!this.#queues.has(missed.context)) return this.#park(thread, call, missed.context)
-    this.#enqueue(thread, missed, missed.address)
-    return this.#park(thread, call, missed.context)
+    const isOpen = this.queues.has(missed.context)
+    if (isOpen) this.enqueue(thread, missed, missed.address)
+    const result = this.#park(thread, call, missed.context)
+    if (!isOpen) thread.wake()
+    return result
   }
 
   /** No signal but a fatal one ends the wait. What the handler knows of its own waits is kept. */
@@ -354,7 +241,7 @@ export class UserfaultWaits {
 
   /** The child of a fork runs when its parent's call is through. False: nobody wants to read of the fork. */
   holdChild(thread: Thread, child: Thread): boolean {
-    if (!this.#env.mm.userfaults.changes.some(({ kind }) => kind === 'fork')) return false
+    if (!this.env.mm.userfaults.changes.some(({ kind }) => kind === 'fork')) return false
     const call = newWait()
     call.child = child
     this.#calls.set(thread.ptr, call)
@@ -368,15 +255,15 @@ export class UserfaultWaits {
 
   /** Parts of a range come one after the other, and again from the first one when the call is made again. */
   #askRemoval(context: Ptr, start: Vpn, end: Vpn): Removal {
-    if (this.#thread === undefined || !this.#queues.has(context)) return 'told'
-    if (!this.#env.mm.userfaults.has(context, UserfaultFeature.eventRemove)) return 'told'
+    if (this.#thread === undefined || !this.queues.has(context)) return 'told'
+    if (!this.env.mm.userfaults.has(context, UserfaultFeature.eventRemove)) return 'told'
     const call = this.#calls.get(this.#thread.ptr) ?? newWait()
     if (start < call.removal) return 'done'
     if (start === call.removal) return 'told'
     call.removal = start
     this.#calls.set(this.#thread.ptr, call)
-    this.#env.mm.userfaults.announce({ kind: 'remove', context, start, end })
-    this.#removing = this.#env.mm.userfaults.changes.pop()
+    this.env.mm.userfaults.announce({ kind: 'remove', context, start, end })
+    this.#removing = this.env.mm.userfaults.changes.pop()
     return 'wait'
   }
 

@@ -110,6 +110,7 @@ export function resetAll(mm: SpaceEnv, space: AddressSpace, context: Ptr): void 
 /** Pages `start` to `end` - 1 are about to be unmapped: those who want to hear of it will, once a context. */
 export function announceUnmap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): void {
   const { userfaults } = mm
+  if (!userfaults.isUsed) return
   const told = new Set<Ptr>()
   eachPart(mm, space, start, end, ({ userfault }) => {
     const isWanted = userfault !== NULL && userfaults.space(userfault) !== NULL

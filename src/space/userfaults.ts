@@ -97,6 +97,11 @@ export class Userfaults {
     this.#cache = slab.createCache('userfaultfd_ctx_cache', RECORD_BYTES, 8)
   }
 
+  /** Whether there is any context: most machines never have one. */
+  get isUsed(): boolean {
+    return this.#memory.u32[LIST] !== NULL
+  }
+
   /** A new context of a space, not initialised; NULL without memory. */
   create(space: Ptr, flags: number): Ptr {
     const context = this.#slab.allocateZeroed(this.#cache)
