@@ -17,6 +17,7 @@ const WINDOW_PAGES = 16
  */
 export function faultAround(mm: FaultEnv, fault: Fault): boolean {
   const { vma, vpn } = fault
+  if (mm.objects.mapsAlone(vma.object)) return false
   const start = Math.max(vpn - (vpn % WINDOW_PAGES), vma.start)
   const tableEnd = vpn - mm.arch.index(vpn, 0) + mm.arch.span(1)
   const end = Math.min(start + WINDOW_PAGES, tableEnd, vma.end)

@@ -16,6 +16,8 @@ export interface PageProvider {
   /** A mapping of the object has come, or is going (vm_ops->open, close). The space's lock is held; the object is alive. */
   opened?(object: Ptr): void
   closed?(object: Ptr): void
+  /** Faults map the page alone, not what is cached around it (no vm_ops->map_pages). */
+  readonly mapsAlone?: boolean
 }
 
 /** The pages of objects: from the cache, the provider, or zeroed; and out again. */
@@ -102,6 +104,11 @@ export class ObjectPages extends ObjectRecords {
     frames.set(pfn, 1, FrameFlag.file, object, index)
     this.countPage(object, 1)
     return pfn
+  }
+
+  mapsAlone(object: Ptr): boolean {
+    const provider = this.provider(object)
+    return provider !== 0 && this.providers.get(provider)?.mapsAlone === true
   }
 
   /** Asks the provider, if there is one. */

@@ -52,6 +52,7 @@ export class ShmSegments {
     env.mm.objects.providers.set(SHM_PROVIDER, {
       opened: (object) => this.#opened(object),
       closed: (object) => this.#closed(object),
+      mapsAlone: true,
     })
   }
 
