@@ -1,5 +1,6 @@
 import { NO_FRAME, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import { reverseWords } from '../state/words.js'
 import { FrameField, FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
 
 /** Frames that an empty cache fetches: about a 4,000th of RAM, 1 to 63 (zone_batchsize of Linux). */
@@ -122,7 +123,7 @@ export class FrameCache {
       i32[entry + FrameField.flags]! |= FrameFlag.free | FrameFlag.cached
       i32[start + count++] = pfn
     }
-    i32.subarray(start, start + count).reverse()
+    reverseWords(i32, start, count)
     i32[this.#at + CacheWord.count] = count
   }
 

@@ -22,6 +22,8 @@ export class FreeFrames {
   readonly caches: FrameCaches
   /** The cache of this view's hart; a thread that is none of the machine's harts has none. */
   readonly own: FrameCache | undefined
+  /** For every cache that is filled; made once. */
+  readonly #next = () => this.zones.take(0, this.reach)
   readonly #memory: Memory
   readonly #atomics: AtomicWords
   readonly #frames: FrameTable
@@ -70,7 +72,7 @@ export class FreeFrames {
     this.lock()
     // The reserve is for who may use it, not for the cache.
     const frames = this.reach === Reach.min ? this.#batch : 1
-    cache.refill(frames, () => this.zones.take(0, this.reach))
+    cache.refill(frames, this.#next)
     this.#addTaken(cache)
     this.#askWhenLow()
     this.unlock()

@@ -2,6 +2,7 @@ import type { Ptr } from '../base/numbers.js'
 import { NULL } from '../base/numbers.js'
 import { Region, regionBytes, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { reverseWords } from '../state/words.js'
 import { CACHES_MAX, type CacheId } from './cache-table.js'
 
 /** Words of a magazine: a power of two. */
@@ -105,7 +106,7 @@ export class Magazines {
     for (let object = next(true); object !== NULL; object = count < objects ? next(false) : NULL) {
       words[start + count++] = object
     }
-    words.subarray(start, start + count).reverse()
+    reverseWords(words, start, count)
     words[cache << Word.shift] = count
   }
 

@@ -58,6 +58,7 @@ export function guestPrograms(): GuestProgram[] {
   const files = readdirSync(sources).filter((file) => /\.(c|cc)$/.test(file))
   const tools = [
     join(sources, 'tools', 'probe.c'),
+    join(sources, 'tools', 'pages.c'),
     join(sources, 'tools', 'dirty.c'),
     join(sources, 'tools', 'storm.c'),
     join(sources, 'tools', 'big_file.c'),
