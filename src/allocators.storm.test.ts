@@ -1,4 +1,4 @@
-/** Frames and objects on real threads: 300,000 steps, 10 million with PAGODA_FULL. Nothing is given out twice, and nothing is lost. */
+/** Frames, blocks and objects on real threads: 300,000 steps, 10 million with PAGODA_FULL. Nothing is given out twice, and nothing is lost. */
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -36,7 +36,7 @@ test.each([2, 3])(`%i harts (seed ${SEED})`, { timeout: 600_000 }, async (harts)
   expect(problems).toEqual(new Array(harts).fill(undefined))
   mm.check()
   for (const item of new Int32Array(exchange)) {
-    if ((item & 1) === 1) buddy.free((item >>> 1) as Pfn, 0)
+    if ((item & 1) === 1) buddy.release((item >>> 1) as Pfn)
     else if (item !== 0) slab.free(cache, item as Ptr)
   }
   expect(slab.used(cache)).toBe(0)

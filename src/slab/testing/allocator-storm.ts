@@ -1,4 +1,4 @@
-/** Harts on real threads that allocate and free frames and objects at once, and hand them to each other. */
+/** Harts on real threads that allocate and free frames, blocks and objects at once, alone and many together, and hand them to each other. */
 import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr } from '../../base/numbers.js'
 import { Random } from '../../base/random.js'
 import { mmAttach } from '../../mm.js'
@@ -16,22 +16,42 @@ export interface StormData {
 export const SLOTS = 64
 export const OBJECT_BYTES = 96
 const STAMP = 4
+/** References that are given up together, as at the end of a mapping. */
+const TOGETHER = 300
 
 /** Returns a problem, or nothing. Whatever it still has at the end it gives back. */
 export function stormHart({ memory: raw, hart, seed, steps, exchange }: StormData): string | undefined {
-  const { memory, buddy, slab } = mmAttach(raw, { hart })
+  const { memory, buddy, frames, slab } = mmAttach(raw, { hart })
   const cache = slab.createCache('storm', OBJECT_BYTES)
   const random = new Random(seed + hart)
   const slots = new Int32Array(exchange)
   const stampOf = (item: number) => ((item & 1) === 1 ? frameToPtr((item >>> 1) as Pfn) : item) + STAMP
   const allocate = (): number => {
     const isFrame = random.chance(0.5)
-    const got = isFrame ? buddy.allocate(0) : slab.allocate(cache)
+    const order = random.chance(0.9) ? 0 : random.below(4)
+    const got = isFrame ? buddy.allocate(order) : slab.allocate(cache)
     if (got === (isFrame ? NO_FRAME : NULL)) return 0
     return isFrame ? got * 2 + 1 : got
   }
+  const gone = new Uint32Array(TOGETHER)
+  let waiting = 0
+  const releaseWaiting = () => {
+    buddy.releaseAll(gone, waiting)
+    waiting = 0
+  }
+  const freeFrame = (pfn: Pfn) => {
+    if (random.chance(0.3)) {
+      buddy.free(pfn, frames.order(pfn))
+      return
+    }
+    if (waiting + 2 > TOGETHER) releaseWaiting()
+    gone[waiting++] = pfn
+    if (random.chance(0.8)) return
+    buddy.retain(pfn)
+    gone[waiting++] = pfn
+  }
   const free = (item: number) => {
-    if ((item & 1) === 1) buddy.free((item >>> 1) as Pfn, 0)
+    if ((item & 1) === 1) freeFrame((item >>> 1) as Pfn)
     else slab.free(cache, item as Ptr)
   }
   for (let step = 0; step < steps; step++) {
@@ -46,5 +66,6 @@ export function stormHart({ memory: raw, hart, seed, steps, exchange }: StormDat
     if (random.chance(0.001)) buddy.drainCaches()
     if (random.chance(0.0005)) slab.shrink()
   }
+  releaseWaiting()
   return undefined
 }
