@@ -23,6 +23,8 @@ export function collapseRange(mm: FaultEnv, space: AddressSpace, vma: Vma, start
   if (!isCollapsible(space, vma)) return -EINVAL
   const first = Math.ceil(start / HUGE_PAGES) * HUGE_PAGES
   const last = Math.floor(end / HUGE_PAGES) * HUGE_PAGES
+  // A part that lies within one huge page's range: Linux's count of huge pages wraps, and is not met.
+  if (last < first) return -EINVAL
   const mapper = mm.userMappers.of(space.root)
   let problem = 0
   for (let vpn = first; vpn < last; vpn += HUGE_PAGES) {
