@@ -13,7 +13,7 @@ import { announceUnmap } from './register-userfault.js'
 import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
-import { clearRange, prepareCut } from './unmap-range.js'
+import { clearRange, isInside, prepareCut } from './unmap-range.js'
 import { VM_ACCOUNT, VM_DROPPABLE, VM_LOCKED, VM_LOCKED_MASK, VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
 
@@ -142,7 +142,7 @@ function mapOver(
   const replaced = countReplaced(mm, space, start, end)
   const flags = grantedFlags(mm, space, wished, pages - replaced.all, pages - replaced.promised)
   if (flags < 0) {
-    cutEnds(mm, space, start, end)
+    if (!isInside(mm, space, start, end) || space.vmaCount < mapCountMax(mm)) cutEnds(mm, space, start, end)
     return flags
   }
   const fresh = replace(mm, space, start, end)
