@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
-import { SEED } from '../base/testing.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
 import { Memory } from '../state/memory.js'
 import { DECODE_TABLE_BYTES, decode, GROUP, ILLEGAL, makeDecodeTable } from './decode-table.js'
 import { matches } from './definition.js'
@@ -15,15 +15,22 @@ const NOT_LOOKED_AT = 0xf0000
 const memory = Memory.allocate(2 ** 23, false)
 makeDecodeTable(memory, TABLE)
 
+/** By the low seven bits, which every definition looks at or shares with few. */
+const CANDIDATES = Array.from({ length: 128 }, (_, low) =>
+  [...INSTRUCTIONS.keys()].filter(
+    (id) => ((INSTRUCTIONS[id]!.match ^ low) & INSTRUCTIONS[id]!.mask & 127) === 0,
+  ),
+)
+
 function definitionsOf(word: number): number[] {
-  return [...INSTRUCTIONS.keys()].filter((id) => matches(INSTRUCTIONS[id]!, word))
+  return CANDIDATES[word & 127]!.filter((id) => matches(INSTRUCTIONS[id]!, word))
 }
 
 test('every compressed instruction, with its immediate', () => {
   for (let word = 0; word < 65536; word++) {
     if ((word & 3) === 3) continue
     const [id = ILLEGAL, ...others] = definitionsOf(word)
-    expect(others, `word ${word.toString(16)}`).toEqual([])
+    if (others.length > 0) expect.fail(`word ${word.toString(16)} is several instructions`)
     const imm = INSTRUCTIONS[id]?.format.imm
     const entry = memory.u32[(TABLE >>> 2) + word]! | 0
     if ((entry & 0xff) !== id || entry >> 8 !== (imm === undefined ? 0 : immediateOf(word, imm)))
@@ -33,7 +40,7 @@ test('every compressed instruction, with its immediate', () => {
 
 test(`32-bit instructions (PAGODA_SEED=${SEED})`, () => {
   const random = new Random(SEED)
-  for (let i = 0; i < 200_000; i++) {
+  for (let i = 0; i < fuzzSteps(20_000); i++) {
     const { match, mask } = random.pick(INSTRUCTIONS)
     const noise = (random.chance(0.5) ? ~mask : ~mask | (1 << random.below(32))) & ~(mask & NOT_LOOKED_AT)
     const word = ((match ^ (random.uint32() & noise)) | 3) >>> 0
