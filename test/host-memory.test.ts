@@ -29,7 +29,9 @@ test.skipIf(pages === undefined)('64 MiB that a guest touches cost 64 MiB and a 
     const [, kibibytes] = /^peak (\d+)$/m.exec(run(['--require', script], 'keep', `${mebibytes}`))!
     return Number(kibibytes) / 1024
   }
-  expect(peak(64) - peak(0)).toBeLessThan(80)
+  const cost = peak(64) - peak(0)
+  expect(cost).toBeGreaterThan(48) // or the guest has not touched it
+  expect(cost).toBeLessThan(80)
 })
 
 /** Says at the end how many bytes of JavaScript objects the kernel has made (by V8's samples, one for each 4 KiB). */
