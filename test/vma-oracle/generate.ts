@@ -87,10 +87,10 @@ class ScriptGenerator {
     const line = this.#operation()
     if (line === undefined) return
     this.lines.push(line)
-    this.#liftRestrictions()
     const child = this.#children.at(-1)
     if (line === 'fork') this.#beginChild()
-    else if (child !== undefined && --child.operations <= 0) this.#endChild()
+    this.#liftRestrictions()
+    if (line !== 'fork' && child !== undefined && --child.operations <= 0) this.#endChild()
   }
 
   end(): void {

@@ -24,6 +24,7 @@ const HEAP = 0x2000 * PAGE
 export const HEAP_PAGES = 1
 
 const alignDown = (page: number) => Math.floor(page / HUGE_PAGES) * HUGE_PAGES
+const alignUp = (page: number) => alignDown(page + HUGE_PAGES - 1)
 
 export class OracleMachine {
   readonly mm: MemoryManager
@@ -55,7 +56,8 @@ export class OracleMachine {
     })
     const { mapBase } = this.first
     const top = alignDown(mapBase - VDSO_PAGES - pages)
-    this.base = { fixed: FIXED_BASE, top, bottom: alignDown(mapBase) }[policy]
+    const bottom = alignUp(mapBase + VDSO_PAGES)
+    this.base = { fixed: FIXED_BASE, top, bottom }[policy]
     const above = { first: top + pages, pages: mapBase - top - pages }
     this.beside = { fixed: undefined, top: above, bottom: { first: this.base - 1, pages: 1 } }[policy]
     this.stack = policy === 'bottom' ? this.mm.arch.userEnd - STACK_PAGES : undefined
