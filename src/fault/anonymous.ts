@@ -50,13 +50,18 @@ function mapZeroed(mm: FaultEnv, fault: Fault): Attempt {
 }
 
 /**
- * Makes a frame the space's own memory at the fault's page, writable. The mapping has a family, and the entry is locked. It
- * takes the frame's one reference.
+ * Makes a frame the space's own memory at the fault's page, writable unless `flags` say otherwise. The mapping has a family, and the
+ * entry is locked. It takes the frame's one reference.
  */
-export function installAnonymous(mm: FaultEnv, fault: Fault, pfn: Pfn): void {
+export function installAnonymous(
+  mm: FaultEnv,
+  fault: Fault,
+  pfn: Pfn,
+  flags = writtenFlags(fault.vma.flags),
+): void {
   const { vma, vpn, batch, mapper } = fault
   const root = mm.families.rootOf(vma.family)
   mm.frames.set(pfn, 1, ownFrameFlags(vma), root, vma.offsetOf(vpn))
-  mapper.set(fault.entry, vpn, pfn, writtenFlags(vma.flags), batch)
+  mapper.set(fault.entry, vpn, pfn, flags, batch)
   countAnonymous(mm, fault.space, 1)
 }

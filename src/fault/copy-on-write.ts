@@ -8,7 +8,7 @@ import { Word, wordIndex } from '../state/layout.js'
 import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
-import { writtenFlags } from './page-flags.js'
+import { readOnlyFlags, writtenFlags } from './page-flags.js'
 
 /** A write to a page that is there, but not writable yet (do_wp_page of Linux). Its entry is locked. */
 export function writeProtectedFault(mm: FaultEnv, fault: Fault): Attempt {
@@ -60,8 +60,23 @@ function writeShared(mm: FaultEnv, fault: Fault, pfn: Pfn): Attempt {
 
 /** From now on nobody needs to ask again, even when mprotect takes the right to write and gives it back. */
 function takeOver(mm: FaultEnv, fault: Fault, pfn: Pfn): Attempt {
-  mm.frames.setFlags(pfn, mm.frames.flags(pfn) | FrameFlag.exclusive)
+  becomeOwner(mm, pfn)
   return reuse(mm, fault)
+}
+
+function becomeOwner(mm: FaultEnv, pfn: Pfn): void {
+  mm.frames.setFlags(pfn, mm.frames.flags(pfn) | FrameFlag.exclusive)
+}
+
+/** The space is to have a page alone that is there, still without the right to write it (do_wp_page with FAULT_FLAG_UNSHARE). */
+export function unshareEntry(mm: FaultEnv, fault: Fault): Attempt {
+  const { mapper, entry, vma } = fault
+  if ((mapper.flags(entry) & (EntryFlag.write | EntryFlag.special)) !== 0) return FaultResult.ok
+  const pfn = mapper.pfn(entry)
+  if ((mm.frames.flags(pfn) & FrameFlag.anonymous) === 0) return FaultResult.ok
+  if (!isOnlyOwner(mm, pfn)) return copy(mm, fault, pfn, readOnlyFlags(vma.flags))
+  becomeOwner(mm, pfn)
+  return FaultResult.ok
 }
 
 function reuse(mm: FaultEnv, fault: Fault): Attempt {
@@ -70,8 +85,8 @@ function reuse(mm: FaultEnv, fault: Fault): Attempt {
   return FaultResult.ok
 }
 
-function copy(mm: FaultEnv, fault: Fault, from: Pfn): Attempt {
-  const result = installCopy(mm, fault, from)
+function copy(mm: FaultEnv, fault: Fault, from: Pfn, flags?: number): Attempt {
+  const result = installCopy(mm, fault, from, flags)
   if (result !== FaultResult.ok) return result
   leaveOld(mm, fault, from)
   fault.batch.releaseFrame(from)
@@ -79,14 +94,14 @@ function copy(mm: FaultEnv, fault: Fault, from: Pfn): Attempt {
 }
 
 /** Puts a copy of the frame, the space's own, in its place. */
-function installCopy(mm: FaultEnv, fault: Fault, from: Pfn): Attempt {
+function installCopy(mm: FaultEnv, fault: Fault, from: Pfn, flags?: number): Attempt {
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
   const pfn = mm.buddy.allocate(0)
   if (pfn === NO_FRAME) return FaultResult.outOfMemory
   mm.memory.copy(frameToPtr(pfn), frameToPtr(from), PAGE_SIZE)
   makeAbsent(mm, fault)
-  installAnonymous(mm, fault, pfn)
+  installAnonymous(mm, fault, pfn, flags)
   count(mm.memory, Counter.faultCopy)
   return FaultResult.ok
 }

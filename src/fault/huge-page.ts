@@ -122,6 +122,14 @@ function writeHuge(mm: FaultEnv, fault: Fault, leaf: Ptr): HugeResult {
   return FaultResult.ok
 }
 
+/** Makes a page one that the space has alone: a huge page as a whole, or it is split, and the page is left to `unshareEntry`. */
+export function unshareHuge(mm: FaultEnv, { mapper, vpn, batch }: Fault, leaf: Ptr): HugeResult {
+  if ((mapper.flags(leaf) & (EntryFlag.write | EntryFlag.special)) !== 0) return FaultResult.ok
+  if (takeOver(mm, mapper.pfn(leaf), mapper.hugeOrder)) return FaultResult.ok
+  mapper.split(leaf, vpn, batch)
+  return NOT_HUGE
+}
+
 /** Whether nobody else has any of the frames. If so, nobody needs to ask again. */
 function takeOver(mm: FaultEnv, pfn: Pfn, order: number): boolean {
   const { frames } = mm

@@ -11,12 +11,28 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
+import { unsharePage } from './unshare.js'
 import { presentFrame } from './user-copy.js'
 
 /** Reads `target.length` bytes that lie in one page. 0 or -EFAULT. */
 export function readRemote(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
+  return readPage(mm, space, address, target, remotePtr)
+}
+
+/** The same as process_vm_readv does it, which holds on to the page (pin_user_pages_remote). */
+export function readPinned(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
+  return readPage(mm, space, address, target, pinnedPtr)
+}
+
+function readPage(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  target: Uint8Array,
+  find: typeof remotePtr,
+): number {
   mm.atomics.lock(space.lock, LockRank.space)
-  const from = remotePtr(mm, space, address, Access.read)
+  const from = find(mm, space, address, Access.read)
   if (from !== NULL) target.set(mm.memory.u8.subarray(from, from + target.length))
   mm.atomics.unlock(space.lock, LockRank.space)
   return from === NULL ? -EFAULT : 0
@@ -40,6 +56,13 @@ function remotePtr(mm: FaultEnv, space: AddressSpace, address: number, access: A
   if (ready !== NULL) return (ready + offset) as Ptr
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok) return NULL
   return (presentFrame(mm, space, vpn, access) + offset) as Ptr
+}
+
+/** Of a page that the program has alone from then on. */
+function pinnedPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
+  if (remotePtr(mm, space, address, access) === NULL) return NULL
+  if (unsharePage(mm, space, pageOf(address)) !== FaultResult.ok) return NULL
+  return remotePtr(mm, space, address, access)
 }
 
 /** check_vma_flags() of Linux: execute-only memory is not read, and neither is memory that is only for writing, or secret. */

@@ -11,6 +11,7 @@ import { readSetting, Setting } from '../state/settings.js'
 import { auxiliaryVector } from './auxiliary-vector.js'
 import { type ElfProblem, isProblem, readElf, readInterpreter } from './elf.js'
 import { bytesOf, toUnicode } from './fs/text.js'
+import type { Identity } from './identity.js'
 import {
   type ElfFile,
   isPlaced,
@@ -46,6 +47,8 @@ export interface Execution {
   /** AT_RANDOM. */
   readonly random: Uint8Array
   readonly layout: RandomLayout
+  /** Of the program to come. */
+  readonly identity: Identity
 }
 
 /** Where programs are loaded. */
@@ -88,7 +91,7 @@ interface ProgramFiles {
   readonly execution: Execution
 }
 
-/** Loads a program for a process (for its limits and personality). Nothing of the process is changed. */
+/** Loads a program for a process (for its limits). Nothing of the process is changed. */
 export function loadProgram(
   env: ExecEnv,
   process: Process,
@@ -229,18 +232,20 @@ function makeSpace(env: ExecEnv, process: Process, files: ProgramFiles): LoadedP
   if (record === NULL) return NO_RECORD
   const space = new AddressSpace(mm.memory, record)
   if (process.space.ptr !== NULL) space.flags = inheritedFlags(process.space.flags)
-  applyLimits(process, space)
-  layOut(mm, process, space, files.execution.layout)
+  const { personality, credentials } = files.execution.identity
+  applyLimits(process, space, personality, credentials)
+  layOut(mm, process, space, files.execution)
   const loaded = fillSpace(env, process, space, files)
   if (isExecProblem(loaded)) mm.spaces.release(record)
   return loaded
 }
 
-function layOut(mm: MemoryManager, process: Process, space: AddressSpace, layout: RandomLayout): void {
+function layOut(mm: MemoryManager, process: Process, space: AddressSpace, execution: Execution): void {
+  const { layout, identity } = execution
   const isLegacy = readSetting(mm.memory, Setting.legacyLayout) !== 0
   setLayout(space, mm.arch.userEnd, {
     stackLimit: process.softLimit(Limit.stack),
-    compatible: isLegacy || (process.personality & Personality.addrCompatLayout) !== 0,
+    compatible: isLegacy || (identity.personality & Personality.addrCompatLayout) !== 0,
     randomPages: layout.mapPages,
     stackRandomPages: layout.isOn ? STACK_RANDOM_PAGES : 0,
   })
@@ -273,7 +278,7 @@ function fillSpace(
   })
   if (stackPointer < 0) return NO_MEMORY
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
-  if ((process.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
+  if ((execution.identity.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
   const { path } = main.file
   return { space, path, arguments: execution.arguments, entry, stackPointer }
 }

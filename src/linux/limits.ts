@@ -46,8 +46,12 @@ export function setDefaultLimits(process: Process, ramBytes: number): void {
 }
 
 /** Tells the memory manager a process's limits and rights, as far as they are about memory. */
-export function applyLimits(process: Process, space: AddressSpace): void {
-  const { credentials } = userOf(process)
+export function applyLimits(
+  process: Process,
+  space: AddressSpace,
+  personality = process.personality,
+  credentials = userOf(process).credentials,
+): void {
   const data = process.softLimit(Limit.data)
   space.limitAddressSpace = process.softLimit(Limit.addressSpace)
   space.limitData = data === 0 ? process.hardLimit(Limit.data) : data
@@ -57,6 +61,6 @@ export function applyLimits(process: Process, space: AddressSpace): void {
   let flags = space.flags & ~CALLER_FLAGS
   if (may(credentials, Capability.rawAccess)) flags |= SpaceFlag.rawAccess
   if (may(credentials, Capability.administrate)) flags |= SpaceFlag.administrator
-  if ((process.personality & Personality.readImpliesExec) !== 0) flags |= SpaceFlag.readImpliesExec
+  if ((personality & Personality.readImpliesExec) !== 0) flags |= SpaceFlag.readImpliesExec
   space.flags = flags
 }

@@ -17,9 +17,16 @@ export const Personality = {
 const PER_MASK = 0xff
 const PER_LINUX32 = 8
 
-/** What exec leaves of it (SET_PERSONALITY). */
-export function personalityAfterExec(personality: number): number {
-  return (personality & ~PER_MASK) >>> 0
+/** What makes it easier to lead a program astray: not for one that may more than who starts it (PER_CLEAR_ON_SETID). */
+const UNSAFE =
+  Personality.readImpliesExec |
+  Personality.addrNoRandomize |
+  Personality.addrCompatLayout |
+  Personality.mmapPageZero
+
+/** What exec leaves of it (SET_PERSONALITY). `gains`: capabilities. */
+export function personalityAfterExec(personality: number, gains: boolean): number {
+  return (personality & ~(gains ? PER_MASK | UNSAFE : PER_MASK)) >>> 0
 }
 
 /** Whether uname(2) says that the machine is one of 32 bits. */

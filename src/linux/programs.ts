@@ -6,8 +6,8 @@ import { HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
 import { byteString, bytesOf } from './fs/text.js'
+import { type Identity, identityAfterExec } from './identity.js'
 import type { Linux } from './linux.js'
-import { personalityAfterExec } from './personality.js'
 import type { Process } from './process.js'
 import { drawLayout } from './random-layout.js'
 import { withRandom } from './random-source.js'
@@ -40,14 +40,16 @@ export class Programs {
     if (this.#pages === undefined) return NO_MEMORY
     const random = new Uint8Array(RANDOM_BYTES)
     this.#linux.randomBytes(random)
-    const layout = withRandom(mm.memory, (source) => drawLayout(mm.memory, source, process.personality))
-    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, { ...request, random, layout })
+    const identity = identityAfterExec(process)
+    const layout = withRandom(mm.memory, (source) => drawLayout(mm.memory, source, identity.personality))
+    const execution = { ...request, random, layout, identity }
+    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, execution)
     if (isExecProblem(loaded)) return loaded
     if (!this.#unshareActions(process)) {
       mm.spaces.release(loaded.space.ptr)
       return NO_MEMORY
     }
-    this.#replaceProgram(process, thread, loaded)
+    this.#replaceProgram(process, thread, loaded, identity)
     this.#describe(process, thread, loaded, request)
     return undefined
   }
@@ -72,14 +74,14 @@ export class Programs {
   }
 
   /** The point of no return: the old program is gone. */
-  #replaceProgram(process: Process, thread: Thread, loaded: LoadedProgram): void {
+  #replaceProgram(process: Process, thread: Thread, loaded: LoadedProgram, identity: Identity): void {
     const old = process.space.ptr
-    if (old !== NULL) this.#leaveProgram(process, thread)
+    if (old !== NULL) this.#leaveProgram(process, thread, identity)
     process.space = loaded.space
     this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
     this.#linux.signals.resetActions(process)
     process.forgetProgram()
-    process.personality = personalityAfterExec(process.personality)
+    process.personality = identity.personality
     process.exitSignal = Signal.CHLD
     resetStack(thread)
     if (old === NULL) return
@@ -89,7 +91,7 @@ export class Programs {
   }
 
   /** The other threads end, and files that ask for it are closed. */
-  #leaveProgram(process: Process, thread: Thread): void {
+  #leaveProgram(process: Process, thread: Thread, { credentials }: Identity): void {
     const { ends } = this.#linux
     ends.endOthers(process, thread)
     ends.leaveMemory(process, thread)
@@ -100,7 +102,7 @@ export class Programs {
       process.files.close()
       process.files = own
     }
-    process.files.leaveProgram()
+    process.files.leaveProgram(credentials)
   }
 
   #resetRegisters(context: Ptr, loaded: LoadedProgram): void {

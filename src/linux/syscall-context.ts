@@ -68,8 +68,8 @@ export interface ProcessFiles {
   readonly isUnlimited: boolean
   /** Whether another process has the same table of open files. */
   readonly sharesFiles: boolean
-  /** At execve: closes what is marked close-on-exec; what counts as the saved user, and root's capabilities, are as new. */
-  leaveProgram(): void
+  /** At execve: closes what is marked close-on-exec; `credentials`: who the process is from now on (identity.ts). */
+  leaveProgram(credentials: import('./fs/credentials.js').Credentials): void
   /** At exit: closes everything, unless another process has the same table. */
   close(): void
 }

@@ -4,7 +4,7 @@
  */
 import { EACCES, EFAULT, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { PAGE_MASK, PAGE_SIZE } from '../../base/numbers.js'
-import { readRemote, writeRemote } from '../../fault/remote-copy.js'
+import { readPinned, writeRemote } from '../../fault/remote-copy.js'
 import { copyFromUserPartial, copyToUserPartial } from '../../fault/user-copy.js'
 import type { AddressSpace } from '../../space/address-space.js'
 import { reapSpace } from '../../space/reap-space.js'
@@ -128,7 +128,7 @@ function pullPart(
   from: number,
   part: Uint8Array,
 ): number {
-  return readRemote(c.mm, space, from, part) < 0 ? 0 : flow.move(part, copyToUserPartial)
+  return readPinned(c.mm, space, from, part) < 0 ? 0 : flow.move(part, copyToUserPartial)
 }
 
 /** To the other program: its page is made ready first, and then gets what could be read. */

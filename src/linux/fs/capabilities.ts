@@ -38,7 +38,7 @@ export const ROOT_CAPABILITIES: Capabilities = { effective: ALL, permitted: ALL,
 /** Those about files, which setfsuid takes and gives: chown, access, ownership, set-id bits, immutable, mknod, MAC. */
 const ABOUT_FILES: CapabilitySet = [0x0800_021f, 0x1]
 
-function both(a: CapabilitySet, b: CapabilitySet): CapabilitySet {
+export function both(a: CapabilitySet, b: CapabilitySet): CapabilitySet {
   return [(a[0] & b[0]) >>> 0, (a[1] & b[1]) >>> 0]
 }
 
@@ -82,6 +82,11 @@ export function afterFilesUser(before: Capabilities, old: Ids, now: Ids): Capabi
 export function afterExec({ inheritable }: Capabilities, { real, effective }: Ids): Capabilities {
   const permitted = real === 0 || effective === 0 ? ALL : NONE
   return { effective: effective === 0 ? permitted : NONE, permitted, inheritable }
+}
+
+/** Whether execve permits what is not permitted now. */
+export function gainsByExec(before: Capabilities, user: Ids): boolean {
+  return !isSubset(afterExec(before, user).permitted, before.permitted)
 }
 
 /** access(2) asks with the real user's. */

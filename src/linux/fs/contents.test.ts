@@ -432,7 +432,7 @@ describe('file numbers', () => {
     expect(machine.call('fcntl', first, 0, 1024)).toBe(-EINVAL)
     machine.call('lseek', first, 3, 0)
     expect(machine.readAll(5)).toBe('oda\n')
-    machine.user.leaveProgram()
+    machine.user.leaveProgram(machine.user.credentials)
     expect(machine.user.files.numbers()).toEqual([0, 1, 2, 3, 5, 7])
     expect(machine.call('close', 4)).toBe(-EBADF)
     expect(machine.open('/etc/hostname')).toBe(4)

@@ -3,7 +3,15 @@
  * What root may do beyond that is in its capabilities.
  */
 import { EACCES } from '../../base/errno.js'
-import { type Capabilities, Capability, hasCapability, ROOT_CAPABILITIES } from './capabilities.js'
+import {
+  afterExec,
+  both,
+  type Capabilities,
+  Capability,
+  gainsByExec,
+  hasCapability,
+  ROOT_CAPABILITIES,
+} from './capabilities.js'
 import { type Inode, isDirectory } from './nodes.js'
 
 /** Of users, or of groups. */
@@ -36,6 +44,35 @@ export const ROOT: Credentials = {
 
 export function may({ capabilities }: Credentials, capability: number): boolean {
   return hasCapability(capabilities, capability)
+}
+
+/** Why execve must not give capabilities that a process has not: others share its directories, or it wants none (prctl). */
+export interface ExecDoubts {
+  readonly isShared: boolean
+  readonly noNewPrivileges: boolean
+}
+
+/** Who a process is after execve of a file without set-id bits (cap_bprm_creds_from_file of security/commoncap.c). */
+export function credentialsAfterExec(who: Credentials, doubts: ExecDoubts): Credentials {
+  const isDoubtful = doubts.isShared || doubts.noNewPrivileges
+  const isRefused = isDoubtful && gainsByExec(who.capabilities, who.user)
+  const isDemoted = isRefused && (doubts.noNewPrivileges || !may(who, Capability.setUser))
+  const idsOf = (ids: Ids): Ids => {
+    const effective = isDemoted ? ids.real : ids.effective
+    return { ...ids, effective, saved: effective, files: effective }
+  }
+  const capabilities = afterExec(who.capabilities, who.user)
+  return {
+    user: idsOf(who.user),
+    group: idsOf(who.group),
+    groups: who.groups,
+    capabilities: isRefused ? within(capabilities, who.capabilities) : capabilities,
+  }
+}
+
+function within(wanted: Capabilities, old: Capabilities): Capabilities {
+  const permitted = both(wanted.permitted, old.permitted)
+  return { ...wanted, permitted, effective: both(wanted.effective, permitted) }
 }
 
 export function isInGroup({ group, groups }: Credentials, id: number): boolean {

@@ -2,7 +2,7 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
 import type { ProcessFiles } from '../syscall-context.js'
-import { afterExec, Capability } from './capabilities.js'
+import { Capability } from './capabilities.js'
 import { type Credentials, may, ROOT } from './credentials.js'
 import type { Dentry } from './nodes.js'
 import type { FileTable, OpenFile } from './open-file.js'
@@ -14,6 +14,8 @@ interface Surroundings {
   root: Dentry
   cwd: Dentry
   umask: number
+  /** Processes. */
+  users: number
 }
 
 const UMASK = 0o022
@@ -34,7 +36,8 @@ export class FileUser implements ProcessFiles {
   constructor(vfs: Vfs, files: FileTable, cwd: Dentry, surroundings?: Surroundings) {
     this.#vfs = vfs
     this.files = files
-    this.#surroundings = surroundings ?? { root: vfs.root, cwd, umask: UMASK }
+    this.#surroundings = surroundings ?? { root: vfs.root, cwd, umask: UMASK, users: 0 }
+    this.#surroundings.users++
     files.users++
   }
 
@@ -66,7 +69,7 @@ export class FileUser implements ProcessFiles {
 
   fork(sharesFiles: boolean, sharesSurroundings: boolean): FileUser {
     const files = sharesFiles ? this.files : this.files.copy()
-    const surroundings = sharesSurroundings ? this.#surroundings : { ...this.#surroundings }
+    const surroundings = sharesSurroundings ? this.#surroundings : { ...this.#surroundings, users: 0 }
     const user = new FileUser(this.#vfs, files, this.cwd, surroundings)
     user.credentials = this.credentials
     return user
@@ -78,6 +81,10 @@ export class FileUser implements ProcessFiles {
 
   get isUnlimited(): boolean {
     return may(this.credentials, Capability.resource)
+  }
+
+  get sharesSurroundings(): boolean {
+    return this.#surroundings.users > 1
   }
 
   get sharesFiles(): boolean {
@@ -105,18 +112,13 @@ export class FileUser implements ProcessFiles {
     this.#vfs.drop(file)
   }
 
-  leaveProgram(): void {
-    const { user, group, groups, capabilities } = this.credentials
-    this.credentials = {
-      user: { ...user, saved: user.effective, files: user.effective },
-      group: { ...group, saved: group.effective, files: group.effective },
-      groups,
-      capabilities: afterExec(capabilities, user),
-    }
+  leaveProgram(credentials: Credentials): void {
+    this.credentials = credentials
     for (const fd of this.files.numbers()) if (this.files.descriptor(fd)!.closeOnExec) this.closeNumber(fd)
   }
 
   close(): void {
+    this.#surroundings.users--
     if (--this.files.users > 0) return
     for (const { file } of this.opening.values()) this.drop(file)
     this.opening.clear()

@@ -3,7 +3,7 @@ import { EACCES, EFAULT, EINVAL, EPERM } from '../../../src/base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../../../src/base/numbers.js'
 import { Access, FaultResult } from '../../../src/fault/access.js'
 import { handleFault } from '../../../src/fault/handle-fault.js'
-import { readRemote, writeRemote } from '../../../src/fault/remote-copy.js'
+import { readPinned, writeRemote } from '../../../src/fault/remote-copy.js'
 import { type Argument, Program } from '../../../src/fault/testing.js'
 import { copyFromUser, presentFrame } from '../../../src/fault/user-copy.js'
 import { FaultInjector } from '../../../src/frame/fault-injector.js'
@@ -200,7 +200,7 @@ export class OracleProcess {
   }
 
   #read(target: OracleProcess, address: number, bytes: Uint8Array): boolean {
-    return readRemote(this.machine.mm, target.space, address, bytes) === 0
+    return readPinned(this.machine.mm, target.space, address, bytes) === 0
   }
 
   /** Who has no capabilities may not look into a process that has some. */
