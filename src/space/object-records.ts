@@ -6,7 +6,7 @@
  *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
  *     16    u32  page cache handle: root, levels (page-cache.ts)
  *     24    u32  pages in the cache
- *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable
+ *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable; bit 10: sealed against writes
  *     32    u32  provider id, 0 = none
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
@@ -62,6 +62,7 @@ export const OBJECT_BYTES = 72
 const KIND_MASK = 0xff
 const PROMISED = 0x100
 const UNEVICTABLE = 0x200
+const WRITE_SEALED = 0x400
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -145,6 +146,16 @@ export class ObjectRecords {
   setUnevictable(object: Ptr, isUnevictable: boolean): void {
     const word = this.word(object, 28)
     this.setWord(object, 28, isUnevictable ? word | UNEVICTABLE : word & ~UNEVICTABLE)
+  }
+
+  /** Whether seals of memfd_create keep its contents, also from MADV_REMOVE (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
+  isWriteSealed(object: Ptr): boolean {
+    return (this.word(object, 28) & WRITE_SEALED) !== 0
+  }
+
+  /** For good. */
+  sealWrites(object: Ptr): void {
+    this.setWord(object, 28, this.word(object, 28) | WRITE_SEALED)
   }
 
   /** Pages promised for all objects. */

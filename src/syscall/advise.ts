@@ -67,7 +67,7 @@ export interface AdviceRange {
   readonly isEmpty: boolean
 }
 
-/** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT, -EPERM (sealed). */
+/** madvise(addr, len, advice): 0; -EINVAL, -ENOMEM (a hole; the rest is done), -EAGAIN, -EACCES, -EFAULT, -EPERM (sealed, by mseal or a file's seals). */
 export function sysMadvise(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   const range = {
     start: args.page(0),
@@ -199,6 +199,7 @@ const removePages: Advise = (context, vma, from, to) => {
 }
 
 const punch: Advise = ({ mm, holes }, vma, from, to) => {
+  if (mm.objects.isWriteSealed(vma.object)) return -EPERM
   mm.objects.retain(vma.object)
   holes.push({ object: vma.object, first: vma.offsetOf(from), pages: to - from })
   return 0

@@ -121,6 +121,11 @@ export class FileContents {
     return Math.min(this.size(object), Math.max(offset, found * PAGE_SIZE))
   }
 
+  /** A seal: only mappings that there are still write it. */
+  sealWrites(object: Ptr): void {
+    this.#objects.sealWrites(object)
+  }
+
   /** Shared mappings that may write to it, now or later. */
   writableMappings(object: Ptr): number {
     return this.#objects.writableMappings(object)

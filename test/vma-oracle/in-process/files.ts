@@ -61,7 +61,7 @@ export class ScriptFiles {
 
   /** `seal K SEALS`. */
   seal(k: number, seals: number): number {
-    const contents = { writableMappings: (object: Ptr) => this.#objects.writableMappings(object) }
+    const contents = this.#objects
     const file = { kind: 'pages', flags: Open.readWrite, dentry: { inode: this.#files.get(k)!.inode } }
     return addSeals({ contents } as unknown as Vfs, file as unknown as OpenFile, seals)
   }

@@ -34,7 +34,7 @@ export class OracleMachine {
   readonly pages: number
   /** What keeps the window apart from what else the kernel could choose, where it chooses from: as much as in vmaoracle.c, above. */
   readonly beside: { readonly first: number; readonly pages: number } | undefined
-  /** The stack's first page, where nothing else lies between it and the window: without a limit it grows down into that. */
+  /** The stack's first page, where nothing need lie between it and the window: without a limit it grows down into that. */
   readonly stack: number | undefined
   /** The space of the first process, which has nothing mapped yet. */
   readonly first: AddressSpace
@@ -60,7 +60,7 @@ export class OracleMachine {
     this.base = { fixed: FIXED_BASE, top, bottom }[policy]
     const above = { first: top + pages, pages: mapBase - top - pages }
     this.beside = { fixed: undefined, top: above, bottom: { first: this.base - 1, pages: 1 } }[policy]
-    this.stack = policy === 'bottom' ? this.mm.arch.userEnd - STACK_PAGES : undefined
+    this.stack = policy === 'fixed' ? undefined : this.mm.arch.userEnd - STACK_PAGES
     this.scratchPages = ownPages - HEAP_PAGES - (this.beside?.pages ?? 0) - (this.stack ? STACK_PAGES : 0)
     if (policy === 'bottom') this.first.mapBase = (this.base - 1) as Vpn
     setHugeSetting(this.mm.memory, HugeSetting.mode, HugeMode.always)

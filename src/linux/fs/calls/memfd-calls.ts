@@ -80,6 +80,7 @@ export function addSeals(vfs: Vfs, file: OpenFile, wanted: number): number {
   const seals = isProgram ? wanted | ALL_WRITES : wanted
   const deniesWrites = (seals & ~inode.seals & Seal.write) !== 0
   if (deniesWrites && vfs.contents.writableMappings(inode.pages) > 0) return -EBUSY
+  if ((seals & (Seal.write | Seal.futureWrite)) !== 0) vfs.contents.sealWrites(inode.pages)
   inode.seals |= seals
   return 0
 }
