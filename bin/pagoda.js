@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs'
-import { commandFile, loadCommand } from './load-command.js'
+const { existsSync } = require('node:fs')
+const { commandFile, loadCommand } = require('./load-command.js')
 
 if (!existsSync(commandFile)) {
   console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
   process.exit(125)
 }
-const { main } = (await loadCommand()).exports
-await main(process.argv)
+const { exports: command, parts } = loadCommand()
+command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
+command.main(process.argv, new command.KeptParts(parts))

@@ -1,10 +1,10 @@
 // Builds dist/: ESM bundles that share chunks, the command as one script, and the declarations.
 //   node scripts/build.mjs [--no-types]
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
-import { bundling } from './bundling.mjs'
+import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const written = new Set()
@@ -14,7 +14,7 @@ async function write(input, options, output) {
     ...bundling(version),
     ...options,
     input,
-    external: [/^node:/, 'commander'],
+    external: isExternal,
   })
   const files = await bundle.write({ dir: 'dist', sourcemap: true, ...output })
   for (const { fileName } of files.output) written.add(fileName).add(`${fileName}.map`)
@@ -26,14 +26,13 @@ await write(
     hart: 'src/hart/index.ts',
     linux: 'src/linux/index.ts',
     node: 'src/cli/node.ts',
-    engine: 'src/cli/engine.ts',
   },
   { platform: 'neutral' },
   { entryFileNames: '[name].js', chunkFileNames: 'chunk-[hash].js' },
 )
 await write(
   { command: 'src/cli/main.ts' },
-  { platform: 'node' },
+  { platform: 'node', plugins: [lateChildProcess] },
   { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
 )
 
@@ -49,6 +48,10 @@ function asFunction(script) {
 writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))
 execFileSync(process.execPath, ['scripts/cache-command.mjs'], { stdio: 'pipe' })
 written.add('command.cache')
+
+// The command has Commander in it.
+copyFileSync('node_modules/commander/LICENSE', 'dist/LICENSE-commander')
+written.add('LICENSE-commander')
 
 // What an earlier build left goes last: a program that starts meanwhile finds all its chunks.
 for (const name of readdirSync('dist').filter((name) => name !== 'types')) {

@@ -1,7 +1,7 @@
-// Runs the command on a program and writes down what V8 has compiled for it: dist/command.cache (bin/load-command.js).
-import { writeFileSync } from 'node:fs'
-import { cacheFile, loadCommand } from '../bin/load-command.js'
+// Runs the command on a program and keeps what V8 compiled for it and what its hart is made of: dist/command.cache.
+import { loadCommand, writeCache } from '../bin/load-command.js'
 
-const { exports, script } = await loadCommand()
-process.on('exit', () => writeFileSync(cacheFile, script.createCachedData()))
-await exports.main([...process.argv.slice(0, 2), 'run', 'examples/programs/tour.elf'])
+const { exports: command, script } = loadCommand()
+const parts = new command.KeptParts()
+process.on('exit', () => writeCache(script, parts.bytes()))
+await command.main([...process.argv.slice(0, 2), 'run', 'examples/programs/tour.elf'], parts)

@@ -4,9 +4,10 @@ import { Riscv64Sv48, Riscv64Sv57 } from '../arch/riscv64/sv48-sv57.js'
 import { PAGE_SIZE } from '../base/numbers.js'
 import { type BootEntry, BootMemoryMap } from '../frame/boot-memory-map.js'
 import { type BootFact, type BootStep, type MemoryManager, mmInit } from '../mm.js'
-import { style } from './report.js'
+import { grouped } from './grouped.js'
 import { say } from './say.js'
 import { formatSize, parseSize } from './size.js'
+import { style } from './style.js'
 
 const ARCHS = { sv39: Riscv64Sv39, sv48: Riscv64Sv48, sv57: Riscv64Sv57 } as const
 export const PAGING_MODES = Object.keys(ARCHS)
@@ -52,11 +53,11 @@ function memoryMap({ memory, usable, reserve = [], unmapped = [] }: BootOptions)
 
 function factText({ what, value }: BootFact): string {
   if (typeof value === 'string') return `  ${what.padEnd(36)}  ${value}`
-  return `  ${what.padEnd(36)}  ${what.endsWith('bytes') ? formatSize(value) : value.toLocaleString('en-US')}`
+  return `  ${what.padEnd(36)}  ${what.endsWith('bytes') ? formatSize(value) : grouped(value)}`
 }
 
 function stepText({ name, facts }: BootStep): string {
-  return `${[style('bold', name), ...facts.map(factText)].join('\n')}\n`
+  return `${[style('bold', name, 1), ...facts.map(factText)].join('\n')}\n`
 }
 
 function stepJson({ name, facts }: BootStep) {

@@ -17,3 +17,16 @@ const BRANCH_HINTS = '--experimental-wasm-branch-hinting'
 export function tuneEngine(): void {
   for (const flag of [...INLINING, BRANCH_HINTS]) setFlagsFromString(flag)
 }
+
+/**
+ * Makes a machine whose interpreter V8 compiles a second time only after some hundred thousand instructions: a guest of fewer does
+ * not pay for it. (V8 counts the bytes that loops go back: in the interpreter, some ten thousand an instruction.)
+ */
+export function withPatientInterpreter<T>(make: () => T): T {
+  setFlagsFromString('--wasm-tiering-budget=1000000000')
+  try {
+    return make()
+  } finally {
+    setFlagsFromString('--wasm-tiering-budget=1800000') // V8's own, for translated code
+  }
+}

@@ -1,12 +1,16 @@
 /** The command `pagoda`. Exit codes: the guest's own; 125 a mistake in the command or ours, 126 not executable, 127 not found. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvariantError } from '../base/assert.js'
+import type { HartParts } from '../hart/hart-parts.js'
 import { type BootRange, boot, PAGING_MODES, parseRange } from './boot.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
 import { run } from './run.js'
 import { say } from './say.js'
 import { parseSize } from './size.js'
+
+export { KeptParts } from '../hart/hart-parts.js'
+export { tuneEngine } from './engine.js'
 
 function size(text: string): number {
   const bytes = parseSize(text)
@@ -86,7 +90,7 @@ Ctrl-C and SIGTERM go to the program; Ctrl-\\ ends pagoda itself.
 Exit code: the program's own, 128+N when it died of signal N; 125 when pagoda itself failed, 126 when PROGRAM
 cannot be run, 127 when it is not there.`
 
-function runCommand(): Command {
+function runCommand(hartParts?: HartParts): Command {
   return new Command('run')
     .description('Run a riscv64 Linux program on a machine of its own and say what it did with its memory.')
     .argument('<program>', 'a static RISC-V ELF file; with --root a program in there')
@@ -134,7 +138,7 @@ function runCommand(): Command {
     .passThroughOptions()
     .addHelpText('after', EXAMPLES)
     .action(async (program: string, args: string[], options) => {
-      process.exitCode = await run(program, args, options)
+      process.exitCode = await run(program, args, options, hartParts)
     })
 }
 
@@ -174,12 +178,12 @@ function bootCommand(): Command {
     })
 }
 
-export function command(): Command {
+function command(hartParts?: HartParts): Command {
   return new Command('pagoda')
     .description('The memory manager of a Linux kernel, in TypeScript, with a RISC-V machine around it.')
     .version(PAGODA_VERSION, '-V, --version')
     .enablePositionalOptions()
-    .addCommand(runCommand())
+    .addCommand(runCommand(hartParts))
     .addCommand(bootCommand())
     .addHelpText('after', `${EXAMPLES}\n\npagoda boot --help says how a machine is booted without a program.`)
 }
@@ -202,10 +206,10 @@ function reportFailure(error: unknown): number {
   return error instanceof Refusal ? error.exitCode : EXIT_OWN_FAILURE
 }
 
-/** Runs the command line and sets the exit code; never throws. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Runs the command line and sets the exit code; never throws. `hartParts`: what a hart is made of, from the build. */
+export async function main(argv: readonly string[], hartParts?: HartParts): Promise<void> {
   try {
-    await configured(command()).parseAsync([...argv])
+    await configured(command(hartParts)).parseAsync([...argv])
   } catch (error) {
     process.exitCode = reportFailure(error)
   }

@@ -1,8 +1,8 @@
 /** The command's own standard streams as a guest's. Bytes pass through unchanged; nothing is buffered on the way out. */
 import fs from 'node:fs'
-import { isatty } from 'node:tty'
 import { EAGAIN, EIO, errnoByName } from '../base/errno.js'
 import type { Host, HostInput, HostOutput } from '../linux/host.js'
+import { isTerminal } from './terminal.js'
 
 /** How long to wait before asking again whether a full non-blocking output has room. */
 const RETRY_MILLISECONDS = 2
@@ -99,7 +99,7 @@ class FdOutput implements HostOutput {
 
   constructor(fd: 1 | 2) {
     this.#fd = fd
-    this.terminal = isatty(fd)
+    this.terminal = isTerminal(fd)
   }
 
   /** writeSync tells at once that nobody reads any more, and keeps nothing that an exit could lose. */
@@ -138,7 +138,7 @@ function standardInput(): HostInput & { close?(): void } {
     return { read: () => 0, isReady: () => true, ready: async () => {} } // closed by whoever started us
   }
   if (stat.isFIFO() || stat.isSocket()) return new StreamInput(false)
-  return isatty(0) ? new StreamInput(true) : new FileInput(0)
+  return isTerminal(0) ? new StreamInput(true) : new FileInput(0)
 }
 
 /** Standard input, output and error of this process. `close` it when the guest has ended, or unread input keeps the process. */

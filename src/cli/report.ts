@@ -1,15 +1,11 @@
 /** The memory report at the end of a run, for people (on standard error) and for programs (--json). */
-import { styleText } from 'node:util'
 import { PAGE_SIZE } from '../base/numbers.js'
 import type { ProfileSummary } from '../linux/profiler.js'
 import type { CrashReport, ExitReport, MemoryReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
+import { grouped } from './grouped.js'
 import { formatSize } from './size.js'
-
-type Style = (format: Parameters<typeof styleText>[0], text: string) => string
-
-/** Colour only where standard error shows it; NO_COLOR and FORCE_COLOR are honoured. */
-export const style: Style = (format, text) => styleText(format, text, { stream: process.stderr })
+import { style } from './style.js'
 
 const FAULTS: readonly (readonly [keyof MemoryReport['stats']['events'], string])[] = [
   ['faultZeroPage', 'zero page mapped (first read)'],
@@ -27,12 +23,11 @@ const FAULTS: readonly (readonly [keyof MemoryReport['stats']['events'], string]
   ['faultOutOfMemory', 'found no memory'],
 ]
 
-const number = (value: number) => value.toLocaleString('en-US')
 const heading = (text: string) => style('bold', text)
 
 function faultLines({ stats }: MemoryReport): string[] {
   return FAULTS.filter(([event]) => stats.events[event] > 0).map(
-    ([event, what]) => `  ${number(stats.events[event]).padStart(9)}  ${what}`,
+    ([event, what]) => `  ${grouped(stats.events[event]).padStart(9)}  ${what}`,
   )
 }
 
@@ -41,17 +36,17 @@ function frameLines({ stats, residentPages, mappings }: MemoryReport): string[] 
   const used = frames.total - frames.free
   const size = (pages: number) => formatSize(pages * PAGE_SIZE)
   return [
-    `  ${number(used).padStart(9)}  of ${number(frames.total)} frames in use (${size(used)} of ${size(frames.total)})`,
-    `  ${number(residentPages).padStart(9)}  pages resident in ${number(mappings)} mappings`,
-    `  ${number(stats.tableFrames).padStart(9)}  page-table frames, the kernel's too`,
+    `  ${grouped(used).padStart(9)}  of ${grouped(frames.total)} frames in use (${size(used)} of ${size(frames.total)})`,
+    `  ${grouped(residentPages).padStart(9)}  pages resident in ${grouped(mappings)} mappings`,
+    `  ${grouped(stats.tableFrames).padStart(9)}  page-table frames, the kernel's too`,
   ]
 }
 
 function callLines({ instructions, systemCalls, missing }: MemoryReport): string[] {
   const calls = Object.entries(missing).map(([name, times]) => `${name} (${times})`)
   return [
-    `  ${number(instructions).padStart(9)}  instructions`,
-    `  ${number(systemCalls).padStart(9)}  system calls`,
+    `  ${grouped(instructions).padStart(9)}  instructions`,
+    `  ${grouped(systemCalls).padStart(9)}  system calls`,
     ...(calls.length > 0 ? [`  not there (ENOSYS): ${calls.join(', ')}`] : []),
   ]
 }
@@ -125,8 +120,8 @@ export function profileText(summary: ProfileSummary): string {
     .filter((part) => summary[part] >= 0.005)
     .map((part) => `${part} ${Math.round(summary[part] * 100)} %`)
   const lines = [
-    `  ${number(Math.round(summary.milliseconds)).padStart(9)}  milliseconds: ${shares.join(', ')}`,
-    `  ${number(summary.samples).padStart(9)}  samples`,
+    `  ${grouped(Math.round(summary.milliseconds)).padStart(9)}  milliseconds: ${shares.join(', ')}`,
+    `  ${grouped(summary.samples).padStart(9)}  samples`,
   ]
   return `${heading('Profile')}\n${lines.join('\n')}\n`
 }

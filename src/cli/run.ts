@@ -1,6 +1,6 @@
 /** `pagoda run`: one program on a machine of its own. */
-import { isatty } from 'node:tty'
 import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
+import type { HartParts } from '../hart/hart-parts.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
@@ -8,6 +8,7 @@ import type { Host } from '../linux/host.js'
 import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
+import { withPatientInterpreter } from './engine.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
@@ -17,6 +18,7 @@ import { deathText, profileText, reportJson, reportText } from './report.js'
 import { ReportFile } from './report-file.js'
 import { say } from './say.js'
 import { formatSize } from './size.js'
+import { isTerminal } from './terminal.js'
 
 export interface RunOptions {
   readonly memory: number
@@ -109,7 +111,7 @@ const ROOT_ENVIRONMENT = [
 ] as const
 
 function isOnTerminal(): boolean {
-  return isatty(0) && isatty(1)
+  return isTerminal(0) && isTerminal(1)
 }
 
 /** What --env says, with --root over a usual environment: PATH, HOME, and TERM on a terminal. */
@@ -174,7 +176,12 @@ function sayReport(report: ExitReport, options: RunOptions): void {
   if (options.report) say(reportText(report))
 }
 
-function bootMachine(host: Host, options: RunOptions, { root }: Prepared): BootedLinux {
+function bootMachine(
+  host: Host,
+  options: RunOptions,
+  { root }: Prepared,
+  hartParts: HartParts | undefined,
+): BootedLinux {
   return bootLinux({
     host,
     memory: options.memory,
@@ -186,6 +193,7 @@ function bootMachine(host: Host, options: RunOptions, { root }: Prepared): Boote
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
     profile: options.profile !== undefined,
+    hartParts,
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
 }
@@ -218,14 +226,13 @@ class Written {
 }
 
 async function runToEnd(
-  host: Host,
+  machine: BootedLinux,
   program: string,
   args: readonly string[],
   options: RunOptions,
   prepared: Prepared,
   written: Written,
 ): Promise<number> {
-  const machine = bootMachine(host, options, prepared)
   startProgram(machine, program, args, options, prepared)
   const { report, lost } = await runAndSync(machine)
   sayReport(report, options)
@@ -247,12 +254,18 @@ function sayProfile({ profiler }: Linux, file: ReportFile, options: RunOptions):
 }
 
 /** Runs the program to its end; the command's exit code. */
-export async function run(program: string, args: readonly string[], options: RunOptions): Promise<number> {
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+  hartParts?: HartParts,
+): Promise<number> {
   const prepared = prepare(program, options)
   const written = new Written(options)
   const host = nodeHost()
   try {
-    return await runToEnd(host, program, args, options, prepared, written)
+    const machine = withPatientInterpreter(() => bootMachine(host, options, prepared, hartParts))
+    return await runToEnd(machine, program, args, options, prepared, written)
   } finally {
     host.close()
     written.close()

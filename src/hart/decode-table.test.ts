@@ -4,7 +4,14 @@ import type { Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { fuzzSteps, SEED } from '../base/testing.js'
 import { Memory } from '../state/memory.js'
-import { DECODE_TABLE_BYTES, decode, GROUP, ILLEGAL, makeDecodeTable } from './decode-table.js'
+import {
+  DECODE_TABLE_BYTES,
+  decode,
+  decodeTables,
+  GROUP,
+  ILLEGAL,
+  writeDecodeTables,
+} from './decode-table.js'
 import { matches } from './definition.js'
 import { immediateOf } from './format.js'
 import { INSTRUCTIONS } from './instructions/index.js'
@@ -13,7 +20,7 @@ const TABLE = 4096 as Ptr
 /** Of ecall and its like, which fix all bits. */
 const NOT_LOOKED_AT = 0xf0000
 const memory = Memory.allocate(2 ** 23, false)
-makeDecodeTable(memory, TABLE)
+writeDecodeTables(memory, TABLE, decodeTables)
 
 /** By the low seven bits, which every definition looks at or shares with few. */
 const CANDIDATES = Array.from({ length: 128 }, (_, low) =>
@@ -51,7 +58,7 @@ test(`32-bit instructions (PAGODA_SEED=${SEED})`, () => {
 
 test('a second hart leaves them alone, and they fit', () => {
   const before = memory.u8.slice(TABLE, TABLE + DECODE_TABLE_BYTES)
-  makeDecodeTable(memory, TABLE)
+  writeDecodeTables(memory, TABLE, decodeTables)
   expect(Buffer.compare(before, memory.u8.slice(TABLE, TABLE + DECODE_TABLE_BYTES))).toBe(0)
   expect(GROUP).toBeLessThan(256)
 })

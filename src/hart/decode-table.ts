@@ -28,16 +28,17 @@ export const GROUP = INSTRUCTIONS.length + 1
 
 const isCompressed = (word: number): boolean => (word & 3) !== 3
 
-/**
- * Writes the tables unless another hart did. They are made elsewhere first, and entry 0 is written last and is never 0, so it says that they
- * are there.
- */
-export function makeDecodeTable(memory: Memory, table: Ptr): void {
+/** Both levels, as they are in the buffer. */
+export function decodeTables(): Uint8Array {
+  return new DecodeTableBuilder().build()
+}
+
+/** Writes the tables unless another hart did. Entry 0 is written last and is never 0, so it says that they are there. */
+export function writeDecodeTables(memory: Memory, table: Ptr, tables: () => Uint8Array): void {
   if (Atomics.load(memory.u32, table >>> 2) !== 0) return
-  const { first, second } = new DecodeTableBuilder().build()
-  memory.u8.set(second, table + SECOND_LEVEL)
-  memory.u32.set(first.subarray(1), (table + FIRST_LEVEL + 4) >>> 2)
-  Atomics.store(memory.u32, (table + FIRST_LEVEL) >>> 2, first[0]!)
+  const bytes = tables()
+  memory.u8.set(bytes.subarray(4), table + 4)
+  Atomics.store(memory.u32, table >>> 2, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true))
 }
 
 /** Number of the definition that a word is, or ILLEGAL; bits 16 to 19 are not looked at. */
@@ -52,14 +53,13 @@ class DecodeTableBuilder {
   /** Numbers of second-level tables by the definitions in them. */
   readonly #groups = new Map<string, number>()
 
-  build(): { first: Uint32Array; second: Uint8Array } {
+  build(): Uint8Array {
     assert(GROUP < 256, 'a definition has an eight-bit number')
     const { u32, u8 } = this.#filler
     u32.fill(ILLEGAL, 0, WORDS_16)
     this.#addAllCompressed()
     for (let opcode = 0; opcode < 128; opcode++) if (!isCompressed(opcode)) this.#addWide(opcode)
-    const groupsEnd = SECOND_LEVEL + this.#groups.size * HIGH_BITS
-    return { first: u32.subarray(0, WORDS_16), second: u8.subarray(SECOND_LEVEL, groupsEnd) }
+    return u8.subarray(FIRST_LEVEL, SECOND_LEVEL + this.#groups.size * HIGH_BITS)
   }
 
   /** What fixes more bits comes later: it owns what the others exclude. */

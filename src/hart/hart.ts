@@ -5,8 +5,9 @@ import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
 import { Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { DECODE_TABLE_BYTES, makeDecodeTable } from './decode-table.js'
+import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
+import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
 import { type Interpreter, makeInterpreter } from './interpreter.js'
 import { CODE_TABLE_STRIDE } from './translator/entry-table.js'
@@ -27,6 +28,8 @@ export interface HartOptions {
    * guest cannot tell. Default 0.
    */
   readonly threshold?: number
+  /** Default: made anew. */
+  readonly parts?: HartParts
 }
 
 /** A place that is come to less often costs more to translate than to interpret. */
@@ -51,10 +54,15 @@ export class Hart {
   readonly #interpreter: Interpreter
   readonly #translator: Translator | undefined
 
-  private constructor(env: HartEnv, index: number, ptr: Ptr, { threshold = 0 }: HartOptions) {
+  private constructor(
+    env: HartEnv,
+    index: number,
+    ptr: Ptr,
+    { threshold = 0, parts = NEW_PARTS }: HartOptions,
+  ) {
     const { memory, arch, tlbs } = env
     const decode = regionPtr(memory, Region.scratch)
-    makeDecodeTable(memory, decode)
+    writeDecodeTables(memory, decode, () => parts.decodeTables())
     this.ptr = ptr
     this.index = index
     this.#memory = memory
@@ -73,7 +81,7 @@ export class Hart {
       shared: memory.shared,
     }
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
-    this.#interpreter = makeInterpreter(memory, layout, table)
+    this.#interpreter = makeInterpreter(parts.interpreter(memory.bytes, layout), memory, layout, table)
     if (threshold === 0) return
     const helpers = this.#interpreter as unknown as WebAssembly.Exports
     const executed = () => this.instructions()

@@ -41,9 +41,14 @@ export interface Interpreter {
   run(budget: number): number
 }
 
-/** Compiles the interpreter for one hart. Translated code is called through the table. */
-export function makeInterpreter(memory: Memory, layout: HartLayout, table: WebAssembly.Table): Interpreter {
-  const module = new WebAssembly.Module(interpreterBytes(memory.bytes, layout) as BufferSource)
+/** Compiles the interpreter for one hart (`interpreterBytes`). Translated code is called through the table. */
+export function makeInterpreter(
+  bytes: Uint8Array,
+  memory: Memory,
+  layout: HartLayout,
+  table: WebAssembly.Table,
+): Interpreter {
+  const module = new WebAssembly.Module(bytes as BufferSource)
   const imports = { memory: memory.raw, table, ...FLOAT_HELPERS.imports(memory, layout.hart) }
   return new WebAssembly.Instance(module, { env: imports }).exports as unknown as Interpreter
 }

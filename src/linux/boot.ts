@@ -1,5 +1,6 @@
 /** A machine with Linux's world on it, in one call: what the command, the pages and most embedders start from. */
 import { Hart, TRANSLATE_THRESHOLD } from '../hart/hart.js'
+import type { HartParts } from '../hart/hart-parts.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import type { ClockMode } from './clock.js'
 import { Files } from './fs/file-services.js'
@@ -31,6 +32,8 @@ export interface BootOptions {
   readonly translate?: boolean
   /** How often a place must be come to before it is translated: 1 and up. Default 10,000, and more in a program that has just begun. */
   readonly translateThreshold?: number
+  /** What its hart is made of, if it is not to be made anew: KeptParts of hart/hart-parts.ts. */
+  readonly hartParts?: HartParts | undefined
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
   /** Whether a profile of the run is taken: `linux.profiler`. Default false. */
@@ -58,7 +61,10 @@ function thresholdOf({ translate = true, translateThreshold = TRANSLATE_THRESHOL
 export function bootLinux(options: BootOptions): BootedLinux {
   const { memory = 256 * 2 ** 20, shared = false, seed = 1 } = options
   const mm = mmInit({ bytes: memory, shared, seed })
-  const hart = Hart.create(mm, 0, { threshold: thresholdOf(options) })
+  const hart = Hart.create(mm, 0, {
+    threshold: thresholdOf(options),
+    ...(options.hartParts === undefined ? {} : { parts: options.hartParts }),
+  })
   let files: Files | undefined
   const linux = new Linux({
     mm,

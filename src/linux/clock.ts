@@ -3,6 +3,7 @@
  * time. It moves on in ticks of the hart's `time` register, from which programs read it without a call (vvar.ts).
  * Real: the host's clock.
  */
+import { monotonic } from '../base/monotonic.js'
 import { TIMEBASE_HZ } from '../hart/hart-state.js'
 
 const NANOSECONDS = 1_000_000_000
@@ -24,7 +25,7 @@ export interface TimeOfDay {
 export class Clock {
   readonly mode: ClockMode
   readonly #instructions: () => number
-  readonly #hostStart = performance.now()
+  readonly #hostStart = monotonic()
   /** When the machine was started, since 1970. */
   readonly epochSeconds: number
   readonly #epochNanoseconds: number
@@ -43,7 +44,7 @@ export class Clock {
   /** Nanoseconds since the machine was started: CLOCK_MONOTONIC. */
   now(): number {
     if (this.mode === 'virtual') return floorTo(this.#exact(), TICK_NANOSECONDS)
-    return Math.floor((performance.now() - this.#hostStart) * 1_000_000)
+    return Math.floor((monotonic() - this.#hostStart) * 1_000_000)
   }
 
   #exact(): number {

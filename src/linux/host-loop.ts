@@ -1,4 +1,5 @@
 /** Runs a machine within the host's event loop: never blocks it, and waits when all threads wait. */
+import { monotonic } from '../base/monotonic.js'
 import type { HostInput, HostOutput } from './host.js'
 import type { Linux } from './linux.js'
 import type { Scheduler } from './scheduler.js'
@@ -43,7 +44,7 @@ export class HostLoop {
   async run(limit: number): Promise<LoopEnd> {
     for (;;) {
       this.#linux.time.passTime()
-      const end = this.#scheduler.runSlice(performance.now() + SLICE_MILLISECONDS, limit)
+      const end = this.#scheduler.runSlice(monotonic() + SLICE_MILLISECONDS, limit)
       if (end === 'ended' || end === 'limit') return end
       if (end === 'time') await yieldToHost()
       else if (!this.#skipTime() && !(await this.#waitForHost())) return 'stuck'

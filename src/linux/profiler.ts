@@ -1,3 +1,4 @@
+import { monotonic } from '../base/monotonic.js'
 import { PAGE_SIZE, pageOf } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { Exit } from '../hart/exit.js'
@@ -68,7 +69,7 @@ export class Profiler {
   #instructions = 0
 
   /** `now`: milliseconds. */
-  constructor(hart: Hart, env: SymbolEnv, now = () => performance.now()) {
+  constructor(hart: Hart, env: SymbolEnv, now = () => monotonic()) {
     this.#hart = hart
     this.#symbols = new CodeSymbols(env)
     this.#now = now

@@ -1,6 +1,7 @@
 /**
  * Which thread's registers are on the hart, and the loop that runs it: hart, trap or call, signals, and again.
  */
+import { monotonic } from '../base/monotonic.js'
 import { fromHalves, type Ptr } from '../base/numbers.js'
 import { reclaimInBackground } from '../fault/background-reclaim.js'
 import { Exit } from '../hart/exit.js'
@@ -36,7 +37,7 @@ export class Scheduler {
     this.#dispatcher = dispatcher
   }
 
-  /** Runs until `until` (of performance.now()), until `limit` instructions have ever been executed, or until no thread can run. */
+  /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
   runSlice(until: number, limit: number): SliceEnd {
     this.#limit = limit
     for (let traps = 0; ; traps++) {
@@ -46,7 +47,7 @@ export class Scheduler {
       if (this.#linux.hart.instructions() >= limit) return 'limit'
       const exit = this.#step(thread)
       const isTimeToLook = exit === Exit.budget || traps % TRAPS_PER_LOOK === 0
-      if (isTimeToLook && performance.now() >= until) return 'time'
+      if (isTimeToLook && monotonic() >= until) return 'time'
     }
   }
 

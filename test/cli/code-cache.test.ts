@@ -1,5 +1,5 @@
-/** The command's compiled code (bin/load-command.js): what the build wrote down is taken, and is not needed. */
-import { execFileSync } from 'node:child_process'
+/** What the build kept for a short start (bin/load-command.js): it is taken, and is not needed. */
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,20 +17,35 @@ afterAll(() => rmSync(copy, { recursive: true, force: true }))
 const node = (...args: string[]) => execFileSync(process.execPath, args, { cwd: copy, encoding: 'utf8' })
 
 function isRefused(): string {
-  const script =
-    "import('./bin/load-command.js').then(async (m) => console.log((await m.loadCommand()).script.cachedDataRejected))"
-  return node('-e', script).trim()
+  return node('-p', "require('./bin/load-command.js').loadCommand().script.cachedDataRejected").trim()
 }
 
 test('the cache that the build made is taken', () => {
   expect(isRefused()).toBe('false')
 })
 
-test.each(['', 'not what V8 writes', undefined])('a cache of %j does no harm', (cache) => {
-  const file = join(copy, 'dist/command.cache')
-  if (cache === undefined) rmSync(file)
-  else writeFileSync(file, cache)
-  expect(existsSync(file)).toBe(cache !== undefined)
-  if (cache !== undefined) expect(isRefused()).toBe('true')
-  expect(node('bin/pagoda.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+test('it has all that a hart of the default machine is made of, as it would be made', () => {
+  const script = `
+    const { exports: command, parts } = require('./bin/load-command.js').loadCommand()
+    const kept = new command.KeptParts(parts)
+    const made = new command.KeptParts()
+    const run = (of) => command.main(['node', 'pagoda', 'run', '--no-report', 'examples/programs/tour.elf'], of)
+    run(kept).then(() => run(made)).then(() => {
+      const same = (a, b) => Buffer.compare(a, b) === 0
+      console.error(same(kept.bytes(), parts), same(made.bytes(), parts))
+    })`
+  const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' })
+  expect(stderr).toBe('true true\n')
 })
+
+test.each(['', 'short', 'nothing that the build has ever written', undefined])(
+  'a cache of %j does no harm',
+  (cache) => {
+    const file = join(copy, 'dist/command.cache')
+    if (cache === undefined) rmSync(file)
+    else writeFileSync(file, cache)
+    expect(existsSync(file)).toBe(cache !== undefined)
+    expect(isRefused()).not.toBe('false')
+    expect(node('bin/pagoda.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+  },
+)

@@ -1,5 +1,7 @@
 /** Translates what a hart executes often to WebAssembly, and keeps account of what was translated. */
+
 import type { MemoryManagementArch } from '../../arch/memory-management-arch.js'
+import { monotonic } from '../../base/monotonic.js'
 import { NO_FRAME, PAGE_SIZE, pageOf } from '../../base/numbers.js'
 import { WasmModule } from '../../base/wasm/module.js'
 import type { Tlbs } from '../../paging/tlb.js'
@@ -165,9 +167,9 @@ export class Translator {
   }
 
   #translateTimed(pc: number): void {
-    const start = performance.now()
+    const start = monotonic()
     this.#translateWith(pc)
-    this.#stats.milliseconds += performance.now() - start
+    this.#stats.milliseconds += monotonic() - start
   }
 
   /** Translates `pc` and what is nearly as worthwhile. */
