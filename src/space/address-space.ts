@@ -52,8 +52,6 @@ export const SpaceFlag = {
   hugePagesDisabled: 64,
   /** PF_RANDOMIZE: its parts lie at random places. */
   randomized: 128,
-  /** Some mapping of it is of huge pages of a pool, or was: cutting must look. */
-  hasHuge: 256,
 } as const
 /** Those that a call brings with it. */
 export const CALLER_FLAGS = SpaceFlag.rawAccess | SpaceFlag.administrator | SpaceFlag.readImpliesExec

@@ -55,7 +55,7 @@ function forgetContext(mm: SpaceEnv, child: AddressSpace, context: Ptr): void {
 }
 
 /** What a child has of its parent, besides what a new program has too. */
-const KEPT_FLAGS = SpaceFlag.hasSeals | SpaceFlag.hasHuge | SpaceFlag.randomized | CALLER_FLAGS
+const KEPT_FLAGS = SpaceFlag.hasSeals | SpaceFlag.randomized | CALLER_FLAGS
 
 function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.brkStart = parent.brkStart

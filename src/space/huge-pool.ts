@@ -4,13 +4,13 @@
  */
 import { EINVAL } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
-import { type AddressSpace, SpaceFlag } from './address-space.js'
+import type { AddressSpace } from './address-space.js'
 import { ObjectKind } from './object-records.js'
 import { findGap, isFree } from './placement.js'
 import type { SpaceEnv } from './space-env.js'
 import { lowestPlacedPage } from './tunables.js'
 import { HUGE_PAGES, VM_HUGETLB } from './vm-flags.js'
-import { Vma } from './vma.js'
+import { Special, Vma } from './vma.js'
 
 /** Pages of 1 GiB. */
 const GIGANTIC_PAGES = 512 * HUGE_PAGES
@@ -32,21 +32,21 @@ export function unitOf(mm: SpaceEnv, vma: Vma): number {
   return (vma.flags & VM_HUGETLB) === 0 ? 1 : pagesOfKind(mm.objects.kind(vma.object))
 }
 
-/** Whether a mapping can be cut at a page inside it: 0, or -EINVAL (hugetlb_vm_op_split). */
+/** Whether a mapping can be cut at a page inside it: 0, or -EINVAL (hugetlb_vm_op_split, special_mapping_split). */
 export function cutProblem(mm: SpaceEnv, vma: Vma, at: Vpn): number {
-  return at % unitOf(mm, vma) === 0 ? 0 : -EINVAL
+  return vma.special === Special.none && at % unitOf(mm, vma) === 0 ? 0 : -EINVAL
 }
 
-/** The same for the mappings that the ends of a range lie in. */
-export function checkCuts(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
-  if ((space.flags & SpaceFlag.hasHuge) === 0) return 0
-  return cutProblemAt(mm, space, start) || cutProblemAt(mm, space, end)
+/** The same for the mappings that the ends of a range lie in. `first` is the one at its start or the next above. */
+export function checkCuts(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end: Vpn): number {
+  const { vmas } = mm
+  const last = vmas.endOf(first) >= end || end >= mm.arch.userEnd ? first : vmas.findHolding(space, end)
+  return cutProblemAt(mm, first, start) || (last === NULL ? 0 : cutProblemAt(mm, last, end))
 }
 
-function cutProblemAt(mm: SpaceEnv, space: AddressSpace, at: Vpn): number {
-  const holding: Ptr = at < mm.arch.userEnd ? mm.vmas.findHolding(space, at) : NULL
-  if (holding === NULL || mm.vmas.startOf(holding) === at) return 0
-  return cutProblem(mm, new Vma(mm.memory, holding), at)
+function cutProblemAt(mm: SpaceEnv, vma: Ptr, at: Vpn): number {
+  const isInside = mm.vmas.startOf(vma) < at && mm.vmas.endOf(vma) > at
+  return isInside ? cutProblem(mm, new Vma(mm.memory, vma), at) : 0
 }
 
 /** Where huge pages go: a multiple of their size, near the wish (0 = none); -ENOMEM (hugetlb_get_unmapped_area). */

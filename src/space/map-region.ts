@@ -137,7 +137,7 @@ function mapOver(
   const end = (start + pages) as Vpn
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
-  const misplaced = checkCuts(mm, space, start, end)
+  const misplaced = checkCuts(mm, space, mm.vmas.find(space, start), start, end)
   if (misplaced < 0) return misplaced
   const replaced = countReplaced(mm, space, start, end)
   const flags = grantedFlags(mm, space, wished, pages - replaced.all, pages - replaced.promised)

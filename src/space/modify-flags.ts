@@ -11,7 +11,7 @@ import type { Vma } from './vma.js'
 /**
  * Gives a part of one mapping other flags, another name, memory policy or context of userfaultfd(2): merges it with a neighbour or cuts the mapping
  * (vma_modify_flags_name). Accounts nothing. `vma` is a view that may be left anywhere. Returns the mapping that holds `start` afterwards, or
- * -EINVAL (a huge page of a pool would be cut) or -ENOMEM; at the limit of mappings the first of two cuts may have been made, as in Linux.
+ * -EINVAL (a huge page of a pool, or pages of the kernel's, would be cut) or -ENOMEM; at the limit of mappings the first of two cuts may have been made, as in Linux.
  */
 export function modifyFlags(
   mm: SpaceEnv,

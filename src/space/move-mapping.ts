@@ -3,6 +3,7 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { countMapping } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, extentOf, insertVma } from './extent.js'
+import { checkCuts } from './huge-pool.js'
 import { mergeBetween } from './merge.js'
 import { setApart } from './modify-flags.js'
 import { isEnoughMemory } from './overcommit.js'
@@ -17,7 +18,8 @@ import { Vma } from './vma.js'
 
 /**
  * Moves `oldPages` from the request's start to a free place, where they become `newPages` (move_vma). Returns the place, or
- * -ENOMEM and nothing has changed, but that the part of a locked mapping which was to stay may have been cut out of it.
+ * -EINVAL (the mapping must not be cut there) or -ENOMEM, and nothing has changed, but that the part of a locked mapping which was
+ * to stay may have been cut out of it.
  */
 export function moveMapping(
   mm: SpaceEnv,
@@ -29,6 +31,8 @@ export function moveMapping(
 ): Vpn | number {
   const { start, newPages, keepOld } = request
   if (space.vmaCount >= mapCountMax(mm) - 3) return -ENOMEM
+  const misplaced = checkCuts(mm, space, vma.ptr, start, (start + oldPages) as Vpn)
+  if (misplaced < 0) return misplaced
   if (keepOld && (vma.flags & VM_LOCKED) !== 0) {
     const apart = setApart(mm, space, vma, start, (start + oldPages) as Vpn)
     if (apart < 0) return apart

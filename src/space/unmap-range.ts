@@ -15,14 +15,14 @@ import { zapRange } from './zap-range.js'
 /**
  * Takes everything away that is mapped in a range (do_munmap). Nothing being there is no error. -ENOMEM, and no effect:
  * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed,
- * -EINVAL when a huge page of a pool would be cut.
+ * -EINVAL when a huge page of a pool or the kernel's own pages would be cut.
  */
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const first = mm.vmas.find(space, start)
   if (first === NULL || mm.vmas.startOf(first) >= end) return 0
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
-  const misplaced = checkCuts(mm, space, start, end)
+  const misplaced = checkCuts(mm, space, first, start, end)
   if (misplaced < 0) return misplaced
   const cut = prepareCut(mm, space, start, end)
   if (cut < 0) return cut

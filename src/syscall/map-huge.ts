@@ -2,7 +2,7 @@
 import { EINVAL, ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
-import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
+import type { AddressSpace } from '../space/address-space.js'
 import { findHugePlace, hugeKind, pagesOfKind } from '../space/huge-pool.js'
 import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
 import { unmapRange } from '../space/unmap-range.js'
@@ -57,7 +57,6 @@ export function mapHuge(
     unmapRange(mm, space, start, (start + pages) as Vpn)
     return isMisplaced ? -EINVAL : -ENOMEM
   }
-  space.flags |= SpaceFlag.hasHuge
   if ((granted & VM_WRITE) !== 0) grow(mm, region.object, (offset + pages) * PAGE_SIZE)
   return page
 }
