@@ -31,6 +31,8 @@ export interface Missing {
 
 /** The group of single loops. */
 export const CODE = 'six kernels'
+/** The group of the program that does nothing. */
+export const START = 'hello'
 /** One processor: what the program takes is its own then. */
 const REAL_KERNEL: Command = [
   'env',
@@ -77,7 +79,7 @@ export class Works {
     this.#own('memory', 'mm_bench', 'map, touch, unmap', 0.7, ['map_touch_unmap', '20000', '3'])
     this.#own('memory', 'mm_bench', 'page faults', 0.7, ['fault_recycled', '200000', '3'])
     this.#own('memory', 'mm_bench', 'fork and wait', 0.7, ['fork_wait', '500', '3'])
-    this.#own('hello', 'hello', 'hello, world, the whole process', 1.5, [], () => ({
+    this.#own(START, 'hello', 'hello, world, the whole process', 1.5, [], () => ({
       beside: [process.execPath, '-e', '0'],
     }))
     this.#debian()

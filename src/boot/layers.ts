@@ -57,10 +57,11 @@ export function bootLayers(options: InitOptions, harts: number): Layers {
   atomics.findHolds()
   countFor(memory, options.hart ?? 0)
   report.bump(bump)
-  const frames = FrameTable.boot(memory, bump)
-  report.frameTable(frames)
+  // What harts look at is before all that grows with RAM: their code is the same in machines of every size (hart/hart-parts.ts).
   const tlbs = Tlbs.boot(memory, bump, harts)
   report.tlbs(tlbs)
+  const frames = FrameTable.boot(memory, bump)
+  report.frameTable(frames)
   const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, options)
   report.buddy(buddy)
   const slab = SlabAllocator.boot(memory, atomics, bump, frames, buddy, options)

@@ -108,10 +108,10 @@ export class FrameTable {
   }
 
   static boot(memory: Memory, bump: BumpAllocator): FrameTable {
-    const bytes = (memory.bytes / PAGE_SIZE) * FRAME_ENTRY_BYTES
-    setRegion(memory, Region.frameTable, bump.allocateBytes(bytes), bytes)
     const stampBytes = (memory.bytes / PAGE_SIZE) * CODE_STAMP_BYTES
     setRegion(memory, Region.codeStamps, bump.allocateBytes(stampBytes), stampBytes)
+    const bytes = (memory.bytes / PAGE_SIZE) * FRAME_ENTRY_BYTES
+    setRegion(memory, Region.frameTable, bump.allocateBytes(bytes), bytes)
     return new FrameTable(memory)
   }
 

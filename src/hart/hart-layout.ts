@@ -15,8 +15,7 @@ export interface HartLayout {
   readonly codeEntries: Ptr
   /** Arrivals that make an address worth translating; 0 = nothing is translated. */
   readonly threshold: number
-  /** Frames of RAM, and the page-frame number that the first of them has in page tables. */
-  readonly frames: number
+  /** The page-frame number that the first frame of RAM has in page tables. */
   readonly physBasePfn: number
   /** Whether several threads may run on the memory. */
   readonly shared: boolean

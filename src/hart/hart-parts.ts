@@ -8,7 +8,7 @@ export interface HartParts {
   /** Both levels of the decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
   /** The interpreter's WebAssembly module (interpreter.ts). */
-  interpreter(memoryBytes: number, layout: HartLayout): Uint8Array
+  interpreter(layout: HartLayout): Uint8Array
 }
 
 export const NEW_PARTS: HartParts = { decodeTables, interpreter: interpreterBytes }
@@ -28,9 +28,9 @@ export class KeptParts implements HartParts {
     return this.#part('decodeTables', () => NEW_PARTS.decodeTables())
   }
 
-  interpreter(memoryBytes: number, layout: HartLayout): Uint8Array {
-    const name = JSON.stringify([memoryBytes, layout])
-    return this.#part(name, () => NEW_PARTS.interpreter(memoryBytes, layout))
+  interpreter(layout: HartLayout): Uint8Array {
+    const name = JSON.stringify(layout)
+    return this.#part(name, () => NEW_PARTS.interpreter(layout))
   }
 
   #part(name: string, make: () => Uint8Array): Uint8Array {

@@ -1,6 +1,6 @@
 import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
-import { fromHalves, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { fromHalves, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
 import { Region, regionBytes, regionPtr } from '../state/layout.js'
@@ -76,12 +76,11 @@ export class Hart {
       codeStamps: regionPtr(memory, Region.codeStamps),
       codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_TABLE_STRIDE) as Ptr,
       threshold,
-      frames: memory.bytes / PAGE_SIZE,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,
     }
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
-    this.#interpreter = makeInterpreter(parts.interpreter(memory.bytes, layout), memory, layout, table)
+    this.#interpreter = makeInterpreter(parts.interpreter(layout), memory, layout, table)
     if (threshold === 0) return
     const helpers = this.#interpreter as unknown as WebAssembly.Exports
     const executed = () => this.instructions()

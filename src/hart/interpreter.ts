@@ -34,8 +34,6 @@ import { addEntryTable } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
-const WASM_PAGE = 65536
-
 export interface Interpreter {
   /** Executes at most `budget` instructions (up to 2^31 - 1); returns an Exit. */
   run(budget: number): number
@@ -53,9 +51,9 @@ export function makeInterpreter(
   return new WebAssembly.Instance(module, { env: imports }).exports as unknown as Interpreter
 }
 
-export function interpreterBytes(memoryBytes: number, layout: HartLayout): Uint8Array {
+export function interpreterBytes(layout: HartLayout): Uint8Array {
   const module = new WasmModule()
-  module.importMemory('memory', { pages: memoryBytes / WASM_PAGE, shared: layout.shared })
+  module.importMemory('memory', { shared: layout.shared })
   module.importTable('table', 0)
   exportSharedGlobals(module)
   const helpers = new Map([

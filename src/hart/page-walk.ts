@@ -20,6 +20,8 @@ const PTE_HIGH_RESERVED_SHIFT = 54
 const PTE_PPN_MASK = (1n << 44n) - 1n
 const ROOT_LEVEL_SHIFT = 30
 const NONE = i64(-1)
+/** Of 4 KiB: sixteen in each of WebAssembly's pages. */
+const framesOfRam: Value = (code) => code.memorySize().i32(4).op('i32_shl')
 const PAGE_START = i64(-PAGE_SIZE)
 
 /** Writes the body of walk(address, access): the place in the buffer, or what `fault` returns. */
@@ -144,7 +146,7 @@ export class WalkEmitter {
   }
 
   #isOutsideRam(): Value {
-    return op('i64_ge_u', local(this.#frame), i64(this.#layout.frames))
+    return op('i64_ge_u', local(this.#frame), op('i64_extend_i32_u', framesOfRam))
   }
 
   #has(bits: number): Value {

@@ -5,8 +5,8 @@ import { runPagoda } from '../setup/command.js'
 const STEPS = [
   'memory map',
   'bump allocator',
-  'frame table',
   'TLBs',
+  'frame table',
   'buddy allocator',
   'slab allocator',
   'kernel mapper',

@@ -24,19 +24,22 @@ test('the cache that the build made is taken', () => {
   expect(isRefused()).toBe('false')
 })
 
-test('it has all that a hart of the default machine is made of, as it would be made', () => {
-  const script = `
+test.each(['256M', '8M', '4G'])(
+  'it has all that the hart of a machine of %s is made of, as it would be made',
+  (memory) => {
+    const script = `
     const { exports: command, parts } = require('./bin/load-command.js').loadCommand()
     const kept = new command.KeptParts(parts)
     const made = new command.KeptParts()
-    const run = (of) => command.main(['node', 'pagoda', 'run', '--no-report', 'examples/programs/tour.elf'], of)
+    const run = (of) => command.main(['node', 'pagoda', 'run', '--no-report', '--memory', '${memory}', 'examples/programs/tour.elf'], of)
     run(kept).then(() => run(made)).then(() => {
       const same = (a, b) => Buffer.compare(a, b) === 0
       console.error(same(kept.bytes(), parts), same(made.bytes(), parts))
     })`
-  const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' })
-  expect(stderr).toBe('true true\n')
-})
+    const { stderr } = spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' })
+    expect(stderr).toBe('true true\n')
+  },
+)
 
 test.each(['', 'short', 'nothing that the build has ever written', undefined])(
   'a cache of %j does no harm',

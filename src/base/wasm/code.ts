@@ -175,6 +175,11 @@ export class Code {
     return this.byte(0xfe).u32(opcode).u32(align).u32(offset)
   }
 
+  /** The size of the memory, in pages of 64 KiB. */
+  memorySize(): this {
+    return this.byte(0x3f).byte(0)
+  }
+
   /** atomic.fence: orders this thread's accesses to a shared memory. */
   fence(): this {
     return this.byte(0xfe).u32(3).byte(0)

@@ -5,10 +5,13 @@ interface FunctionType {
   readonly results: readonly ValueType[]
 }
 
-/** How a module imports the machine's memory: it must say exactly what the memory is. */
+/** The largest memory that there is. */
+const PAGES_MAX = 65536
+
+/** How a module imports the machine's memory. */
 export interface MemoryImport {
-  /** WebAssembly pages of 64 KiB; the memory has a fixed size. */
-  readonly pages: number
+  /** WebAssembly pages of 64 KiB, when it must be a memory of that fixed size. Default: any that has a maximum. */
+  readonly pages?: number
   readonly shared: boolean
 }
 
@@ -30,8 +33,8 @@ export class WasmModule {
     const code = entry('env', name).byte(0x02)
     code
       .byte(shared ? 0x03 : 0x01)
-      .u32(pages)
-      .u32(pages)
+      .u32(pages ?? 0)
+      .u32(pages ?? PAGES_MAX)
     this.#imports.push(code.raw())
   }
 
