@@ -21,7 +21,7 @@ const STATUS = 12
 /** Signals sent to the process as a whole: a set of 64 bits, then the queue of their records. */
 export const PROCESS_PENDING = 16
 const QUEUE = 24
-const FLAGS = 28
+export const PROCESS_FLAGS = 28
 const ACTIONS = 48
 const EXIT_SIGNAL = 52
 const GROUP = 56
@@ -70,8 +70,14 @@ export const ProcessFlag = {
   /** Its threads have a list of semaphore operations to undo, as those made with CLONE_SYSVSEM do. */
   undoList: 1024,
 } as const
+/** Above these bits: the signal that ends the process, as soon as one of its threads comes to it; 0 = none. */
+export const FATAL_SIGNAL_SHIFT = 24
 const KEPT_AT_EXEC =
-  ProcessFlag.noNewPrivileges | ProcessFlag.subreaper | ProcessFlag.vforked | ProcessFlag.undoList
+  ProcessFlag.noNewPrivileges |
+  ProcessFlag.subreaper |
+  ProcessFlag.vforked |
+  ProcessFlag.undoList |
+  (0xff << FATAL_SIGNAL_SHIFT)
 
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
@@ -195,10 +201,10 @@ export class Process {
 
   /** ProcessFlag bits. */
   get flags(): number {
-    return this.#u32(FLAGS)
+    return this.#u32(PROCESS_FLAGS)
   }
   set flags(value: number) {
-    this.#setU32(FLAGS, value)
+    this.#setU32(PROCESS_FLAGS, value)
   }
 
   setFlag(flag: number, on: boolean): void {
@@ -207,6 +213,13 @@ export class Process {
 
   hasFlag(flag: number): boolean {
     return (this.flags & flag) !== 0
+  }
+
+  get fatalSignal(): number {
+    return this.flags >>> FATAL_SIGNAL_SHIFT
+  }
+  set fatalSignal(signal: number) {
+    this.flags |= signal << FATAL_SIGNAL_SHIFT
   }
 
   get isZombie(): boolean {

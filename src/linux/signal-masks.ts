@@ -108,7 +108,7 @@ export class SignalMasks {
     const low = (this.word(thread, THREAD_PENDING, 0) | u32[shared]!) & ~this.word(thread, THREAD_BLOCKED, 0)
     const high =
       (this.word(thread, THREAD_PENDING, 1) | u32[shared + 1]!) & ~this.word(thread, THREAD_BLOCKED, 1)
-    if ((low | high) !== 0) thread.flags |= ThreadFlag.signalled
+    if ((low | high) !== 0 || thread.isKilled) thread.flags |= ThreadFlag.signalled
     else thread.flags &= ~ThreadFlag.signalled
   }
 

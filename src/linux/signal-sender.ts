@@ -69,7 +69,7 @@ export class SignalSender {
 
   /** What happens whether or not anybody listens; false when the signal is lost on them. */
   #prepare(process: Process, thread: Thread, signal: number): boolean {
-    if (process.isZombie || process.hasFlag(ProcessFlag.exiting)) return false
+    if (process.isZombie || process.hasFlag(ProcessFlag.exiting) || process.fatalSignal !== 0) return false
     if (defaultAction(signal) === 'stop') this.#dropEverywhere(process, Signal.CONT)
     else if (signal === Signal.CONT) {
       for (const stop of STOP_SIGNALS) this.#dropEverywhere(process, stop)
@@ -118,8 +118,24 @@ export class SignalSender {
     if (signal === Signal.KILL) this.#tellAll(process)
     else {
       const taker = this.#wants(main, signal) ? main : isShared ? this.#findTaker(process, signal) : undefined
-      if (taker !== undefined) this.#masks.notify(taker)
+      if (taker === undefined) return
+      if (this.#isFatal(process, taker, signal)) this.#endAll(process, signal)
+      else this.#masks.notify(taker)
     }
+  }
+
+  /** Whether it ends the process at once, without a core file to be written first: also while its threads are in calls. */
+  #isFatal(process: Process, taker: Thread, signal: number): boolean {
+    const { u32 } = this.#env.mm.memory
+    const action = process.action(signal) >>> 2
+    const isDefault = u32[action] === SIG_DFL && u32[action + 1] === 0
+    return isDefault && defaultAction(signal) === 'terminate' && !this.#masks.isWaitedFor(taker, signal)
+  }
+
+  /** As if each thread had got SIGKILL, but for the status. */
+  #endAll(process: Process, signal: number): void {
+    process.fatalSignal = signal
+    this.#tellAll(process)
   }
 
   /** Even those that are stopped go on, and end. */

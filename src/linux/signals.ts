@@ -109,6 +109,10 @@ export class Signals {
       const info = this.#handlers.begin()
       const signal = this.#takeNext(process, thread, info)
       if (signal === 0) continue
+      if (process.fatalSignal !== 0) {
+        this.#env.killed(process, thread, process.fatalSignal, info)
+        return
+      }
       const action = process.action(signal) >>> 2
       if (this.#u32[action + 1] !== 0 || this.#u32[action]! > SIG_IGN) {
         this.#endCall(thread, hart, this.#u32[action + ACTION_FLAGS / 4]!)
@@ -136,13 +140,22 @@ export class Signals {
     }
   }
 
-  /** Takes the most urgent signal that is not blocked: SIGKILL is before all others. */
+  /** Takes the most urgent signal that is not blocked: what ends the process, SIGKILL, is before all others. */
   #takeNext(process: Process, thread: Thread, info: Uint8Array): number {
     const kill = 1 << (Signal.KILL - 1)
+    if (process.fatalSignal !== 0) return this.#takeFatal(process, thread, info)
     if (thread.isKilled) return this.takeOf(process, thread, kill, 0, info)
     const low = ~this.masks.word(thread, THREAD_BLOCKED, 0)
     const high = ~this.masks.word(thread, THREAD_BLOCKED, 1)
     return this.takeOf(process, thread, low, high, info)
+  }
+
+  /** It is pending where it was sent to, which may be another thread. */
+  #takeFatal(process: Process, thread: Thread, info: Uint8Array): number {
+    const { fatalSignal } = process
+    const bit = 1 << ((fatalSignal - 1) & 31)
+    this.takeOf(process, thread, fatalSignal > 32 ? 0 : bit, fatalSignal > 32 ? bit : 0, info)
+    return fatalSignal
   }
 
   /** Takes a pending signal of a set (two halves): the thread's own come before the process's. 0 when there is none. */

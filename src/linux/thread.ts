@@ -13,7 +13,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { PROCESS_PENDING } from './process.js'
+import { FATAL_SIGNAL_SHIFT, PROCESS_FLAGS, PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
 import { RUN_LINK, SLEEP_LINK, ThreadQueues, WAIT_DEADLINE } from './thread-queues.js'
 import { ERESTARTSYS, PARKED, WaitKind } from './wait.js'
@@ -300,9 +300,11 @@ export class Thread {
     return this.hasFlag(ThreadFlag.signalled)
   }
 
-  /** Whether SIGKILL is pending. */
+  /** Whether SIGKILL is pending, or another signal ends the process. */
   get isKilled(): boolean {
-    const pending = this.#u32(THREAD_PENDING) | this.#memory.u32[(this.process + PROCESS_PENDING) >>> 2]!
+    const { process } = this
+    if (this.#memory.u32[(process + PROCESS_FLAGS) >>> 2]! >>> FATAL_SIGNAL_SHIFT !== 0) return true
+    const pending = this.#u32(THREAD_PENDING) | this.#memory.u32[(process + PROCESS_PENDING) >>> 2]!
     return (pending & (1 << (Signal.KILL - 1))) !== 0
   }
 

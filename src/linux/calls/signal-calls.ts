@@ -105,7 +105,11 @@ function rtSigpending(c: SyscallContext): number {
 
 function rtSigreturn(c: SyscallContext): number {
   const { signals } = c.linux
-  if (!signals.returnFrom(c.process, c.thread, c.linux.hart.ptr)) signals.forceSegv(c.process, c.thread, 0)
+  if (!signals.returnFrom(c.process, c.thread, c.linux.hart.ptr)) {
+    // The frame's page has still to come (userfaultfd): the call is made again then.
+    if (c.mm.userfaults.missed !== undefined) return -EFAULT
+    signals.forceSegv(c.process, c.thread, 0)
+  }
   return REGISTERS_SET
 }
 
