@@ -33,7 +33,8 @@ await write(
 await write(
   { command: 'src/cli/main.ts' },
   { platform: 'node', plugins: [lateChildProcess] },
-  { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false },
+  // Minified: V8 reads less at each start, and more fits into what it compiles as one.
+  { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false, minify: true },
 )
 
 /** As bin/load-command.js wants it. The source map stays right but for the first line. */
