@@ -8,7 +8,7 @@ import type { Host } from '../linux/host.js'
 import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
-import { withPatientInterpreter } from './engine.js'
+import { optimizingLess, withPatientInterpreter } from './engine.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
@@ -190,6 +190,7 @@ function bootMachine(
     clock: options.clock ?? (isOnTerminal() ? 'real' : 'virtual'),
     cwd: options.cwd,
     translate: options.translate === 'on',
+    aroundTranslating: optimizingLess,
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
     profile: options.profile !== undefined,

@@ -30,6 +30,8 @@ export interface HartOptions {
   readonly threshold?: number
   /** Default: made anew. */
   readonly parts?: HartParts
+  /** Calls what it is given, which translates; may tell the engine before and after. Default: only calls it. */
+  readonly aroundTranslating?: (translate: () => void) => void
 }
 
 /** A place that is come to less often costs more to translate than to interpret. */
@@ -54,13 +56,9 @@ export class Hart {
   readonly #interpreter: Interpreter
   readonly #translator: Translator | undefined
 
-  private constructor(
-    env: HartEnv,
-    index: number,
-    ptr: Ptr,
-    { threshold = 0, parts = NEW_PARTS }: HartOptions,
-  ) {
+  private constructor(env: HartEnv, index: number, ptr: Ptr, options: HartOptions) {
     const { memory, arch, tlbs } = env
+    const { threshold = 0, parts = NEW_PARTS, aroundTranslating = (translate) => translate() } = options
     const decode = regionPtr(memory, Region.scratch)
     writeDecodeTables(memory, decode, () => parts.decodeTables())
     this.ptr = ptr
@@ -84,7 +82,9 @@ export class Hart {
     if (threshold === 0) return
     const helpers = this.#interpreter as unknown as WebAssembly.Exports
     const executed = () => this.instructions()
-    this.#translator = new Translator({ memory, arch, tlbs, hart: index, layout, executed, helpers, table })
+    this.#translator = new Translator({
+      ...{ memory, arch, tlbs, hart: index, layout, executed, helpers, table, aroundTranslating },
+    })
   }
 
   /** The hart `index` of the machine; registers are as its record says (zero after boot). Compiles for some ms. */

@@ -1,5 +1,5 @@
 /** A machine with Linux's world on it, in one call: what the command, the pages and most embedders start from. */
-import { Hart, TRANSLATE_THRESHOLD } from '../hart/hart.js'
+import { Hart, type HartOptions, TRANSLATE_THRESHOLD } from '../hart/hart.js'
 import type { HartParts } from '../hart/hart-parts.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import type { ClockMode } from './clock.js'
@@ -34,6 +34,8 @@ export interface BootOptions {
   readonly translateThreshold?: number
   /** What its hart is made of, if it is not to be made anew: KeptParts of hart/hart-parts.ts. */
   readonly hartParts?: HartParts | undefined
+  /** Calls what it is given, which translates; may tell the engine before and after. Default: only calls it. */
+  readonly aroundTranslating?: (translate: () => void) => void
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
   /** Whether a profile of the run is taken: `linux.profiler`. Default false. */
@@ -47,8 +49,13 @@ export interface BootedLinux {
   readonly files: Files
 }
 
-function thresholdOf({ translate = true, translateThreshold = TRANSLATE_THRESHOLD }: BootOptions): number {
-  return translate ? Math.max(1, translateThreshold) : 0
+function hartOptions(options: BootOptions): HartOptions {
+  const { translate = true, translateThreshold = TRANSLATE_THRESHOLD, hartParts, aroundTranslating } = options
+  return {
+    threshold: translate ? Math.max(1, translateThreshold) : 0,
+    ...(hartParts === undefined ? {} : { parts: hartParts }),
+    ...(aroundTranslating === undefined ? {} : { aroundTranslating }),
+  }
 }
 
 /**
@@ -61,10 +68,7 @@ function thresholdOf({ translate = true, translateThreshold = TRANSLATE_THRESHOL
 export function bootLinux(options: BootOptions): BootedLinux {
   const { memory = 256 * 2 ** 20, shared = false, seed = 1 } = options
   const mm = mmInit({ bytes: memory, shared, seed })
-  const hart = Hart.create(mm, 0, {
-    threshold: thresholdOf(options),
-    ...(options.hartParts === undefined ? {} : { parts: options.hartParts }),
-  })
+  const hart = Hart.create(mm, 0, hartOptions(options))
   let files: Files | undefined
   const linux = new Linux({
     mm,

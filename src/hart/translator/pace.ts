@@ -1,5 +1,5 @@
 /** Arrivals after which a place is translated early. */
-const EARLY_THRESHOLD = 100_000
+const EARLY_THRESHOLD = 50_000
 /** From so many executed instructions on the hart's threshold is enough, */
 const LONG_RUN = 200_000_000
 /** but no more than one instruction is translated for so many executed since. */
@@ -10,9 +10,9 @@ const BATCH = 200
 const PACED_THRESHOLD = 1000
 
 /**
- * How often the hart must come to a place before that is translated. A translated instruction costs as much as some ten thousand interpreted ones
- * while V8 has not compiled the translator itself, a third of that later, and to begin in earnest costs as much as a hundred million. So
- * early only what has been executed more often than that is translated, and the rest when the program has run for long.
+ * How often the hart must come to a place before that is translated. A translated instruction costs as much as some six thousand
+ * interpreted ones, half of it the translator and half V8, and to begin in earnest costs as much as a hundred million. So early only what
+ * has been executed more often than that is translated, and the rest when the program has run for long.
  */
 export class Pace {
   readonly #late: number

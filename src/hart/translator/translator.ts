@@ -41,6 +41,8 @@ export interface TranslatorEnv {
   /** Functions of the interpreter's module, by name. */
   readonly helpers: WebAssembly.Exports
   readonly table: WebAssembly.Table
+  /** Calls what it is given. */
+  readonly aroundTranslating: (translate: () => void) => void
 }
 
 interface Translation {
@@ -168,7 +170,7 @@ export class Translator {
 
   #translateTimed(pc: number): void {
     const start = monotonic()
-    this.#translateWith(pc)
+    this.#env.aroundTranslating(() => this.#translateWith(pc))
     this.#stats.milliseconds += monotonic() - start
   }
 
