@@ -155,7 +155,7 @@ export class MemoryManager implements FaultEnv {
     this.slab.check()
     this.kernelMapper.check()
     this.kernelAreas.check()
-    this.tlbs.check(this.arch, (hart) => this.shootdown.isCurrent(hart))
+    this.tlbs.check(this.arch, (hart, asid) => this.shootdown.isCurrent(hart, asid))
     this.objects.check()
     this.spaces.check()
     auditFrames(this, this.allSpaces())

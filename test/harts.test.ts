@@ -8,7 +8,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SEED } from '../src/base/testing.js'
 import { type MemoryManager, mmInit } from '../src/mm.js'
 import { bundleThread, type ThreadBundle } from '../src/state/testing/bundle-thread.js'
-import { Book, CHANGES, type Change, SPACES, type StormData, type StormReport } from './harts/storm.js'
+import {
+  ASIDS,
+  Book,
+  CHANGES,
+  type Change,
+  SPACES,
+  type StormData,
+  type StormReport,
+  SWITCHING,
+  type Switching,
+} from './harts/storm.js'
 
 const ACCESSES = process.env.PAGODA_FULL ? 10_000_000 : 150_000
 
@@ -22,9 +32,9 @@ afterAll(() => thread.remove())
 async function storm(
   harts: number,
   accesses: number,
-  forgets?: Change,
+  forgets?: Change | Switching,
 ): Promise<{ reports: StormReport[]; mm: MemoryManager }> {
-  const mm = mmInit({ bytes: 64 * 2 ** 20, shared: true, harts: harts + 1, debug: true })
+  const mm = mmInit({ bytes: 64 * 2 ** 20, shared: true, harts: harts + 1, asids: ASIDS, debug: true })
   const spaces = Array.from({ length: SPACES }, () => mm.spaces.create())
   const book = new Book(harts).buffer
   const reports = Array.from({ length: harts }, (_, index) => {
@@ -66,3 +76,9 @@ test.each(CHANGES)(
     expect(failures.join('\n')).toMatch(new RegExp(`after ([a-z ]+ or )*${change}`))
   },
 )
+
+test.each(SWITCHING)(`%s that forgets is found (seed ${SEED})`, { timeout: 120_000 }, async (forgets) => {
+  const { reports } = await storm(2, 2_000_000, forgets)
+  const failures = reports.flatMap(({ failure }) => failure ?? [])
+  expect(failures.join('\n')).toMatch(/stale|another owner/)
+})

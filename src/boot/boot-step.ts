@@ -81,6 +81,7 @@ export class BootReporter {
     this.#tell('TLBs', () => [
       ...this.#region('entries', Region.tlbs),
       { what: 'harts', value: tlbs.hartCount },
+      { what: 'address-space identifiers of each', value: tlbs.asids },
     ])
   }
 

@@ -9,11 +9,20 @@ import { BumpAllocator } from '../frame/bump-allocator.js'
 import { FrameTable } from '../frame/frame-table.js'
 import { ENTRY_LOOP_BYTES } from '../paging/entry-loops.js'
 import { KernelMapper } from '../paging/kernel-mapper.js'
-import { TLB_BYTES, Tlbs } from '../paging/tlb.js'
+import { Tlbs } from '../paging/tlb.js'
+import { asidsFor } from '../paging/tlb-layout.js'
 import { SlabAllocator } from '../slab/slab-allocator.js'
 import { AtomicWords } from '../state/atomics.js'
 import { bootCounters, countFor } from '../state/counters.js'
-import { headerArchId, Region, setRegion, Word, wordIndex, writeHeader } from '../state/layout.js'
+import {
+  CODE_ENTRIES_STRIDE,
+  headerArchId,
+  Region,
+  setRegion,
+  Word,
+  wordIndex,
+  writeHeader,
+} from '../state/layout.js'
 import { Memory } from '../state/memory.js'
 import { SharedHolds } from '../state/shared-holds.js'
 import { BootReporter } from './boot-step.js'
@@ -58,10 +67,11 @@ export function bootLayers(options: InitOptions, harts: number): Layers {
   countFor(memory, options.hart ?? 0)
   report.bump(bump)
   // What harts look at is before all that grows with RAM: their code is the same in machines of every size (hart/hart-parts.ts).
-  const tlbs = Tlbs.boot(memory, bump, harts)
-  report.tlbs(tlbs)
+  Tlbs.bootHeaders(memory, bump, harts)
   const frames = FrameTable.boot(memory, bump)
   report.frameTable(frames)
+  const tlbs = Tlbs.boot(memory, bump, options.asids ?? asidsFor(options.bytes, harts))
+  report.tlbs(tlbs)
   const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, options)
   report.buddy(buddy)
   const slab = SlabAllocator.boot(memory, atomics, bump, frames, buddy, options)
@@ -76,7 +86,7 @@ function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: n
   setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
   setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
   setRegion(memory, Region.entryLoops, bump.allocateBytes(ENTRY_LOOP_BYTES), ENTRY_LOOP_BYTES)
-  const entryBytes = harts * TLB_BYTES
+  const entryBytes = harts * CODE_ENTRIES_STRIDE
   setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
   bootCounters(memory, (bytes) => bump.allocateBytes(bytes), harts)
   SharedHolds.boot(memory, (bytes) => bump.allocateBytes(bytes), harts)

@@ -28,6 +28,11 @@ export interface InitOptions extends ThreadOptions {
   readonly seed?: number
   /** Harts that the machine has, 1 to 31. Default 1. */
   readonly harts?: number
+  /**
+   * Address-space identifiers of each hart's TLB: so many spaces' pages it knows at a time, for 128 KiB each. Default: as many as fit into a
+   * 64th of RAM, 1 to 8.
+   */
+  readonly asids?: number
   /** Default: riscv64 with Sv39. */
   readonly arch?: MemoryManagementArch
   /** Parts of RAM that are reserved or not there. Default: all of it is usable. */

@@ -4,9 +4,8 @@ import type { Ptr } from '../base/numbers.js'
 export interface HartLayout {
   /** The hart's record (hart-state.ts). */
   readonly hart: Ptr
-  /** The hart's look-up table (paging/tlb.ts): its header, and its entries. */
+  /** The header of the hart's look-up table (paging/tlb-layout.ts), which says where the entries are that count now. */
   readonly tlb: Ptr
-  readonly tlbEntries: Ptr
   /** The decode tables (decode-table.ts). */
   readonly decode: Ptr
   /** The stamps of frames that code was translated from (frame/frame-table.ts). */

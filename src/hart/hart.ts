@@ -3,14 +3,13 @@ import { assert } from '../base/assert.js'
 import { fromHalves, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
-import { Region, regionBytes, regionPtr } from '../state/layout.js'
+import { CODE_ENTRIES_STRIDE, Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
 import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
 import { type Interpreter, makeInterpreter } from './interpreter.js'
-import { CODE_TABLE_STRIDE } from './translator/entry-table.js'
 import { FUNCTIONS_MAX, Translator, type TranslatorStats } from './translator/translator.js'
 
 /** What a hart needs of the machine. */
@@ -69,10 +68,9 @@ export class Hart {
     const layout = {
       hart: ptr,
       tlb: tlbs.ptr(index),
-      tlbEntries: tlbs.entries(index),
       decode,
       codeStamps: regionPtr(memory, Region.codeStamps),
-      codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_TABLE_STRIDE) as Ptr,
+      codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_ENTRIES_STRIDE) as Ptr,
       threshold,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.js'
 import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import type { MemoryOp } from '../base/wasm/opcodes.js'
-import { TlbEntry } from '../paging/tlb.js'
+import { TlbEntry } from '../paging/tlb-layout.js'
 import type { InstructionDefinition } from './definition.js'
 import type { Emitter } from './emitter.js'
 import { causeOf, Exit } from './exit.js'
@@ -147,10 +147,10 @@ export class InterpreterEmitter implements Emitter {
     const { code } = this
     const virtual = this.temp('i64', address)
     const pointer = this.#tempLocal('i32')
-    const slot = this.temp('i32', tlbSlot(virtual))
-    tlbHits(this.#layout, virtual, slot, bytes, TlbEntry.readTag)(code)
+    const slot = this.temp('i32', tlbSlot(virtual, local(this.#locals.tlb)))
+    tlbHits(virtual, slot, bytes, TlbEntry.readTag)(code)
     code.if('i32')
-    tlbPlace(this.#layout, virtual, slot)(code)
+    tlbPlace(virtual, slot)(code)
     code.else()
     const missed = this.temp('i64', this.call('loadMiss', virtual, i32(bytes)))
     this.#leaveOnFault(missed)
@@ -163,10 +163,10 @@ export class InterpreterEmitter implements Emitter {
     const bytes = accessBytes(name)
     const { code } = this
     const virtual = this.temp('i64', address)
-    const slot = this.temp('i32', tlbSlot(virtual))
-    tlbHits(this.#layout, virtual, slot, bytes, TlbEntry.writeTag)(code)
+    const slot = this.temp('i32', tlbSlot(virtual, local(this.#locals.tlb)))
+    tlbHits(virtual, slot, bytes, TlbEntry.writeTag)(code)
     code.if()
-    tlbPlace(this.#layout, virtual, slot)(code)
+    tlbPlace(virtual, slot)(code)
     value(code)
     code.memory(name, 0, 0).else()
     this.call('storeMiss', virtual, value, i32(bytes))(code)

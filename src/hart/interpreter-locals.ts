@@ -12,6 +12,8 @@ export interface InterpreterLocals {
   readonly word: number
   /** The instruction's entry in the decode table. */
   readonly entry: number
+  /** Where the TLB's entries are. */
+  readonly tlb: number
   /** Instructions that may still be executed. */
   readonly left: number
 }

@@ -15,7 +15,7 @@
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
-import { TlbEntry } from '../paging/tlb.js'
+import { TlbEntry } from '../paging/tlb-layout.js'
 import type { Memory } from '../state/memory.js'
 import { addCsrFunctions } from './csr.js'
 import { FIRST_LEVEL, GROUP, SECOND_LEVEL } from './decode-table.js'
@@ -27,7 +27,7 @@ import { INSTRUCTIONS } from './instructions/index.js'
 import { InterpreterEmitter } from './interpreter-emitter.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { addMmu } from './mmu.js'
-import { MmuAccess, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
+import { MmuAccess, tlbEntries, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
 import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
 import { addEntryTable } from './translator/entry-table.js'
@@ -99,6 +99,7 @@ class InterpreterFunction {
       delta: code.local('i64'),
       word: code.local('i32'),
       entry: code.local('i32'),
+      tlb: code.local('i32'),
     }
   }
 
@@ -135,6 +136,8 @@ class InterpreterFunction {
 
   #enter(): void {
     const pc = loadRaw('i64_load', i32(this.#layout.hart), HartField.pc)
+    tlbEntries(this.#layout)(this.#code)
+    this.#code.set(this.#locals.tlb)
     emitElsewhere(this.#code, this.#locals, op('i64_and', pc, i64(-2)))
   }
 
@@ -162,15 +165,15 @@ class InterpreterFunction {
   /** Looks the instruction's page up, in the TLB or else in the tables. */
   #enterPage(trap: Label): void {
     const code = this.#code
-    const { pointer, page, delta } = this.#locals
+    const { pointer, page, delta, tlb } = this.#locals
     const [address, slot, found] = [code.local('i64'), code.local('i32'), code.local('i64')]
     this.#address()(code)
     code.set(address)
-    tlbSlot(local(address))(code)
+    tlbSlot(local(address), local(tlb))(code)
     code.set(slot)
-    tlbHits(this.#layout, local(address), local(slot), 1, TlbEntry.executeTag)(code)
+    tlbHits(local(address), local(slot), 1, TlbEntry.executeTag)(code)
     code.if('i32')
-    tlbPlace(this.#layout, local(address), local(slot))(code)
+    tlbPlace(local(address), local(slot))(code)
     code.else().get(address).i32(MmuAccess.execute).call(this.#helpers.get('walk')!)
     code.tee(found).i64(-1).op('i64_eq').brIf(trap).get(found).op('i32_wrap_i64').end()
     code.tee(pointer).i32(-PAGE_SIZE).op('i32_and').set(page)

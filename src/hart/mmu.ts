@@ -14,7 +14,7 @@ import type { WasmModule } from '../base/wasm/module.js'
 import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
-import { MmuAccess, tlbPlace, tlbSlot } from './mmu-access.js'
+import { MmuAccess, tlbEntries, tlbPlace, tlbSlot } from './mmu-access.js'
 import { WalkEmitter } from './page-walk.js'
 import { i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
@@ -75,12 +75,12 @@ function emitFault(code: Code, layout: HartLayout): void {
 function emitTranslate(code: Code, layout: HartLayout, walk: number): void {
   const [address, access] = [local(0), local(1)]
   const slot = code.local('i32')
-  tlbSlot(address)(code)
+  tlbSlot(address, tlbEntries(layout))(code)
   code.set(slot)
   const tagPlace = op('i32_add', local(slot), op('i32_shl', access, i32(3)))
-  op('i64_eq', loadRaw('i64_load', tagPlace, layout.tlbEntries), op('i64_and', address, PAGE_START))(code)
+  op('i64_eq', loadRaw('i64_load', tagPlace), op('i64_and', address, PAGE_START))(code)
   code.if()
-  op('i64_extend_i32_u', tlbPlace(layout, address, local(slot)))(code)
+  op('i64_extend_i32_u', tlbPlace(address, local(slot)))(code)
   code.op('return').end()
   code.get(0).get(1).call(walk)
 }

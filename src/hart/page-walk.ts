@@ -4,9 +4,9 @@
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
-import { TlbEntry, TlbHeader } from '../paging/tlb.js'
+import { TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
 import type { HartLayout } from './hart-layout.js'
-import { MmuAccess, tlbSlot } from './mmu-access.js'
+import { MmuAccess, tlbEntries, tlbSlot } from './mmu-access.js'
 import { growEpoch } from './translator/shared-globals.js'
 import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
@@ -204,7 +204,7 @@ export class WalkEmitter {
   #fill(): void {
     const code = this.#code
     const slot = code.local('i32')
-    tlbSlot(this.#address)(code)
+    tlbSlot(this.#address, tlbEntries(this.#layout))(code)
     code.set(slot)
     this.#noteCodeChange()
     const page = op('i64_and', this.#address, PAGE_START)
@@ -243,6 +243,6 @@ export class WalkEmitter {
   }
 
   #storeSlot(name: 'i32_store' | 'i64_store', slot: number, offset: number, value: Value): void {
-    storeRaw(name, local(slot), value, this.#layout.tlbEntries + offset)(this.#code)
+    storeRaw(name, local(slot), value, offset)(this.#code)
   }
 }

@@ -6,8 +6,6 @@
  *
  *     hart      +0   u32  state        HartState: whether it may use its TLB now
  *     5 KiB     +4   u32  pending      a bit for each hart whose request waits to be served
- *               +8   u32  seen         generation of its address space, and of the kernel's, of which its TLB knows
- *               +12  u32  seenKernel
  *               +16  u32  lock         of the request: threads without a hart share one
  *               +64  u32  remaining    request: harts that have not answered yet
  *               +68  u32  root         the tables that were changed, and their generation since
@@ -17,7 +15,7 @@
  *               +96  512 × f64         pages
  *               …    8 × f64           first pages of runs
  *
- * A generation grows with every change of which TLBs must hear. Two spaces at one place forget too often, never too little.
+ * A generation grows with every change of which TLBs must hear; which one a TLB knows of stands beside its entries (tlb-layout.ts). Two spaces at one place forget too often, never too little.
  */
 import { assert } from '../base/assert.js'
 import type { Pfn, Ptr } from '../base/numbers.js'
@@ -87,10 +85,6 @@ export class Mailboxes {
 
   pending(hart: number): Ptr {
     return this.#at(hart, 4)
-  }
-
-  seen(hart: number, isKernel: boolean): Ptr {
-    return this.#at(hart, isKernel ? 12 : 8)
   }
 
   lock(hart: number): Ptr {

@@ -13,11 +13,12 @@
  *     it serves its own mailbox              ←
  *     frames and tables are given back
  *
- * A parked hart is not asked. When it goes on it compares generations, and forgets everything when it has missed something.
+ * A parked hart is not asked. When it goes on it compares generations, and forgets everything when it has missed something. So it is
+ * with a space that a hart has left and still knows pages of, by the generations of that space's bank (tlb-layout.ts).
  * Either the sender sees that it runs, or it sees the new generation: both change one word before they read the other's.
  * Serving takes no lock, so that whoever spins on a lock, or on an answer, can serve.
  */
-import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
+import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
@@ -29,6 +30,11 @@ import { HartState, Mailboxes } from './mailboxes.js'
 export interface ForgettingTlbs {
   readonly hartCount: number
   activeRoot(hart: number): Pfn
+  /** Places of the generations that the TLB knows of, of the active space's tables or those of a named bank (ASID), and of the kernel's. */
+  seen(hart: number, isKernel: boolean, asid?: number): Ptr
+  rootOf(hart: number, asid: number): Pfn
+  activeAsid(hart: number): number
+  giveUpInactive(hart: number, root: Pfn): void
   activate(hart: number, root: Pfn): void
   deactivateRoot(root: Pfn): void
   flushAll(hart: number): void
@@ -87,7 +93,7 @@ export class Shootdown {
 
   protected catchUp(mailboxes: Mailboxes, root: Pfn): void {
     const { i32 } = this.#memory
-    const [seen, seenKernel] = [mailboxes.seen(this.#hart, false), mailboxes.seen(this.#hart, true)]
+    const [seen, seenKernel] = [this.#tlbs.seen(this.#hart, false), this.#tlbs.seen(this.#hart, true)]
     const generation = this.#atomics.load(mailboxes.generation(root))
     const kernel = this.#atomics.load(mailboxes.generation(this.#kernelRoot))
     if (i32[seen >>> 2] === generation && i32[seenKernel >>> 2] === kernel) return
@@ -135,7 +141,7 @@ export class Shootdown {
     what: Forgetting,
   ): void {
     const { i32 } = this.#memory
-    const seen = mailboxes.seen(this.#hart, isKernel) >>> 2
+    const seen = this.#tlbs.seen(this.#hart, isKernel) >>> 2
     const missed = (generation - i32[seen]!) | 0
     if (missed <= 0) return
     if (missed === 1) {
@@ -162,10 +168,12 @@ export class Shootdown {
     if (harts > 0) count(this.#memory, what.isAll ? Counter.flushFull : Counter.flushPages)
   }
 
-  /** One thread, all harts. */
+  /** One thread, all harts. Spaces that do not run are not worth more than that all of them is forgotten. */
   #forgetAll(root: Pfn, what: Forgetting): number {
     let harts = 0
+    const inactive = root === this.#kernelRoot ? NO_FRAME : root
     for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
+      this.#tlbs.giveUpInactive(hart, inactive)
       if (!this.#isUsedBy(hart, root)) continue
       forget(this.#tlbs, hart, what)
       harts++
@@ -183,8 +191,10 @@ export class Shootdown {
   /** Nobody runs in the space of these tables any more. Who last did finds by the generation that they are gone. */
   retire(root: Pfn): void {
     if (this.#mailboxes === undefined) this.#tlbs.deactivateRoot(root)
-    else if (this.#hasTlb && this.#tlbs.activeRoot(this.#hart) === root)
-      this.#tlbs.activate(this.#hart, NO_FRAME)
+    else if (this.#hasTlb) {
+      if (this.#tlbs.activeRoot(this.#hart) === root) this.#tlbs.activate(this.#hart, NO_FRAME)
+      this.#tlbs.giveUpInactive(this.#hart, root)
+    }
   }
 
   #ask(mailboxes: Mailboxes, root: Pfn, what: Forgetting): number {
@@ -245,14 +255,17 @@ export class Shootdown {
     }
   }
 
-  /** Whether a hart's TLB has heard of all changes: that of a parked one may not have, and does not matter until it goes on. */
-  isCurrent(hart: number): boolean {
+  /**
+   * Whether what a hart's TLB knows under an identifier has heard of all changes: that of a parked hart, or of a space that it does not
+   * run, may not have, and does not matter until it goes on.
+   */
+  isCurrent(hart: number, asid = this.#tlbs.activeAsid(hart)): boolean {
     const mailboxes = this.#mailboxes
-    const root = this.#tlbs.activeRoot(hart)
+    const root = this.#tlbs.rootOf(hart, asid)
     if (mailboxes === undefined || root === NO_FRAME) return true
     const { i32 } = this.#memory
     const knows = (isKernel: boolean, tables: Pfn) =>
-      i32[mailboxes.seen(hart, isKernel) >>> 2] === i32[mailboxes.generation(tables) >>> 2]
+      i32[this.#tlbs.seen(hart, isKernel, asid) >>> 2] === i32[mailboxes.generation(tables) >>> 2]
     return knows(false, root) && knows(true, this.#kernelRoot)
   }
 }

@@ -8,7 +8,8 @@ import { PAGES_MAX } from './forgetting.js'
 import { PageFlusher } from './page-flusher.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
-import { TLB_ENTRIES, Tlbs } from './tlb.js'
+import { Tlbs } from './tlb.js'
+import { TLB_ENTRIES } from './tlb-layout.js'
 import type { UserMapper } from './user-mapper.js'
 
 const { read, write, execute, user, dirty, accessed } = EntryFlag
@@ -47,13 +48,126 @@ describe('Tlbs', () => {
     expect(machine.tlbs.dump()).toContain(`hart 0 root ${mapper.root} live 0`)
   })
 
-  test('another root forgets everything, the same root nothing', () => {
+  test('a space that comes back is known, under an identifier of its own', () => {
     map(5)
     hart.access(page(5), read)
     machine.tlbs.activate(0, mapper.root)
     expect(hart.knows(page(5))).toBe(true)
-    machine.tlbs.activate(0, machine.newUser().root)
+    const asid = machine.tlbs.activeAsid(0)
+    const other = machine.newUser()
+    machine.tlbs.activate(0, other.root)
     expect(hart.knows(page(5))).toBe(false)
+    expect(machine.tlbs.activeAsid(0)).not.toBe(asid)
+    machine.tlbs.activate(0, mapper.root)
+    expect(hart.knows(page(5))).toBe(true)
+    machine.tlbs.check()
+  })
+
+  test('an identifier goes to another space only when all under it was forgotten', () => {
+    map(5)
+    hart.access(page(5), read)
+    const others = Array.from({ length: machine.tlbs.asids }, () => machine.newUser())
+    for (const { root } of others) {
+      machine.tlbs.activate(0, root)
+      expect(hart.knows(page(5))).toBe(false)
+    }
+    expect(others.map(({ root }) => root)).toContain(machine.tlbs.rootOf(0, 0))
+    machine.tlbs.activate(0, mapper.root)
+    expect(hart.knows(page(5))).toBe(false)
+    machine.tlbs.check()
+  })
+
+  test('the space that has not run for longest loses its identifier', () => {
+    const { root } = machine.newUser()
+    machine.tlbs.activate(0, root)
+    machine.tlbs.activate(0, mapper.root)
+    machine.tlbs.activate(0, machine.newUser().root)
+    const held = [0, 1].map((asid) => machine.tlbs.rootOf(0, asid))
+    expect(held).toContain(mapper.root)
+    expect(held).not.toContain(root)
+  })
+
+  test('a change of a space that does not run is heard of under its identifier (sfence.vma with an ASID)', () => {
+    map(5)
+    hart.access(page(5), read)
+    const other = machine.newUser()
+    machine.tlbs.activate(0, other.root)
+    const kept = map(6, RW)
+    expect(kept).not.toBe(NO_FRAME)
+    const batch = machine.flusher.batch(mapper.root)
+    mapper.clear(mapper.leaf(page(5)), page(5), batch)
+    batch.finish()
+    machine.tlbs.check()
+    machine.tlbs.activate(0, mapper.root)
+    expect(hart.knows(page(5))).toBe(false)
+  })
+
+  test('a change of a space leaves what other identifiers stand for', () => {
+    map(5)
+    hart.access(page(5), read)
+    const other = machine.newUser()
+    machine.tlbs.activate(0, other.root)
+    const batch = machine.flusher.batch(other.root)
+    for (let i = 0; i <= PAGES_MAX; i++) batch.touch(page(i))
+    batch.finish()
+    machine.tlbs.activate(0, mapper.root)
+    expect(hart.knows(page(5))).toBe(true)
+  })
+
+  test('a page of the kernel, which is global, is forgotten under every identifier', () => {
+    const vpn = machine.kernelMapper.linearPage(100 as Pfn)
+    const other = machine.newUser()
+    for (const { root } of [mapper, other]) {
+      machine.tlbs.activate(0, root)
+      expect(hart.access(vpn, read)).toBe(true)
+    }
+    const batch = machine.flusher.batch(machine.kernelMapper.root)
+    batch.touch(vpn)
+    batch.finish()
+    for (const { root } of [other, mapper]) {
+      machine.tlbs.activate(0, root)
+      expect(hart.knows(vpn)).toBe(false)
+    }
+  })
+
+  test('check finds a flush that a space which does not run has missed', () => {
+    map(5)
+    hart.access(page(5), read)
+    machine.tlbs.activate(0, machine.newUser().root)
+    machine.tlbs.giveUpInactive = () => {}
+    const batch = machine.flusher.batch(mapper.root)
+    mapper.clear(mapper.leaf(page(5)), page(5), batch)
+    batch.finish()
+    expect(() => machine.tlbs.check()).toThrow('outlived')
+  })
+
+  test('another thread frees a root, and its frame becomes another root: nothing of the old one is known', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    const there = PagingMachine.attach(shared.memory, 1)
+    const thereHart = new FakeHart(there, 1)
+    const { root } = there.newUser()
+    const first = shared.newUser()
+    const map5 = (of: UserMapper) => {
+      const batch = shared.flusher.batch(of.root)
+      expect(of.map(page(5), shared.newFrame(), RW, batch)).toBe(0)
+      batch.finish()
+    }
+    map5(first)
+    there.tlbs.activate(1, first.root)
+    expect(thereHart.access(page(5), read)).toBe(true)
+    there.tlbs.activate(1, root)
+    expect(thereHart.knows(page(5))).toBe(false)
+    const batch = shared.flusher.batch(first.root)
+    const pfn = first.pfn(first.leaf(page(5)))
+    first.clear(first.leaf(page(5)), page(5), batch)
+    batch.releaseFrame(pfn)
+    first.destroy(batch)
+    batch.finish()
+    const second = shared.newUser()
+    expect(second.root).toBe(first.root)
+    there.tlbs.activate(1, second.root)
+    expect(thereHart.knows(page(5))).toBe(false)
+    expect(thereHart.access(page(5), read)).toBe(false)
   })
 
   test('attached views see the same tables', () => {

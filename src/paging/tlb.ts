@@ -1,51 +1,21 @@
-/**
- * The emulator's look-up tables: one for each hart, in the buffer, read by the WebAssembly of hart/ on every load,
- * store and fetch. (What a guest is told about TLBs is another thing.)
- *
- *     region   hart 0: header, entries | hart 1: header, entries | …
- *
- *     header   +0   u32  activeRoot: root frame whose pages are in here; 0 = none, then every entry is empty
- *     64 B     +4   u32  generation: changes whenever something was forgotten
- *              +8   u32  full flushes so far     +12  u32  pages flushed one by one so far
- *
- *     entry    +0   i64  readTag       a tag is the page-aligned virtual address, or -1 (empty);
- *     32 B     +8   i64  writeTag      writeTag stands only when the page-table entry is writable *and* dirty,
- *              +16  i64  executeTag    so that the first store walks and sets D
- *              +24  i32  addend        (low32(address) + addend) >>> 0 is the offset in the buffer
- *              +28       unused
- *
- * The entry of a page is number `vpn & (TLB_ENTRIES - 1)`. 4,096 entries reach 16 MiB, where 1,024 reach 4 MiB, less than
- * many programs touch between two switches. Forgetting all of them costs 1.2 µs instead of 0.3 µs: some dozens of
- * walks, which the larger table saves many times over. Forgetting one page costs 2 ns.
- *
- * Guarded by: the hart that owns it. Others ask it to forget (shootdown.ts); when harts take turns on one thread, they edit it.
- */
 import { archById } from '../arch/arch-by-id.js'
-import { EntryFlag, type MemoryManagementArch } from '../arch/memory-management-arch.js'
-import { assert } from '../base/assert.js'
-import { NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { headerArchId, Region, regionBytes, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { Mailboxes } from './mailboxes.js'
-import { PageTable } from './page-table.js'
-
-export const TLB_ENTRIES = 4096
-export const TLB_ENTRY_BYTES = 32
-export const TLB_HEADER_BYTES = 64
-/** From one hart's header to the next hart's. */
-export const TLB_BYTES = TLB_HEADER_BYTES + TLB_ENTRIES * TLB_ENTRY_BYTES
-
-/** Byte offsets in the header. */
-export const TlbHeader = { activeRoot: 0, generation: 4, fullFlushes: 8, pageFlushes: 12 } as const
-/** Byte offsets in an entry. */
-export const TlbEntry = { readTag: 0, writeTag: 8, executeTag: 16, addend: 24 } as const
-
-const EMPTY = -1
-const TAGS = [
-  { offset: TlbEntry.readTag, needs: EntryFlag.read },
-  { offset: TlbEntry.writeTag, needs: EntryFlag.write | EntryFlag.dirty },
-  { offset: TlbEntry.executeTag, needs: EntryFlag.execute },
-] as const
+import { checkTlbs } from './tlb-check.js'
+import {
+  BANK_BYTES,
+  BankState,
+  EMPTY,
+  ENTRIES_BYTES,
+  TLB_ENTRIES,
+  TLB_ENTRY_BYTES,
+  TLB_HEADER_BYTES,
+  TlbBank,
+  TlbHeader,
+} from './tlb-layout.js'
 
 /** The part of the BumpAllocator that is used here. */
 interface BootAllocator {
@@ -54,21 +24,38 @@ interface BootAllocator {
 
 export class Tlbs {
   readonly hartCount: number
+  /** Address-space identifiers of each hart. */
+  readonly asids: number
   readonly #memory: Memory
+  readonly #headers: Ptr
   readonly #region: Ptr
 
   private constructor(memory: Memory) {
     this.#memory = memory
+    this.#headers = regionPtr(memory, Region.tlbHeaders)
     this.#region = regionPtr(memory, Region.tlbs)
-    this.hartCount = Math.floor(regionBytes(memory, Region.tlbs) / TLB_BYTES)
+    this.hartCount = regionBytes(memory, Region.tlbHeaders) / TLB_HEADER_BYTES
+    this.asids = regionBytes(memory, Region.tlbs) / (this.hartCount * BANK_BYTES)
   }
 
-  static boot(memory: Memory, bump: BootAllocator, hartCount: number): Tlbs {
-    const bytes = hartCount * TLB_BYTES
+  /** The places that harts look at, which do not grow with RAM. */
+  static bootHeaders(memory: Memory, bump: BootAllocator, hartCount: number): void {
+    const bytes = hartCount * TLB_HEADER_BYTES
+    setRegion(memory, Region.tlbHeaders, bump.allocateBytes(bytes), bytes)
+  }
+
+  /** After `bootHeaders`. */
+  static boot(memory: Memory, bump: BootAllocator, asids = 1): Tlbs {
+    const hartCount = regionBytes(memory, Region.tlbHeaders) / TLB_HEADER_BYTES
+    const bytes = hartCount * asids * BANK_BYTES
     Mailboxes.boot(memory, bump, hartCount)
     setRegion(memory, Region.tlbs, bump.allocateBytes(bytes), bytes)
     const tlbs = new Tlbs(memory)
-    for (let hart = 0; hart < hartCount; hart++) tlbs.#forgetAll(hart)
+    for (let hart = 0; hart < hartCount; hart++) {
+      for (let asid = 1; asid < asids; asid++) tlbs.#set(hart, asid, TlbBank.state, BankState.spoilt)
+      tlbs.flushBank(hart, 0)
+      tlbs.#enter(hart, 0)
+    }
     return tlbs
   }
 
@@ -76,13 +63,26 @@ export class Tlbs {
     return new Tlbs(memory)
   }
 
-  /** The header of a hart's table. */
+  /** A hart's header. */
   ptr(hart: number): Ptr {
-    return (this.#region + hart * TLB_BYTES) as Ptr
+    return (this.#headers + hart * TLB_HEADER_BYTES) as Ptr
   }
 
-  entries(hart: number): Ptr {
-    return (this.#region + hart * TLB_BYTES + TLB_HEADER_BYTES) as Ptr
+  /** The entries of a bank, that of the active address space if no other is named. */
+  entries(hart: number, asid = this.activeAsid(hart)): Ptr {
+    return (this.#bank(hart, asid) + TLB_HEADER_BYTES) as Ptr
+  }
+
+  #bank(hart: number, asid: number): Ptr {
+    return (this.#region + (hart * this.asids + asid) * BANK_BYTES) as Ptr
+  }
+
+  #get(hart: number, asid: number, field: number): number {
+    return this.#memory.u32[(this.#bank(hart, asid) + field) >>> 2]!
+  }
+
+  #set(hart: number, asid: number, field: number, value: number): void {
+    this.#memory.u32[(this.#bank(hart, asid) + field) >>> 2] = value
   }
 
   /** Root of the tables that the hart translates by; NO_FRAME = none. */
@@ -90,21 +90,109 @@ export class Tlbs {
     return this.#memory.u32[this.ptr(hart) >>> 2] as Pfn
   }
 
-  /** The hart translates by `root` from now on (a store to satp). */
+  activeAsid(hart: number): number {
+    return this.#memory.u32[(this.ptr(hart) + TlbHeader.asid) >>> 2]!
+  }
+
+  /** Whose pages a bank knows; NO_FRAME = nobody's. */
+  rootOf(hart: number, asid: number): Pfn {
+    return this.#get(hart, asid, TlbBank.root) as Pfn
+  }
+
+  /** Whether what is in a bank may be used, at once or when its space is active again. */
+  isInUse(hart: number, asid: number): boolean {
+    if (asid === this.activeAsid(hart)) return true
+    return this.rootOf(hart, asid) !== NO_FRAME && this.#get(hart, asid, TlbBank.state) === BankState.used
+  }
+
+  /** Where it stands of which generation of the space's tables, or the kernel's, a bank knows: the active one's if no other is named. */
+  seen(hart: number, isKernel: boolean, asid = this.activeAsid(hart)): Ptr {
+    return (this.#bank(hart, asid) + (isKernel ? TlbBank.seenKernel : TlbBank.seen)) as Ptr
+  }
+
+  /** The hart translates by `root` from now on (a store to satp). What it still knows of the space it keeps. */
   activate(hart: number, root: Pfn): void {
-    if (this.activeRoot(hart) === root) return
-    this.flushAll(hart)
+    const active = this.activeRoot(hart)
+    if (active === root) return
+    let asid = this.activeAsid(hart)
+    if (root === NO_FRAME) this.#giveUp(hart, asid)
+    else asid = this.#asidOf(hart, root) ?? this.recycle(hart)
+    this.#set(hart, asid, TlbBank.root, root)
+    if (this.#get(hart, asid, TlbBank.state) === BankState.spoilt) this.flushBank(hart, asid)
+    this.#set(hart, asid, TlbBank.state, root === NO_FRAME ? BankState.empty : BankState.used)
+    if (root !== NO_FRAME) this.#enter(hart, asid)
     this.#memory.u32[this.ptr(hart) >>> 2] = root
+  }
+
+  #enter(hart: number, asid: number): void {
+    const header = this.ptr(hart) >>> 2
+    const { u32 } = this.#memory
+    const ticks = ++u32[header + TlbHeader.ticks / 4]!
+    u32[header + TlbHeader.asid / 4] = asid
+    u32[header + TlbHeader.entries / 4] = this.entries(hart, asid)
+    this.#set(hart, asid, TlbBank.lastUse, ticks)
+  }
+
+  /** The bank that knows pages of `root`. */
+  #asidOf(hart: number, root: Pfn): number | undefined {
+    for (let asid = 0; asid < this.asids; asid++) if (this.rootOf(hart, asid) === root) return asid
+    return undefined
+  }
+
+  /** An identifier for another space: nobody's, or that of the space that has not run for longest. Nothing is left in its bank. */
+  protected recycle(hart: number): number {
+    let oldest = 0
+    let age = -1
+    const { u32 } = this.#memory
+    const ticks = u32[(this.ptr(hart) + TlbHeader.ticks) >>> 2]!
+    for (let asid = 0; asid < this.asids; asid++) {
+      if (this.rootOf(hart, asid) === NO_FRAME) {
+        oldest = asid
+        break
+      }
+      const unused = (ticks - this.#get(hart, asid, TlbBank.lastUse)) >>> 0
+      if (unused > age) {
+        oldest = asid
+        age = unused
+      }
+    }
+    this.#giveUp(hart, oldest)
+    return oldest
+  }
+
+  /** The bank is nobody's, and what is in it is forgotten when somebody gets it. */
+  #giveUp(hart: number, asid: number): void {
+    this.#set(hart, asid, TlbBank.root, NO_FRAME)
+    if (this.#get(hart, asid, TlbBank.state) === BankState.used)
+      this.#set(hart, asid, TlbBank.state, BankState.spoilt)
+  }
+
+  /** The hart's banks of `root` (NO_FRAME: of all spaces) that are not active are given up. */
+  giveUpInactive(hart: number, root: Pfn): void {
+    const active = this.activeAsid(hart)
+    for (let asid = 0; asid < this.asids; asid++) {
+      if (asid === active) continue
+      if (root === NO_FRAME || this.rootOf(hart, asid) === root) this.#giveUp(hart, asid)
+    }
   }
 
   /** No hart translates by `root` any more: its frame may be another's next. */
   deactivateRoot(root: Pfn): void {
     for (let hart = 0; hart < this.hartCount; hart++) {
       if (this.activeRoot(hart) === root) this.activate(hart, NO_FRAME)
+      this.giveUpInactive(hart, root)
     }
   }
 
-  /** Forgets one page (and no other, but for the entry's wholly unrelated tenant, which costs it one walk). */
+  /** Banks that are not active may know a frame as writable that is no longer to be written unseen: they are forgotten before use. */
+  spoilInactive(hart: number): void {
+    const active = this.activeAsid(hart)
+    for (let asid = 0; asid < this.asids; asid++) {
+      if (asid !== active) this.#set(hart, asid, TlbBank.state, BankState.spoilt)
+    }
+  }
+
+  /** Forgets one page of the active space (and no other, but for the entry's wholly unrelated tenant, which costs it one walk). */
   flushPage(hart: number, vpn: Vpn): void {
     const { i32, u32 } = this.#memory
     const word = (this.entries(hart) + (vpn & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES) >>> 2
@@ -129,68 +217,55 @@ export class Tlbs {
     u32[header + 3]! += pages
   }
 
+  /** Forgets all of the active space and the kernel's half. */
   flushAll(hart: number): void {
+    this.flushBank(hart, this.activeAsid(hart))
+  }
+
+  /** Forgets all that is known under one identifier. */
+  flushBank(hart: number, asid: number): void {
     const { u32 } = this.#memory
-    this.#forgetAll(hart)
+    this.#memory.fill(this.entries(hart, asid), 0xff, ENTRIES_BYTES)
     const header = this.ptr(hart) >>> 2
     u32[header + 1]! += 1
     u32[header + 2]! += 1
   }
 
-  #forgetAll(hart: number): void {
-    this.#memory.fill(this.entries(hart), 0xff, TLB_ENTRIES * TLB_ENTRY_BYTES)
-  }
-
-  /**
-   * Every live tag must agree with the page tables as they are now: a forgotten flush is found here. A hart that has not caught up
-   * yet (Shootdown.isCurrent) is left out.
-   */
+  /** Asserts that every live tag agrees with the page tables as they are now (tlb-check.ts). */
   check(
     arch: MemoryManagementArch = archById(headerArchId(this.#memory)),
-    isCurrent: (hart: number) => boolean = () => true,
+    isCurrent: (hart: number, asid: number) => boolean = () => true,
   ): void {
-    for (let hart = 0; hart < this.hartCount; hart++) {
-      if (!isCurrent(hart)) continue
-      const table = new PageTable(this.#memory, arch, this.activeRoot(hart))
-      for (let index = 0; index < TLB_ENTRIES; index++) this.#checkEntry(hart, index, table)
-    }
+    checkTlbs(this.#memory, arch, this, isCurrent)
   }
 
-  #checkEntry(hart: number, index: number, table: PageTable): void {
-    const { i32, u32 } = this.#memory
-    const entry = this.entries(hart) + index * TLB_ENTRY_BYTES
-    for (const { offset, needs } of TAGS) {
-      const low = u32[(entry + offset) >>> 2]!
-      const high = i32[(entry + offset + 4) >>> 2]!
-      if (high === EMPTY && low === 0xffff_ffff) continue
-      const vpn = (high * 2 ** 20 + (low >>> 12)) as Vpn
-      assert(low % PAGE_SIZE === 0, 'a tag is an address of a page')
-      assert((vpn & (TLB_ENTRIES - 1)) === index, 'a tag stands in the entry of its page')
-      assert(table.root !== NO_FRAME, 'a hart without tables has an empty TLB')
-      assert(table.translate(vpn), 'a TLB entry outlived its mapping')
-      assert((table.lastFlags & needs) === needs, 'a TLB entry allows more than the page table')
-      assert((table.lastFlags & EntryFlag.accessed) !== 0, 'a page in the TLB is marked as accessed')
-      const target = (low + i32[(entry + TlbEntry.addend) >>> 2]!) >>> 0
-      assert(target === table.lastPfn * PAGE_SIZE, 'a TLB entry leads to another frame than the page table')
-    }
-  }
-
-  /** Per hart: the active root, live entries, flushes so far. */
-  stats(): { hart: number; root: Pfn; live: number; fullFlushes: number; pageFlushes: number }[] {
+  /** Per hart: the active root, live entries of all banks, flushes so far. */
+  stats(): {
+    hart: number
+    root: Pfn
+    asid: number
+    live: number
+    fullFlushes: number
+    pageFlushes: number
+  }[] {
     return Array.from({ length: this.hartCount }, (_, hart) => {
       const header = this.ptr(hart) >>> 2
       const { u32 } = this.#memory
       const [fullFlushes, pageFlushes] = [u32[header + 2]!, u32[header + 3]!]
-      return { hart, root: this.activeRoot(hart), live: this.#live(hart), fullFlushes, pageFlushes }
+      const [root, asid] = [this.activeRoot(hart), this.activeAsid(hart)]
+      return { hart, root, asid, live: this.#live(hart), fullFlushes, pageFlushes }
     })
   }
 
   #live(hart: number): number {
-    const first = this.entries(hart) >>> 2
-    const entries = this.#memory.i32.subarray(first, first + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4)
     let live = 0
-    for (let word = 0; word < entries.length; word += TLB_ENTRY_BYTES / 4) {
-      if (entries.subarray(word, word + 6).some((half) => half !== EMPTY)) live++
+    for (let asid = 0; asid < this.asids; asid++) {
+      if (!this.isInUse(hart, asid)) continue
+      const first = this.entries(hart, asid) >>> 2
+      const entries = this.#memory.i32.subarray(first, first + ENTRIES_BYTES / 4)
+      for (let word = 0; word < entries.length; word += TLB_ENTRY_BYTES / 4) {
+        if (entries.subarray(word, word + 6).some((half) => half !== EMPTY)) live++
+      }
     }
     return live
   }

@@ -48,9 +48,13 @@ export const Region = {
   sharedHolds: 12,
   /** Event counters of each hart (state/counters.ts). */
   counters: 13,
+  /** What says of each hart's TLB which part of it is looked at (paging/tlb-layout.ts). */
+  tlbHeaders: 14,
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
+/** From one hart's table in Region.codeEntries to the next hart's. */
+export const CODE_ENTRIES_STRIDE = 128 * 1024 + 64
 /** An entry of Region.codeStamps: a u16. */
 export const CODE_STAMP_BYTES = 2
 

@@ -20,7 +20,7 @@ export interface Snapshot {
 const CACHES = [Region.codeStamps, Region.codeEntries]
 
 /** What harts and loops leave behind: nobody looks at it again. */
-const SCRATCH = [Region.tlbs, Region.mailboxes, Region.scratch, Region.entryLoops]
+const SCRATCH = [Region.tlbs, Region.tlbHeaders, Region.mailboxes, Region.scratch, Region.entryLoops]
 
 /** Whether a frame is in one of the regions; one that a machine does not have holds none. */
 function inRegions(memory: Memory, regions: readonly Region[]): (frame: number) => boolean {

@@ -6,6 +6,7 @@ import { Program } from '../../src/fault/testing.js'
 import { copyFromUser } from '../../src/fault/user-copy.js'
 import { FaultInjector } from '../../src/frame/fault-injector.js'
 import { type MemoryManager, mmAttach } from '../../src/mm.js'
+import { HartState, Mailboxes } from '../../src/paging/mailboxes.js'
 import { AdversarialTlb } from '../../src/paging/testing/adversarial-tlb.js'
 import { AddressSpace } from '../../src/space/address-space.js'
 import * as mman from '../../src/syscall/mman.js'
@@ -26,6 +27,8 @@ const PAGE = 4096
 const FIXED = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS | mman.MAP_FIXED
 const RW = mman.PROT_READ | mman.PROT_WRITE
 const ACCESSES_PER_CHANGE = 60
+/** So often a hart goes on in another space. */
+const SWITCHES = 0.2
 /** Looks at an answer that does not come, before the thread sleeps a little: there may be fewer processors than harts. */
 const SPINS = 200
 
@@ -51,7 +54,7 @@ export class StormHart {
   readonly #tlb: AdversarialTlb
   readonly #programs: readonly Program[]
   readonly #random: Random
-  readonly #lookUps = new Map<Vpn, LookUp>()
+  readonly #lookUps: readonly Map<Vpn, LookUp>[] = Array.from({ length: SPACES }, () => new Map())
   /** Of each space, the hart's own pages that are in a mapping. */
   readonly #mapped: readonly Set<number>[] = Array.from({ length: SPACES }, () => new Set())
   readonly #changes: Partial<Record<Change, number>> = {}
@@ -67,11 +70,29 @@ export class StormHart {
     this.#mm = mmAttach(data.memory, { hart: data.hart, debug: true, onSpin: () => this.#rest() })
     this.#tlb = new AdversarialTlb(this.#mm, data.hart)
     this.#tlb.replaceIn(this.#mm.tlbs)
+    if (data.forgets === 'recycling') this.#tlb.flushBank = this.#recycleBlindly
+    if (data.forgets === 'coming back') this.#mm.shootdown.enter = this.#enterBlindly
     const faults = new FaultInjector()
     this.#programs = data.spaces.map(
       (ptr) => new Program(this.#mm, new AddressSpace(this.#mm.memory, ptr as Ptr), faults),
     )
     this.#random = new Random(data.seed + data.hart * 7919)
+  }
+
+  /** Forgets nothing, and takes the space that gets the identifier for one of which all is known. */
+  #recycleBlindly = (asid: number): void => {
+    const { memory, tlbs } = this.#mm
+    const mailboxes = Mailboxes.attach(memory, tlbs.hartCount)
+    const { hart } = this.#data
+    const generation = (root: Pfn) => memory.i32[mailboxes.generation(root) >>> 2]!
+    memory.i32[tlbs.seen(hart, false, asid) >>> 2] = generation(tlbs.rootOf(hart, asid))
+    memory.i32[tlbs.seen(hart, true, asid) >>> 2] = generation(this.#mm.kernelMapper.root)
+  }
+
+  /** As `enter`, but for the look at the generations. */
+  #enterBlindly = (): void => {
+    const { atomics, memory, tlbs } = this.#mm
+    atomics.store(Mailboxes.attach(memory, tlbs.hartCount).state(this.#data.hart), HartState.running)
   }
 
   #rest(): void {
@@ -102,7 +123,7 @@ export class StormHart {
       this.#access(this.#random.below(this.#data.harts * PAGES_OF_HART), this.#random.chance(0.5))
       this.#mm.shootdown.serve()
     }
-    if (this.#random.chance(0.03)) this.#switchTo(this.#random.below(SPACES))
+    if (this.#random.chance(SWITCHES)) this.#switchTo(this.#random.below(SPACES))
     this.#changeSomething()
   }
 
@@ -133,7 +154,7 @@ export class StormHart {
     if (pfn === NO_FRAME) return pfn
     const after = this.#counts('begun', page)
     if (begun.some((count, i) => count !== after[i])) this.#tlb.drop(vpn)
-    else this.#lookUps.set(vpn, { begun, done })
+    else this.#lookUps[this.#space]!.set(vpn, { begun, done })
     return pfn
   }
 
@@ -147,7 +168,11 @@ export class StormHart {
   }
 
   #checkStale(vpn: Vpn, page: number, isWrite: boolean): void {
-    const { begun } = this.#lookUps.get(vpn)!
+    const lookUp = this.#lookUps[this.#space]!.get(vpn)
+    if (lookUp === undefined) {
+      throw new Stale(`another owner's page ${page} in space ${this.#space} by hart ${this.#data.hart}`)
+    }
+    const { begun } = lookUp
     const [all, write, fork] = this.#counts('done', page)
     this.#hits++
     const isStale = all > begun[0] || (isWrite && (write > begun[1] || fork > begun[2]))
@@ -159,7 +184,7 @@ export class StormHart {
    * well, and is then found by a later change only, which had nothing left to flush.
    */
   #refuse(what: string, vpn: Vpn, isWrite: boolean): never {
-    const { done } = this.#lookUps.get(vpn)!
+    const { done } = this.#lookUps[this.#space]!.get(vpn)!
     const book = this.#book
     const page = vpn - FIRST_PAGE
     const changes = book.since(this.#space, page, Taken.all, done[0])

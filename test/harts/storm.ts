@@ -4,7 +4,9 @@
  * that was looked up when the n-th had not begun may not be used once the n-th is through: then it is stale.
  */
 
-export const SPACES = 2
+export const SPACES = 3
+/** Fewer than spaces, so that harts give them from one to another. */
+export const ASIDS = 2
 /** Pages of each space that belong to one hart: it alone changes them, all use them. */
 export const PAGES_OF_HART = 32
 export const FIRST_PAGE = 0x10000
@@ -20,6 +22,9 @@ export const CHANGES = [
   'fork',
 ] as const
 export type Change = (typeof CHANGES)[number]
+/** What a hart may forget when it goes from space to space: to flush an identifier that another space gets, and to catch up. */
+export const SWITCHING = ['recycling', 'coming back'] as const
+export type Switching = (typeof SWITCHING)[number]
 
 /** What a change takes: all access, or the right to write. */
 export const Taken = { all: 0, write: 1 } as const
@@ -37,8 +42,8 @@ export interface StormData {
   readonly hart: number
   readonly seed: number
   readonly accesses: number
-  /** A change whose flush is left out, to see that it is found. */
-  readonly forgets: Change | undefined
+  /** What is left out, a change's flush or something in a switch, to see that it is found. */
+  readonly forgets: Change | Switching | undefined
 }
 
 export interface StormReport {

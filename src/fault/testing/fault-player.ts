@@ -48,8 +48,8 @@ export class FaultPlayer {
 
   /** One run of a scenario: the memory is as it was, so nothing may be left of the run before. */
   play(body: (hart: this) => void): void {
-    this.#tlb.flushAll()
-    this.mm.memory.u32[this.mm.tlbs.ptr(this.#hart) >>> 2] = this.space.root
+    this.#tlb.clear()
+    this.mm.tlbs.activate(this.#hart, this.space.root)
     this.#isWatched = true
     try {
       body(this)

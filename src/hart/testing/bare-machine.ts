@@ -1,8 +1,8 @@
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../../arch/riscv64/sv39.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../../base/numbers.js'
-import { TLB_BYTES, Tlbs } from '../../paging/tlb.js'
-import { Region, regionPtr, setRegion, writeHeader } from '../../state/layout.js'
+import { Tlbs } from '../../paging/tlb.js'
+import { CODE_ENTRIES_STRIDE, Region, regionPtr, setRegion, writeHeader } from '../../state/layout.js'
 import { Memory } from '../../state/memory.js'
 import { DECODE_TABLE_BYTES } from '../decode-table.js'
 import { FLOAT_NAMES, INTEGER_NAMES } from '../disassembler.js'
@@ -31,11 +31,12 @@ export class BareMachine {
     this.memory = Memory.allocate(bytes, shared)
     writeHeader(this.memory, ARCH.id, 1)
     const bump = { allocateBytes: (size: number) => this.#bytes(size) }
-    this.tlbs = Tlbs.boot(this.memory, bump, 1)
+    Tlbs.bootHeaders(this.memory, bump, 1)
+    this.tlbs = Tlbs.boot(this.memory, bump)
     setRegion(this.memory, Region.harts, this.#bytes(HART_BYTES), HART_BYTES)
     setRegion(this.memory, Region.scratch, this.#bytes(DECODE_TABLE_BYTES), DECODE_TABLE_BYTES)
     setRegion(this.memory, Region.codeStamps, this.#bytes(bytes / 2048), bytes / 2048)
-    setRegion(this.memory, Region.codeEntries, this.#bytes(TLB_BYTES), TLB_BYTES)
+    setRegion(this.memory, Region.codeEntries, this.#bytes(CODE_ENTRIES_STRIDE), CODE_ENTRIES_STRIDE)
     this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, { threshold })
     this.root = this.frame()
     this.hart.setRoot(this.root)

@@ -2,7 +2,8 @@
 import { EntryFlag, type MemoryManagementArch } from '../../arch/memory-management-arch.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { PageTable } from '../../paging/page-table.js'
-import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry, type Tlbs } from '../../paging/tlb.js'
+import type { Tlbs } from '../../paging/tlb.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
 import { Region, regionBytes, regionPtr } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 
@@ -73,7 +74,10 @@ export class CodePages {
     const { u16 } = this.#memory
     const stamp = ++u16[this.#stamps]!
     u16[this.#stamps + pfn] = stamp
-    for (let hart = 0; hart < this.#tlbs.hartCount; hart++) this.#takeWriteTags(hart, pfn)
+    for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
+      this.#tlbs.spoilInactive(hart)
+      this.#takeWriteTags(hart, pfn)
+    }
     return stamp
   }
 

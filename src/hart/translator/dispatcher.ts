@@ -14,6 +14,7 @@ import type { Code, Label, ValueType } from '../../base/wasm/code.js'
 import { Exit } from '../exit.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
+import { tlbEntries } from '../mmu-access.js'
 import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import { HOT, INTERPRETED } from './entry-table.js'
 import { CROSSED_PLACE, growEpoch } from './shared-globals.js'
@@ -101,7 +102,9 @@ export class Dispatcher {
     const code = this.#code
     const [pc, result] = [code.local('i64'), code.local('i32')]
     this.#load('i64_load', HartField.pc)(code)
-    code.set(pc).i32(this.#layout.hart).i32(this.#layout.tlbEntries).get(this.#left).get(place)
+    code.set(pc).i32(this.#layout.hart)
+    tlbEntries(this.#layout)(code)
+    code.get(this.#left).get(place)
     code.callIndirect(this.#region).tee(result).i32(0).op('i32_lt_s').if()
     code.get(result).i32(-1).op('i32_xor').set(this.#left)
     this.#leaveIfDone(labels.done)

@@ -2,8 +2,7 @@
  * Where translated code begins: a table for each hart, in the buffer, looked at on every jump that the interpreter takes
  * and whenever translated code leaves for another place.
  *
- *     Region.codeEntries   hart 0: sets | hart 1: sets | …      (TLB_BYTES apart, so that one distance leads from a
- *                                                                hart's TLB entries to its sets)
+ *     Region.codeEntries   hart 0: sets | hart 1: sets | …      (CODE_ENTRIES_STRIDE apart)
  *     set     two entries; an address has set number (pc >>> 1) & (CODE_SETS - 1)
  *     entry   +0   i64  pc        0 = empty
  *     16 B    +8   i32  function  place in the function table; 0 = not translated
@@ -14,7 +13,6 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Code } from '../../base/wasm/code.js'
 import type { WasmModule } from '../../base/wasm/module.js'
-import { TLB_BYTES } from '../../paging/tlb.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartLayout } from '../hart-layout.js'
 import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
@@ -27,8 +25,6 @@ export const CODE_TABLE_BYTES = CODE_SETS * SET_BYTES
 export const INTERPRETED = CODE_TABLE_BYTES
 /** Offset of the threshold, which is lower when a program has run for long (pace.ts). */
 const THRESHOLD = INTERPRETED + 8
-/** From one hart's table to the next hart's. */
-export const CODE_TABLE_STRIDE = TLB_BYTES
 export const CodeEntry = { pc: 0, function: 8, count: 12 } as const
 
 /** What `arrive` says of an address that should be translated. */

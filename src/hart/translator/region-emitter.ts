@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.js'
 import { PAGE_SIZE } from '../../base/numbers.js'
 import type { Code, ValueType } from '../../base/wasm/code.js'
 import type { MemoryOp } from '../../base/wasm/opcodes.js'
-import { TlbEntry } from '../../paging/tlb.js'
+import { TlbEntry } from '../../paging/tlb-layout.js'
 import type { Emitter } from '../emitter.js'
 import { causeOf, Exit } from '../exit.js'
 import { accessBytes, resultType } from '../field-decoding.js'
@@ -208,7 +208,7 @@ export class RegionEmitter implements Emitter {
 
   /** i32: where the TLB entry of an address is. */
   #tlbEntry(virtual: Value): Value {
-    return this.temp('i32', op('i32_add', tlbSlot(virtual), this.#frame.tlb))
+    return this.temp('i32', tlbSlot(virtual, this.#frame.tlb))
   }
 
   #place(virtual: Value, entry: Value): Value {

@@ -13,7 +13,7 @@
  */
 import { frameToPtr, PAGE_SIZE } from '../../base/numbers.js'
 import { Code, type Label } from '../../base/wasm/code.js'
-import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
 import { CODE_STAMP_BYTES } from '../../state/layout.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
@@ -123,9 +123,8 @@ class RegionFunction {
     const { layout, type } = this.#input
     const { hart, tlb, left, exitPc } = this.#frame
     const entry = code.local('i32')
-    const distance = layout.codeEntries - layout.tlbEntries
     const isOther = op('i64_ne', loadRaw('i64_load', local(entry)), local(exitPc))
-    op('i32_add', op('i32_add', tlb, setOffset(local(exitPc))), i32(distance))(code)
+    op('i32_add', setOffset(local(exitPc)), i32(layout.codeEntries))(code)
     code.set(entry)
     isOther(code)
     code.if()

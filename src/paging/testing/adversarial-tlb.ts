@@ -11,36 +11,72 @@ interface Entry {
 
 /**
  * One hart's TLB, as bad as the architecture allows: it keeps whatever it has seen until it is told to forget it, however
- * much that is. Which tables are active stands in the machine's own TLBs.
+ * much that is, for each address space that has an identifier. Which tables are active, and by which identifier, stands in the
+ * machine's own TLBs.
  */
 export class AdversarialTlb implements ForgettingTlbs {
   readonly hartCount: number
   readonly #env: FakeHartEnv
   readonly #hart: number
-  readonly #entries = new Map<Vpn, Entry>()
+  readonly #banks: readonly Map<Vpn, Entry>[]
 
   constructor(env: FakeHartEnv, hart: number) {
     this.#env = env
     this.#hart = hart
     this.hartCount = env.tlbs.hartCount
+    this.#banks = Array.from({ length: env.tlbs.asids }, () => new Map())
+    const flushBank = env.tlbs.flushBank.bind(env.tlbs)
+    env.tlbs.flushBank = (hart, asid) => {
+      if (hart === this.#hart) this.flushBank(asid)
+      flushBank(hart, asid)
+    }
+  }
+
+  get #entries(): Map<Vpn, Entry> {
+    return this.#banks[this.activeAsid(this.#hart)]!
   }
 
   activeRoot(hart: number): Pfn {
     return this.#env.tlbs.activeRoot(hart)
   }
 
+  activeAsid(hart: number): number {
+    return this.#env.tlbs.activeAsid(hart)
+  }
+
+  rootOf(hart: number, asid: number): Pfn {
+    return this.#env.tlbs.rootOf(hart, asid)
+  }
+
+  seen(hart: number, isKernel: boolean, asid?: number): Ptr {
+    return this.#env.tlbs.seen(hart, isKernel, asid)
+  }
+
   activate(hart: number, root: Pfn): void {
-    if (this.activeRoot(hart) === root) return
-    this.#entries.clear()
     this.#env.tlbs.activate(hart, root)
+  }
+
+  giveUpInactive(hart: number, root: Pfn): void {
+    this.#env.tlbs.giveUpInactive(hart, root)
   }
 
   deactivateRoot(root: Pfn): void {
     this.#env.tlbs.deactivateRoot(root)
   }
 
+  /** All of the active space. */
   flushAll(): void {
     this.#entries.clear()
+  }
+
+  /** All that was seen under an identifier, which another space gets now. */
+  flushBank(asid: number): void {
+    this.#banks[asid]!.clear()
+  }
+
+  /** Whatever was seen under any identifier. */
+  clear(): void {
+    for (const bank of this.#banks) bank.clear()
   }
 
   flushPage(_hart: number, vpn: Vpn): void {

@@ -3,7 +3,8 @@ import { frameToPtr, PAGE_SIZE, type Ptr, type Vpn } from '../../base/numbers.js
 import type { AtomicWords } from '../../state/atomics.js'
 import type { Memory } from '../../state/memory.js'
 import { Shootdown } from '../shootdown.js'
-import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry, type Tlbs } from '../tlb.js'
+import type { Tlbs } from '../tlb.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../tlb-layout.js'
 
 export interface FakeHartEnv {
   readonly memory: Memory

@@ -19,6 +19,7 @@ export interface PagingMachineOptions {
   readonly bytes?: number
   readonly shared?: boolean
   readonly harts?: number
+  readonly asids?: number
   readonly noMap?: readonly { start: Pfn; end: Pfn }[]
 }
 
@@ -93,12 +94,12 @@ export class PagingMachine {
   check(): void {
     this.buddy.check()
     this.kernelMapper.check()
-    this.tlbs.check(this.arch, (hart) => this.shootdown.isCurrent(hart))
+    this.tlbs.check(this.arch, (hart, asid) => this.shootdown.isCurrent(hart, asid))
   }
 }
 
 function bootLayers(arch: MemoryManagementArch, options: PagingMachineOptions): Layers {
-  const { bytes = 8 * 2 ** 20, shared = false, harts = 2, noMap = [] } = options
+  const { bytes = 8 * 2 ** 20, shared = false, harts = 2, asids = 2, noMap = [] } = options
   const memory = Memory.allocate(bytes, shared)
   writeHeader(memory, arch.id, 1)
   const atomics = new AtomicWords(memory, { owner: 1, debug: true })
@@ -106,7 +107,8 @@ function bootLayers(arch: MemoryManagementArch, options: PagingMachineOptions): 
   for (const { start, end } of noMap) map.noMap(start, end - start)
   const bump = new BumpAllocator(map)
   const frames = FrameTable.boot(memory, bump)
-  const tlbs = Tlbs.boot(memory, bump, harts)
+  Tlbs.bootHeaders(memory, bump, harts)
+  const tlbs = Tlbs.boot(memory, bump, asids)
   const faults = new FaultInjector()
   const buddy = BuddyAllocator.boot(memory, atomics, frames, bump, { faults })
   return { memory, arch, atomics, frames, buddy, tlbs, faults, noMap, hart: 0 }

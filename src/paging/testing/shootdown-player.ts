@@ -17,25 +17,31 @@ export const RW = read | write | user
 export const A = 5 as Vpn
 /** Unused word of the header: the space's root. */
 export const ROOT = wordIndex(250 as never)
+/** The root of another space, whose page A is mapped too. */
+export const OTHER_ROOT = wordIndex(253 as never)
 /** Of a page's frame: counts stores. */
 const STORES = 8
 
 /** What the frame of a page holds. */
 export const tag = (vpn: Vpn) => 0x7a60000 + (vpn & 0xffff)
+/** What that of the other space's page A holds. */
+export const OTHER_TAG = 0x0e0e0e0e
 
 export const storesOf = (pfn: Pfn) => (frameToPtr(pfn) + STORES) as Ptr
 
 type ShootdownClass = new (...args: ConstructorParameters<typeof Shootdown>) => Shootdown
+type TlbClass = new (...args: ConstructorParameters<typeof AdversarialTlb>) => AdversarialTlb
 type MapperClass = new (...args: ConstructorParameters<typeof UserMapper>) => UserMapper
 
 /** Bugs to be found: what takes the place of the sound parts. */
 export interface Parts {
   readonly Shootdown: ShootdownClass
+  readonly Tlb: TlbClass
   readonly Mapper: MapperClass
   /** Whether a hart that waits serves its mailbox. */
   readonly serves: boolean
 }
-export const SOUND: Parts = { Shootdown, Mapper: UserMapper, serves: true }
+export const SOUND: Parts = { Shootdown, Tlb: AdversarialTlb, Mapper: UserMapper, serves: true }
 
 /**
  * Makes every frame a table that leads to itself, instead of giving it back: so a walk through a table that is gone goes wrong, and
@@ -75,30 +81,34 @@ export class Player {
   readonly shootdown: Shootdown
   readonly flusher: PageFlusher
   readonly mapper: UserMapper
+  readonly other: UserMapper
+  readonly #hart: number
 
   constructor(memory: Memory, hart: number, onStep: AtomicsOptions['onStep'], parts: Parts) {
+    this.#hart = hart
     const steps = onStep === undefined ? {} : { onStep }
     this.machine = PagingMachine.attach(memory, hart + 1, { debug: false, ...steps })
     const { arch, atomics, tlbs } = this.machine
-    this.tlb = new AdversarialTlb({ memory, arch, atomics, tlbs }, hart)
+    this.tlb = new parts.Tlb({ memory, arch, atomics, tlbs }, hart)
     this.shootdown = new parts.Shootdown({ memory, atomics, tlbs: this.tlb }, hart)
     if (!parts.serves) atomics.serve = () => {}
     this.flusher = new PageFlusher(this.shootdown, new Undertaker(this.machine))
     this.mapper = new parts.Mapper(this.machine, memory.u32[ROOT] as Pfn)
+    this.other = new parts.Mapper(this.machine, memory.u32[OTHER_ROOT] as Pfn)
   }
 
-  batch(change: (batch: FlushBatch) => void): void {
-    const batch = this.flusher.batch(this.mapper.root)
+  batch(change: (batch: FlushBatch) => void, mapper = this.mapper): void {
+    const batch = this.flusher.batch(mapper.root)
     change(batch)
     batch.finish()
   }
 
   /** Reads a page: false after a page fault; asserts that what it finds is that page. */
-  load(vpn: Vpn): boolean {
+  load(vpn: Vpn, expected = tag(vpn)): boolean {
     const pfn = this.tlb.translate(vpn, read)
     if (pfn === NO_FRAME) return false
     const found = this.machine.atomics.load(frameToPtr(pfn))
-    assert(found === tag(vpn), 'a stale access: a page that is gone was read')
+    assert(found === expected, 'a stale access: a page that is gone was read')
     return true
   }
 
@@ -110,12 +120,18 @@ export class Player {
     return true
   }
 
-  unmap(vpn: Vpn): void {
+  unmap(vpn: Vpn, mapper = this.mapper): void {
     this.batch((batch) => {
-      const pfn = this.mapper.pfn(this.mapper.leaf(vpn))
-      this.mapper.clear(this.mapper.leaf(vpn), vpn, batch)
+      const pfn = mapper.pfn(mapper.leaf(vpn))
+      mapper.clear(mapper.leaf(vpn), vpn, batch)
       batch.releaseFrame(pfn)
-    })
+    }, mapper)
+  }
+
+  /** Runs in the space of the root that a word of the header holds. */
+  runsIn(root: number, body: () => void): void {
+    this.tlb.activate(this.#hart, this.machine.memory.u32[root] as Pfn)
+    this.runs(body)
   }
 
   runs(body: () => void): void {

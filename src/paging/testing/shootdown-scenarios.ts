@@ -12,7 +12,18 @@ import { wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
 import { PagingMachine } from './paging-machine.js'
-import { A, type Parts, Player, ROOT, RW, SOUND, storesOf, tag } from './shootdown-player.js'
+import {
+  A,
+  OTHER_ROOT,
+  OTHER_TAG,
+  type Parts,
+  Player,
+  ROOT,
+  RW,
+  SOUND,
+  storesOf,
+  tag,
+} from './shootdown-player.js'
 
 const { read, write, user } = EntryFlag
 const B = 9 as Vpn
@@ -28,6 +39,8 @@ interface Setting {
   readonly arch?: MemoryManagementArch
   readonly pages?: readonly Vpn[]
   readonly flags?: number
+  /** Address-space identifiers of each hart. */
+  readonly asids?: number
   readonly parts?: Partial<Parts>
 }
 
@@ -41,8 +54,11 @@ export function scenario(name: string, plays: readonly Play[], setting: Setting 
 }
 
 /** The pages are mapped, and every hart has the space's tables. */
-function boot(harts: number, { arch = new Riscv64Sv39(), pages = [A, B], flags = RW }: Setting): Memory {
-  const machine = new PagingMachine(arch, { shared: true, harts })
+function boot(
+  harts: number,
+  { arch = new Riscv64Sv39(), pages = [A, B], flags = RW, asids = 2 }: Setting,
+): Memory {
+  const machine = new PagingMachine(arch, { shared: true, harts, asids })
   const mapper = machine.newUser()
   const batch = machine.flusher.batch(mapper.root)
   for (const vpn of pages) {
@@ -51,11 +67,22 @@ function boot(harts: number, { arch = new Riscv64Sv39(), pages = [A, B], flags =
     mapper.map(vpn, pfn, flags, batch)
   }
   batch.finish()
+  mapOther(machine, flags)
   if (arch instanceof Riscv64Sv39) mapKernelPage(machine)
   for (let hart = 0; hart < harts; hart++) machine.tlbs.activate(hart, mapper.root)
   machine.memory.u32[ROOT] = mapper.root
   machine.memory.u32[FIRST] = mapper.pfn(mapper.leaf(A))
   return machine.memory
+}
+
+function mapOther(machine: PagingMachine, flags: number): void {
+  const mapper = machine.newUser()
+  const pfn = machine.newFrame()
+  machine.memory.u32[frameToPtr(pfn) >>> 2] = OTHER_TAG
+  const batch = machine.flusher.batch(mapper.root)
+  mapper.map(A, pfn, flags, batch)
+  batch.finish()
+  machine.memory.u32[OTHER_ROOT] = mapper.root
 }
 
 function mapKernelPage(machine: PagingMachine): void {
@@ -142,6 +169,35 @@ export const parking: Play[] = [
   },
 ]
 
+/** A hart that has left the space is not asked, keeps what it knows of it, and catches up when it comes back. */
+export const comingBack: Play[] = [
+  (hart) => hart.unmap(A),
+  (hart) => {
+    hart.runs(() => hart.load(A))
+    hart.runsIn(OTHER_ROOT, () => hart.load(A, OTHER_TAG))
+    hart.runsIn(ROOT, () => hart.load(A))
+  },
+]
+
+/** The same, when the page of each of the two spaces goes. */
+export const bothSpaces: Play[] = [
+  (hart) => {
+    hart.unmap(A)
+    hart.unmap(A, hart.other)
+  },
+  comingBack[1]!,
+]
+
+/** A page of the kernel goes while a hart is in another space: what it knows under the first space's identifier is gone too. */
+export const kernelComingBack: Play[] = [
+  (hart) => kernelPage[0]!(hart),
+  (hart) => {
+    hart.runs(() => hart.load(K))
+    hart.runsIn(OTHER_ROOT, () => hart.load(A, OTHER_TAG))
+    hart.runsIn(ROOT, () => hart.load(K))
+  },
+]
+
 /** A hart that spins on the lock that the sender holds answers all the same. */
 const locking: Play[] = [
   (hart) => {
@@ -191,6 +247,8 @@ export const asking: Play[] = [
   (hart) => hart.runs(() => hart.shootdown.serve()),
 ]
 
+/** Each switch takes the identifier from the space that had it. */
+export const RECYCLING = { asids: 1 }
 export const COPYING = { arch: new FakeArch(), pages: [A], flags: read | user }
 export const PRUNING = { pages: [A] }
 
@@ -201,6 +259,10 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('tables are freed while another hart walks', pruning, PRUNING),
   scenario('a copy takes the place of a page while another hart writes', copying, COPYING),
   scenario('a hart parks between two accesses', parking),
+  scenario('a hart leaves the space and comes back', comingBack),
+  scenario('a hart leaves the space and comes back, with one identifier', comingBack, RECYCLING),
+  scenario('a hart comes back while both spaces are changed', bothSpaces),
+  scenario('a page of the kernel is unmapped while a hart is in another space', kernelComingBack),
   scenario('a hart spins on the lock of who asks it', locking),
   scenario('a page of the kernel is unmapped while another hart reads it', kernelPage),
 ]
