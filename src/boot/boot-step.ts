@@ -3,7 +3,7 @@ import { PAGE_SIZE } from '../base/numbers.js'
 import type { BootMemoryMap, RangeKind } from '../frame/boot-memory-map.js'
 import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { BumpAllocator } from '../frame/bump-allocator.js'
-import { CACHE_FRAMES_MAX, cacheBatch } from '../frame/frame-cache.js'
+import { CACHE_FRAMES_MAX, refillFrames } from '../frame/frame-cache.js'
 import { FRAME_ENTRY_BYTES, type FrameTable } from '../frame/frame-table.js'
 import { watermarksFor } from '../frame/watermarks.js'
 import { type KernelMapper, WINDOWS } from '../paging/kernel-mapper.js'
@@ -104,7 +104,7 @@ export class BootReporter {
         ...blocks.filter(({ value }) => value > 0),
         { what: 'watermarks min, low, high (frames)', value: `${min}, ${low}, ${high}` },
         { what: 'hart caches', value: `${cached.length} × up to ${CACHE_FRAMES_MAX} frames` },
-        { what: 'frames a refill', value: cacheBatch(this.#memory.bytes / PAGE_SIZE) },
+        { what: 'frames a refill', value: refillFrames(this.#memory.bytes / PAGE_SIZE) },
       ]
     })
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
-import { CACHE_FRAMES_MAX, cacheBatch } from './frame-cache.js'
+import { CACHE_FRAMES_MAX, cacheBatch, refillFrames } from './frame-cache.js'
 import { FrameFlag, FrameMask, ORDER_MASK } from './frame-table.js'
 import { attachFrames, bootFrames, fillFrame, MIB } from './testing.js'
 
@@ -10,6 +10,7 @@ function allocate(buddy: { allocate(order: number): Pfn }, count: number): Pfn[]
 
 test('batches are those of Linux: of 16 MiB, 512 MiB, 2 GiB and more', () => {
   expect([4096, 131_072, 498_893, 2 ** 20].map(cacheBatch)).toEqual([1, 31, 63, 63])
+  expect([4096, 131_072, 498_893, 2 ** 20].map(refillFrames)).toEqual([4, 32, 64, 64])
 })
 
 test('the literal masks are the flags that they name', () => {

@@ -10,6 +10,14 @@ export function cacheBatch(frames: number): number {
   return Math.max(1, 2 ** (31 - Math.clz32(half)) - 1)
 }
 
+/**
+ * The frames that our cache fetches then: one more, so that a batch begins where a block does, and at least those whose entries in the frame
+ * table share a cache line. Two harts that had every other frame of a line would wait for each other at each page fault.
+ */
+export function refillFrames(frames: number): number {
+  return (cacheBatch(frames) | 3) + 1
+}
+
 const NO_WORDS = new Int32Array(0)
 
 /** Words of a cache. */

@@ -208,9 +208,12 @@ export class FrameTable {
     this.#u32[this.#base + (pfn << 2) + INDEX] = index
   }
 
-  /** What the frame holds changes: nothing that was translated from it is good any more. */
+  /**
+   * What the frame holds changes: nothing that was translated from it is good any more. (32 frames' stamps share a cache line: it is
+   * not written for nothing.)
+   */
   forgetCode(pfn: Pfn): void {
-    this.#u16[this.#stamps + pfn] = 0
+    if (this.#u16[this.#stamps + pfn] !== 0) this.#u16[this.#stamps + pfn] = 0
   }
 
   /** 0: nothing was translated from what the frame holds. */

@@ -3,7 +3,7 @@ import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { CACHE_FRAMES_MAX, cacheBatch, type FrameCache } from './frame-cache.js'
+import { CACHE_FRAMES_MAX, type FrameCache, refillFrames } from './frame-cache.js'
 import type { FrameCaches } from './frame-caches.js'
 import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
 import { Reach } from './reach.js'
@@ -12,6 +12,9 @@ import type { Zones } from './zones.js'
 
 const LOCK = lockPtr(LockWord.frames)
 const RECLAIM_REQUEST = wordIndex(Word.reclaimRequest)
+
+/** Another hart may fill its cache with what was just emptied out of all caches: then they are emptied again, but not for ever. */
+const DRAINS_MAX = 8
 
 /**
  * The free frames of the machine under their locks: zones with blocks, and the harts' caches in front of them. A cache has
@@ -43,7 +46,7 @@ export class FreeFrames {
     this.#memory = memory
     this.#atomics = atomics
     this.#frames = frames
-    this.#batch = cacheBatch(frames.frameCount)
+    this.#batch = refillFrames(frames.frameCount)
   }
 
   lock(): void {
@@ -56,8 +59,12 @@ export class FreeFrames {
 
   /** A block with one reference, what is known of its frames' contents as it was. All caches are emptied before it fails. */
   take(order: number): Pfn {
-    const pfn = order === 0 && this.own !== undefined ? this.#takeSingle(this.own) : this.#takeBlock(order)
-    return pfn === NO_FRAME && this.drainCaches() > 0 ? this.#takeBlock(order) : pfn
+    let pfn = order === 0 && this.own !== undefined ? this.#takeSingle(this.own) : this.#takeBlock(order)
+    for (let drains = 0; pfn === NO_FRAME && drains < DRAINS_MAX; drains++) {
+      if (this.drainCaches() === 0) return pfn
+      pfn = this.#takeBlock(order)
+    }
+    return pfn
   }
 
   #takeSingle(cache: FrameCache): Pfn {

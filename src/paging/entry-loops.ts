@@ -213,6 +213,12 @@ class Emitter {
     code.get(at)
   }
 
+  /** FrameTable.forgetCode: a line that no stamp stands in is not written. */
+  #forgetCode(code: Code, pfn: number): void {
+    code.get(pfn).i32(1).op('i32_shl').memory('i32_load16_u', this.#codeStamps).if()
+    code.get(pfn).i32(1).op('i32_shl').i32(0).memory('i32_store16', this.#codeStamps).end()
+  }
+
   drop(code: Code): void {
     const [list, count] = [0, 1]
     const [at, from, pfn, frame] = locals(code, 4)
@@ -229,7 +235,7 @@ class Emitter {
     code.get(frame).memory('i32_load', FLAGS_AT).i32(FrameMask.allocation).op('i32_and')
     code.op('i32_or').brIf(out)
     code.get(frame).i64(INSIDE_FREE).memory('i64_store')
-    code.get(pfn).i32(1).op('i32_shl').i32(0).memory('i32_store16', this.#codeStamps)
+    this.#forgetCode(code, pfn)
     code.get(list).get(pfn).memory('i32_store')
     code.get(list).i32(4).op('i32_add').set(list)
     increment(code, freed)

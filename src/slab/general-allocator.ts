@@ -13,7 +13,7 @@ import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import { ORDER_MAX, orderFor } from '../frame/frame-allocator.js'
 import { FrameFlag, type FrameTable, ORDER_MASK } from '../frame/frame-table.js'
 import type { Memory } from '../state/memory.js'
-import { type CacheId, OBJECT_BYTES_MAX } from './cache-table.js'
+import { CACHES_MAX, type CacheId, OBJECT_BYTES_MAX } from './cache-table.js'
 import type { SlabAllocator } from './slab-allocator.js'
 
 /** The classes, as Linux has them: powers of two, and two in between where much would be wasted. */
@@ -33,6 +33,8 @@ export class GeneralAllocator {
   readonly #frames: FrameTable
   /** By bytes / 8, rounded up. */
   readonly #caches: readonly CacheId[]
+  /** 1 for each cache that is among them. */
+  readonly #isGeneral = new Uint8Array(CACHES_MAX)
 
   constructor(env: { memory: Memory; slab: SlabAllocator; buddy: BuddyAllocator; frames: FrameTable }) {
     this.#memory = env.memory
@@ -43,6 +45,7 @@ export class GeneralAllocator {
     for (const bytes of CLASS_BYTES) {
       const align = Math.min(bytes & -bytes, CACHE_LINE)
       const cache = this.#slab.createCache(`kmalloc-${bytes}`, bytes, align)
+      this.#isGeneral[cache] = 1
       while (caches.length <= bytes / STEP_BYTES) caches.push(cache)
     }
     this.#caches = caches
@@ -108,7 +111,7 @@ export class GeneralAllocator {
   #cacheOf(ptr: Ptr): CacheId {
     const cache = this.#slab.cacheOf(ptr)
     assert(
-      cache !== undefined && this.#caches.includes(cache),
+      cache !== undefined && this.#isGeneral[cache] === 1,
       'slab: this pointer is of no general allocation',
     )
     return cache

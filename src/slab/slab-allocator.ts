@@ -296,6 +296,15 @@ export class SlabAllocator {
 const ZERO_BYTES_MAX = 256
 
 function zeroObject({ f64, fill }: Memory, object: Ptr, bytes: number): void {
-  if (bytes > ZERO_BYTES_MAX || (bytes & 7) !== 0) fill(object, 0, bytes)
-  else for (let at = object >>> 3; at < (object + bytes) >>> 3; at++) f64[at] = 0
+  if (bytes > ZERO_BYTES_MAX || (bytes & 7) !== 0) {
+    fill(object, 0, bytes)
+    return
+  }
+  let at = object >>> 3
+  for (let left = bytes >>> 3; left > 0; left -= 4, at += 4) {
+    f64[at] = 0
+    if (left > 1) f64[at + 1] = 0
+    if (left > 2) f64[at + 2] = 0
+    if (left > 3) f64[at + 3] = 0
+  }
 }
