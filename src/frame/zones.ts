@@ -96,7 +96,9 @@ export class Zones {
   }
 
   get managedFrames(): number {
-    return this.#sum((zone) => zone.managedFrames)
+    // Every mmap of private memory asks.
+    const low = this.all[0]!.managedFrames
+    return this.#last === 0 ? low : low + this.all[1]!.managedFrames
   }
 
   get reservedFrames(): number {

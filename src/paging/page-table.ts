@@ -88,6 +88,17 @@ export class PageTable {
     return this.nextAt(vpn, 1)
   }
 
+  /** Whether one absent entry stands for all pages from `start` to `end` - 1: mostly what was mapped and never used. */
+  isHole(start: Vpn, end: Vpn): boolean {
+    let table = this.root
+    for (let level = this.top; level > 0; level--) {
+      const entry = this.entryAt(table, start, level)
+      table = this.childOf(entry)
+      if (table === NO_FRAME) return !this.isPresent(entry) && end <= this.nextAt(start, level)
+    }
+    return false
+  }
+
   /** The huge leaf (of level 1) that maps a page, or NULL. */
   hugeLeaf(vpn: Vpn): Ptr {
     const slot = this.slot(vpn)

@@ -32,10 +32,12 @@ const RSS = 48
 const FAULTS = 152
 /** In a hart's line. */
 const LINE_FAULTS = 16
+export const SPACE_ID = 8
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
 export const SPACE_SPARE_NODES = 28
 export const SPACE_SPARE_COUNT = 32
+export const SPACE_SEQUENCE = 60
 
 /** Bits of `flags`. */
 export const SpaceFlag = {

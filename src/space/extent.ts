@@ -25,8 +25,14 @@ export function extentOf(vma: Vma, start: Vpn, end: Vpn, flags = vma.flags): Ext
   return { start, end, pageOffset: vma.offsetOf(start), flags, object, file, family, name, policy, userfault }
 }
 
-/** Makes `fresh` a mapping of the space. Nodes are reserved; object and name get a reference. */
-export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent: Extent): void {
+/** Makes `fresh` a mapping of the space, below `above`. Nodes are reserved; object and name get a reference. */
+export function insertVma(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  fresh: Vma,
+  extent: Extent,
+  above = mm.vmas.find(space, extent.start),
+): void {
   fresh.start = extent.start
   fresh.end = extent.end
   fresh.pageOffset = extent.pageOffset
@@ -36,7 +42,7 @@ export function insertVma(mm: SpaceEnv, space: AddressSpace, fresh: Vma, extent:
   fresh.name = mm.names.retain(extent.name)
   fresh.policy = extent.policy
   fresh.userfault = extent.userfault
-  mm.vmas.insert(space, fresh.ptr)
+  mm.vmas.insert(space, fresh.ptr, above)
   if (extent.object !== NULL) mm.objects.attachVma(extent.object, fresh.ptr)
   if (extent.family !== NULL) mm.families.join(fresh, extent.family)
 }

@@ -99,7 +99,7 @@ export function mapAt(
   const isFree = above === NULL || mm.vmas.startOf(above) >= end
   return isFree
     ? mapFree(mm, space, start, request, wished, above)
-    : mapOver(mm, space, start, request, wished)
+    : mapOver(mm, space, start, request, wished, above)
 }
 
 /** Nothing is in the range; `above` is the mapping that comes next, or NULL. */
@@ -119,19 +119,20 @@ function mapFree(
   if (!mayJoin(wished, flags, special) || mergeBetween(mm, space, extent, below, above) === NULL) {
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
     if (fresh === NULL) return -ENOMEM
-    insert(mm, space, extent, fresh, special)
+    insert(mm, space, extent, fresh, special, above)
   }
   countMapping(mm, space, flags, pages)
   return start
 }
 
-/** Something is in the range, and goes. */
+/** Something is in the range, and goes; `first` is the first mapping of it. */
 function mapOver(
   mm: SpaceEnv,
   space: AddressSpace,
   start: Vpn,
   request: MapRequest,
   wished: number,
+  first: Ptr,
 ): Vpn | number {
   const { pages, special = 0 } = request
   const end = (start + pages) as Vpn
@@ -139,13 +140,13 @@ function mapOver(
   if (sealed < 0) return sealed
   const misplaced = checkCuts(mm, space, mm.vmas.find(space, start), start, end)
   if (misplaced < 0) return misplaced
-  const replaced = countReplaced(mm, space, start, end)
+  const replaced = countReplaced(mm, first, start, end)
   const flags = grantedFlags(mm, space, wished, pages - replaced.all, pages - replaced.promised)
   if (flags < 0) {
-    if (!isInside(mm, space, start, end) || space.vmaCount < mapCountMax(mm)) cutEnds(mm, space, start, end)
+    if (!isInside(mm, first, start, end) || space.vmaCount < mapCountMax(mm)) cutEnds(mm, space, start, end)
     return flags
   }
-  const fresh = replace(mm, space, start, end)
+  const fresh = replace(mm, space, first, start, end)
   if (fresh < 0) return fresh
   const extent = extentFor(start, request, flags)
   if (!mayJoin(wished, flags, special) || mergeNew(mm, space, extent) === NULL)
@@ -185,9 +186,9 @@ function grantedFlags(
 }
 
 /** Pages of the range that are mapped now and will be replaced, and how many of them are promised. */
-function countReplaced(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn) {
+function countReplaced(mm: SpaceEnv, first: Ptr, start: Vpn, end: Vpn) {
   const replaced = { all: 0, promised: 0 }
-  const vma = new Vma(mm.memory, mm.vmas.find(space, start))
+  const vma = new Vma(mm.memory, first)
   while (vma.ptr !== NULL && vma.start < end) {
     const pages = Math.min(vma.end, end) - Math.max(vma.start, start)
     replaced.all += pages
@@ -198,8 +199,8 @@ function countReplaced(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn) 
 }
 
 /** Frees the range, and returns a record for the new mapping with a node for it; or -ENOMEM. The last step that can fail. */
-function replace(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
-  const cut = prepareCut(mm, space, start, end)
+function replace(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end: Vpn): Ptr | number {
+  const cut = prepareCut(mm, space, first, start, end)
   if (cut < 0) return cut
   const fresh = mm.vmas.allocateVma()
   if (fresh === NULL || !mm.vmas.reserve(space, 2)) {
@@ -209,13 +210,20 @@ function replace(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr |
   }
   announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
-  clearRange(mm, space, start, end, cut as Ptr, batch)
+  clearRange(mm, space, first, start, end, cut as Ptr, batch)
   batch.finish()
   return fresh
 }
 
-function insert(mm: SpaceEnv, space: AddressSpace, extent: Extent, fresh: Ptr, special: number): void {
+function insert(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  extent: Extent,
+  fresh: Ptr,
+  special: number,
+  above = mm.vmas.find(space, extent.end),
+): void {
   const vma = new Vma(mm.memory, fresh)
   vma.special = special
-  insertVma(mm, space, vma, extent)
+  insertVma(mm, space, vma, extent, above)
 }

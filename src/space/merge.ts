@@ -65,7 +65,7 @@ export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, left
 
 /** The same for who knows the neighbours already: `below` and `above`, either may be NULL, which then is not to be enlarged. */
 export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, below: Ptr, above: Ptr): Ptr {
-  if ((extent.flags & VM_SPECIAL) !== 0) return NULL
+  if ((extent.flags & VM_SPECIAL) !== 0 || !isTouched(mm, extent, below, above)) return NULL
   const previous = new Vma(mm.memory, below)
   const left = canMergeLeft(mm, previous, extent)
   const next = new Vma(mm.memory, above)
@@ -74,6 +74,11 @@ export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, 
   if (left) moveEnd(mm, space, previous, extent.end)
   else if (right) moveStart(mm, space, next, extent.start)
   return left ? below : right ? above : NULL
+}
+
+/** Whether a neighbour reaches to the range at all: mostly none does. */
+function isTouched({ vmas }: SpaceEnv, { start, end }: Extent, below: Ptr, above: Ptr): boolean {
+  return (below !== NULL && vmas.endOf(below) === start) || (above !== NULL && vmas.startOf(above) === end)
 }
 
 /**

@@ -110,12 +110,13 @@ function moveRegistration(mm: SpaceEnv, space: AddressSpace, from: Vpn, pages: n
 
 /** Unmaps where the pages came from. Only now it is known whether that lies inside one mapping, and needs a cut. */
 function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: Ptr): void {
-  const needsCut = start < end && isInside(mm, space, start, end)
+  const first = mm.vmas.find(space, start)
+  const needsCut = start < end && isInside(mm, first, start, end)
   if (!needsCut) mm.vmas.freeVma(cut)
   if (start === end) return
   announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
-  clearRange(mm, space, start, end, needsCut ? cut : NULL, batch)
+  clearRange(mm, space, first, start, end, needsCut ? cut : NULL, batch)
   batch.finish()
 }
 

@@ -8,7 +8,7 @@ import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { AtomicWords } from '../state/atomics.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
+import { readIntSetting, readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 
 export const Overcommit = { guess: 0, always: 1, never: 2 } as const
@@ -44,7 +44,7 @@ export function commitLimit({ memory, buddy }: Pick<CommitEnv, 'memory' | 'buddy
 
 /** Whether so many pages more may be promised to a process. Counts nothing. */
 export function isEnoughMemory(mm: CommitEnv, space: AddressSpace, pages: number): boolean {
-  const mode = readSetting(mm.memory, Setting.overcommitMemory)
+  const mode = readIntSetting(mm.memory, Setting.overcommitMemory)
   if (mode === Overcommit.always) return true
   if (mode === Overcommit.guess) return pages <= mm.buddy.totalFrames()
   return Math.max(mm.memory.i32[COUNT]! + pages, 0) < allowedPages(mm, space)

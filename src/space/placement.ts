@@ -1,12 +1,12 @@
 /** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12). */
 import { ENOMEM, EPERM } from '../base/errno.js'
-import { NULL, PAGE_SIZE, type Vpn } from '../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 import { lowestPlacedPage, mayMapAt } from './tunables.js'
 import { HUGE_PAGES, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
-import { Vma } from './vma.js'
 import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
+import type { VmaTree } from './vma-tree.js'
 
 const STACK_GAP_MIN = 128 * 2 ** 20
 
@@ -42,18 +42,22 @@ export function findPlace(
     const aligned = findAligned(mm, space, pages, pageOffset)
     if (aligned >= 0) return aligned
   }
-  return findGap(mm, space, pages)
+  return findGap(mm, space, pages, lowest)
 }
 
 /** First page that a mapping which grows down keeps for itself (vm_start_gap). */
-export function guardedStart(vma: Vma): number {
-  const { start } = vma
-  return (vma.flags & VM_GROWSDOWN) !== 0 ? Math.max(start - STACK_GUARD_PAGES, 0) : start
+export function guardedStart(vmas: VmaTree, vma: Ptr): number {
+  const start = vmas.startOf(vma)
+  return growsDown(vmas, vma) ? Math.max(start - STACK_GUARD_PAGES, 0) : start
 }
 
-export function isFree(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
-  const next = mm.vmas.find(space, start)
-  return next === NULL || start + pages <= guardedStart(new Vma(mm.memory, next))
+function growsDown(vmas: VmaTree, vma: Ptr): boolean {
+  return (vmas.flagsOf(vma) & VM_GROWSDOWN) !== 0
+}
+
+export function isFree({ vmas }: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): boolean {
+  const next = vmas.find(space, start)
+  return next === NULL || start + pages <= guardedStart(vmas, next)
 }
 
 /**
@@ -70,22 +74,27 @@ function findAligned(mm: SpaceEnv, space: AddressSpace, pages: number, pageOffse
 }
 
 /** A gap for so many pages, or -ENOMEM: downwards from the space's base, and when there is nothing left upwards; in the legacy layout only upwards. */
-export function findGap(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn | number {
-  const down = space.mapsUpwards ? NO_GAP : findDown(mm, space, pages)
+export function findGap(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  pages: number,
+  lowest = lowestPlacedPage(mm),
+): Vpn | number {
+  const down = space.mapsUpwards ? NO_GAP : findDown(mm, space, pages, lowest)
   if (down !== NO_GAP) return down
   const up = findUp(mm, space, pages)
   return up !== NO_GAP ? up : -ENOMEM
 }
 
 /** A gap below a mapping that grows down is smaller than it looks: try below it again (unmapped_area_topdown). */
-function findDown(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
-  const next = new Vma(mm.memory)
+function findDown({ vmas }: SpaceEnv, space: AddressSpace, pages: number, lowest: number): Vpn {
   let high: number = space.mapBase
   for (;;) {
-    const found = highestGap(mm.vmas, space, pages, lowestPlacedPage(mm), high)
-    if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
-    if ((next.flags & VM_GROWSDOWN) === 0 || guardedStart(next) >= found + pages) return found
-    high = guardedStart(next)
+    const found = highestGap(vmas, space, pages, lowest, high)
+    if (found === NO_GAP) return found
+    const next = vmas.find(space, found)
+    if (next === NULL || !growsDown(vmas, next) || guardedStart(vmas, next) >= found + pages) return found
+    high = guardedStart(vmas, next)
   }
 }
 
@@ -95,14 +104,14 @@ function lowestPlace(userEnd: Vpn): number {
 }
 
 /** unmapped_area: upwards, the way of the legacy layout and the way out when the area below the base is full. */
-function findUp(mm: SpaceEnv, space: AddressSpace, pages: number): Vpn {
-  const next = new Vma(mm.memory)
-  let low: number = space.mapsUpwards ? space.mapBase : lowestPlace(mm.arch.userEnd)
+function findUp({ vmas, arch }: SpaceEnv, space: AddressSpace, pages: number): Vpn {
+  let low: number = space.mapsUpwards ? space.mapBase : lowestPlace(arch.userEnd)
   for (;;) {
-    const found = lowestGap(mm.vmas, space, pages, low, mm.arch.userEnd)
-    if (found === NO_GAP || next.at(mm.vmas.find(space, found)).ptr === NULL) return found
-    if ((next.flags & VM_GROWSDOWN) === 0 || guardedStart(next) >= found + pages) return found
-    low = next.end
+    const found = lowestGap(vmas, space, pages, low, arch.userEnd)
+    if (found === NO_GAP) return found
+    const next = vmas.find(space, found)
+    if (next === NULL || !growsDown(vmas, next) || guardedStart(vmas, next) >= found + pages) return found
+    low = vmas.endOf(next)
   }
 }
 

@@ -43,7 +43,7 @@ function grow(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   if (place < 0) return place
   if (!mayLock(space, space.defaultFlags, pages)) return -EAGAIN
   const next = new Vma(mm.memory, mm.vmas.find(space, start))
-  if (next.ptr !== NULL && next.start <= end + STACK_GUARD_PAGES && end + 1 > guardedStart(next))
+  if (next.ptr !== NULL && next.start <= end + STACK_GUARD_PAGES && end + 1 > guardedStart(mm.vmas, next.ptr))
     return -ENOMEM
   return mapHeap(mm, space, start, end)
 }

@@ -1,7 +1,7 @@
 /** What root may tune about address spaces, in the units that they are asked in. */
 import { PAGE_SIZE } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
+import { readIntSetting, readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 
@@ -10,7 +10,7 @@ const SECURITY_MIN_PAGE = 8
 
 /** vm.max_map_count: mappings that one address space may have. */
 export function mapCountMax({ memory }: { readonly memory: Memory }): number {
-  return readSetting(memory, Setting.maxMapCount)
+  return readIntSetting(memory, Setting.maxMapCount)
 }
 
 /**

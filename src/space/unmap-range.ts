@@ -24,39 +24,48 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
   if (sealed < 0) return sealed
   const misplaced = checkCuts(mm, space, first, start, end)
   if (misplaced < 0) return misplaced
-  const cut = prepareCut(mm, space, start, end)
+  const cut = prepareCut(mm, space, first, start, end)
   if (cut < 0) return cut
   announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
-  clearRange(mm, space, start, end, cut as Ptr, batch)
+  clearRange(mm, space, first, start, end, cut as Ptr, batch)
   batch.finish()
   return 0
 }
 
-/** The record for the upper half of a mapping that reaches beyond both ends of the range; NULL when there is no such one. */
-export function prepareCut(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): Ptr | number {
-  if (!isInside(mm, space, start, end)) return NULL
+/**
+ * The record for the upper half of a mapping that reaches beyond both ends of the range; NULL when there is no such one. `first` is
+ * what `find` of the start gives.
+ */
+export function prepareCut(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  first: Ptr,
+  start: Vpn,
+  end: Vpn,
+): Ptr | number {
+  if (!isInside(mm, first, start, end)) return NULL
   if (space.vmaCount >= mapCountMax(mm) || !mm.vmas.reserve(space, 1)) return -ENOMEM
   return mm.vmas.allocateVma() || -ENOMEM
 }
 
-/** Whether one mapping reaches beyond both ends of the range. */
-export function isInside(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): boolean {
-  const holding = mm.vmas.find(space, start)
-  return holding !== NULL && mm.vmas.startOf(holding) < start && mm.vmas.endOf(holding) > end
+/** Whether a mapping reaches beyond both ends of the range. */
+export function isInside({ vmas }: SpaceEnv, vma: Ptr, start: Vpn, end: Vpn): boolean {
+  return vma !== NULL && vmas.startOf(vma) < start && vmas.endOf(vma) > end
 }
 
-/** The second half, which cannot fail. `cut` is what prepareCut returned. */
+/** The second half, which cannot fail. `first` is what `find` of the start gives, `cut` what prepareCut returned. */
 export function clearRange(
   mm: SpaceEnv,
   space: AddressSpace,
+  first: Ptr,
   start: Vpn,
   end: Vpn,
   cut: Ptr,
   batch: FlushBatch,
 ): void {
   const vma = new Vma(mm.memory)
-  let at = mm.vmas.find(space, start)
+  let at = first
   if (cut !== NULL) splitVma(mm, space, vma.at(at), end, cut)
   while (at !== NULL && mm.vmas.startOf(at) < end) {
     // What comes next is asked first: the record may be gone afterwards.
@@ -79,6 +88,7 @@ function freeTables(
   const below = mm.vmas.before(space, above)
   const low = below === NULL ? 0 : mm.vmas.endOf(below)
   const high = above === NULL ? mm.arch.userEnd : mm.vmas.startOf(above)
+  mm.vmas.keepFound(space, low as Vpn, above)
   mm.userMappers.of(space.root).pruneBetween(start, end, low as Vpn, high, batch)
 }
 

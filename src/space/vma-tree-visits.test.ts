@@ -17,7 +17,7 @@ const LOW = 1000
 /** Every way to look into a node. */
 const LOOKS = ['count', 'level', 'first', 'last', 'gap', 'child', 'slotAbove'] as const
 
-/** Mappings of two pages, gaps of two pages between them; one gap in the middle has three. */
+/** Mappings of two pages, gaps of two pages between them; one gap, which stands in a leaf, has three. */
 class Crowd {
   readonly mm: MemoryManager = mmInit({ bytes: 64 * 2 ** 20 })
   readonly space = new AddressSpace(this.mm.memory, this.mm.spaces.create())
@@ -30,7 +30,7 @@ class Crowd {
     const random = new Random(1)
     const places = Array.from({ length: mappings }, (_, place) => ({ place, key: random.uint32() }))
     if (order === 'random') places.sort((a, b) => a.key - b.key)
-    for (const { place } of places) this.#insert(place, place === mappings >> 1)
+    for (const { place } of places) this.#insert(place, place === Math.floor(mappings / 3))
     this.#watch()
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
+import { restoreSnapshot, takeSnapshot } from '../state/snapshot.js'
 import { AddressSpace, spaceGeometry } from './address-space.js'
 import { bootMachine } from './testing.js'
 import { Vma } from './vma.js'
@@ -21,6 +22,7 @@ class Pair {
     const { bytes, align } = spaceGeometry(this.env.mm.memory)
     const cache = this.env.mm.slab.createCache('space', bytes, align)
     this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocateZeroed(cache))
+    this.space.id = 1 // with a number, so that what was found is kept
   }
 
   view(ptr: Ptr): Vma {
@@ -70,6 +72,15 @@ class Pair {
     return gaps
   }
 
+  /** Looks pages up at and beside the bounds of a mapping, where what the last search found holds just yet or no longer. */
+  compareNear(index: number): void {
+    const { start, end } = this.model[index]!
+    for (const vpn of [start, end - 1, start - 1, end, start, end - 1] as Vpn[]) {
+      const found = this.model.find((vma) => vma.end > vpn)?.ptr ?? NULL
+      expect(this.tree.find(this.space, vpn)).toBe(found)
+    }
+  }
+
   compareLookups(random: Random, limit: number): void {
     const vpn = random.below(limit) as Vpn
     const found = this.model.find(({ end }) => end > vpn)
@@ -115,6 +126,7 @@ describe('VmaTree', () => {
     for (let i = 0; i < STEPS; i++) {
       step(pair, random, limit, i % 1500 < 1000)
       pair.tree.check(pair.space)
+      if (pair.model.length > 0) pair.compareNear(random.below(pair.model.length))
       pair.compareLookups(random, limit)
       if (i % 50 === 0) pair.compareWalk()
     }
@@ -147,6 +159,20 @@ describe('VmaTree', () => {
       pair.remove(12)
       pair.tree.check(pair.space)
     }
+  })
+
+  test('what another view found before a snapshot was put back is void, though the tree has as many changes again', () => {
+    const pair = new Pair()
+    const other = new VmaTree(pair.env.mm.memory, pair.env.mm.slab)
+    const before = takeSnapshot(pair.env.mm.memory)
+    pair.insert(10, 20)
+    pair.insert(30, 40)
+    expect(other.find(pair.space, 12 as Vpn)).toBe(pair.model[0]!.ptr)
+    restoreSnapshot(pair.env.mm.memory, before)
+    pair.model.length = 0
+    pair.insert(30, 40)
+    pair.insert(10, 20)
+    expect(other.find(pair.space, 12 as Vpn)).toBe(pair.model[0]!.ptr)
   })
 
   test('check finds a broken summary', () => {

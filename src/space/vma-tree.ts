@@ -17,7 +17,8 @@ import {
   SPACE_TREE_HEIGHT,
   SPACE_TREE_ROOT,
 } from './address-space.js'
-import { VMA_BYTES, Vma } from './vma.js'
+import { LastFound } from './last-found.js'
+import { VMA_BYTES, VMA_FLAGS, Vma } from './vma.js'
 import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
 import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
@@ -39,6 +40,7 @@ export class VmaTree {
   readonly #vmaCache: CacheId
   readonly #nodeCache: CacheId
   readonly #vma: Vma
+  readonly #lastFound: LastFound
 
   /** Boots or attaches: the state is in the spaces' records and the slab. */
   constructor(memory: Memory, slab: SlabAllocator) {
@@ -50,6 +52,7 @@ export class VmaTree {
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
     this.#vma = new Vma(memory)
+    this.#lastFound = new LastFound(memory)
   }
 
   /** A record of zeroes that is in no tree yet; NULL without memory. */
@@ -64,6 +67,16 @@ export class VmaTree {
 
   /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
   find(space: AddressSpace, vpn: Vpn): Ptr {
+    const last = this.#lastFound
+    return last.answers(space.ptr, vpn) ? last.vma : last.keep(space.ptr, vpn, this.#search(space, vpn))
+  }
+
+  /** For who knows what `find` would give for a page: the next search near it is spared. */
+  keepFound(space: AddressSpace, vpn: Vpn, found: Ptr): void {
+    this.#lastFound.keep(space.ptr, vpn, found)
+  }
+
+  #search(space: AddressSpace, vpn: Vpn): Ptr {
     let node = this.root(space)
     if (node === NULL || this.nodes.last(node, this.nodes.count(node) - 1) <= vpn) return NULL
     for (let level = this.height(space); level > 0; level--) {
@@ -98,6 +111,11 @@ export class VmaTree {
   /** Page after the last one of a mapping. */
   endOf(vma: Ptr): Vpn {
     return this.#f64[(vma + 8) >>> 3]! as Vpn
+  }
+
+  /** VM_* of a mapping. */
+  flagsOf(vma: Ptr): number {
+    return this.#u32[(vma + VMA_FLAGS) >>> 2]!
   }
 
   first(space: AddressSpace): Ptr {
@@ -156,14 +174,24 @@ export class VmaTree {
     while (this.spareNodes(space) > 0) this.#slab.free(this.#nodeCache, this.#takeSpare(space))
   }
 
-  /** Puts a mapping in, for which `reserve` made room. It overlaps no other. */
-  insert(space: AddressSpace, vma: Ptr): void {
+  /** Puts a mapping in, for which `reserve` made room. It overlaps no other; `above` is the one that comes next, or NULL. */
+  insert(space: AddressSpace, vma: Ptr, above = this.find(space, this.startOf(vma))): void {
     space.sequence++
     space.vmaCount++
     this.#vma.at(vma).space = space.ptr
-    const root = this.root(space)
-    if (root === NULL) this.#makeRoot(space, 0, vma)
-    else this.#insertEntry(space, ...this.#place(root, this.#vma.start), vma)
+    if (this.root(space) === NULL) this.#makeRoot(space, 0, vma)
+    else this.#insertBefore(space, vma, above)
+    this.#lastFound.keep(space.ptr, this.startOf(vma), vma)
+  }
+
+  #insertBefore(space: AddressSpace, vma: Ptr, above: Ptr): void {
+    const leaf = this.nodes.holder(0, above !== NULL ? above : this.last(space))
+    this.#insertEntry(
+      space,
+      leaf,
+      above !== NULL ? this.nodes.slotOf(leaf, above) : this.nodes.count(leaf),
+      vma,
+    )
   }
 
   /** Takes a mapping out. The record stays. */
@@ -201,14 +229,6 @@ export class VmaTree {
   checkTotals({ mappings, nodes }: TreeCensus): void {
     assert(this.#slab.used(this.#vmaCache) === mappings, 'every mapping is in a tree')
     assert(this.#slab.used(this.#nodeCache) === nodes, 'every node is in a tree, or spare')
-  }
-
-  /** The leaf and slot where a mapping that begins at `start` belongs. */
-  #place(root: Ptr, start: number): [Ptr, number] {
-    let node = root
-    while (this.nodes.level(node) > 0)
-      node = this.nodes.child(node, Math.max(this.nodes.slotAfter(node, start) - 1, 0))
-    return [node, this.nodes.slotAfter(node, start)]
   }
 
   #insertEntry(space: AddressSpace, node: Ptr, slot: number, child: Ptr): void {

@@ -21,7 +21,8 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
 export const VMA_BYTES = 80
-/** Byte offset of the tree's backlink. */
+/** Byte offsets of what the tree reads without a view: its backlink too. */
+export const VMA_FLAGS = 24
 export const VMA_LEAF = 52
 
 /** What a mapping is when it is neither anonymous nor an object. */

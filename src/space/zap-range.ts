@@ -22,8 +22,8 @@ export function zapRange(
   batch: FlushBatch,
 ): void {
   const mapper = mm.userMappers.of(space.root)
+  if (mapper.isHole(start, end)) return
   const tally = { anonymous: 0, others: 0 }
-  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   mapper.clearRange(start, end, batch, tally, mm.objects)
   countZapped(mm, space, vma, tally)
 }
@@ -42,7 +42,6 @@ export function zapTogether(
 ): boolean {
   const mapper = mm.userMappers.of(space.root)
   const tally = { anonymous: 0, others: 0 }
-  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   const runs = new TableRuns(mapper, start, end)
   let isDone = true
   while (isDone && runs.next()) {
@@ -67,6 +66,9 @@ function clearLocked(
 }
 
 function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
+  if (tally.anonymous + tally.others === 0) return
+  // What is resident falls now, and not before.
+  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
   if (tally.anonymous > 0) countAnonymous(mm, space, -tally.anonymous)
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }

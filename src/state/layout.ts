@@ -79,6 +79,8 @@ export const Word = {
   /** Head of the list of all address spaces, and their number. */
   spaceList: 2,
   spaceCount: 3,
+  /** How often a snapshot was put back into this memory: what a thread remembers from before is void. No part of the state. */
+  restores: 4,
   /** Next identity for a space, for a page object, for a thread. */
   nextSpaceId: 5,
   nextObjectId: 6,

@@ -82,6 +82,11 @@ export function readSetting({ u32, i32 }: Memory, setting: Setting): number {
   return i32[word + 1]! * 0x1_0000_0000 + u32[word]!
 }
 
+/** One that is an `int`: what may be written to it fits into 32 bits. */
+export function readIntSetting({ i32 }: Memory, setting: Setting): number {
+  return i32[wordOf(setting)]!
+}
+
 /** The value as an unsigned number; rounded from 2^53 on. */
 export function readUnsignedSetting({ u32 }: Memory, setting: Setting): number {
   const word = wordOf(setting)

@@ -8,6 +8,8 @@ import { Region, regionBytes, regionPtr, Word, wordIndex } from './layout.js'
 import type { Memory } from './memory.js'
 
 const WORDS_PER_FRAME = PAGE_SIZE / 4
+const LAST_HART = wordIndex(Word.lastHart)
+const RESTORES = wordIndex(Word.restores)
 
 export interface Snapshot {
   readonly bytes: number
@@ -59,10 +61,11 @@ export function restoreSnapshot(memory: Memory, snapshot: Snapshot): void {
   if (snapshot.bytes !== memory.bytes) {
     throw new ErrnoError('restore: a snapshot fits only a memory of its size', EINVAL)
   }
-  const word = wordIndex(Word.lastHart)
-  const lastHart = memory.u32[word]!
+  const lastHart = memory.u32[LAST_HART]!
+  const restores = memory.u32[RESTORES]!
   putBack(memory, snapshot)
-  memory.u32[word] = Math.max(memory.u32[word]!, lastHart)
+  memory.u32[LAST_HART] = Math.max(memory.u32[LAST_HART]!, lastHart)
+  memory.u32[RESTORES] = restores + 1
 }
 
 function putBack(memory: Memory, snapshot: Snapshot): void {
@@ -82,6 +85,14 @@ function putBack(memory: Memory, snapshot: Snapshot): void {
  * per-hart scratch are left out: they may be rebuilt at any time.
  */
 export function hashMemory(memory: Memory): string {
+  const restores = memory.u32[RESTORES]!
+  memory.u32[RESTORES] = 0
+  const hash = hashWords(memory)
+  memory.u32[RESTORES] = restores
+  return hash
+}
+
+function hashWords(memory: Memory): string {
   const isSkipped = inRegions(memory, [...SCRATCH, ...CACHES])
   const { u32 } = memory
   let low = 0x811c9dc5

@@ -1,0 +1,56 @@
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
+import { SPACE_ID, SPACE_SEQUENCE } from './address-space.js'
+
+const RESTORES = wordIndex(Word.restores)
+/** Indices in the bounds. */
+const LOW = 0
+const HIGH = 1
+
+/**
+ * What the last search of this thread among the mappings of a space found, and for which pages the answer is the same: one call asks
+ * for one place several times, and the next call and fault for one near it. It is good as long as the space's tree has not changed.
+ * A space without a number is still being made, and another one may be made at the same place: of those nothing is kept.
+ */
+export class LastFound {
+  readonly #u32: Uint32Array
+  readonly #f64: Float64Array
+  /** Numbers may be infinite, so they stand in an array: in fields V8 would box them. */
+  readonly #bounds = new Float64Array(2)
+  #space: Ptr = NULL
+  #id = 0
+  #sequence = 0
+  #restores = 0
+  /** The first mapping that ends above each of those pages, or NULL. */
+  vma: Ptr = NULL
+
+  constructor({ u32, f64 }: Memory) {
+    this.#u32 = u32
+    this.#f64 = f64
+  }
+
+  /** Whether `vma` is what a search for the page would find. */
+  answers(space: Ptr, vpn: Vpn): boolean {
+    const words = this.#u32
+    const isCurrent =
+      this.#space === space &&
+      words[RESTORES] === this.#restores &&
+      words[(space + SPACE_SEQUENCE) >>> 2] === this.#sequence &&
+      words[(space + SPACE_ID) >>> 2] === this.#id
+    return isCurrent && vpn >= this.#bounds[LOW]! && vpn < this.#bounds[HIGH]!
+  }
+
+  /** A search for a page has found a mapping that begins at or above it, or holds it; or none, NULL. Returns that. */
+  keep(space: Ptr, vpn: Vpn, vma: Ptr): Ptr {
+    const start = vma === NULL ? vpn : this.#f64[vma >>> 3]!
+    this.#bounds[LOW] = start < vpn ? start : vpn
+    this.#bounds[HIGH] = vma === NULL ? Number.POSITIVE_INFINITY : this.#f64[(vma + 8) >>> 3]!
+    this.#id = this.#u32[(space + SPACE_ID) >>> 2]!
+    this.#space = this.#id === 0 ? NULL : space
+    this.#sequence = this.#u32[(space + SPACE_SEQUENCE) >>> 2]!
+    this.#restores = this.#u32[RESTORES]!
+    this.vma = vma
+    return vma
+  }
+}
