@@ -81,6 +81,19 @@ describe('the table', () => {
     ])
   })
 
+  it('keeps columns apart, however long the numbers are', () => {
+    const long = { ...about, name: 'a name that is as long as its column is wide, and more' }
+    const row = makeRow(long, 12_345_678_901, { native: 2_310_965_184, qemu: 123_184_000 })
+    expect(cells(tableRow(row)).slice(0, 6)).toEqual([
+      long.name,
+      'ns',
+      '12,345,678,901',
+      '2,310,965,184',
+      '123,184,000',
+      '5.34',
+    ])
+  })
+
   it('has no ratio without native', () => {
     const row = makeRow({ ...about, goal: null }, 300, { native: null })
     expect(cells(tableRow(row))).toEqual(['fresh', 'ns', '300', 'absent'])

@@ -1,7 +1,8 @@
 /** The table that people read. */
 import type { Goal, Row } from './benchmark.js'
 
-const WIDTHS = [52, 8, 8, 8, 8, 9, 17, 5]
+/** Numbers of nine digits and commas fit; what is longer still has its space before it. */
+const WIDTHS = [52, 8, 11, 11, 11, 9, 17, 5]
 const HEAD = ['', 'unit', 'Pagoda', 'native', 'qemu', '/ native', 'goal', 'met']
 
 export function tableHead(): string {
@@ -22,10 +23,10 @@ export function tableRow(row: Row): string {
   ])
 }
 
-/** Columns of text, the first one flush left. */
+/** Columns of text, the first one flush left, two spaces between them at least. */
 function line(cells: readonly string[]): string {
   return cells
-    .map((cell, i) => (i === 0 ? cell.padEnd(WIDTHS[i]!) : cell.padStart(WIDTHS[i]!)))
+    .map((cell, i) => (i === 0 ? cell.padEnd(WIDTHS[i]!) : `  ${cell.padStart(WIDTHS[i]! - 2)}`))
     .join('')
     .trimEnd()
 }
