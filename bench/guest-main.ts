@@ -7,30 +7,24 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findOracle } from '../test/setup/oracles.js'
+import { type Row, SIDES, type Side, Table } from './guest-table.js'
 import { cpuSeconds, ownSeconds } from './guest-time.js'
-import { CODE, START, type Work, Works } from './guest-works.js'
+import { START, type Work, Works } from './guest-works.js'
 import { describeMachine } from './machine.js'
 
-const USAGE = `usage: npm run bench:guest -- [--only REGEX] [--rounds N] [--interpreted] [--write]
+const USAGE = `usage: npm run bench:guest -- [--only REGEX] [--rounds N] [--interpreted] [--v86] [--write]
 
   --only REGEX    works whose "group: name" matches
   --rounds N      each side of each work so often, in turns; the minimum counts (default 3)
   --interpreted   also without the translator
+  --v86           the kernels also in v86, once (boots Debian's kernel for a 686: some minutes)
   --write         write bench/RESULTS.md and the README's table
 `
-/** The six kernels against the real kernel's page tables. */
-const SYSTEM_GOAL = 0.8
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const README = fileURLToPath(new URL('../README.md', import.meta.url))
 const BEGIN = '<!-- npm run bench:guest -- --write: begin -->'
 const END = '<!-- npm run bench:guest -- --write: end -->'
-
-const SIDES = ['pagoda', 'qemu', 'system', 'native', 'interpreted', 'beside'] as const
-/** `beside`: what counts with qemu's. */
-type Side = (typeof SIDES)[number]
-/** Seconds of CPU; a side that is not there has none. */
-type Row = { readonly work: Work } & Readonly<Record<Side, number>>
 
 function options() {
   try {
@@ -39,6 +33,7 @@ function options() {
         only: { type: 'string', default: '' },
         rounds: { type: 'string', default: '3' },
         interpreted: { type: 'boolean', default: false },
+        v86: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
       },
     })
@@ -80,67 +75,12 @@ function measure(work: Work, rounds: number, interpreted: boolean): Row {
   return { work, ...best }
 }
 
-function geometricMean(values: readonly number[]): number {
-  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
-}
-
-const seconds = (value: number): string => (Number.isNaN(value) ? '' : value.toFixed(2))
-const verdict = (ratio: number, goal: number): string[] => [`≤ ${goal}`, ratio <= goal ? 'yes' : 'no']
-
-const ratioOf = ({ pagoda, qemu, beside }: Row): number => pagoda / (qemu + (beside || 0))
-const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-
-/** The rows as Markdown. `start` is the row of the program that does nothing. */
-class Table {
-  readonly #start: Row
-  readonly #columns: readonly [string, Side][]
-
-  constructor(start: Row) {
-    this.#start = start
-    this.#columns = [
-      ['Pagoda, s', 'pagoda'],
-      ['qemu-riscv64, s', 'qemu'],
-      ['qemu-system, s', 'system'],
-      ['native, s', 'native'],
-    ]
-    if (!Number.isNaN(start.interpreted))
-      this.#columns = [...this.#columns, ['interpreted, s', 'interpreted']]
-  }
-
-  head(): string {
-    const names = this.#columns.map(([name]) => name)
-    const all = ['work', ...names, 'Pagoda / qemu', 'without the start', 'goal', 'met']
-    return `${line(all)}\n${line(all.map(() => '---'))}`
-  }
-
-  row(row: Row): string {
-    const { group, name, goal } = row.work
-    const times = this.#columns.map(([, side]) => seconds(row[side]))
-    const ratio = ratioOf(row)
-    const judged = group === CODE ? ['', ''] : verdict(ratio, goal)
-    return line([`${group}: ${name}`, ...times, ratio.toFixed(2), this.#withoutStart(row), ...judged])
-  }
-
-  #withoutStart(row: Row): string {
-    if (row.work.group === START) return ''
-    return ((row.pagoda - this.#start.pagoda) / (row.qemu - this.#start.qemu)).toFixed(2)
-  }
-
-  means(rows: readonly Row[]): string[] {
-    const kernels = rows.filter(({ work }) => work.group === CODE)
-    if (kernels.length === 0) return []
-    const mean = (side: Side) => geometricMean(kernels.map((row) => row.pagoda / row[side]))
-    const none = this.#columns.map(() => '')
-    const text = (name: string, ratio: number, goal: number) =>
-      line([`${CODE}: geometric mean${name}`, ...none, ratio.toFixed(2), '', ...verdict(ratio, goal)])
-    const lines = [text('', mean('qemu'), kernels[0]!.work.goal)]
-    const system = mean('system')
-    return Number.isNaN(system) ? lines : [...lines, text(', against qemu-system', system, SYSTEM_GOAL)]
-  }
-
-  text(rows: readonly Row[]): string {
-    return [this.head(), ...rows.map((row) => this.row(row)), ...this.means(rows)].join('\n')
-  }
+/** Seconds of each kernel in v86, by its name; one boot for all. */
+function measureV86(works: readonly Work[]): Readonly<Record<string, number>> {
+  const kernels = works.flatMap(({ kernel }) => kernel ?? [])
+  if (kernels.length === 0) return {}
+  const script = ['scripts/run-ts.mjs', 'bench/v86-main.ts', ...kernels]
+  return JSON.parse(execFileSync(process.execPath, script, { cwd: repository, encoding: 'utf8' }))
 }
 
 function machineText(): string {
@@ -157,14 +97,14 @@ Written by \`npm run bench:guest -- --write\`: CPU seconds, user and system, of 
   }. Pagoda and qemu-riscv64 ${qemuVersion()} run the same riscv64 program and must print the same; native is the same C source on this
 machine. Pagoda walks page tables at every TLB miss and is its own kernel; qemu-riscv64 does neither. qemu-system is qemu-system-riscv64 with Debian's kernel and Sv39:
 what the program itself took by the clock of that machine, without its start; on a busy host that counts too much. "Without the start": the same
-without what hello takes on either side. To qemu's hello, in the ratio, the time of \`node -e 0\` is added.
+without what hello takes on either side. To qemu's hello, in the ratio, the time of \`node -e 0\` is added. v86 emulates
+a 686 in JavaScript and WebAssembly; it boots Debian 12's kernel with the same C source built for that, and the time is by the clock of that machine, once.
 
 ${machine}
 
 ${table}
 
-Not measured: v86 (no rows for it)${missing.length > 0 ? '; and here\n' : '.'}
-${missing.join('\n')}`
+${missing.length > 0 ? `Not measured here:\n\n${missing.join('\n')}` : ''}`
     .trimEnd()
     .concat('\n')
 }
@@ -185,19 +125,22 @@ function qemuVersion(): string {
 }
 
 function main(): void {
-  const { only, rounds, interpreted, write } = options()
+  const { only, rounds, interpreted, v86, write } = options()
   const qemu = findOracle('qemuUser')
   if (qemu === undefined) throw new Error('qemu-riscv64 is not there: npm run test:setup')
   execFileSync(process.execPath, ['scripts/build.mjs', '--no-types'], { cwd: repository, stdio: 'inherit' })
   const works = new Works(qemu, [process.execPath, `${repository}bin/pagoda.js`])
   const machine = machineText()
   const start = measure(works.all.find(({ group }) => group === START)!, rounds, interpreted)
-  const table = new Table(start)
+  const table = new Table(start, v86)
   console.log(`${machine}\n\n${table.head()}`)
   const rows: Row[] = []
-  for (const work of works.all.filter(({ group, name }) => only.test(`${group}: ${name}`))) {
+  const chosen = works.all.filter(({ group, name }) => only.test(`${group}: ${name}`))
+  const inV86 = v86 ? measureV86(chosen) : {}
+  for (const work of chosen) {
     try {
-      const row = work === start.work ? start : measure(work, rounds, interpreted)
+      const measured = work === start.work ? start : measure(work, rounds, interpreted)
+      const row = { ...measured, v86: inV86[work.name] ?? Number.NaN }
       console.log(table.row(row))
       rows.push(row)
     } catch (error) {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findCommand, findOracle } from '../test/setup/oracles.js'
 
-const sources = fileURLToPath(new URL('programs', import.meta.url))
+export const sources = fileURLToPath(new URL('programs', import.meta.url))
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const muslCompiler = join(repository, 'test/riscv64-linux/rv-musl-gcc')
 export const cache = fileURLToPath(new URL('../.cache/bench', import.meta.url))
@@ -26,7 +26,8 @@ export function buildBoth(name: string): BuiltProgram {
   }
 }
 
-function build(
+/** A program from one source, once for each state of it; undefined without a compiler. */
+export function build(
   compiler: string | undefined,
   source: string,
   name: string,

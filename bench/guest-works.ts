@@ -17,6 +17,8 @@ export interface Work {
   readonly native: Command | undefined
   /** The real kernel in qemu-system-riscv64, Sv39: prints on stderr what the program itself took. */
   readonly system?: Command
+  /** The words of a kernel of programs/kernels.c, for v86. */
+  readonly kernel?: string
   /** What a user of qemu would start as well; its time counts with qemu's. */
   readonly beside?: Command
   /** Standard input. */
@@ -72,6 +74,7 @@ export class Works {
     for (const [name, count] of Object.entries(COUNTS)) {
       this.#own(CODE, 'kernels', name, 1.15, [name, `${count}`], (program) => ({
         system: [...REAL_KERNEL, program, name, `${count}`, 'time'],
+        kernel: `${name} ${count}`,
       }))
     }
     this.#own('floating point', 'floats', 'orbits of five bodies', 3, ['orbits', '400000'])
@@ -92,7 +95,7 @@ export class Works {
     name: string,
     goal: number,
     args: Command,
-    more: (riscv64: string) => Pick<Work, 'system' | 'beside'> = () => ({}),
+    more: (riscv64: string) => Pick<Work, 'system' | 'kernel' | 'beside'> = () => ({}),
   ): void {
     const { native, riscv64 } = buildBoth(program)
     if (riscv64 === undefined) {
