@@ -1,10 +1,14 @@
 import type { Contender } from './benchmark.js'
 import { cpuNow } from './cpu-time.js'
 
-/** Unmeasured rounds, until V8 has compiled what there is to compile. */
+/** Unmeasured rounds, until V8 has compiled what there is to compile: at least so many, and for so long (CPU nanoseconds). */
 const WARM_UP_ROUNDS = 8
+const WARM_UP_TIME = 200e6
 
-/** An operation that is called from TypeScript `count` times a round: CPU nanoseconds each. */
+/** A round is so many of `count` calls as take this long: of short ones some meet nothing else that the machine does. */
+const ROUND_TIME = 30e6
+
+/** An operation that is called from TypeScript `count` times and more: CPU nanoseconds each. */
 export class CallTimer implements Contender {
   readonly #count: number
   readonly #prepare: () => (count: number) => void
@@ -19,9 +23,12 @@ export class CallTimer implements Contender {
 
   round(): void {
     const run = this.#warmRun()
-    const start = cpuNow()
-    run(this.#count)
-    this.#best = Math.min(this.#best, (cpuNow() - start) / this.#count)
+    const first = cpuNow()
+    for (let start = first, now = first; now - first < ROUND_TIME; start = now) {
+      run(this.#count)
+      now = cpuNow()
+      this.#best = Math.min(this.#best, (now - start) / this.#count)
+    }
   }
 
   best(): number {
@@ -31,7 +38,10 @@ export class CallTimer implements Contender {
   #warmRun(): (count: number) => void {
     if (this.#run === undefined) {
       this.#run = this.#prepare()
-      for (let round = 0; round < WARM_UP_ROUNDS; round++) this.#run(this.#count)
+      const start = cpuNow()
+      for (let round = 0; round < WARM_UP_ROUNDS || cpuNow() - start < WARM_UP_TIME; round++) {
+        this.#run(this.#count)
+      }
     }
     return this.#run
   }

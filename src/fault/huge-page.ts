@@ -12,7 +12,7 @@ import { countAnonymous } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
-import { hugeZeroFrame } from './huge-zero-page.js'
+import { retainHugeZeroPage } from './huge-zero-page.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 import { askForMissing, isAskedFor } from './userfault.js'
 
@@ -80,13 +80,12 @@ function mapHugeZeroPage(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
   const { mapper, vma } = fault
   const deposit = mapper.newDeposit()
   if (deposit === NO_FRAME) return FaultResult.outOfMemory
-  const pfn = hugeZeroFrame(mm, mapper.hugeOrder)
+  const pfn = retainHugeZeroPage(mm, mapper.hugeOrder)
   if (pfn === NO_FRAME) {
     mm.buddy.free(deposit, 0)
     count(mm.memory, Counter.hugeFallback)
     return NOT_HUGE
   }
-  mm.buddy.retain(pfn)
   if (!fault.lockAbsentSlot(slot)) {
     mm.buddy.release(pfn)
     mm.buddy.freeZeroed(deposit)

@@ -15,6 +15,8 @@ export interface BootOptions {
   readonly memory?: number
   /** RAM in a SharedArrayBuffer. Default false: it works the same, on one thread. */
   readonly shared?: boolean
+  /** Frames below this number are a zone of their own, DMA32. Default: there is one zone. */
+  readonly lowFrames?: number | undefined
   /** For everything random in the machine. Default 1. */
   readonly seed?: number
   /** Programs are laid out at random, by the seed, as Linux does (kernel.randomize_va_space = 2). Default true; false is 0. */
@@ -66,8 +68,9 @@ function hartOptions(options: BootOptions): HartOptions {
  * Throws an ErrnoError on a bad size and when the host has no memory.
  */
 export function bootLinux(options: BootOptions): BootedLinux {
-  const { memory = 256 * 2 ** 20, shared = false, seed = 1 } = options
-  const mm = mmInit({ bytes: memory, shared, seed })
+  const { memory = 256 * 2 ** 20, shared = false, lowFrames, seed = 1 } = options
+  const zones = lowFrames === undefined ? {} : { lowFrames }
+  const mm = mmInit({ bytes: memory, shared, seed, ...zones })
   const hart = Hart.create(mm, 0, hartOptions(options))
   let files: Files | undefined
   const linux = new Linux({

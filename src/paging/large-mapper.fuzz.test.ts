@@ -188,6 +188,42 @@ describe.each(ARCHS)('$name', (arch) => {
   })
 })
 
+/** Of Sv39 leaves of 2 MiB and 1 GiB, of Sv48 512 GiB too, of Sv57 256 TiB. */
+const LEVELS = ARCHS.flatMap((arch) =>
+  Array.from({ length: arch.levels - 1 }, (_, i) => ({ arch, level: i + 1 })),
+)
+
+test.each(LEVELS)(
+  'a user leaf of level $level of $arch.name is mapped, split down to a page, and merged back',
+  ({ arch, level }) => {
+    const machine = new PagingMachine(arch, { harts: 1 })
+    const mapper = new LargeMapper(machine, newTable(machine))
+    const span = arch.span(level)
+    const pfn = (span - (arch.physBasePfn % span)) as Pfn
+    const batch = machine.flusher.batch(mapper.root)
+    const flags = read | write | user
+    expect(mapper.mapLarge(0 as Vpn, level, pfn, flags, batch)).toBe(0)
+    const free = machine.buddy.freeFrames()
+    const last = (span - 1) as Vpn
+    const found = () => mapper.translate(last) && [mapper.leafLevel(last), mapper.lastPfn, mapper.lastFlags]
+    expect(found()).toEqual([level, pfn + last, flags])
+    for (let at = level; at > 0; at--) {
+      expect(mapper.splitLarge(last, batch)).toBe(0)
+      expect(found()).toEqual([at - 1, pfn + last, flags])
+      expect(mapper.leafLevel(0 as Vpn)).toBe(level - 1)
+    }
+    expect(mapper.protectLarge(last, (last + 1) as Vpn, write, 0, batch)).toBe(0)
+    expect(mapper.mergeLarge((last + 1 - arch.span(1)) as Vpn, 1, batch)).toBe(false)
+    expect(mapper.protectLarge(last, (last + 1) as Vpn, 0, write, batch)).toBe(0)
+    for (let at = 1; at <= level; at++) {
+      expect(mapper.mergeLarge((last + 1 - arch.span(at)) as Vpn, at, batch)).toBe(true)
+      expect(found()).toEqual([at, pfn + last, flags])
+    }
+    batch.finish()
+    expect(machine.buddy.freeFrames()).toBe(free)
+  },
+)
+
 describe('merging', () => {
   const setUp = () => {
     const machine = new PagingMachine(new Riscv64Sv39(), { harts: 1 })

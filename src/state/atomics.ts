@@ -20,6 +20,7 @@ export const LockRank = {
   family: 35,
   objects: 40,
   object: 45,
+  hugeZero: 48,
   tables: 50,
   /** Of a space: the tables above those of 4 KiB leaves; and one of those. Only for who holds the space's lock together with others. */
   upperTables: 51,

@@ -67,6 +67,7 @@ export const LockWord = {
   objects: 4,
   threads: 5,
   userfaults: 6,
+  hugeZero: 7,
 } as const
 export type LockWord = (typeof LockWord)[keyof typeof LockWord]
 

@@ -15,6 +15,7 @@ import type { Memory } from '../../state/memory.js'
 import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
+import { dropHugeZeroPage } from '../huge-zero-page.js'
 import { openFile, Program } from '../testing.js'
 import {
   type Bug,
@@ -115,6 +116,13 @@ const allowHuge = ({ space }: Program) => {
   space.hugePagesDisabled = false
 }
 
+/** The huge page of zeroes is there, and nobody maps it. */
+const makeHugeZero = (program: Program) => {
+  allowHuge(program)
+  program.touch(ADDRESS + HUGE * PAGE_SIZE, Access.read)
+  program.call('madvise', ADDRESS + HUGE * PAGE_SIZE, TABLE * PAGE_SIZE, mman.MADV_DONTNEED)
+}
+
 /** The mapping becomes one of a file, whose first pages are in the cache. */
 const mapFile = (program: Program) => {
   const { objects } = program.mm
@@ -135,6 +143,9 @@ const writingHuge: Play = (hart) => {
   hart.touch(HUGE, Access.write)
   const leaf = hart.mm.userMappers.of(hart.space.root).hugeLeaf((FIRST + HUGE) as Vpn)
   assert(leaf !== NULL, 'the page is huge')
+}
+const droppingHugeZero: Play = (hart) => {
+  dropHugeZeroPage(hart.mm)
 }
 const readingHuge: Play = (hart) => hart.touch(HUGE, Access.read)
 /** The fault may be refused: then the mapping is gone already, or may not be written. */
@@ -198,6 +209,9 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
     before: mapFile,
   }),
   scenario('two harts want one huge page', [writingHuge, writingHugeNext], { before: allowHuge }),
+  scenario('the huge page of zeroes goes while a hart maps it', [readingHuge, droppingHugeZero], {
+    before: makeHugeZero,
+  }),
   scenario('a huge page is read and stored to', [readingHuge, writingHugeNext], { before: allowHuge }),
 ]
 
@@ -260,6 +274,13 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     scenario: scenario('a lost count', [writing, writingFar], { bug: lostCount }),
     shows: /RssAnon counts/,
+  },
+  {
+    scenario: scenario('no lock of the huge page of zeroes', [readingHuge, droppingHugeZero], {
+      before: makeHugeZero,
+      bug: withoutLock(LockRank.hugeZero),
+    }),
+    shows: /frame|reference/,
   },
   { scenario: scenario('a late flush', telling, { before: readFirst, bug: lateFlush }), shows: /heard of/ },
 ]

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { type MemoryManager, mmInit } from '../../../mm.js'
+import { bootLinux } from '../../boot.js'
+import { callbackOutput, fixedInput } from '../../host.js'
 import { buddyinfoText, pagetypeinfoText, vmallocinfoRecord } from './allocator-texts.js'
 import { meminfoText } from './meminfo.js'
 import type { TextRecord } from './record-text.js'
@@ -84,4 +86,17 @@ test('vmallocinfo and VmallocUsed tell of the areas of the kernel', () => {
   const kib = used()
   mm.kernelAreas.free(area)
   expect(kib - used()).toBe(16)
+})
+
+test('a machine with Linux has the zone of low frames that it was booted with', () => {
+  const silent = callbackOutput(() => {})
+  const host = { stdin: fixedInput(new Uint8Array()), stdout: silent, stderr: silent }
+  const zonesOf = (lowFrames?: number) =>
+    bootLinux({ host, memory: 64 * MIB, lowFrames }).mm.buddy.zones.all.map(({ start, end }) => [start, end])
+  const frames = (64 * MIB) / 4096
+  expect(zonesOf()).toEqual([[0, frames]])
+  expect(zonesOf(LOW_FRAMES)).toEqual([
+    [0, LOW_FRAMES],
+    [LOW_FRAMES, frames],
+  ])
 })
