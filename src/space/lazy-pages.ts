@@ -1,35 +1,75 @@
 /** Advice about pages that are there: given up (MADV_FREE), not needed soon (MADV_COLD), not needed now (MADV_PAGEOUT). */
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
+import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { mappingsOf } from './page-usage.js'
 import type { SpaceEnv } from './space-env.js'
-import { splitHugeAt } from './split-huge.js'
+import { splitFolio } from './split-folio.js'
 import { HUGE_PAGES } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
 const USED = EntryFlag.accessed | EntryFlag.dirty
 
-type VisitFrame = (vpn: Vpn, pfn: Pfn, entry: Ptr, mapper: UserMapper) => void
+/** A part of a mapping that advice is about. */
+interface Advised {
+  readonly mm: SpaceEnv
+  readonly space: AddressSpace
+  readonly vma: Vma
+  readonly mapper: UserMapper
+  readonly batch: FlushBatch
+}
 
-/** Visits the counted pages of a part of a mapping; a huge page is split first. */
-function eachFrame(
+/** What is done to a page, by its entry; to a huge page as a whole, by its leaf. */
+interface Visitor {
+  readonly page: (vpn: Vpn, entry: Ptr) => void
+  readonly hugePage: (vpn: Vpn, leaf: Ptr) => void
+}
+
+/** Visits the counted pages of a range. A huge page that the range has a part of is split first. */
+function eachPage(advised: Advised, start: Vpn, end: Vpn, visitor: Visitor): void {
+  const { mapper } = advised
+  for (let at = start; at < end; ) {
+    const next = Math.min(end, at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn
+    const leaf = mapper.hugeLeaf(at)
+    if (leaf === NULL) eachSmall(mapper, at, next, visitor)
+    else if (isOwn(advised, leaf)) {
+      if (next - at === HUGE_PAGES) visitor.hugePage(at, leaf)
+      else {
+        splitFolio(advised.mm, advised.space, advised.vma, leaf, at, advised.batch)
+        eachSmall(mapper, at, next, visitor)
+      }
+    }
+    at = next
+  }
+}
+
+function eachSmall(mapper: UserMapper, start: Vpn, end: Vpn, { page }: Visitor): void {
+  mapper.walk(start, end, (vpn, entry) => {
+    if ((mapper.flags(entry) & EntryFlag.special) === 0) page(vpn, entry)
+  })
+}
+
+/** Huge pages that somebody else has a page of are left alone (folio_likely_mapped_shared), and so is that of zeroes. */
+function isOwn({ mm, mapper }: Advised, leaf: Ptr): boolean {
+  if ((mapper.flags(leaf) & EntryFlag.special) !== 0) return false
+  return mm.buddy.isRunAlone(mapper.pfn(leaf), mapper.hugeOrder)
+}
+
+function advise(
   mm: SpaceEnv,
   space: AddressSpace,
   vma: Vma,
   start: Vpn,
   end: Vpn,
-  visit: VisitFrame,
+  visitorOf: (advised: Advised) => Visitor,
 ): void {
-  for (let at = start; at < end; at = (at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn) {
-    splitHugeAt(mm, space, vma, (at % HUGE_PAGES === 0 ? at + 1 : at) as Vpn)
-  }
-  const mapper = mm.userMappers.of(space.root)
-  mapper.walk(start, end, (vpn, entry) => {
-    if ((mapper.flags(entry) & EntryFlag.special) === 0) visit(vpn, mapper.pfn(entry), entry, mapper)
-  })
+  const batch = mm.flusher.batch(space.root)
+  const advised = { mm, space, vma, mapper: mm.userMappers.of(space.root), batch }
+  eachPage(advised, start, end, visitorOf(advised))
+  batch.finish()
 }
 
 /**
@@ -38,27 +78,53 @@ function eachFrame(
  */
 export function freeLazily(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
   const { frames } = mm
-  const batch = mm.flusher.batch(space.root)
-  eachFrame(mm, space, vma, start, end, (vpn, pfn, entry, mapper) => {
-    if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return
-    frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.lazyFree)
-    mapper.changeFlags(entry, vpn, USED, 0, batch)
-  })
-  batch.finish()
+  const giveUp = (pfn: Pfn) => frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.lazyFree)
+  advise(mm, space, vma, start, end, ({ mapper, batch }) => ({
+    page: (vpn, entry) => {
+      const pfn = mapper.pfn(entry)
+      if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return
+      giveUp(pfn)
+      mapper.changeFlags(entry, vpn, USED, 0, batch)
+    },
+    hugePage: (vpn, leaf) => {
+      const first = mapper.pfn(leaf)
+      for (let i = 0; i < HUGE_PAGES; i++) giveUp((first + i) as Pfn)
+      mapper.changeHuge(leaf, vpn, USED, 0, batch)
+    },
+  }))
+}
+
+/** MADV_COLD: pages that nobody else maps count as not accessed (madvise_cold_or_pageout_pte_range). */
+export function coolDown(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
+  advise(mm, space, vma, start, end, ({ mapper, batch }) => ({
+    page: (vpn, entry) => {
+      if (mappingsOf(mm, mapper.pfn(entry)) === 1)
+        mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
+    },
+    hugePage: (vpn, leaf) => mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch),
+  }))
 }
 
 /**
- * MADV_COLD, and the first half of MADV_PAGEOUT: pages that nobody else maps count as not accessed. Returns their frames
- * (madvise_cold_or_pageout_pte_range).
+ * The first half of MADV_PAGEOUT: the frames that nobody else maps, whose pages count as not accessed. A huge page is split; without
+ * swap it stays for the rest, unless it was given up.
  */
-export function coolDown(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Pfn[] {
+export function takeOut(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Pfn[] {
   const found: Pfn[] = []
-  const batch = mm.flusher.batch(space.root)
-  eachFrame(mm, space, vma, start, end, (vpn, pfn, entry, mapper) => {
-    if (mappingsOf(mm, pfn) !== 1) return
-    mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
-    found.push(pfn)
+  advise(mm, space, vma, start, end, ({ mapper, batch }) => {
+    const page = (vpn: Vpn, entry: Ptr) => {
+      const pfn = mapper.pfn(entry)
+      if (mappingsOf(mm, pfn) !== 1) return
+      mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
+      found.push(pfn)
+    }
+    const hugePage = (vpn: Vpn, leaf: Ptr) => {
+      const isGivenUp = (mm.frames.flags(mapper.pfn(leaf)) & FrameFlag.lazyFree) !== 0
+      if (isGivenUp) mapper.split(leaf, vpn, batch)
+      else splitFolio(mm, space, vma, leaf, vpn, batch)
+      eachSmall(mapper, vpn, (vpn + HUGE_PAGES) as Vpn, { page, hugePage })
+    }
+    return { page, hugePage }
   })
-  batch.finish()
   return found
 }

@@ -11,7 +11,7 @@ import { pageOut } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
 import { unitOf } from '../space/huge-pool.js'
-import { coolDown, freeLazily } from '../space/lazy-pages.js'
+import { coolDown, freeLazily, takeOut } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
 import { keepsContents } from '../space/seal.js'
@@ -219,7 +219,7 @@ const cool: Advise = ({ mm, space }, vma, from, to) => {
 
 /** MADV_PAGEOUT. */
 const pushOut: Advise = ({ mm, space, frames }, vma, from, to) => {
-  frames.push(...coolDown(mm, space, vma, from, to))
+  frames.push(...takeOut(mm, space, vma, from, to))
   return 0
 }
 
