@@ -32,7 +32,7 @@ const ADVICES = [
   'sequential wipeonfork keeponfork cold pageout hugepage nohugepage mergeable unmergeable collapse guard_install',
   'guard_remove dontneed_locked undefined',
 ].flatMap((names) => names.split(' '))
-/** Without those that split huge pages in Linux's own way (docs/linux-differences.md). */
+/** Without those that split for good what is mapped by small pages already (docs/linux-differences.md). */
 const HUGE_ADVICES = [
   'dontneed dontneed willneed remove dontfork dofork populate_read populate_write wipeonfork keeponfork',
   'hugepage hugepage nohugepage collapse collapse',
