@@ -197,10 +197,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
 
   /** Gives a block back. Asserts that it is allocated, of this order, and has no other reference. */
   free(pfn: Pfn, order: number): void {
-    if (order === 0 && this.#fast?.give(pfn)) {
-      this.#frames.forgetCode(pfn)
-      return
-    }
+    if (order === 0 && this.#fast?.giveUnstamped(pfn)) return
     checkFreeable(this.#frames, pfn, order)
     this.giveBack(pfn, order)
   }

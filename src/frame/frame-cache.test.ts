@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
+import { AtomicWords } from '../state/atomics.js'
+import { Region, regionPtr } from '../state/layout.js'
+import { BuddyAllocator } from './buddy-allocator.js'
 import { CACHE_FRAMES_MAX, cacheBatch, refillFrames } from './frame-cache.js'
 import { FrameFlag, FrameMask, ORDER_MASK } from './frame-table.js'
 import { attachFrames, bootFrames, fillFrame, MIB } from './testing.js'
@@ -165,3 +168,23 @@ describe('debug builds', () => {
     expect(memory.u32.subarray(pfn * 1024, (pfn + 2) * 1024).every((word) => word === 0)).toBe(true)
   })
 })
+
+test.each([{ shared: false }, { shared: true }])(
+  'what was translated from a frame is forgotten when it is freed, and what from its neighbour is not, shared: $shared',
+  ({ shared }) => {
+    const { buddy: watched, memory, frames } = bootFrames({ shared, bytes: 64 * MIB })
+    const stamps = regionPtr(memory, Region.codeStamps) >>> 1
+    const fast = BuddyAllocator.attach(memory, new AtomicWords(memory, { owner: 1 }), frames)
+    for (const buddy of [watched, fast]) {
+      const two = allocate(buddy, 2)
+      for (const [i, pfn] of two.entries()) memory.u16[stamps + pfn] = i + 1
+      const free = buddy.freeFrames()
+      for (const [i, pfn] of two.entries()) {
+        buddy.free(pfn, 0)
+        expect(two.map((each) => frames.codeStamp(each))).toEqual(i === 0 ? [0, 2] : [0, 0])
+      }
+      expect(buddy.freeFrames()).toBe(free + 2)
+      buddy.check()
+    }
+  },
+)

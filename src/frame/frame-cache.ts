@@ -54,12 +54,15 @@ export class FrameCache {
   /** Word of frame 0's entry in the frame table. The methods write the entries themselves: a call for each field is half of their time. */
   #table = 0
   #frameCount = 0
+  /** Word of the stamps of frames 0 and 1 (FrameTable.codeStamp). */
+  #stamps = 0
 
   constructor(memory: Memory, frames: FrameTable, ptr: Ptr) {
     this.#i32 = memory.i32
     this.#at = ptr >>> 2
     this.#table = frames.word
     this.#frameCount = frames.frameCount
+    this.#stamps = frames.stampWord
   }
 
   get lockPtr(): Ptr {
@@ -83,6 +86,11 @@ export class FrameCache {
     i32[entry] = 1
     i32[(entry + FrameField.flags) | 0]! &= kept
     return pfn as Pfn
+  }
+
+  /** `give` for a frame from which no code was translated; false for its neighbour in the word of stamps too. */
+  giveUnstamped(pfn: Pfn): boolean {
+    return this.#i32[(this.#stamps + (pfn >> 1)) | 0] === 0 && this.give(pfn)
   }
 
   /** Takes back a single frame with one reference; `state` is its flags then. False, and nothing happens, when it is not that, or the cache is full. */

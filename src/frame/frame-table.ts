@@ -208,6 +208,11 @@ export class FrameTable {
     this.#u32[this.#base + (pfn << 2) + INDEX] = index
   }
 
+  /** Index in `memory.u32` of the stamps of frames 0 and 1; each two take a word. */
+  get stampWord(): number {
+    return this.#stamps >>> 1
+  }
+
   /**
    * What the frame holds changes: nothing that was translated from it is good any more. (32 frames' stamps share a cache line: it is
    * not written for nothing.)
