@@ -155,6 +155,7 @@ export class MemoryManager implements FaultEnv {
     this.slab.check()
     this.kernelMapper.check()
     this.kernelAreas.check()
+    this.flusher.check()
     this.tlbs.check(this.arch, (hart, asid) => this.shootdown.isCurrent(hart, asid))
     this.objects.check()
     this.spaces.check()

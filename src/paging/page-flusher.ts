@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import type { Pfn } from '../base/numbers.js'
 import type { EntryLoops } from './entry-loops.js'
 import { FlushBatch, type FrameReleaser } from './flush-batch.js'
@@ -16,6 +17,8 @@ export class PageFlusher {
   readonly #shootdown: Shootdown
   readonly #buddy: FrameReleaser
   readonly #idle: FlushBatch[] = []
+  /** Batches made so far. */
+  #made = 0
 
   /** `loops` fill the first batch; those that are nested in it have lists of their own. */
   constructor(shootdown: Shootdown, buddy: FrameReleaser, loops?: EntryLoops) {
@@ -25,6 +28,7 @@ export class PageFlusher {
   }
 
   #create(loops: EntryLoops | undefined): FlushBatch {
+    this.#made++
     return new FlushBatch(this.#shootdown, this.#buddy, this.#idle, loops)
   }
 
@@ -33,5 +37,10 @@ export class PageFlusher {
     const batch = this.#idle.pop() ?? this.#create(undefined)
     batch.begin(root)
     return batch
+  }
+
+  /** Asserts that whoever took a batch has finished it: what one that was dropped knows of would never be flushed. Nobody has one meanwhile. */
+  check(): void {
+    assert(this.#idle.length === this.#made, 'a flush batch was dropped')
   }
 }
