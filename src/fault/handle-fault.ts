@@ -14,7 +14,7 @@ import { expandStack } from '../space/expand-stack.js'
 import { isPoison } from '../space/poisoned-entry.js'
 import { VM_GROWSDOWN } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
-import { Counter, count, counted } from '../state/counters.js'
+import { Counter, count, countedHere } from '../state/counters.js'
 import { type Access, FaultResult } from './access.js'
 import { anonymousFault } from './anonymous.js'
 import { writeProtectedFault } from './copy-on-write.js'
@@ -64,7 +64,7 @@ export function faultPatiently(
   resolveFault: ResolveFault,
 ): FaultResult {
   for (let attempt = 0; ; attempt++) {
-    const before = counted(mm.memory, Counter.allocationFailed)
+    const before = countedHere(mm.memory, Counter.allocationFailed)
     const result = resolveFault(mm, space, vpn, access)
     if (result !== FaultResult.outOfMemory || !ranOut(mm, before)) return result
     mm.atomics.unlock(space.lock, LockRank.space)

@@ -17,7 +17,7 @@ import { ObjectKind } from '../space/object-records.js'
 import { VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
 import { writeBackObject } from '../space/write-back.js'
 import { zapRange } from '../space/zap-range.js'
-import { Counter, count, counted } from '../state/counters.js'
+import { Counter, count, countedHere } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FaultEnv } from './fault.js'
 import { dropHugeZeroPage } from './huge-zero-page.js'
@@ -37,15 +37,15 @@ const RECLAIMS_MAX = 16
 /** Calls an operation again as long as it fails for want of memory and some can be found. No lock is held. */
 export function withRoom<T>(mm: FaultEnv, failed: (result: T) => boolean, operation: () => T): T {
   for (let attempt = 0; ; attempt++) {
-    const before = counted(mm.memory, Counter.allocationFailed)
+    const before = countedHere(mm.memory, Counter.allocationFailed)
     const result = operation()
     if (!failed(result) || !ranOut(mm, before) || !makeRoom(mm, attempt)) return result
   }
 }
 
-/** Whether the allocator has refused anything since the counter stood at `before`. */
+/** Whether the allocator has refused this thread anything since its counter (countedHere) stood at `before`. */
 export function ranOut(mm: FaultEnv, before: number): boolean {
-  return counted(mm.memory, Counter.allocationFailed) !== before
+  return countedHere(mm.memory, Counter.allocationFailed) !== before
 }
 
 /**

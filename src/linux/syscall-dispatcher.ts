@@ -5,7 +5,7 @@ import { makeRoom, ranOut } from '../fault/reclaim.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { Counter, counted } from '../state/counters.js'
+import { Counter, countedHere } from '../state/counters.js'
 import { SyscallArguments } from '../syscall/syscall-arguments.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -92,7 +92,7 @@ export class SyscallDispatcher {
   #run({ handler }: Syscall, call: CurrentCall): number {
     const { mm } = this.#linux
     for (let attempt = 0; ; attempt++) {
-      const refused = counted(mm.memory, Counter.allocationFailed)
+      const refused = countedHere(mm.memory, Counter.allocationFailed)
       const result = handler(call)
       if (result !== -ENOMEM || !ranOut(mm, refused) || !makeRoom(mm, attempt)) return result
     }
