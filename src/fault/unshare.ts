@@ -14,7 +14,6 @@ import { NOT_HUGE, unshareHuge } from './huge-page.js'
 export function unsharePage(mm: FaultEnv, space: AddressSpace, vpn: Vpn): FaultResult {
   const fault = mm.fault.begin(mm, space, vpn, Access.read, true)
   fault.vma.at(mm.vmas.findHolding(space, vpn))
-  if ((fault.vma.flags & VM_SHARED) !== 0) return FaultResult.ok
   // It is alone.
   const result = unshare(mm, fault) as FaultResult
   fault.batch.finish()
@@ -22,6 +21,7 @@ export function unsharePage(mm: FaultEnv, space: AddressSpace, vpn: Vpn): FaultR
 }
 
 function unshare(mm: FaultEnv, fault: Fault): Attempt {
+  if ((fault.vma.flags & VM_SHARED) !== 0) return FaultResult.ok
   const leaf = fault.mapper.hugeLeaf(fault.vpn)
   const result = leaf === NULL ? NOT_HUGE : unshareHuge(mm, fault, leaf)
   if (result !== NOT_HUGE) return result
