@@ -82,6 +82,22 @@ describe('translated code', () => {
     expect(machine.get('a1')).toBe(BigInt((999 * 1000) / 2))
   })
 
+  it.each([1, 2, 3])('goes on in functions of %i addresses that share a set of the entry table', (ways) => {
+    const machine = new Caller()
+    // Too long to be taken into the loop that calls them.
+    const places = [0, 1, 2].slice(0, ways).map((way) => CODE + 0x100 + way * 8192)
+    places.forEach((place, way) => {
+      const body = new Array(40).fill(`addi a1, a1, ${way + 1}`).join('\n')
+      machine.write(place, assemble(`${body}\njalr zero, 0(ra)`, place))
+    })
+    const calls = places.map((place) => `jal ra, ${place}`).join('\n')
+    machine.set({ a0: 1000, a1: 0 })
+    expect(machine.run(`loop: ${calls}\naddi a0, a0, -1\nbne a0, zero, loop\necall`, 1e6)).toBe(Exit.ecall)
+    expect(machine.get('a1')).toBe(BigInt((40_000 * ways * (ways + 1)) / 2))
+    expect(machine.hart.instructions()).toBe(1000 * (ways * 42 + 2))
+    expect(machine.hart.translation!.regions).toBeGreaterThan(1)
+  })
+
   it('belongs to the frame that is mapped', () => {
     const machine = new Caller()
     const frames = [5, 7].map((amount) => {
