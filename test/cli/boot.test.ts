@@ -5,8 +5,8 @@ import { runPagoda } from '../setup/command.js'
 const STEPS = [
   'memory map',
   'bump allocator',
-  'TLBs',
   'frame table',
+  'TLBs',
   'buddy allocator',
   'slab allocator',
   'kernel mapper',
