@@ -1,5 +1,5 @@
 /** Arrivals after which a place is translated early. */
-const EARLY_THRESHOLD = 50_000
+const EARLY_THRESHOLD = 100_000
 /** From so many executed instructions on the hart's threshold is enough, */
 const LONG_RUN = 200_000_000
 /** but no more than one instruction is translated for so many executed since. */
