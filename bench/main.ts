@@ -59,7 +59,7 @@ function allBenchmarks(bench: MmBench): Benchmark[] {
 function methodText(rounds: number): string {
   return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns, each row in a process of its own; a round of what is called from
 TypeScript is the best of many short runs; warm: V8 has compiled what it needs, inlining as much as for the command
-(src/cli/engine.ts: with V8's own settings, as a library has them, short calls take up to half as long again); transparent
+(src/cli/engine.ts: with V8's own settings, as a library has them, short calls take up to 1.7 times as long); transparent
 huge pages off but in their own rows. "no trap": called from TypeScript; "with trap": a guest program, with its
 instructions, trap and system call. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero:
 "no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree and the
