@@ -73,7 +73,7 @@ describe.skipIf(probe === undefined)('pagoda run', () => {
     expect(small).toBeGreaterThan(1700)
     expect(small).toBeLessThan(2048)
     expect(large).toBeGreaterThan(15_800)
-    expect(large).toBeLessThan(16384)
+    expect(large).toBeLessThan(16_000) // a 64th is the TLB's
   })
 
   test.concurrent('--json: the same seed, the same report; another seed, another run', async () => {
