@@ -3,6 +3,7 @@
  * low watermarks asks for it; it goes on until some zone has reached its high one. There is no kernel thread that it could be: it runs where
  * one that was woken could run at the earliest, at the edge where a thread leaves the kernel, and no lock is held.
  */
+import type { Ptr } from '../base/numbers.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FaultEnv } from './fault.js'
@@ -23,8 +24,9 @@ export function reclaimInBackground(mm: FaultEnv): void {
 }
 
 function balance(mm: FaultEnv): void {
-  const { memory, buddy } = mm
-  memory.u32[REQUEST] = 0
+  const { memory, buddy, atomics } = mm
+  // Of several harts that see the word one reclaims.
+  if (atomics.exchange((REQUEST * 4) as Ptr, 0) === 0) return
   if (memory.u32[FAILURES]! >= FAILURES_MAX) return
   // As the watermarks count, a frame in a hart's cache is not free; what a sweep frees goes there first.
   buddy.drainCaches()
@@ -32,5 +34,5 @@ function balance(mm: FaultEnv): void {
   if (missing <= 0) return
   count(memory, Counter.backgroundReclaim)
   const goal = buddy.freeFrames() + missing
-  if (sweep(mm, BACKGROUND, () => buddy.freeFrames() >= goal) <= 0) memory.u32[FAILURES]! += 1
+  if (sweep(mm, BACKGROUND, () => buddy.freeFrames() >= goal) <= 0) atomics.add((FAILURES * 4) as Ptr, 1)
 }

@@ -200,6 +200,15 @@ export class SlabAllocator {
     return this.#pool.cacheOf(object)
   }
 
+  /**
+   * Calls `look` while an object of this cache, given out or not, starts at `pointer`, which may be any number: its slab stays until that is
+   * done, so that what a constructor has made of the object can be looked at (SLAB_TYPESAFE_BY_RCU of Linux). False without a call
+   * when there is no such object. `look` takes no lock, but may try to.
+   */
+  whileThere(cache: CacheId, pointer: number, look: () => boolean): boolean {
+    return this.#locked(() => this.#pool.isObject(cache, pointer) && look())
+  }
+
   /** Bytes of an object of this cache that may be used: perhaps more than were asked for (ksize). */
   usableBytes(cache: CacheId): number {
     return this.#caches.usable(cache)

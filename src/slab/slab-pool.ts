@@ -65,6 +65,17 @@ export class SlabPool {
     assert(false, 'slab: freed twice, or no object starts here')
   }
 
+  /** Whether an object of this cache starts here, be it given out or not. Any number may be asked about. */
+  isObject(cache: CacheId, pointer: number): boolean {
+    const descriptor = this.caches.word(cache)
+    const slab = this.#slabOf(cache, descriptor, pointer as Ptr)
+    if (slab === NULL) return false
+    const of = (field: CacheField) => this.#u32[descriptor + field]!
+    const offset = pointer - of(CacheField.margin) - slab - of(CacheField.first)
+    const stride = of(CacheField.stride)
+    return offset >= 0 && offset % stride === 0 && offset / stride < of(CacheField.capacity)
+  }
+
   /** The cache whose object starts at a pointer; undefined when the frame is of no slab. */
   cacheOf(object: Ptr): CacheId | undefined {
     for (let order = 0; order <= SLAB_ORDER_MAX; order++) {

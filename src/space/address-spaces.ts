@@ -74,6 +74,11 @@ export class AddressSpaces {
     this.#mm.atomics.add(new AddressSpace(this.#mm.memory, space).refCountPtr, 1)
   }
 
+  /** A reference, unless the last one is gone and the space is going; says whether. Who asks knows that the record is one still: a mapping is in it. */
+  tryRetain(space: Ptr): boolean {
+    return this.#mm.atomics.addUnlessZero(new AddressSpace(this.#mm.memory, space).refCountPtr)
+  }
+
   /** Gives one reference back; with the last one everything that the space has goes. */
   release(space: Ptr): void {
     const view = new AddressSpace(this.#mm.memory, space)

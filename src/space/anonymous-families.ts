@@ -13,6 +13,9 @@
  * line (`index`), which forks and moves of mappings never change: so its mappers are found among the relatives
  * (mappers.ts), and a root lives as long as it has one. Linux keeps a chain for each mapping instead, so that the parent is
  * not asked for what only a child can have; here it is asked in vain.
+ *
+ * Who comes from a frame without holding it may be too late: the root that it names may be gone, and its record another family's. So
+ * records have a constructor: while they are free their lock is a lock, and they have no relatives.
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
@@ -52,7 +55,8 @@ export class AnonymousFamilies {
   constructor(env: Env) {
     this.#env = env
     this.#u32 = env.memory.u32
-    this.#cache = env.slab.createCache('anon_vma', RECORD_BYTES, 8)
+    const construct = (record: Ptr) => this.#u32.fill(0, record >>> 2, (record + RECORD_BYTES) >>> 2)
+    this.#cache = env.slab.createCache('anon_vma', RECORD_BYTES, 8, { construct })
     this.#relative = new Vma(env.memory)
   }
 
@@ -109,8 +113,15 @@ export class AnonymousFamilies {
     const isRootDone = this.#isEmpty(root)
     this.#unlock(root)
     vma.family = NULL
-    if (isLast && family !== root) this.#env.slab.free(this.#cache, family)
-    if (isRootDone) this.#env.slab.free(this.#cache, root)
+    if (isLast && family !== root) this.#free(family)
+    if (isRootDone) this.#free(root)
+  }
+
+  /** As constructed, but for the lock: who still takes it for a root may have it. It has no relatives any more. */
+  #free(family: Ptr): void {
+    const word = family >>> 2
+    for (let field = MEMBERS; field <= BELOW; field++) this.#u32[word + field] = 0
+    this.#env.slab.free(this.#cache, family)
   }
 
   /** Whether it went through no fork: its anon_vma_chain has one link. */
@@ -124,11 +135,27 @@ export class AnonymousFamilies {
 
   /** Visits the mappings that may show pages of a root's line, with its lock held: take none and change no mapping. */
   forEachRelative(root: Ptr, visit: (vma: Vma) => void): void {
-    const vma = new Vma(this.#env.memory)
     this.#lock(root)
+    this.#visitLocked(root, visit)
+    this.#unlock(root)
+  }
+
+  /**
+   * The same for what a frame that the caller does not hold names as its root: any number. Visits nothing when that is none, or none any more,
+   * or somebody else works on it.
+   */
+  visitIfLive(owner: number, visit: (vma: Vma) => void): void {
+    const { atomics, slab } = this.#env
+    const root = owner as Ptr
+    if (!slab.whileThere(this.#cache, owner, () => atomics.tryLock(root, LockRank.family))) return
+    this.#visitLocked(root, visit)
+    this.#unlock(root)
+  }
+
+  #visitLocked(root: Ptr, visit: (vma: Vma) => void): void {
+    const vma = new Vma(this.#env.memory)
     for (let at = this.#u32[(root >>> 2) + FIRST]! as Ptr; at !== NULL; at = vma.nextRelative)
       visit(vma.at(at))
-    this.#unlock(root)
   }
 
   /** Asserts that lists and counts agree; `mappings` are all that have a family. */
@@ -170,7 +197,7 @@ export class AnonymousFamilies {
 
   /** A family without members, below a root or (NULL) its own; NULL without memory. */
   #create(root: Ptr): Ptr {
-    const family = this.#env.slab.allocateZeroed(this.#cache)
+    const family = this.#env.slab.allocate(this.#cache)
     if (family === NULL) return NULL
     this.#u32[(family >>> 2) + ROOT] = root === NULL ? family : root
     if (root === NULL) return family

@@ -14,6 +14,6 @@ export function dropCaches(mm: SpaceEnv): void {
     objects.forEachPage(object, (index, pfn) => {
       if (!isUsed(pfn)) unused.push(index)
     })
-    for (const index of unused) objects.dropRange(object, index, index + 1)
+    for (const index of unused) objects.dropUnused(object, index)
   })
 }

@@ -78,7 +78,9 @@ function advise(
  */
 export function freeLazily(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
   const { frames } = mm
-  const giveUp = (pfn: Pfn) => frames.setFlags(pfn, frames.flags(pfn) | FrameFlag.lazyFree)
+  const giveUp = (pfn: Pfn) => {
+    mm.atomics.or(frames.flagsPtr(pfn), FrameFlag.lazyFree)
+  }
   advise(mm, space, vma, start, end, ({ mapper, batch }) => ({
     page: (vpn, entry) => {
       const pfn = mapper.pfn(entry)

@@ -13,6 +13,29 @@ import type { ObjectSpacesEnv } from './object-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { Vma } from './vma.js'
 
+/**
+ * A frame of user memory as it was found. Who does not hold it reads this without a lock: all of it may be another's meanwhile, and it is looked at again
+ * once an entry is locked that maps the frame.
+ */
+export interface FoundFrame {
+  readonly pfn: Pfn
+  readonly isAnonymous: boolean
+  /** Root of a family, or page object. */
+  readonly owner: number
+  readonly index: number
+}
+
+export function foundFrame({ atomics, frames }: SpaceEnv, pfn: Pfn): FoundFrame {
+  const isAnonymous = (atomics.load(frames.flagsPtr(pfn)) & FrameFlag.anonymous) !== 0
+  return { pfn, isAnonymous, owner: frames.owner(pfn), index: frames.index(pfn) }
+}
+
+/** What it says holds as long as an entry maps the frame, unless the page leaves its object's cache. */
+function isAsFound({ frames }: SpaceEnv, { pfn, isAnonymous, owner, index }: FoundFrame): boolean {
+  const flag = isAnonymous ? FrameFlag.anonymous : FrameFlag.file
+  return (frames.flags(pfn) & flag) !== 0 && frames.owner(pfn) === owner && frames.index(pfn) === index
+}
+
 /** Where a frame may be mapped. */
 export interface Place {
   readonly space: Ptr
@@ -24,26 +47,32 @@ export type VisitMapper = (space: AddressSpace, vma: Vma, vpn: Vpn, mapper: User
 
 /**
  * Visits every entry that maps a frame of anonymous memory or of a page cache (rmap_walk). Takes the locks of the spaces one
- * after another: the caller holds none. A mapping made meanwhile may be missed, so whoever wants the frame to be mapped
- * by nobody looks at its reference count afterwards.
+ * after another: the caller holds none, but a reference to the object, if there is one. A mapping made meanwhile may be missed, and that
+ * of a space which is going, so whoever wants the frame to be mapped by nobody looks at its reference count afterwards.
  */
-export function forEachMapper(mm: ObjectSpacesEnv, pfn: Pfn, visit: VisitMapper): void {
-  const places = placesOf(mm, pfn)
-  for (const { space } of places) mm.spaces.retain(space)
+export function forEachMapper(mm: ObjectSpacesEnv, found: FoundFrame, visit: VisitMapper): void {
+  const places = placesOf(mm, found, (space) => mm.spaces.tryRetain(space))
   for (const { space, vpn } of places) {
     const view = new AddressSpace(mm.memory, space)
     mm.atomics.lock(view.lock, LockRank.space)
-    visitPlace(mm, view, vpn, pfn, visit)
+    visitPlace(mm, view, vpn, found, visit)
     mm.atomics.unlock(view.lock, LockRank.space)
     mm.spaces.release(space)
   }
 }
 
-function visitPlace(mm: SpaceEnv, space: AddressSpace, vpn: Vpn, pfn: Pfn, visit: VisitMapper): void {
+function visitPlace(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vpn: Vpn,
+  found: FoundFrame,
+  visit: VisitMapper,
+): void {
+  const { pfn } = found
   const mapper = mm.userMappers.of(space.root)
+  if (!mapper.translate(vpn) || mapper.lastPfn !== pfn || !isAsFound(mm, found)) return
   splitHuge(mm, space, mapper, vpn, pfn)
   const entry = mapper.leaf(vpn)
-  if (entry === 0 || !mapper.isPresent(entry) || mapper.pfn(entry) !== pfn) return
   if ((mapper.flags(entry) & EntryFlag.special) !== 0) return
   visit(space, new Vma(mm.memory, mm.vmas.findHolding(space, vpn)), vpn, mapper, entry)
 }
@@ -57,17 +86,22 @@ function splitHuge(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, vpn: V
   batch.finish()
 }
 
-/** The places where mappings would show the frame, in a fixed order. */
-export function placesOf(mm: SpaceEnv, pfn: Pfn): Place[] {
-  const { frames, families, objects } = mm
-  const owner = frames.owner(pfn) as Ptr
-  const index = frames.index(pfn)
+/**
+ * The places where mappings would show the frame, in a fixed order, in the spaces that are `wanted`: asked while the mapping keeps the space's
+ * record, maybe not the space.
+ */
+export function placesOf(
+  mm: SpaceEnv,
+  { isAnonymous, owner, index }: FoundFrame,
+  wanted: (space: Ptr) => boolean,
+): Place[] {
   const places: Place[] = []
   const collect = (vma: Vma) => {
-    const vpn = vma.start + index - vma.pageOffset
-    if (vpn >= vma.start && vpn < vma.end) places.push({ space: vma.space, vpn: vpn as Vpn })
+    const { start, end, space } = vma
+    const vpn = (start + index - vma.pageOffset) as Vpn
+    if (vpn >= start && vpn < end && wanted(space)) places.push({ space, vpn })
   }
-  if ((frames.flags(pfn) & FrameFlag.anonymous) !== 0) families.forEachRelative(owner, collect)
-  else objects.forEachMapping(owner, collect)
+  if (isAnonymous) mm.families.visitIfLive(owner, collect)
+  else mm.objects.forEachMapping(owner as Ptr, collect)
   return places
 }

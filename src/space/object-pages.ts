@@ -1,11 +1,15 @@
 import { EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { noteError } from './error-sequence.js'
 import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
+
+/** What a page loses when it leaves its cache. */
+const LEAVES = FrameFlag.file | FrameFlag.writeBack | FrameFlag.dirtyPage
 
 /** Who stands behind objects: one per thread and provider id. */
 export interface PageProvider {
@@ -166,15 +170,17 @@ export class ObjectPages extends ObjectRecords {
     this.unlock(object)
   }
 
-  /** Takes a page out of the cache that is not changed and that nobody maps or reads (__remove_mapping). */
-  dropUnused(object: Ptr, index: number): void {
+  /** Takes a page out of the cache that is not changed and that nobody maps or reads (__remove_mapping); says whether it did. */
+  dropUnused(object: Ptr, index: number): boolean {
     const { frames } = this.env
     this.lock(object)
     const pfn = this.find(object, index)
     const isClean =
       pfn !== NO_FRAME && (frames.flags(pfn) & (FrameFlag.dirtyPage | FrameFlag.writeBack)) === 0
-    if (isClean && frames.refCount(pfn) === 1) this.dropLocked(object, index, index + 1)
+    const isUnused = isClean && frames.refCount(pfn) === 1
+    if (isUnused) this.dropLocked(object, index, index + 1)
     this.unlock(object)
+    return isUnused
   }
 
   protected dropLocked(object: Ptr, first: number, end: number): void {
@@ -183,18 +189,23 @@ export class ObjectPages extends ObjectRecords {
     this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
       this.countPage(object, -1)
       this.quotas.refund(this.quota(object))
-      this.markClean(pfn)
-      atomics.and(frames.flagsPtr(pfn), ~(FrameFlag.file | FrameFlag.writeBack))
+      // At once, for markDirty: a page is counted as changed while it is in the cache.
+      const flags = atomics.and(frames.flagsPtr(pfn), ~LEAVES)
+      if ((flags & FrameFlag.dirtyPage) !== 0) this.countDirty(object, -1)
       buddy.release(pfn)
     })
   }
 
-  /** Marks a page of the cache as changed, so that write-back gives it to the provider. Several harts may at once. */
+  /**
+   * Marks a page of the cache as changed, so that write-back gives it to the provider. Several harts may at once, and one that has left the
+   * cache meanwhile is marked no more.
+   */
   markDirty(pfn: Pfn): void {
     const { atomics, frames } = this.env
     if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) return
     const flags = atomics.or(frames.flagsPtr(pfn), FrameFlag.dirtyPage)
-    if ((flags & FrameFlag.dirtyPage) === 0) this.countDirty(frames.owner(pfn) as Ptr, 1)
+    if ((flags & FrameFlag.file) === 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.dirtyPage)
+    else if ((flags & FrameFlag.dirtyPage) === 0) this.countDirty(frames.owner(pfn) as Ptr, 1)
   }
 
   protected markClean(pfn: Pfn): void {
@@ -207,6 +218,15 @@ export class ObjectPages extends ObjectRecords {
   /** Whether changed pages have somewhere to go. */
   takesWrites(object: Ptr): boolean {
     return this.providers.get(this.provider(object))?.writePage !== undefined
+  }
+
+  /** One hart at a time writes pages of an object: what it marks, another one must not take for its own. The caller holds no lock. */
+  lockWriteBack(object: Ptr): void {
+    this.env.atomics.lock(this.writeBackLock(object), LockRank.writeBack)
+  }
+
+  unlockWriteBack(object: Ptr): void {
+    this.env.atomics.unlock(this.writeBackLock(object), LockRank.writeBack)
   }
 
   /** Marks the changed pages of a range as being written; false when there are none. The first step of writeBackObject. */

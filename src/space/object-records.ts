@@ -15,8 +15,10 @@
  *     56    u32  pages in the cache that are marked `dirtyPage` (atomic)
  *     60    Ptr  quota that its pages are charged to (page-quota.ts), NULL = none
  *     64    u32  mappings that are shared and may be written some day (VM_SHARED and VM_MAYWRITE)
+ *     68    u32  lock of who writes pages to the provider (LockRank.writeBack)
  *
- * Guarded by the object's lock unless a field says otherwise.
+ * Guarded by the object's lock unless a field says otherwise. The locks and the references of a free record are 0 (a constructor makes them
+ * so): who comes from a frame without holding it may lock one and find that it is nobody's (tryRetainOf).
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr, pagesFor } from '../base/numbers.js'
@@ -93,6 +95,11 @@ export class ObjectRecords {
   retain(object: Ptr): void {
     const before = this.env.atomics.add((object + 4) as Ptr, 1)
     assert(before > 0, 'a page object without references is retained')
+  }
+
+  /** The lock of who writes its pages to its provider. */
+  protected writeBackLock(object: Ptr): Ptr {
+    return (object + 68) as Ptr
   }
 
   references(object: Ptr): number {

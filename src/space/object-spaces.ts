@@ -7,10 +7,10 @@ import { Vma } from './vma.js'
 
 /** Working on an object's mappings keeps their spaces alive meanwhile. */
 export interface ObjectSpacesEnv extends SpaceEnv {
-  readonly spaces: { retain(space: Ptr): void; release(space: Ptr): void }
+  readonly spaces: { tryRetain(space: Ptr): boolean; release(space: Ptr): void }
 }
 
-/** Visits each space that maps the object, its lock held. A mapping that is made meanwhile may be missed. */
+/** Visits each space that maps the object and is not going, its lock held. A mapping that is made meanwhile may be missed. */
 export function forEachSpaceOf(mm: ObjectSpacesEnv, object: Ptr, visit: (space: AddressSpace) => void): void {
   for (const ptr of spacesOf(mm, object)) {
     const space = new AddressSpace(mm.memory, ptr)
@@ -29,7 +29,7 @@ function spacesOf(mm: ObjectSpacesEnv, object: Ptr): Set<Ptr> {
   for (let at = mm.objects.firstMapping(object); at !== NULL; at = vma.nextMapping) {
     found.add(vma.at(at).space)
   }
-  for (const space of found) mm.spaces.retain(space)
+  for (const space of found) if (!mm.spaces.tryRetain(space)) found.delete(space)
   mm.objects.unlock(object)
   return found
 }

@@ -22,6 +22,7 @@ import {
 } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { CacheId } from '../slab/cache-table.js'
+import { LockRank } from '../state/atomics.js'
 import { ObjectPages } from './object-pages.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
@@ -39,13 +40,14 @@ export class PageObjects extends ObjectPages {
   /** Boots or attaches: the slab caches are found by name, the list is in the header. */
   constructor(env: ObjectsEnv) {
     super(env)
-    this.#slabCache = env.slab.createCache('page_object', OBJECT_BYTES, 8)
+    const construct = (object: Ptr) => env.memory.u32.fill(0, object >>> 2, (object + OBJECT_BYTES) >>> 2)
+    this.#slabCache = env.slab.createCache('page_object', OBJECT_BYTES, 8, { construct })
   }
 
   /** A new object with one reference; NULL without memory. `bytes` ≤ OBJECT_BYTES_MAX. */
   create(kind: ObjectKind, bytes: number, provider = 0): Ptr {
     assert(bytes >= 0 && bytes <= OBJECT_BYTES_MAX, 'the size of an object is in range')
-    const object = this.env.slab.allocateZeroed(this.#slabCache)
+    const object = this.env.slab.allocate(this.#slabCache)
     if (object !== NULL) this.enlist(object, kind, bytes, provider)
     return object
   }
@@ -57,9 +59,33 @@ export class PageObjects extends ObjectPages {
     if (before > 1) return
     assert(this.firstMapping(object) === NULL, 'a page object outlives its mappings')
     this.delist(object)
-    this.dropLocked(object, 0, OBJECT_PAGES_MAX)
+    this.dropRange(object, 0, OBJECT_PAGES_MAX)
     if (this.isPromised(object)) commitPages(this.env, -pagesFor(this.size(object)))
+    // As constructed, but for the lock: reclaim may have it, until it sees that there are no references.
+    this.env.memory.u32.fill(0, (object + 4) >>> 2, (object + OBJECT_BYTES) >>> 2)
     this.env.slab.free(this.#slabCache, object)
+  }
+
+  /**
+   * A reference to the object that has the frame as its page `index`, as a frame says that the caller does not hold: any number. False when that is
+   * none, or none any more, or somebody else works on it.
+   */
+  tryRetainOf(pfn: Pfn, object: number, index: number): boolean {
+    const { atomics, slab } = this.env
+    const tryLock = () => atomics.tryLock(object as Ptr, LockRank.object)
+    if (!slab.whileThere(this.#slabCache, object, tryLock)) return false
+    const isRetained = this.isPageOf(pfn, object as Ptr, index) && this.tryRetain(object as Ptr)
+    this.unlock(object as Ptr)
+    return isRetained
+  }
+
+  /** The record, which is locked, may be free. */
+  protected isPageOf(pfn: Pfn, object: Ptr, index: number): boolean {
+    return this.env.atomics.load((object + 4) as Ptr) > 0 && this.find(object, index) === pfn
+  }
+
+  protected tryRetain(object: Ptr): boolean {
+    return this.env.atomics.addUnlessZero((object + 4) as Ptr)
   }
 
   /** Unlinks a Vma and gives its reference back. */

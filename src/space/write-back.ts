@@ -25,7 +25,15 @@ export function writeBackObject(
   first = 0,
   end: number = OBJECT_PAGES_MAX,
 ): number {
-  if (!mm.objects.takesWrites(object) || !mm.objects.beginWriteBack(object, first, end)) return 0
+  const { objects } = mm
+  if (!objects.takesWrites(object) || objects.dirtyPages(object) === 0) return 0
+  objects.lockWriteBack(object)
+  const result = objects.beginWriteBack(object, first, end) ? finish(mm, object, first, end) : 0
+  objects.unlockWriteBack(object)
+  return result
+}
+
+function finish(mm: ObjectSpacesEnv, object: Ptr, first: number, end: number): number {
   forEachSpaceOf(mm, object, (space) => cleanInSpace(mm, space, object, first, end))
   return mm.objects.finishWriteBack(object, first, end)
 }

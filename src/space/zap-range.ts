@@ -65,7 +65,8 @@ function clearLocked(
   mm.atomics.unlock(lock, LockRank.leafTable)
 }
 
-function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
+/** What was unmapped is resident no more. */
+export function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
   if (tally.anonymous + tally.others === 0) return
   // What is resident falls now, and not before.
   if (space.rssPages > space.peakRss) space.peakRss = space.rssPages

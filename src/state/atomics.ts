@@ -14,6 +14,7 @@ import { SharedHolds } from './shared-holds.js'
 export const LockRank = {
   threads: 10,
   spaces: 20,
+  writeBack: 25,
   space: 30,
   childSpace: 31,
   userfaults: 33,
@@ -121,6 +122,16 @@ export class AtomicWords {
     return Atomics.compareExchange(this.#memory.i32, ptr >>> 2, expected, replacement)
   }
 
+  /** One more, unless it is 0: says whether it is one more (a reference to what may be going). */
+  addUnlessZero(ptr: Ptr): boolean {
+    for (let seen = this.load(ptr); seen !== 0; ) {
+      const found = this.compareExchange(ptr, seen, seen + 1)
+      if (found === seen) return true
+      seen = found
+    }
+    return false
+  }
+
   /** Returns what was there before the bits were set. */
   or(ptr: Ptr, bits: number): number {
     if (!this.isPlain) return this.#orWatched(ptr, bits)
@@ -182,6 +193,27 @@ export class AtomicWords {
       this.#onStep?.('lock', ptr)
     }
     if (rank === LockRank.space && this.#holds !== undefined) this.awaitSharers(this.#holds, ptr)
+  }
+
+  /**
+   * Takes the lock if nobody has it; says whether it did. Never waits, so it may be called with locks of higher rank held; it then counts
+   * as taken before them. Not of rank `space`.
+   */
+  tryLock(ptr: Ptr, rank: LockRank): boolean {
+    if (this.isPlain) {
+      if (this.#i32[ptr >>> 2] !== 0) return false
+      this.#i32[ptr >>> 2] = this.#owner
+      return true
+    }
+    if (this.compareExchange(ptr, 0, this.#owner) !== 0) return false
+    if (this.#debug) this.#insertRank(rank)
+    return true
+  }
+
+  #insertRank(rank: LockRank): void {
+    const above = this.#held.findIndex((held) => held >= rank)
+    assert(above < 0 || this.#held[above] !== rank, 'two locks of one rank are never held')
+    this.#held.splice(above < 0 ? this.#held.length : above, 0, rank)
   }
 
   /** The lock's word is ours: no hart begins to hold it with others any more. Spins until none does. */
