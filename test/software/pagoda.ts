@@ -4,7 +4,7 @@ import { NodeDirectory } from '../../src/cli/node-directory.js'
 import { bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
 import type { ExitReport } from '../../src/linux/report.js'
-import { DIRECTORY, ENVIRONMENT, MEMORY, type SoftwareCase } from './cases.js'
+import { DIRECTORY, ENVIRONMENT, memoryOf, type SoftwareCase } from './cases.js'
 import { filesOf } from './files.js'
 import type { Outcome } from './references.js'
 import { findRoot } from './roots.js'
@@ -25,7 +25,7 @@ export async function runInPagoda(test: SoftwareCase, trace?: (line: string) => 
     stderr: callbackOutput((chunk) => err.push(chunk)),
   }
   const root = [new NodeDirectory(findRoot(test.root)!, true)]
-  const { linux, files, mm } = bootLinux({ host, memory: MEMORY, cwd: DIRECTORY, root, trace })
+  const { linux, files, mm } = bootLinux({ host, memory: memoryOf(test.root), cwd: DIRECTORY, root, trace })
   for (const [guest, path] of filesOf(test)) files.addFile(guest, readFileSync(path), 0o755)
   const problem = linux.start(test.argv[0]!, test.argv, [...ENVIRONMENT, ...(test.env ?? [])])
   if (problem) throw new Error(`${test.name}: ${problem.reason}`)
