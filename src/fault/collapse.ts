@@ -94,8 +94,8 @@ function replaceTable(
   const batch = mm.flusher.batch(space.root)
   const tally = { anonymous: 0, others: 0 }
   mapper.clearRun(first, vpn, mapper.hugePages, batch, tally, mm.objects)
-  const [root, kind] = [mm.families.rootOf(vma.family), FrameFlag.anonymous | FrameFlag.exclusive]
-  mm.buddy.divide(pfn, mapper.hugeOrder, kind, root, vma.offsetOf(vpn))
+  const kind = FrameFlag.anonymous | FrameFlag.exclusive | FrameFlag.folio
+  mm.buddy.divide(pfn, mapper.hugeOrder, kind, mm.families.rootOf(vma.family), vma.offsetOf(vpn))
   const flags = writtenFlags(vma.flags)
   const isWritable = (vma.flags & VM_WRITE) !== 0
   mapper.setHuge(mapper.slot(vpn), pfn, isWritable ? flags : flags & ~EntryFlag.write, table)

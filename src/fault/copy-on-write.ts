@@ -64,19 +64,30 @@ function takeOver(mm: FaultEnv, fault: Fault, pfn: Pfn): Attempt {
   return reuse(mm, fault)
 }
 
-function becomeOwner(mm: FaultEnv, pfn: Pfn): void {
-  mm.frames.setFlags(pfn, mm.frames.flags(pfn) | FrameFlag.exclusive)
+/** Linux copies a page of a folio that a fork has shared, though nobody else has it any more: the copy is of no folio. */
+function becomeOwner({ frames }: FaultEnv, pfn: Pfn): void {
+  const flags = frames.flags(pfn)
+  if ((flags & FrameFlag.exclusive) === 0)
+    frames.setFlags(pfn, (flags & ~FrameFlag.folio) | FrameFlag.exclusive)
 }
 
-/** The space is to have a page alone that is there, still without the right to write it (do_wp_page with FAULT_FLAG_UNSHARE). */
+/**
+ * The space is to have a page alone that is there, still without the right to write it (do_wp_page with FAULT_FLAG_UNSHARE). One of a
+ * folio is copied as in Linux, which shows: the copy is clean.
+ */
 export function unshareEntry(mm: FaultEnv, fault: Fault): Attempt {
   const { mapper, entry, vma } = fault
   if ((mapper.flags(entry) & (EntryFlag.write | EntryFlag.special)) !== 0) return FaultResult.ok
   const pfn = mapper.pfn(entry)
   if ((mm.frames.flags(pfn) & FrameFlag.anonymous) === 0) return FaultResult.ok
-  if (!isOnlyOwner(mm, pfn)) return copy(mm, fault, pfn, readOnlyFlags(vma.flags))
+  if (!isOnlyOwner(mm, pfn) || wasShared(mm, pfn)) return copy(mm, fault, pfn, readOnlyFlags(vma.flags))
   becomeOwner(mm, pfn)
   return FaultResult.ok
+}
+
+/** A fork has shared the huge page that the frame is still a part of (wp_can_reuse_anon_folio). */
+function wasShared({ frames }: FaultEnv, pfn: Pfn): boolean {
+  return (frames.flags(pfn) & (FrameFlag.folio | FrameFlag.exclusive)) === FrameFlag.folio
 }
 
 function reuse(mm: FaultEnv, fault: Fault): Attempt {

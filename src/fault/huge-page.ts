@@ -62,7 +62,7 @@ function mapHuge(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
     return FaultResult.ok
   }
   const [root, index] = [mm.families.rootOf(vma.family), vma.offsetOf(mapper.hugeStart(vpn))]
-  mm.buddy.divide(pfn, mapper.hugeOrder, ownFrameFlags(vma), root, index)
+  mm.buddy.divide(pfn, mapper.hugeOrder, ownFrameFlags(vma) | FrameFlag.folio, root, index)
   mapper.setHuge(slot, pfn, madeFlags(fault), deposit)
   fault.unlockUpper()
   countAnonymous(mm, space, mapper.hugePages)

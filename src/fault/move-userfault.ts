@@ -143,6 +143,7 @@ function moveSmall(move: Move, entry: Ptr, place: Ptr, source: Vpn, target: Vpn)
     return 1
   }
   giveOwner(move, pfn, target)
+  mm.frames.setFlags(pfn, mm.frames.flags(pfn) & ~FrameFlag.folio)
   mapper.set(place, target, pfn, readOnlyFlags(to.flags) | EntryFlag.write | (had & EntryFlag.dirty), batch)
   return 1
 }

@@ -20,7 +20,8 @@ import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { type FoundFrame, forEachMapper, foundFrame } from '../space/mappers.js'
 import { ObjectKind } from '../space/object-records.js'
-import { VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
+import { isDirtyFrame } from '../space/page-usage.js'
+import { HUGE_PAGES, VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
 import { writeBackObject } from '../space/write-back.js'
 import { countZapped, zapRange } from '../space/zap-range.js'
@@ -166,6 +167,20 @@ export function pageOut(mm: FaultEnv, pfn: Pfn): void {
   )
 }
 
+/**
+ * The same for a huge page that was given up: page by page, as far as none was written to since. With the first one that was, all that is
+ * left is wanted again (try_to_unmap_one of a folio).
+ */
+export function pageOutLazy(mm: FaultEnv, first: Pfn): void {
+  for (let i = 0; i < HUGE_PAGES; i++) {
+    const pfn = (first + i) as Pfn
+    if (freeFrame(mm, pfn, false) !== Fate.stays) continue
+    if ((mm.frames.flags(pfn) & FrameFlag.lazyFree) !== 0) continue
+    for (let k = i; k < HUGE_PAGES; k++) keepMapped(mm, (first + k) as Pfn)
+    return
+  }
+}
+
 /** One of shared memory is mapped by nobody afterwards. Without swap it stays in its object, unless it was never written to. */
 function pageOutShared(mm: FaultEnv, found: FoundFrame, object: Ptr): boolean {
   if (mm.objects.isUnevictable(object)) return false
@@ -212,7 +227,8 @@ interface FrameUsage {
 function usageOf(mm: FaultEnv, found: FoundFrame, sparesAccessed: boolean): FrameUsage {
   const usage = { mappers: 0, isDirty: false, isDroppable: false, isSpared: false }
   forEachMapper(mm, found, (space, vma, vpn, mapper, entry) => {
-    const flags = mapper.flags(entry)
+    const flags =
+      mapper.flags(entry) | (found.isAnonymous && isDirtyFrame(mm, found.pfn) ? EntryFlag.dirty : 0)
     usage.mappers++
     if ((flags & EntryFlag.dirty) !== 0) usage.isDirty = true
     if ((vma.flags & VM_DROPPABLE) !== 0) usage.isDroppable = true
@@ -230,6 +246,10 @@ function usageOf(mm: FaultEnv, found: FoundFrame, sparesAccessed: boolean): Fram
 /** Whether memory that was given up was written to since. */
 function isWanted(vma: Vma, flags: number): boolean {
   return (flags & EntryFlag.dirty) !== 0 && (vma.flags & VM_DROPPABLE) === 0
+}
+
+function keepMapped(mm: FaultEnv, pfn: Pfn): void {
+  forEachMapper(mm, foundFrame(mm, pfn), () => keep(mm, pfn))
 }
 
 /** The caller has the lock of a space that maps the frame. */

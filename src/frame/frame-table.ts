@@ -28,7 +28,7 @@ export const enum FrameFlag {
    * all zero. Every frame has its own; it means nothing while the frame is allocated.
    */
   dirtyMemory = 1 << 12,
-  /** Page-cache frame that differs from what its provider has. */
+  /** Page-cache frame that differs from what its provider has; anonymous one that some entry was dirty of when its huge page was split for good. */
   dirtyPage = 1 << 13,
   /** Reserved, and not in the kernel's linear map. Always with `reserved`. */
   noMap = 1 << 14,
@@ -45,6 +45,8 @@ export const enum FrameFlag {
   large = 1 << 18,
   /** Page-cache frame that is being written to its provider, and was not changed since (space/write-back.ts). */
   writeBack = 1 << 16,
+  /** Anonymous frame that came as a part of a huge page which was not split for good since (space/large-folio.ts). */
+  folio = 1 << 19,
 }
 
 /** Sets of flags as literals, so that they are constants in the bundled code too (frame-table.test.ts compares). */

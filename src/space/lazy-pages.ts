@@ -5,128 +5,189 @@ import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
-import { mappingsOf } from './page-usage.js'
+import { folioStart, foliosRun, isLikelyShared, isOfFolio } from './large-folio.js'
+import { isDirtyFrame, mappingsOf } from './page-usage.js'
 import type { SpaceEnv } from './space-env.js'
-import { splitFolio } from './split-folio.js'
 import { HUGE_PAGES } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
 const USED = EntryFlag.accessed | EntryFlag.dirty
 
-/** A part of a mapping that advice is about. */
-interface Advised {
-  readonly mm: SpaceEnv
-  readonly space: AddressSpace
-  readonly vma: Vma
-  readonly mapper: UserMapper
-  readonly batch: FlushBatch
+/** What is left to do when the space's lock is given back, in this order. */
+export class Unfinished {
+  /** First frames of folios to split for good; they count as split already. */
+  readonly split = new Set<Pfn>()
+  /** MADV_PAGEOUT: first frames of folios that were given up, to be freed. */
+  readonly lazy: Pfn[] = []
+  /** MADV_PAGEOUT: single frames to be freed. */
+  readonly frames: Pfn[] = []
 }
 
-/** What is done to a page, by its entry; to a huge page as a whole, by its leaf. */
+/** A part of a mapping that advice is about. */
+export interface AdvisedPart {
+  readonly space: AddressSpace
+  readonly vma: Vma
+  readonly from: Vpn
+  readonly to: Vpn
+  readonly unfinished: Unfinished
+}
+
+/** What is done to a page, by its entry; to a huge page as a whole, by its leaf; to one that small entries map, by the first of them. */
 interface Visitor {
   readonly page: (vpn: Vpn, entry: Ptr) => void
   readonly hugePage: (vpn: Vpn, leaf: Ptr) => void
+  readonly folio: (vpn: Vpn, entry: Ptr) => void
 }
 
-/** Visits the counted pages of a range. A huge page that the range has a part of is split first. */
-function eachPage(advised: Advised, start: Vpn, end: Vpn, visitor: Visitor): void {
-  const { mapper } = advised
-  for (let at = start; at < end; ) {
-    const next = Math.min(end, at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn
-    const leaf = mapper.hugeLeaf(at)
-    if (leaf === NULL) eachSmall(mapper, at, next, visitor)
-    else if (isOwn(advised, leaf)) {
-      if (next - at === HUGE_PAGES) visitor.hugePage(at, leaf)
-      else {
-        splitFolio(advised.mm, advised.space, advised.vma, leaf, at, advised.batch)
-        eachSmall(mapper, at, next, visitor)
-      }
-    }
-    at = next
+/** A walk over the counted pages of such a part. A huge page of which only some are in it is split for good. */
+class Walk {
+  readonly mapper: UserMapper
+  readonly batch: FlushBatch
+  readonly #mm: SpaceEnv
+  readonly #part: AdvisedPart
+
+  constructor(mm: SpaceEnv, part: AdvisedPart) {
+    this.#mm = mm
+    this.#part = part
+    this.mapper = mm.userMappers.of(part.space.root)
+    this.batch = mm.flusher.batch(part.space.root)
   }
-}
 
-function eachSmall(mapper: UserMapper, start: Vpn, end: Vpn, { page }: Visitor): void {
-  mapper.walk(start, end, (vpn, entry) => {
-    if ((mapper.flags(entry) & EntryFlag.special) === 0) page(vpn, entry)
-  })
-}
+  run(visitor: Visitor): void {
+    const { from, to } = this.#part
+    for (let at = from; at < to; ) {
+      const next = Math.min(to, at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn
+      const leaf = this.mapper.hugeLeaf(at)
+      if (leaf === NULL) this.#eachSmall(at, next, visitor)
+      else if (this.#isOwn(leaf)) this.#visitHuge(leaf, at, next, visitor)
+      at = next
+    }
+    this.batch.finish()
+  }
 
-/** Huge pages that somebody else has a page of are left alone (folio_likely_mapped_shared), and so is that of zeroes. */
-function isOwn({ mm, mapper }: Advised, leaf: Ptr): boolean {
-  if ((mapper.flags(leaf) & EntryFlag.special) !== 0) return false
-  return mm.buddy.isRunAlone(mapper.pfn(leaf), mapper.hugeOrder)
-}
+  /** Huge pages that somebody else has a page of are left alone (folio_likely_mapped_shared), and so is that of zeroes. */
+  #isOwn(leaf: Ptr): boolean {
+    const { mapper } = this
+    if ((mapper.flags(leaf) & EntryFlag.special) !== 0) return false
+    return this.#mm.buddy.isRunAlone(mapper.pfn(leaf), mapper.hugeOrder)
+  }
 
-function advise(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  vma: Vma,
-  start: Vpn,
-  end: Vpn,
-  visitorOf: (advised: Advised) => Visitor,
-): void {
-  const batch = mm.flusher.batch(space.root)
-  const advised = { mm, space, vma, mapper: mm.userMappers.of(space.root), batch }
-  eachPage(advised, start, end, visitorOf(advised))
-  batch.finish()
+  #visitHuge(leaf: Ptr, from: Vpn, to: Vpn, visitor: Visitor): void {
+    if (to - from === HUGE_PAGES) {
+      visitor.hugePage(from, leaf)
+      return
+    }
+    this.#part.unfinished.split.add(this.mapper.pfn(leaf))
+    this.mapper.split(leaf, from, this.batch)
+    this.#eachSmall(from, to, visitor)
+  }
+
+  /** For pages of one table. */
+  #eachSmall(from: Vpn, to: Vpn, visitor: Visitor): void {
+    const first = this.mapper.leaf(from)
+    if (first === NULL) return
+    for (let i = 0; i < to - from; )
+      i += this.#visit((from + i) as Vpn, this.mapper.neighbour(first, i), to - from - i, visitor)
+  }
+
+  /** Returns how many of the `left` entries that has done with. */
+  #visit(vpn: Vpn, entry: Ptr, left: number, visitor: Visitor): number {
+    const { mapper } = this
+    if (!mapper.isPresent(entry) || (mapper.flags(entry) & EntryFlag.special) !== 0) return 1
+    const first = folioStart(mapper.pfn(entry))
+    const { split } = this.#part.unfinished
+    if (isOfFolio(this.#mm.frames, mapper.pfn(entry)) && !split.has(first)) {
+      const pages = foliosRun(mapper, entry, left)
+      if (pages === HUGE_PAGES) visitor.folio(vpn, entry)
+      if (pages === HUGE_PAGES || isLikelyShared(this.#mm.frames, first)) return pages
+      split.add(first)
+    }
+    visitor.page(vpn, entry)
+    return 1
+  }
 }
 
 /**
  * MADV_FREE: private pages may be dropped when memory runs out, unless they are written to before: their entries are clean
  * from now on, and a store makes them dirty again (madvise_free_pte_range).
  */
-export function freeLazily(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
+export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
   const { frames } = mm
+  const walk = new Walk(mm, part)
+  const { mapper, batch } = walk
   const giveUp = (pfn: Pfn) => {
+    if (isDirtyFrame(mm, pfn)) mm.atomics.and(frames.flagsPtr(pfn), ~FrameFlag.dirtyPage)
     mm.atomics.or(frames.flagsPtr(pfn), FrameFlag.lazyFree)
   }
-  advise(mm, space, vma, start, end, ({ mapper, batch }) => ({
+  const giveUpAll = (first: Pfn) => {
+    for (let i = 0; i < HUGE_PAGES; i++) giveUp((first + i) as Pfn)
+  }
+  walk.run({
     page: (vpn, entry) => {
       const pfn = mapper.pfn(entry)
       if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return
+      if (isDirtyFrame(mm, pfn) && mappingsOf(mm, pfn) > 1) return
       giveUp(pfn)
       mapper.changeFlags(entry, vpn, USED, 0, batch)
     },
     hugePage: (vpn, leaf) => {
-      const first = mapper.pfn(leaf)
-      for (let i = 0; i < HUGE_PAGES; i++) giveUp((first + i) as Pfn)
+      giveUpAll(mapper.pfn(leaf))
       mapper.changeHuge(leaf, vpn, USED, 0, batch)
     },
-  }))
+    folio: (vpn, entry) => {
+      const pfn = mapper.pfn(entry)
+      if (!mm.buddy.isRunAlone(pfn, mapper.hugeOrder)) return
+      giveUpAll(pfn)
+      mapper.changeRun(entry, vpn, HUGE_PAGES, USED, 0, batch)
+    },
+  })
 }
 
 /** MADV_COLD: pages that nobody else maps count as not accessed (madvise_cold_or_pageout_pte_range). */
-export function coolDown(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): void {
-  advise(mm, space, vma, start, end, ({ mapper, batch }) => ({
+export function coolDown(mm: SpaceEnv, part: AdvisedPart): void {
+  const walk = new Walk(mm, part)
+  const { mapper, batch } = walk
+  walk.run({
     page: (vpn, entry) => {
       if (mappingsOf(mm, mapper.pfn(entry)) === 1)
         mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
     },
     hugePage: (vpn, leaf) => mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch),
-  }))
+    folio: (vpn, entry) => {
+      if (mm.buddy.isRunAlone(mapper.pfn(entry), mapper.hugeOrder))
+        mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
+    },
+  })
 }
 
 /**
- * The first half of MADV_PAGEOUT: the frames that nobody else maps, whose pages count as not accessed. A huge page is split; without
- * swap it stays for the rest, unless it was given up.
+ * The first half of MADV_PAGEOUT: the frames that nobody else maps, whose pages count as not accessed. A huge page is split for
+ * good, because there is no swap to take it as a whole; one that was given up is only dropped.
  */
-export function takeOut(mm: SpaceEnv, space: AddressSpace, vma: Vma, start: Vpn, end: Vpn): Pfn[] {
-  const found: Pfn[] = []
-  advise(mm, space, vma, start, end, ({ mapper, batch }) => {
-    const page = (vpn: Vpn, entry: Ptr) => {
+export function takeOut(mm: SpaceEnv, part: AdvisedPart): void {
+  const walk = new Walk(mm, part)
+  const { mapper, batch } = walk
+  const { split, lazy, frames } = part.unfinished
+  const takeFolio = (pfn: Pfn) => {
+    if ((mm.frames.flags(pfn) & FrameFlag.lazyFree) !== 0) lazy.push(pfn)
+    else split.add(pfn)
+  }
+  walk.run({
+    page: (vpn, entry) => {
       const pfn = mapper.pfn(entry)
       if (mappingsOf(mm, pfn) !== 1) return
       mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
-      found.push(pfn)
-    }
-    const hugePage = (vpn: Vpn, leaf: Ptr) => {
-      const isGivenUp = (mm.frames.flags(mapper.pfn(leaf)) & FrameFlag.lazyFree) !== 0
-      if (isGivenUp) mapper.split(leaf, vpn, batch)
-      else splitFolio(mm, space, vma, leaf, vpn, batch)
-      eachSmall(mapper, vpn, (vpn + HUGE_PAGES) as Vpn, { page, hugePage })
-    }
-    return { page, hugePage }
+      frames.push(pfn)
+    },
+    hugePage: (vpn, leaf) => {
+      mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch)
+      takeFolio(mapper.pfn(leaf))
+    },
+    folio: (vpn, entry) => {
+      const pfn = mapper.pfn(entry)
+      if (!mm.buddy.isRunAlone(pfn, mapper.hugeOrder)) return
+      mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
+      takeFolio(pfn)
+    },
   })
-  return found
 }

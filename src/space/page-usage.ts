@@ -75,7 +75,7 @@ export function isAnonymousFrame({ frames }: SpaceEnv, pfn: Pfn): boolean {
   return (frames.flags(pfn) & FrameFlag.anonymous) !== 0
 }
 
-/** Whether a page of a file differs from what its home has, as far as entries have told; of anonymous ones only entries tell. */
+/** Whether a page of a file differs from what its home has, as far as entries have told; of anonymous ones, whether any was dirty when their huge page was split. */
 export function isDirtyFrame(mm: SpaceEnv, pfn: Pfn): boolean {
   return (mm.frames.flags(pfn) & FrameFlag.dirtyPage) !== 0
 }

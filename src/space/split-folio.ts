@@ -1,58 +1,85 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { frameToPtr, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
-import type { FlushBatch } from '../paging/flush-batch.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import type { UserMapper } from '../paging/user-mapper.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { AddressSpace } from './address-space.js'
+import { isOfFolio } from './large-folio.js'
+import { type FoundFrame, forEachMapper, foundFrame } from './mappers.js'
+import type { ObjectSpacesEnv } from './object-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES, VM_LOCKED } from './vm-flags.js'
-import type { Vma } from './vma.js'
 import { countAnonymous } from './zap-range.js'
 
 /**
- * Splits a huge page that nobody else has for good: pages of it in which there is nothing but zeroes become the zero page, and their
- * frames are free (split_folio and try_to_map_unused_to_zeropage of Linux 6.12). Locked memory keeps its frames.
+ * Splits a folio for good: pages of it in which there is nothing but zeroes become the zero page wherever they are mapped, and their
+ * frames are free (split_folio and try_to_map_unused_to_zeropage of Linux 6.12). Locked memory keeps its frames. The caller holds no
+ * space's lock.
  */
-export function splitFolio(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  vma: Vma,
-  leaf: Ptr,
-  vpn: Vpn,
-  batch: FlushBatch,
-): void {
-  const mapper = mm.userMappers.of(space.root)
-  if ((vma.flags & VM_LOCKED) !== 0) {
-    mapper.split(leaf, vpn, batch)
-    return
+export function splitFolio(mm: ObjectSpacesEnv, first: Pfn): void {
+  const isDirty = isAnyDirty(mm, first)
+  for (let i = 0; i < HUGE_PAGES; i++) {
+    const pfn = (first + i) as Pfn
+    if (isOfFolio(mm.frames, pfn)) splitOff(mm, foundFrame(mm, pfn), isDirty)
   }
-  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
-  // Nobody stores to a page while it is looked at.
-  const writable = mapper.changeHuge(leaf, vpn, EntryFlag.write, 0, batch) & EntryFlag.write
-  batch.flush()
-  mapper.split(leaf, vpn, batch)
-  const freed = shareZeroes(mm, space, mapper.hugeStart(vpn), writable, batch)
-  countAnonymous(mm, space, -freed)
 }
 
-/** Pages of zeroes become the zero page, the others are `writable` again. How many have gone. */
-function shareZeroes(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  first: Vpn,
-  writable: number,
-  batch: FlushBatch,
-): number {
-  const mapper = mm.userMappers.of(space.root)
-  let freed = 0
-  mapper.walk(first, (first + HUGE_PAGES) as Vpn, (page, entry) => {
-    const pfn = mapper.pfn(entry)
-    if (isZeroes(mm, pfn)) {
-      mapZeroes(mm, space, page, entry, batch)
-      batch.releaseFrame(pfn)
-      freed++
-    } else mapper.changeFlags(entry, page, 0, writable, batch)
+/** Whether an entry is dirty: then the folio is, and each of its pages when they are single ones (try_to_migrate_one). */
+function isAnyDirty(mm: ObjectSpacesEnv, first: Pfn): boolean {
+  let isDirty = false
+  for (let i = 0; i < HUGE_PAGES && !isDirty; i++) {
+    const pfn = (first + i) as Pfn
+    if (!isOfFolio(mm.frames, pfn)) continue
+    forEachMapper(mm, foundFrame(mm, pfn), (_space, _vma, _vpn, mapper, entry) => {
+      isDirty ||= (mapper.flags(entry) & EntryFlag.dirty) !== 0
+    })
+  }
+  return isDirty
+}
+
+/** One page of it. While an entry is visited that maps the frame, nobody gives it to another use. */
+function splitOff(mm: ObjectSpacesEnv, found: FoundFrame, isDirty: boolean): void {
+  const { pfn } = found
+  const { atomics, frames } = mm
+  const before = isZeroes(mm, pfn) ? spacesBeforeLocked(mm, found) : undefined
+  forEachMapper(mm, found, (space, _vma, vpn, mapper, entry) => {
+    atomics.and(frames.flagsPtr(pfn), ~FrameFlag.folio)
+    if (isDirty) atomics.or(frames.flagsPtr(pfn), FrameFlag.dirtyPage)
+    if (before?.has(space.ptr)) mapZeroes(mm, space, mapper, vpn, entry)
   })
-  return freed
+}
+
+/** An entry of a frame of zeroes is one of the zero page instead: read-only and clean. */
+function mapZeroes(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, vpn: Vpn, entry: Ptr): void {
+  const pfn = mapper.pfn(entry)
+  const batch = mm.flusher.batch(space.root)
+  // Nobody stores to the page while it is looked at.
+  const had = mapper.changeFlags(entry, vpn, EntryFlag.write, 0, batch)
+  batch.flush()
+  if (isZeroes(mm, pfn)) {
+    if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
+    const flags = had & ~(EntryFlag.write | EntryFlag.dirty)
+    mapper.clear(entry, vpn, batch)
+    const zeroFrame = mm.memory.u32[wordIndex(Word.zeroFrame)]! as Pfn
+    mapper.set(entry, vpn, zeroFrame, flags | EntryFlag.accessed | EntryFlag.special, batch)
+    batch.releaseFrame(pfn)
+    countAnonymous(mm, space, -1)
+  } else mapper.changeFlags(entry, vpn, 0, had & EntryFlag.write, batch)
+  batch.finish()
+}
+
+/**
+ * Linux makes entries anew mapping by mapping, sorted by where they begin in their family, older ones first; with the first one that is
+ * locked the frame is locked, and stays for those behind it (remove_migration_pte).
+ */
+function spacesBeforeLocked(mm: ObjectSpacesEnv, frame: FoundFrame): Set<Ptr> {
+  const found: { space: Ptr; start: number; isLocked: boolean }[] = []
+  forEachMapper(mm, frame, (space, vma) => {
+    found.unshift({ space: space.ptr, start: vma.pageOffset, isLocked: (vma.flags & VM_LOCKED) !== 0 })
+  })
+  found.sort((one, other) => one.start - other.start)
+  const locked = found.findIndex(({ isLocked }) => isLocked)
+  return new Set((locked < 0 ? found : found.slice(0, locked)).map(({ space }) => space))
 }
 
 function isZeroes(mm: SpaceEnv, pfn: Pfn): boolean {
@@ -61,13 +88,4 @@ function isZeroes(mm: SpaceEnv, pfn: Pfn): boolean {
   const end = start + PAGE_SIZE / 4
   for (let at = start; at < end; at++) if (u32[at] !== 0) return false
   return true
-}
-
-/** Entries of the zero page are read-only and clean. */
-function mapZeroes(mm: SpaceEnv, space: AddressSpace, vpn: Vpn, entry: Ptr, batch: FlushBatch): void {
-  const mapper = mm.userMappers.of(space.root)
-  const flags = mapper.flags(entry) & ~(EntryFlag.write | EntryFlag.dirty)
-  const zeroFrame = mm.memory.u32[wordIndex(Word.zeroFrame)]! as Pfn
-  mapper.clear(entry, vpn, batch)
-  mapper.set(entry, vpn, zeroFrame, flags | EntryFlag.accessed | EntryFlag.special, batch)
 }

@@ -2,19 +2,20 @@
  * madvise(2) of Linux 6.12. Advice about the manner of reading is only remembered in the flags, as is that about equal pages.
  */
 import { EACCES, EAGAIN, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../base/errno.js'
-import { NULL, type Pfn, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
+import { NULL, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
 import { ALONE, type FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
-import { pageOut } from '../fault/reclaim.js'
+import { pageOut, pageOutLazy } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
 import { unitOf } from '../space/huge-pool.js'
-import { coolDown, freeLazily, takeOut } from '../space/lazy-pages.js'
+import { coolDown, freeLazily, takeOut, Unfinished } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
 import { keepsContents } from '../space/seal.js'
+import { splitFolio } from '../space/split-folio.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
@@ -31,8 +32,8 @@ interface Context {
   readonly isAlone: boolean
   /** MADV_REMOVE: done after the lock is given back. */
   readonly holes: Hole[]
-  /** MADV_PAGEOUT: the same. */
-  readonly frames: Pfn[]
+  /** MADV_FREE, MADV_COLD, MADV_PAGEOUT: the same. */
+  readonly unfinished: Unfinished
 }
 
 interface Hole {
@@ -101,7 +102,7 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
     const result = adviseTogether(mm, space, start, end, advice)
     if (result !== ALONE) return result
   }
-  const context: Context = { mm, space, isAlone: true, holes: [], frames: [] }
+  const context: Context = { mm, space, isAlone: true, holes: [], unfinished: new Unfinished() }
   mm.atomics.lock(space.lock, LockRank.space)
   const result = adviseMappings(context, start, end, advice)
   mm.atomics.unlock(space.lock, LockRank.space)
@@ -109,13 +110,19 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
     punchHole(mm, object, first, pages)
     mm.objects.release(object)
   }
-  for (const pfn of context.frames) pageOut(mm, pfn)
+  finish(mm, context.unfinished)
   return result
+}
+
+function finish(mm: FaultEnv, { split, lazy, frames }: Unfinished): void {
+  for (const first of split) splitFolio(mm, first)
+  for (const first of lazy) pageOutLazy(mm, first)
+  for (const pfn of frames) pageOut(mm, pfn)
 }
 
 /** While other harts fault in the space; or ALONE. */
 function adviseTogether(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advice: number): number {
-  const context: Context = { mm, space, isAlone: false, holes: [], frames: [] }
+  const context: Context = { mm, space, isAlone: false, holes: [], unfinished: new Unfinished() }
   mm.atomics.lockShared(space.lock, LockRank.space)
   const result = adviseMappings(context, start, end, advice)
   mm.atomics.unlockShared(space.lock, LockRank.space)
@@ -206,20 +213,20 @@ const punch: Advise = ({ mm, holes }, vma, from, to) => {
 }
 
 /** MADV_FREE. */
-const giveUp: Advise = ({ mm, space }, vma, from, to) => {
-  freeLazily(mm, space, vma, from, to)
+const giveUp: Advise = ({ mm, space, unfinished }, vma, from, to) => {
+  freeLazily(mm, { space, vma, from, to, unfinished })
   return 0
 }
 
 /** MADV_COLD. */
-const cool: Advise = ({ mm, space }, vma, from, to) => {
-  coolDown(mm, space, vma, from, to)
+const cool: Advise = ({ mm, space, unfinished }, vma, from, to) => {
+  coolDown(mm, { space, vma, from, to, unfinished })
   return 0
 }
 
 /** MADV_PAGEOUT. */
-const pushOut: Advise = ({ mm, space, frames }, vma, from, to) => {
-  frames.push(...takeOut(mm, space, vma, from, to))
+const pushOut: Advise = ({ mm, space, unfinished }, vma, from, to) => {
+  takeOut(mm, { space, vma, from, to, unfinished })
   return 0
 }
 

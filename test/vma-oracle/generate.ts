@@ -32,16 +32,13 @@ const ADVICES = [
   'sequential wipeonfork keeponfork cold pageout hugepage nohugepage mergeable unmergeable collapse guard_install',
   'guard_remove dontneed_locked undefined',
 ].flatMap((names) => names.split(' '))
-/** Without those that split for good what is mapped by small pages already (docs/linux-differences.md). */
 const HUGE_ADVICES = [
   'dontneed dontneed willneed remove dontfork dofork populate_read populate_write wipeonfork keeponfork',
-  'hugepage hugepage nohugepage collapse collapse',
+  'hugepage hugepage nohugepage collapse collapse free cold pageout',
 ].flatMap((names) => names.split(' '))
 /** What process_madvise takes, and two that it does not. */
 const PARENT_ADVICES = ['cold', 'pageout', 'willneed', 'dontneed', 'undefined']
 const OWN_ADVICES = [...PARENT_ADVICES, 'collapse']
-const HUGE_OWN_ADVICES = ['willneed', 'dontneed', 'undefined', 'collapse']
-const HUGE_PARENT_ADVICES = ['willneed', 'dontneed', 'undefined']
 
 type Range = readonly [page: number, pages: number]
 type Weighted = readonly [weight: number, make: () => string | undefined]
@@ -300,9 +297,7 @@ class ScriptGenerator {
 
   #adviseProcess(): string {
     const isParents = this.#isChild && this.#below(2) === 1
-    const own = this.#huge ? HUGE_OWN_ADVICES : OWN_ADVICES
-    const parents = this.#huge ? HUGE_PARENT_ADVICES : PARENT_ADVICES
-    const advice = this.#random.pick(isParents ? parents : own)
+    const advice = this.#random.pick(isParents ? PARENT_ADVICES : OWN_ADVICES)
     return `${isParents ? 'parent' : 'process'}_madvise ${this.#text()} ${advice} ${this.#text()}`
   }
 

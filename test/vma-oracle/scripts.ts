@@ -60,10 +60,10 @@ export const CALLS: readonly Script[] = [
 /** vmaoracle prints a hash of so many lines, so that a log is small. */
 export const CONDENSED = 64
 
-/** What has once been answered wrong, each a few lines. The first may say where the window lies: "# window POLICY PAGES". */
+/** What has once been answered wrong, each a few lines. A line of them may say where the window lies: "# window POLICY PAGES". */
 export const REGRESSIONS: readonly Script[] = readdirSync(regressions).map((file) => {
   const name = file.replace('.txt', '')
-  const [, policy = 'fixed', pages = '2048'] = /^# window (\S+) (\d+)/.exec(regressionText(name)) ?? []
+  const [, policy = 'fixed', pages = '2048'] = /^# window (\S+) (\d+)$/m.exec(regressionText(name)) ?? []
   return { name, seed: 0, ops: 0, policy: policy as Policy, pages: Number(pages) }
 })
 
