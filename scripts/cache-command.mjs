@@ -1,7 +1,12 @@
-// Runs the command on a program and keeps what V8 compiled for it and what its hart is made of: dist/command.cache.
+// Runs the command on a program and keeps what V8 compiled for it and what its hart is made of: dist/command.cache. Once it translates nearly
+// all of the program, so that the translator's code is in there too.
 import { loadCommand, writeCache } from '../bin/load-command.js'
 
+const PROGRAM = 'examples/programs/tour.elf'
 const { exports: command, script } = loadCommand()
 const parts = new command.KeptParts()
 process.on('exit', () => writeCache(script, parts.bytes()))
-await command.main([...process.argv.slice(0, 2), 'run', 'examples/programs/tour.elf'], parts)
+const run = (options, ...more) =>
+  command.main([...process.argv.slice(0, 2), 'run', ...options, PROGRAM], ...more)
+await run(['--no-report', '--translate-threshold', '2'])
+await run([], parts)
