@@ -48,13 +48,25 @@ export class Code {
   }
 
   byte(value: number): this {
-    if (this.#length === this.#bytes.length) {
-      const larger = new Uint8Array(this.#bytes.length * 2)
-      larger.set(this.#bytes)
-      this.#bytes = larger
-    }
+    if (this.#length === this.#bytes.length) this.#grow()
     this.#bytes[this.#length++] = value
     return this
+  }
+
+  /** Copies what other code is made of, from byte `from` up to `to`. */
+  copy(bytes: Uint8Array, from: number, to: number): this {
+    while (this.#length + to - from > this.#bytes.length) this.#grow()
+    const target = this.#bytes
+    let length = this.#length
+    for (let i = from; i < to; i++) target[length++] = bytes[i]!
+    this.#length = length
+    return this
+  }
+
+  #grow(): void {
+    const larger = new Uint8Array(this.#bytes.length * 2)
+    larger.set(this.#bytes)
+    this.#bytes = larger
   }
 
   /** The commonest instructions, in one call: most of the time of a translator goes into calls that have not been compiled yet. */
@@ -165,9 +177,28 @@ export class Code {
     return this.byte(0x24).u32(index)
   }
 
+  /** `i64.store` of a local where another, and an offset, say; aligned. */
+  storeLocal(pointer: number, local: number, offset: number): this {
+    return this.get(pointer).get(local).access(MEMORY_OP.i64_store, offset)
+  }
+
+  /** `i64.load` from where a local, and an offset, say into another local; aligned. */
+  loadLocal(local: number, pointer: number, offset: number): this {
+    return this.get(pointer).access(MEMORY_OP.i64_load, offset).set(local)
+  }
+
+  access(operation: readonly [opcode: number, align: number], offset: number): this {
+    return this.#two(operation[0], operation[1]).u32(offset)
+  }
+
   /** A load or a store; `align` is the log2 that may be assumed (0 for what may be misaligned). */
   memory(name: MemoryOp, offset = 0, align: number = MEMORY_OP[name][1]): this {
     return this.byte(MEMORY_OP[name][0]).u32(align).u32(offset)
+  }
+
+  /** A load or a store that may be misaligned, but for its offset, which is to be written with `u32`. */
+  unalignedAccess(name: MemoryOp): this {
+    return this.byte(MEMORY_OP[name][0]).byte(0)
   }
 
   atomic(name: AtomicOp, offset = 0): this {
@@ -227,13 +258,18 @@ export class Code {
 
   /** An `if` whose condition mostly holds, or mostly does not: for engines that lay code out accordingly. */
   ifLikely(result?: ValueType): Label {
-    this.#hints.push({ offset: this.#length, isLikely: true })
+    this.hint(true)
     return this.#open(0x04, result)
   }
 
   ifUnlikely(result?: ValueType): Label {
-    this.#hints.push({ offset: this.#length, isLikely: false })
+    this.hint(false)
     return this.#open(0x04, result)
+  }
+
+  /** The next byte is of an `if` whose condition mostly holds, or mostly does not. */
+  hint(isLikely: boolean): void {
+    this.#hints.push({ offset: this.#length, isLikely })
   }
 
   else(): this {
@@ -269,6 +305,21 @@ export class Code {
     const head = new Code([]).u32(this.#locals.length)
     for (const type of this.#locals) head.u32(1).byte(VALUE_TYPE[type])
     return head
+  }
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length
+  }
+
+  /** Structured instructions that are open. */
+  get depth(): number {
+    return this.#depth
+  }
+
+  /** Opens or closes so many by what was copied. */
+  nest(levels: number): void {
+    this.#depth += levels
   }
 
   /** What is known of its branches; offsets count from behind the entry's size. */

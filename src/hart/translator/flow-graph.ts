@@ -2,7 +2,7 @@
  * The shape of a region: the order of its blocks, who dominates whom, where its loops begin. (Cooper, Harvey and Kennedy, "A
  * Simple, Fast Dominance Algorithm", 2001.)
  */
-import type { Region } from './region.js'
+import type { Block, Region } from './region.js'
 
 export interface GraphNode {
   /** Number of the block in the region. */
@@ -10,7 +10,7 @@ export interface GraphNode {
   /** Instructions. */
   readonly length: number
   /** Place in the reverse postorder of the nodes it goes on to; -1 = leaves the region. In the order of the block's edges. */
-  successors: number[]
+  readonly successors: number[]
   /** Place of the node that every way here comes through last. The entry's is itself. */
   dominator: number
   /** It is the first of a loop. */
@@ -23,108 +23,129 @@ export interface GraphNode {
   longest: number
 }
 
+/** Instructions of a small loop. */
+const SMALL_LOOP = 48
+
 export class FlowGraph {
   /** In reverse postorder: the entry is 0, and an edge to a smaller or the same number goes back. */
   readonly nodes: readonly GraphNode[]
-  /** By the node of its header: the nodes of a loop, that one too. */
-  readonly loops: ReadonlyMap<number, ReadonlySet<number>>
+  /** By node: those that go on to it. */
+  readonly predecessors: readonly (readonly number[])[]
+  /** By the node of its header: the nodes of a loop, that one too. The outer ones first. */
+  readonly loops = new Map<number, readonly number[]>()
+  /** By node: header of the outermost loop that it is in; -1 = none. */
+  readonly #loopAround: Int16Array
+  readonly #isInSmallLoop: Uint8Array
 
   constructor(region: Region) {
-    this.nodes = makeNodes(region)
-    this.loops = findLoops(this.nodes)
+    const nodes = makeNodes(region)
+    const all = predecessorsOf(nodes)
+    setDominators(nodes, all)
+    this.nodes = nodes
+    this.predecessors = cutIrreducible(nodes) ? predecessorsOf(nodes) : all
+    classify(nodes)
+    this.#loopAround = new Int16Array(nodes.length).fill(-1)
+    this.#isInSmallLoop = new Uint8Array(nodes.length)
+    for (let node = 0; node < nodes.length; node++) if (nodes[node]!.isHeader) this.#findLoop(node)
   }
 
   /** The last node on every way to this one that is in no loop; the entry has no node before it. */
   outsideOfLoops(node: number): number {
     let place = node
     for (;;) {
-      const header = this.#loopAround(place)
+      const header = this.#loopAround[place]!
       if (header < 0) return place
       if (header === 0) return 0
       place = this.nodes[header]!.dominator
     }
   }
 
-  /** Header of the outermost loop that a node is in; -1 = none. */
-  #loopAround(node: number): number {
-    for (const [header, body] of this.loops) if (body.has(node)) return header
-    return -1
+  isInSmallLoop(node: number): boolean {
+    return this.#isInSmallLoop[node] === 1
+  }
+
+  #findLoop(header: number): void {
+    const body = [header]
+    const isInside = new Uint8Array(this.nodes.length)
+    isInside[header] = 1
+    let length = 0
+    for (let i = 0; i < body.length; i++) {
+      const node = body[i]!
+      length += this.nodes[node]!.length
+      if (this.#loopAround[node]! < 0) this.#loopAround[node] = header
+      const before = this.predecessors[node]!
+      for (let j = 0; j < before.length; j++) {
+        const next = before[j]!
+        if (isInside[next] === 1 || (node === header && next < header)) continue
+        isInside[next] = 1
+        body.push(next)
+      }
+    }
+    this.loops.set(header, body)
+    if (length <= SMALL_LOOP) for (const node of body) this.#isInSmallLoop[node] = 1
   }
 }
 
-/** The outer ones first. */
-function findLoops(nodes: readonly GraphNode[]): Map<number, Set<number>> {
-  const predecessors = predecessorsOf(nodes)
-  const loops = new Map<number, Set<number>>()
-  nodes.forEach(({ isHeader }, header) => {
-    if (!isHeader) return
-    const body = new Set([header])
-    const queue = predecessors[header]!.filter((before) => before >= header)
-    for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-      if (body.has(node)) continue
-      body.add(node)
-      queue.push(...predecessors[node]!)
-    }
-    loops.set(header, body)
-  })
-  return loops
-}
-
-export function predecessorsOf(nodes: readonly GraphNode[]): number[][] {
-  const predecessors = nodes.map((): number[] => [])
-  nodes.forEach(({ successors }, place) => {
-    for (const next of successors) if (next >= 0) predecessors[next]!.push(place)
-  })
+function predecessorsOf(nodes: readonly GraphNode[]): number[][] {
+  const predecessors: number[][] = []
+  for (let node = 0; node < nodes.length; node++) predecessors.push([])
+  for (let node = 0; node < nodes.length; node++) {
+    const { successors } = nodes[node]!
+    for (let i = 0; i < successors.length; i++)
+      if (successors[i]! >= 0) predecessors[successors[i]!]!.push(node)
+  }
   return predecessors
 }
 
-function makeNodes(region: Region): GraphNode[] {
-  const order = reversePostorder(region)
-  const places = new Map(order.map((block, place) => [block, place]))
-  const nodes = order.map((block): GraphNode => {
-    const { edges, instructions } = region.blocks[block]!
-    const successors = edges.map((edge) => ('block' in edge ? places.get(edge.block)! : -1))
-    const length = instructions.length
-    return {
-      block,
-      length,
-      successors,
-      dominator: -1,
-      isHeader: false,
-      forwardEdges: 0,
-      merges: [],
-      longest: 0,
+function makeNodes({ blocks }: Region): GraphNode[] {
+  const order = reversePostorder(blocks)
+  const places = new Int16Array(blocks.length).fill(-1)
+  for (let place = 0; place < order.length; place++) places[order[place]!] = place
+  const nodes: GraphNode[] = []
+  for (let place = 0; place < order.length; place++) {
+    const block = order[place]!
+    const { edges, instructions } = blocks[block]!
+    const successors: number[] = []
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i]!
+      successors.push('block' in edge ? places[edge.block]! : -1)
     }
-  })
-  setDominators(nodes)
-  cutIrreducible(nodes)
-  classify(nodes)
+    const length = instructions.length
+    nodes.push({
+      ...{ block, length, successors },
+      ...{ dominator: -1, isHeader: false, forwardEdges: 0, merges: [], longest: 0 },
+    })
+  }
   return nodes
 }
 
-function reversePostorder({ blocks }: Region): number[] {
-  const seen = new Set<number>()
+function reversePostorder(blocks: readonly Block[]): number[] {
+  const seen = new Uint8Array(blocks.length)
   const postorder: number[] = []
   const visit = (block: number): void => {
-    if (seen.has(block)) return
-    seen.add(block)
-    for (const edge of blocks[block]!.edges) if ('block' in edge) visit(edge.block)
+    seen[block] = 1
+    const { edges } = blocks[block]!
+    for (let i = 0; i < edges.length; i++) {
+      const edge = edges[i]!
+      if ('block' in edge && seen[edge.block] === 0) visit(edge.block)
+    }
     postorder.push(block)
   }
   visit(0)
   return postorder.reverse()
 }
 
-function setDominators(nodes: readonly GraphNode[]): void {
-  const predecessors = predecessorsOf(nodes)
+function setDominators(nodes: readonly GraphNode[], predecessors: readonly (readonly number[])[]): void {
   nodes[0]!.dominator = 0
   for (let changed = true; changed; ) {
     changed = false
     for (let place = 1; place < nodes.length; place++) {
+      const before = predecessors[place]!
       let dominator = -1
-      for (const before of predecessors[place]!) {
-        if (nodes[before]!.dominator < 0) continue
-        dominator = dominator < 0 ? before : commonDominator(nodes, dominator, before)
+      for (let i = 0; i < before.length; i++) {
+        const one = before[i]!
+        if (nodes[one]!.dominator < 0) continue
+        dominator = dominator < 0 ? one : commonDominator(nodes, dominator, one)
       }
       if (nodes[place]!.dominator !== dominator) changed = true
       nodes[place]!.dominator = dominator
@@ -145,23 +166,34 @@ function dominates(nodes: readonly GraphNode[], a: number, b: number): boolean {
   return a === b
 }
 
-/** A way back into the middle of a loop has no place in structured code: it leaves the region, and comes in again there. */
-function cutIrreducible(nodes: readonly GraphNode[]): void {
-  nodes.forEach((node, place) => {
-    node.successors = node.successors.map((next) =>
-      next >= 0 && next <= place && !dominates(nodes, next, place) ? -1 : next,
-    )
-  })
+/**
+ * A way back into the middle of a loop has no place in structured code: it leaves the region, and comes in again there. Whether there was
+ * one.
+ */
+function cutIrreducible(nodes: readonly GraphNode[]): boolean {
+  let isCut = false
+  for (let place = 0; place < nodes.length; place++) {
+    const { successors } = nodes[place]!
+    for (let i = 0; i < successors.length; i++) {
+      const next = successors[i]!
+      if (next < 0 || next > place || dominates(nodes, next, place)) continue
+      successors[i] = -1
+      isCut = true
+    }
+  }
+  return isCut
 }
 
 function classify(nodes: readonly GraphNode[]): void {
-  nodes.forEach(({ successors }, place) => {
-    for (const next of successors) {
+  for (let place = 0; place < nodes.length; place++) {
+    const { successors } = nodes[place]!
+    for (let i = 0; i < successors.length; i++) {
+      const next = successors[i]!
       if (next < 0) continue
       if (next <= place) nodes[next]!.isHeader = true
       else nodes[next]!.forwardEdges++
     }
-  })
+  }
   for (let place = nodes.length - 1; place >= 0; place--) {
     const node = nodes[place]!
     node.longest = node.length + longestAfter(nodes, place)
@@ -170,8 +202,12 @@ function classify(nodes: readonly GraphNode[]): void {
 }
 
 function longestAfter(nodes: readonly GraphNode[], place: number): number {
-  const ways = nodes[place]!.successors.map((next) =>
-    next > place && !nodes[next]!.isHeader ? nodes[next]!.longest : 0,
-  )
-  return Math.max(0, ...ways)
+  const { successors } = nodes[place]!
+  let longest = 0
+  for (let i = 0; i < successors.length; i++) {
+    const next = successors[i]!
+    if (next > place && !nodes[next]!.isHeader && nodes[next]!.longest > longest)
+      longest = nodes[next]!.longest
+  }
+  return longest
 }

@@ -1,95 +1,82 @@
-/** How an instruction goes on, told from its definition: compressed ones share the meaning of what they expand to. */
-import type { InstructionDefinition } from '../definition.js'
-import { immediateOf, type RegisterField, registerOf } from '../format.js'
-import { INSTRUCTIONS } from '../instructions/index.js'
-import { type Access, accessOf, type RegisterUse, registerUse } from './operands.js'
-
-export const Flow = {
-  /** To the one behind it. */
-  next: 0,
-  /** To `target`, or to the one behind it. */
-  branch: 1,
-  /** To `target`. */
-  jump: 2,
-  /** To an address in a register. */
-  indirect: 3,
-  /** Nowhere: it leaves the hart. */
-  trap: 4,
-} as const
-export type Flow = (typeof Flow)[keyof typeof Flow]
+/** An instruction as the translator has it: what there is to know of it is found out once, when it is read. */
+import { immediateOf } from '../format.js'
+import { Flow, type Operands, register } from './operands.js'
 
 /** Registers that hold return addresses by convention (unprivileged manual, table of return-address-stack hints). */
 const RA = 1
 const ALTERNATE_RA = 5
 
-const OPCODE_ATOMIC = 0x2f
+const isLink = (register: number): boolean => register === RA || register === ALTERNATE_RA
 
-export interface Instruction {
+export class Instruction {
   readonly pc: number
   readonly word: number
+  readonly operands: Operands
   /** 2 or 4. */
   readonly bytes: number
-  readonly definition: InstructionDefinition
   readonly flow: Flow
+  /** Registers that its fields name; x0 where there is none. */
+  readonly rd: number
+  readonly rs1: number
+  readonly rs2: number
+  readonly rs3: number
+  /** 0 where there is none. */
+  readonly imm: number
+  /** Registers of each kind, a bit for each; x0 is none. */
+  readonly xReads: number
+  readonly xWrites: number
+  readonly fReads: number
+  readonly fWrites: number
+  /** Bytes of a plain load or store at x[rs1] + imm; 0 when it is none, or its address is no register's. */
+  readonly accessBytes: number
+
+  constructor(pc: number, word: number, operands: Operands) {
+    const { imm, reads1, reads2, reads3, writes } = operands
+    const rd = register(word, operands.rd)
+    const rs1 = register(word, operands.rs1)
+    const rs2 = register(word, operands.rs2)
+    const read1 = 1 << rs1
+    const read2 = 1 << rs2
+    const rs3 = register(word, operands.rs3)
+    const read3 = 1 << rs3
+    this.pc = pc
+    this.word = word
+    this.operands = operands
+    this.bytes = operands.bytes
+    this.flow = operands.flow
+    this.rd = rd
+    this.rs1 = rs1
+    this.rs2 = rs2
+    this.rs3 = rs3
+    this.imm = imm === undefined ? 0 : immediateOf(word, imm)
+    this.xReads = (read1 & reads1.x) | (read2 & reads2.x) | (read3 & reads3.x)
+    this.fReads = (read1 & reads1.f) | (read2 & reads2.f) | (read3 & reads3.f)
+    this.xWrites = (1 << rd) & writes.x
+    this.fWrites = (1 << rd) & writes.f
+    this.accessBytes = rs1 === 0 ? 0 : operands.accessBytes
+  }
+
   /** Of a branch or a jump. */
-  readonly target: number
+  get target(): number {
+    return this.pc + this.imm
+  }
+
   /** A jump that leaves a return address. */
-  readonly isCall: boolean
+  get isCall(): boolean {
+    return this.flow === Flow.jump && isLink(this.rd)
+  }
+
   /** An indirect jump to a return address. */
-  readonly isReturn: boolean
-  readonly x: RegisterUse
-  readonly f: RegisterUse
-  /** Of a plain load or store. */
-  readonly access: Access | undefined
+  get isReturn(): boolean {
+    return this.flow === Flow.indirect && !isLink(this.rd) && isLink(this.rs1)
+  }
+
+  get isStore(): boolean {
+    return this.operands.isStore
+  }
+
   /** It reaches into memory: an access or an atomic. */
-  readonly mayMiss: boolean
-}
-
-const FLOWS: readonly (readonly [Flow, readonly string[]])[] = [
-  [Flow.branch, ['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']],
-  [Flow.jump, ['jal']],
-  [Flow.indirect, ['jalr']],
-  [Flow.trap, ['ecall', 'ebreak']],
-]
-
-const FLOW_OF_MEANING = new Map(
-  FLOWS.flatMap(([flow, names]) =>
-    names.map((name) => [INSTRUCTIONS.find((one) => one.name === name)!.emit, flow] as const),
-  ),
-)
-
-/** What an instruction's definition says of its flow; looked up for every instruction that is read. */
-interface DefinitionFlow {
-  readonly flow: Flow
-  readonly bytes: number
-}
-
-const FLOW_OF_DEFINITION = new Map(
-  INSTRUCTIONS.map((definition): [InstructionDefinition, DefinitionFlow] => [
-    definition,
-    { flow: FLOW_OF_MEANING.get(definition.emit) ?? Flow.next, bytes: (definition.match & 3) === 3 ? 4 : 2 },
-  ]),
-)
-
-function isLink(word: number, field: RegisterField | undefined): boolean {
-  if (field === undefined) return false
-  const register = registerOf(word, field)
-  return register === RA || register === ALTERNATE_RA
-}
-
-export function instructionAt(pc: number, word: number, definition: InstructionDefinition): Instruction {
-  const { flow, bytes } = FLOW_OF_DEFINITION.get(definition)!
-  const { imm, rd, rs1 } = definition.format
-  const hasTarget = flow === Flow.branch || flow === Flow.jump
-  const target = hasTarget && imm !== undefined ? pc + immediateOf(word, imm) : 0
-  const isCall = flow === Flow.jump && isLink(word, rd)
-  const isReturn = flow === Flow.indirect && !isLink(word, rd) && isLink(word, rs1)
-  const access = accessOf(definition, word)
-  return {
-    ...{ pc, word, bytes, definition, flow, target, isCall, isReturn },
-    x: registerUse(definition, word, 'x'),
-    f: registerUse(definition, word, 'f'),
-    access,
-    mayMiss: access !== undefined || (word & 0x7f) === OPCODE_ATOMIC,
+  get mayMiss(): boolean {
+    return this.accessBytes !== 0 || this.operands.isAtomic
   }
 }

@@ -1,30 +1,75 @@
-/** Which registers an instruction reads and writes, told from its format; and where it reaches into memory. */
+/** What the definition of an instruction says of all its words: operands, where it goes on, how it reaches into memory. */
 import type { InstructionDefinition } from '../definition.js'
-import { immediateOf, type RegisterField, registerOf } from '../format.js'
+import type { Immediate, RegisterField } from '../format.js'
 import { INSTRUCTIONS } from '../instructions/index.js'
-
-/** Registers of one kind, a bit for each. */
-export interface RegisterUse {
-  readonly reads: number
-  readonly writes: number
-}
-
-/** A plain load or store: at x[base] + offset. */
-export interface Access {
-  readonly base: number
-  readonly offset: number
-  readonly bytes: number
-  readonly isStore: boolean
-}
 
 export type RegisterKind = 'x' | 'f'
 
-interface DefinitionOperands {
-  readonly reads: Record<RegisterKind, readonly RegisterField[]>
-  readonly writes: Record<RegisterKind, RegisterField | undefined>
-  /** 0 when it is neither a load nor a store. */
+export const Flow = {
+  /** To the one behind it. */
+  next: 0,
+  /** To `target`, or to the one behind it. */
+  branch: 1,
+  /** To `target`. */
+  jump: 2,
+  /** To an address in a register. */
+  indirect: 3,
+  /** Nowhere: it leaves the hart. */
+  trap: 4,
+} as const
+export type Flow = (typeof Flow)[keyof typeof Flow]
+
+/**
+ * A register's field as one number, for what is decoded with every instruction that is read: where its five bits begin; that and
+ * THREE_BITS; or the register itself and FIXED.
+ */
+const THREE_BITS = 32
+const FIXED = 64
+const NONE = FIXED
+
+export interface Operands {
+  readonly definition: InstructionDefinition
+  /** Number of the first definition with the same meaning: compressed ones share that of what they expand to. */
+  readonly meaning: number
+  readonly flow: Flow
+  /** 2 or 4. */
+  readonly bytes: number
+  /** Fields: x0's where there is none. */
+  readonly rd: number
+  readonly rs1: number
+  readonly rs2: number
+  readonly rs3: number
+  readonly imm: Immediate | undefined
+  /** Masks of the registers that may be read and written, of either kind: 0, or all but x0 that there are of this kind. */
+  readonly reads1: OperandMask
+  readonly reads2: OperandMask
+  readonly reads3: OperandMask
+  readonly writes: OperandMask
+  /** What a load or store moves; 0 when it is neither. */
   readonly accessBytes: number
+  readonly isStore: boolean
+  readonly isAtomic: boolean
+  /** Its rounding mode is in its word. */
+  readonly isRounded: boolean
 }
+
+/** `1 << register & x` is what an operand is among the integer registers, and with `f` among the floats. */
+interface OperandMask {
+  readonly x: number
+  readonly f: number
+}
+
+const NO_OPERAND: OperandMask = { x: 0, f: 0 }
+/** x0 is no register that anything waits for. */
+const INTEGER: OperandMask = { x: ~1, f: 0 }
+const FLOAT: OperandMask = { x: 0, f: ~0 }
+
+const FLOWS: readonly (readonly [Flow, readonly string[]])[] = [
+  [Flow.branch, ['beq', 'bne', 'blt', 'bge', 'bltu', 'bgeu']],
+  [Flow.jump, ['jal']],
+  [Flow.indirect, ['jalr']],
+  [Flow.trap, ['ecall', 'ebreak']],
+]
 
 const ACCESS_BYTES: readonly (readonly [bytes: number, names: readonly string[]])[] = [
   [1, ['lb', 'lbu', 'sb']],
@@ -33,49 +78,58 @@ const ACCESS_BYTES: readonly (readonly [bytes: number, names: readonly string[]]
   [8, ['ld', 'sd', 'fld', 'fsd']],
 ]
 
-/** Compressed ones share the meaning of what they expand to. */
-const BYTES_OF_MEANING = new Map(
-  ACCESS_BYTES.flatMap(([bytes, names]) =>
-    names.map((name) => [INSTRUCTIONS.find((one) => one.name === name)!.emit, bytes] as const),
-  ),
-)
+const OPCODE_ATOMIC = 0x2f
 
-const SOURCES = ['rs1', 'rs2', 'rs3'] as const
+/** What a list of names has of a name. */
+function find<T>(lists: readonly (readonly [T, readonly string[]])[], name: string, otherwise: T): T {
+  return lists.find(([, names]) => names.includes(name))?.[0] ?? otherwise
+}
 
-function operandsOf({ format, emit }: InstructionDefinition): DefinitionOperands {
-  const isFloat = (name: string): boolean => format.syntax.includes(`f${name}`)
-  const sources = (float: boolean): RegisterField[] =>
-    SOURCES.flatMap((name) => (format[name] !== undefined && isFloat(name) === float ? [format[name]] : []))
+function fieldOf(field: RegisterField | undefined): number {
+  if (field === undefined) return NONE
+  if (field.from === undefined) return FIXED + field.fixed
+  return field.from + (field.bits === 3 ? THREE_BITS : 0)
+}
+
+/** The register that a field names in a word. */
+export function register(word: number, field: number): number {
+  if (field < THREE_BITS) return (word >>> field) & 31
+  return field < FIXED ? 8 + ((word >>> (field - THREE_BITS)) & 7) : field - FIXED
+}
+
+function make(number: number): Operands {
+  const definition = INSTRUCTIONS[number]!
+  const { format, match, emit } = definition
+  const { rd, rs1, rs2, rs3, imm, syntax } = format
+  let meaning = 0
+  while (INSTRUCTIONS[meaning]!.emit !== emit) meaning++
+  const { name } = INSTRUCTIONS[meaning]!
+  const mask = (field: RegisterField | undefined, operand: string): OperandMask =>
+    field === undefined ? NO_OPERAND : syntax.includes(`f${operand}`) ? FLOAT : INTEGER
   return {
-    reads: { x: sources(false), f: sources(true) },
-    writes: { x: isFloat('rd') ? undefined : format.rd, f: isFloat('rd') ? format.rd : undefined },
-    accessBytes: BYTES_OF_MEANING.get(emit) ?? 0,
+    ...{ definition, meaning, imm },
+    flow: find<Flow>(FLOWS, name, Flow.next),
+    bytes: (match & 3) === 3 ? 4 : 2,
+    rd: fieldOf(rd),
+    rs1: fieldOf(rs1),
+    rs2: fieldOf(rs2),
+    rs3: fieldOf(rs3),
+    reads1: mask(rs1, 'rs1'),
+    reads2: mask(rs2, 'rs2'),
+    reads3: mask(rs3, 'rs3'),
+    writes: mask(rd, 'rd'),
+    accessBytes: rs1 === undefined ? 0 : find(ACCESS_BYTES, name, 0),
+    isStore: rd === undefined,
+    isAtomic: (match & 0x7f) === OPCODE_ATOMIC,
+    isRounded: syntax.includes('rm'),
   }
 }
 
-const OPERANDS = new Map(INSTRUCTIONS.map((definition) => [definition, operandsOf(definition)]))
+/** The operands of definitions by number, each made when it is first asked for. */
+export class OperandTable {
+  readonly #made: (Operands | undefined)[] = new Array(INSTRUCTIONS.length)
 
-export function registerUse(
-  definition: InstructionDefinition,
-  word: number,
-  kind: RegisterKind,
-): RegisterUse {
-  const { reads, writes } = OPERANDS.get(definition)!
-  // x0 is no register that anything waits for.
-  const usable = kind === 'x' ? ~1 : ~0
-  let read = 0
-  for (const field of reads[kind]) read |= 1 << registerOf(word, field)
-  const written = writes[kind] === undefined ? 0 : 1 << registerOf(word, writes[kind])
-  return { reads: read & usable, writes: written & usable }
-}
-
-/** Nothing when the instruction is no plain load or store, or its address is no register's. */
-export function accessOf(definition: InstructionDefinition, word: number): Access | undefined {
-  const bytes = OPERANDS.get(definition)!.accessBytes
-  const { rs1, rd, imm } = definition.format
-  if (bytes === 0 || rs1 === undefined) return undefined
-  const base = registerOf(word, rs1)
-  if (base === 0) return undefined
-  const offset = imm === undefined ? 0 : immediateOf(word, imm)
-  return { base, offset, bytes, isStore: rd === undefined }
+  of(number: number): Operands {
+    return (this.#made[number] ??= make(number))
+  }
 }

@@ -5,10 +5,12 @@
  * region reaches of it, for each base register. It *opens* where an access is due, for loads or for both: one look finds whether all
  * of it is in one page that the TLB has. From there on, accesses go there without looking until the register is written. If it does
  * not open, the region is left at that access, and the interpreter goes on. Nothing takes a page out of the tables while a region runs.
+ *
+ * Sets of windows are numbers, a bit for each base register. What is known of an instruction is in arrays, by its number: `instructions` of
+ * all nodes in a row.
  */
 import type { Instruction } from './flow.js'
-import { type FlowGraph, predecessorsOf } from './flow-graph.js'
-import type { Access } from './operands.js'
+import type { FlowGraph } from './flow-graph.js'
 
 /** The longer a window, the more often a page ends in it: then it never opens. */
 const WINDOW_BYTES_MAX = 256
@@ -26,195 +28,285 @@ export interface Opening {
   readonly isWritten: boolean
 }
 
-/** Bases, a bit for each, by what is done in their windows. */
-interface Uses {
-  loads: number
-  stores: number
-}
+/** What an instruction does of its window. */
+const Step = {
+  /** It looks into the TLB for itself, if it is a load or a store at all. */
+  none: 0,
+  /** It goes through the window, */
+  inside: 1,
+  /** which opens just before, for loads or for both. */
+  opens: 2,
+  opensForStores: 3,
+} as const
 
 export class PageWindows {
   readonly #graph: FlowGraph
-  readonly #instructions: readonly (readonly Instruction[])[]
-  readonly #windows = new Map<number, Window>()
+  /** All of them; those of a node begin at `#first[node]` and end where the next node's begin. */
+  readonly #instructions: Instruction[] = []
+  readonly #first: Uint16Array
+  readonly #windows: (Window | undefined)[] = new Array(32)
+  /** By instruction: the window that its access lies in, and `Step`. */
+  readonly #inWindow: Int32Array
+  readonly #steps: Uint8Array
+  /** By instruction: accesses that may come after it, and stores that come in its node. */
+  readonly #loadsLater: Int32Array
+  readonly #storesLater: Int32Array
+  readonly #storesSoon: Int32Array
   /** By node: accesses that come before their base is written, and bases that are written. */
-  readonly #used: readonly Uses[]
-  readonly #written: readonly number[]
-  /** By node: accesses that may come after it. */
-  readonly #usedAfter: readonly Uses[]
+  readonly #loadsFirst: Int32Array
+  readonly #storesFirst: Int32Array
+  readonly #written: Int32Array
   /** By node that begins a loop: what opens before it. */
-  readonly #before: readonly Uses[]
-  readonly #openings = new Map<Instruction, Opening>()
-  readonly #inside = new Set<Instruction>()
+  readonly #loadsBefore: Int32Array
+  readonly #storesBefore: Int32Array
 
   /** `instructions`: of each node. Without `enabled` each access looks for itself. */
   constructor(graph: FlowGraph, instructions: readonly (readonly Instruction[])[], enabled: boolean) {
+    const nodes = instructions.length
     this.#graph = graph
-    this.#instructions = instructions
-    if (enabled) this.#findWindows()
-    this.#written = instructions.map((all) => all.reduce((set, { x }) => set | x.writes, 0))
-    this.#used = instructions.map((all) => this.#usedFirst(all))
-    this.#usedAfter = this.#flowBack()
-    this.#before = graph.nodes.map((_, node) => this.#loopUses(node))
+    this.#first = new Uint16Array(nodes + 1)
+    for (let node = 0; node < nodes; node++) {
+      const all = instructions[node]!
+      for (let i = 0; i < all.length; i++) this.#instructions.push(all[i]!)
+      this.#first[node + 1] = this.#instructions.length
+    }
+    const length = this.#instructions.length
+    this.#inWindow = new Int32Array(length)
+    this.#steps = new Uint8Array(length)
+    this.#loadsLater = new Int32Array(length)
+    this.#storesLater = new Int32Array(length)
+    this.#storesSoon = new Int32Array(length)
+    this.#loadsFirst = new Int32Array(nodes)
+    this.#storesFirst = new Int32Array(nodes)
+    this.#written = new Int32Array(nodes)
+    this.#loadsBefore = new Int32Array(nodes)
+    this.#storesBefore = new Int32Array(nodes)
+    if (!enabled) return
+    this.#findWindows()
+    this.#findAccesses()
+    this.#findLater()
+    this.#openBeforeLoops()
     this.#place()
   }
 
-  /** The window that a load or a store goes through; nothing when it looks into the TLB for itself. */
-  windowOf(instruction: Instruction): Window | undefined {
-    return this.#inside.has(instruction) ? this.#windows.get(instruction.access!.base) : undefined
+  /** Number of a node's first instruction. */
+  first(node: number): number {
+    return this.#first[node]!
   }
 
-  /** What opens just before an instruction. */
-  openingAt(instruction: Instruction): Opening | undefined {
-    return this.#openings.get(instruction)
+  /** The window that an instruction's load or store goes through; nothing when it looks into the TLB for itself. */
+  windowOf(number: number): Window | undefined {
+    return this.#steps[number] === Step.none ? undefined : this.#windows[this.#instructions[number]!.rs1]
+  }
+
+  /** What opens just before an instruction that goes through a window. */
+  openingAt(number: number): Opening | undefined {
+    const step = this.#steps[number]!
+    if (step < Step.opens) return undefined
+    return { window: this.windowOf(number)!, isWritten: step === Step.opensForStores }
   }
 
   /** What opens before the loop that a node begins. */
   openingsBefore(node: number): Opening[] {
-    const { loads, stores } = this.#before[node]!
-    return [...this.#windows.values()]
-      .filter(({ base }) => ((loads | stores) >>> base) & 1)
-      .map((window) => ({ window, isWritten: ((stores >>> window.base) & 1) !== 0 }))
+    const openings: Opening[] = []
+    const stores = this.#storesBefore[node]!
+    for (let left = this.#loadsBefore[node]! | stores; left !== 0; left &= left - 1) {
+      const base = 31 - Math.clz32(left & -left)
+      openings.push({ window: this.#windows[base]!, isWritten: ((stores >>> base) & 1) !== 0 })
+    }
+    return openings
   }
 
+  /** All that is reached of a base register, or of what is too long the stretch with the most accesses. */
   #findWindows(): void {
-    const accesses = new Map<number, Access[]>()
-    for (const { access } of this.#instructions.flat()) {
-      if (access !== undefined) accesses.set(access.base, [...(accesses.get(access.base) ?? []), access])
+    const lows = new Int32Array(32).fill(2 ** 31 - 1)
+    const ends = new Int32Array(32).fill(-(2 ** 31))
+    for (let i = 0; i < this.#instructions.length; i++) {
+      const { accessBytes, rs1, imm } = this.#instructions[i]!
+      if (accessBytes === 0) continue
+      if (imm < lows[rs1]!) lows[rs1] = imm
+      if (imm + accessBytes > ends[rs1]!) ends[rs1] = imm + accessBytes
     }
-    for (const [base, all] of accesses) {
-      const inside = densest(all)
-      const low = Math.min(...inside.map(({ offset }) => offset))
-      const end = Math.max(...inside.map(({ offset, bytes }) => offset + bytes))
-      this.#windows.set(base, { base, low, bytes: end - low })
+    for (let base = 1; base < 32; base++) {
+      const low = lows[base]!
+      const bytes = ends[base]! - low
+      if (bytes > WINDOW_BYTES_MAX) this.#windows[base] = this.#densest(base)
+      else if (bytes > 0) this.#windows[base] = { base, low, bytes }
+    }
+  }
+
+  #densest(base: number): Window {
+    const accesses = this.#instructions.filter((one) => one.accessBytes !== 0 && one.rs1 === base)
+    let window: Window = { base, low: 0, bytes: 0 }
+    let most = 0
+    for (const { imm: low } of accesses) {
+      let end = low
+      let inside = 0
+      for (let i = 0; i < accesses.length; i++) {
+        const last = accesses[i]!.imm + accesses[i]!.accessBytes
+        if (accesses[i]!.imm < low || last > low + WINDOW_BYTES_MAX) continue
+        inside++
+        if (last > end) end = last
+      }
+      if (inside > most) window = { base, low, bytes: end - low }
+      if (inside > most) most = inside
+    }
+    return window
+  }
+
+  #findAccesses(): void {
+    for (let node = 0; node < this.#written.length; node++) {
+      let loads = 0
+      let stores = 0
+      let written = 0
+      for (let i = this.#first[node]!; i < this.#first[node + 1]!; i++) {
+        const instruction = this.#instructions[i]!
+        const base = this.#baseOf(instruction)
+        this.#inWindow[i] = base
+        if (instruction.isStore) stores |= base & ~written
+        else loads |= base & ~written
+        written |= instruction.xWrites
+      }
+      this.#loadsFirst[node] = loads
+      this.#storesFirst[node] = stores
+      this.#written[node] = written
     }
   }
 
   /** A bit for the base of the window that an instruction's access lies in. */
-  #baseOf({ access }: Instruction): number {
-    const window = access && this.#windows.get(access.base)
+  #baseOf({ accessBytes, rs1, imm }: Instruction): number {
+    const window = accessBytes === 0 ? undefined : this.#windows[rs1]
     if (window === undefined) return 0
     const { low, bytes } = window
-    const isInside = access!.offset >= low && access!.offset + access!.bytes <= low + bytes
-    return isInside ? 1 << window.base : 0
+    return imm >= low && imm + accessBytes <= low + bytes ? 1 << rs1 : 0
   }
 
-  /** The accesses of some instructions before their base is written. */
-  #usedFirst(instructions: readonly Instruction[]): Uses {
-    const used = { loads: 0, stores: 0 }
-    let written = 0
-    for (const instruction of instructions) {
-      const base = this.#baseOf(instruction) & ~written
-      if (instruction.access?.isStore) used.stores |= base
-      else used.loads |= base
-      written |= instruction.x.writes
-    }
-    return used
-  }
-
-  #flowBack(): Uses[] {
+  /** Accesses that may come after each node, and then after each instruction, before their base is written. */
+  #findLater(): void {
     const { nodes } = this.#graph
-    const after = nodes.map(() => ({ loads: 0, stores: 0 }))
+    const loadsAfter = new Int32Array(nodes.length)
+    const storesAfter = new Int32Array(nodes.length)
     for (let changed = true; changed; ) {
       changed = false
       for (let node = nodes.length - 1; node >= 0; node--) {
-        const uses = after[node]!
-        const { loads, stores } = uses
-        for (const next of nodes[node]!.successors) {
+        const { successors } = nodes[node]!
+        let loads = loadsAfter[node]!
+        let stores = storesAfter[node]!
+        for (let i = 0; i < successors.length; i++) {
+          const next = successors[i]!
           if (next < 0) continue
-          uses.loads |= this.#used[next]!.loads | (after[next]!.loads & ~this.#written[next]!)
-          uses.stores |= this.#used[next]!.stores | (after[next]!.stores & ~this.#written[next]!)
+          const kept = ~this.#written[next]!
+          loads |= this.#loadsFirst[next]! | (loadsAfter[next]! & kept)
+          stores |= this.#storesFirst[next]! | (storesAfter[next]! & kept)
         }
-        if (uses.loads !== loads || uses.stores !== stores) changed = true
+        if (loads !== loadsAfter[node] || stores !== storesAfter[node]) changed = true
+        loadsAfter[node] = loads
+        storesAfter[node] = stores
       }
     }
-    return after
+    for (let node = 0; node < nodes.length; node++) {
+      this.#findLaterIn(node, loadsAfter[node]!, storesAfter[node]!)
+    }
   }
 
-  /** Accesses that come whenever the loop begins, by bases that it does not write. */
-  #loopUses(header: number): Uses {
-    const loop = this.#graph.loops.get(header)
-    if (loop === undefined) return { loads: 0, stores: 0 }
-    let kept = ~0
-    for (const node of loop) kept &= ~this.#written[node]!
-    const { loads, stores } = this.#used[header]!
-    return { loads: loads & kept, stores: stores & kept }
+  #findLaterIn(node: number, loadsAfter: number, storesAfter: number): void {
+    let loads = loadsAfter
+    let stores = storesAfter
+    let soon = 0
+    for (let i = this.#first[node + 1]! - 1; i >= this.#first[node]!; i--) {
+      this.#loadsLater[i] = loads
+      this.#storesLater[i] = stores
+      this.#storesSoon[i] = soon
+      const { xWrites, isStore } = this.#instructions[i]!
+      const base = this.#inWindow[i]!
+      loads = (loads & ~xWrites) | (isStore ? 0 : base)
+      stores = (stores & ~xWrites) | (isStore ? base : 0)
+      soon = (soon & ~xWrites) | (isStore ? base : 0)
+    }
+  }
+
+  /** Accesses that come whenever a loop begins, by bases that it does not write. */
+  #openBeforeLoops(): void {
+    for (const [header, loop] of this.#graph.loops) {
+      let kept = ~0
+      for (const node of loop) kept &= ~this.#written[node]!
+      this.#loadsBefore[header] = this.#loadsFirst[header]! & kept
+      this.#storesBefore[header] = this.#storesFirst[header]! & kept
+    }
   }
 
   /** Decides for each access; what is open before a node depends on all nodes that lead to it. */
   #place(): void {
-    const { nodes } = this.#graph
-    const before = predecessorsOf(nodes)
-    const after: Uses[] = nodes.map(() => ({ loads: ~0, stores: ~0 }))
-    const openBefore = (from: readonly number[]): Uses => ({
-      loads: from.reduce((open, one) => open & after[one]!.loads, ~0),
-      stores: from.reduce((open, one) => open & after[one]!.stores, ~0),
-    })
+    const before = this.#graph.predecessors
+    const loadsAfter = new Int32Array(before.length).fill(~0)
+    const storesAfter = new Int32Array(before.length).fill(~0)
     for (let changed = true; changed; ) {
       changed = false
-      nodes.forEach((_, node) => {
-        const { loads, stores } = this.#before[node]!
-        const open = node === 0 ? { loads: 0, stores: 0 } : openBefore(before[node]!)
-        const old = after[node]!
-        const now = this.#placeIn(node, {
-          loads: open.loads | loads | stores,
-          stores: open.stores | stores,
-        })
-        if (now.loads !== old.loads || now.stores !== old.stores) changed = true
-        after[node] = now
-      })
-    }
-    nodes.forEach((_, node) => {
-      if (node === 0) return
-      const open = openBefore(before[node]!.filter((one) => one < node))
-      this.#before[node]!.loads &= ~open.loads
-      this.#before[node]!.stores &= ~open.stores
-    })
-  }
-
-  /** What is open after a node when this is before it. */
-  #placeIn(node: number, before: Uses): Uses {
-    let { loads, stores } = before
-    this.#instructions[node]!.forEach((instruction, i) => {
-      const base = this.#baseOf(instruction)
-      this.#openings.delete(instruction)
-      this.#inside.delete(instruction)
-      const isOpen = (base & (instruction.access?.isStore ? stores : loads)) !== 0
-      const opening = base === 0 || isOpen ? undefined : this.#openingFor(node, i, base)
-      if (opening !== undefined) {
-        this.#openings.set(instruction, opening)
-        loads |= base
-        if (opening.isWritten) stores |= base
+      for (let node = 0; node < before.length; node++) {
+        const stores = node === 0 ? 0 : allOf(storesAfter, before[node]!, before.length)
+        const loads = node === 0 ? 0 : allOf(loadsAfter, before[node]!, before.length)
+        const opened = this.#storesBefore[node]!
+        if (
+          this.#placeIn(
+            node,
+            loads | this.#loadsBefore[node]! | opened,
+            stores | opened,
+            loadsAfter,
+            storesAfter,
+          )
+        )
+          changed = true
       }
-      if (isOpen || opening !== undefined) this.#inside.add(instruction)
-      loads &= ~instruction.x.writes
-      stores &= ~instruction.x.writes
-    })
-    return { loads, stores }
+    }
+    for (const header of this.#graph.loops.keys()) {
+      if (header === 0) continue
+      this.#loadsBefore[header]! &= ~allOf(loadsAfter, before[header]!, header)
+      this.#storesBefore[header]! &= ~allOf(storesAfter, before[header]!, header)
+    }
   }
 
-  /** Nothing when no other access would profit. */
-  #openingFor(node: number, index: number, base: number): Opening | undefined {
-    const instructions = this.#instructions[node]!
-    const { access, x } = instructions[index]!
-    if (x.writes & base) return undefined
-    const rest = instructions.slice(index + 1)
-    const soon = this.#usedFirst(rest)
-    const isWritten = access!.isStore || (soon.stores & base) !== 0
-    const isKept = rest.every((one) => (one.x.writes & base) === 0)
-    const after = isKept ? this.#usedAfter[node]! : { loads: 0, stores: 0 }
-    const others = soon.loads | after.loads | (isWritten ? soon.stores | after.stores : 0)
-    return (others & base) === 0 ? undefined : { window: this.#windows.get(access!.base)!, isWritten }
+  /** With what is open before a node; whether something else is open after it than was said. */
+  #placeIn(
+    node: number,
+    loadsBefore: number,
+    storesBefore: number,
+    loadsAfter: Int32Array,
+    storesAfter: Int32Array,
+  ): boolean {
+    let loads = loadsBefore
+    let stores = storesBefore
+    for (let i = this.#first[node]!; i < this.#first[node + 1]!; i++) {
+      const base = this.#inWindow[i]!
+      const { isStore, xWrites } = this.#instructions[i]!
+      if (base !== 0) {
+        const isOpen = (base & (isStore ? stores : loads)) !== 0
+        const step = isOpen ? Step.inside : this.#opening(i, base, isStore, xWrites)
+        this.#steps[i] = step
+        if (step >= Step.opens) loads |= base
+        if (step === Step.opensForStores) stores |= base
+      }
+      loads &= ~xWrites
+      stores &= ~xWrites
+    }
+    const isOther = loads !== loadsAfter[node] || stores !== storesAfter[node]
+    loadsAfter[node] = loads
+    storesAfter[node] = stores
+    return isOther
+  }
+
+  /** Whether its window opens before an access: only when others profit. */
+  #opening(number: number, base: number, isStore: boolean, xWrites: number): number {
+    if (xWrites & base) return Step.none
+    const isWritten = isStore || (this.#storesSoon[number]! & base) !== 0
+    const others = this.#loadsLater[number]! | (isWritten ? this.#storesLater[number]! : 0)
+    if ((others & base) === 0) return Step.none
+    return isWritten ? Step.opensForStores : Step.opens
   }
 }
 
-/** The most accesses that fit into a window. */
-function densest(accesses: readonly Access[]): Access[] {
-  let best: Access[] = []
-  for (const { offset: low } of accesses) {
-    const inside = accesses.filter(
-      ({ offset, bytes }) => offset >= low && offset + bytes <= low + WINDOW_BYTES_MAX,
-    )
-    if (inside.length > best.length) best = inside
-  }
-  return best
+/** What is in the sets of all of some nodes, of those below `end`. */
+function allOf(sets: Int32Array, nodes: readonly number[], end: number): number {
+  let all = ~0
+  for (let i = 0; i < nodes.length; i++) if (nodes[i]! < end) all &= sets[nodes[i]!]!
+  return all
 }

@@ -2,17 +2,25 @@
 import type { Code, Label, ValueType } from '../../base/wasm/code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
-import { i32, loadRaw, local, op, storeRaw } from '../value.js'
+import { local } from '../value.js'
 
 /** Index of a helper of the interpreter's module, by name, as a function of the module that is being made. */
 export type HelperIndex = (name: string) => number
+
+/** Parameters: the hart's record, its TLB entries, what is left of the budget. */
+export const HART = 0
+export const TLB = 1
+export const LEFT = 2
+
+/** No local: what a parameter has the index of is none of ours. */
+const NONE = 0
 
 /** Registers of one kind that a function has in locals. */
 class RegisterLocals {
   readonly #code: Code
   /** Offset of the first one in the hart's record. */
   readonly #base: number
-  readonly #locals = new Map<number, number>()
+  readonly #locals = new Uint16Array(32)
   /** Those that the record does not have as they are now, a bit for each. */
   dirty = 0
 
@@ -23,9 +31,8 @@ class RegisterLocals {
 
   /** The local of a register. */
   of(register: number): number {
-    let index = this.#locals.get(register)
-    if (index === undefined) this.#locals.set(register, (index = this.#code.local('i64')))
-    return index
+    const index = this.#locals[register]!
+    return index === NONE ? (this.#locals[register] = this.#code.local('i64')) : index
   }
 
   write(register: number): number {
@@ -34,20 +41,17 @@ class RegisterLocals {
   }
 
   load(registers: number): void {
-    this.#each(registers, (register) => {
-      loadRaw('i64_load', local(0), this.#base + register * 8)(this.#code)
-      this.#code.set(this.of(register))
-    })
+    for (let left = registers; left !== 0; left &= left - 1) {
+      const register = 31 - Math.clz32(left & -left)
+      this.#code.loadLocal(this.of(register), HART, this.#base + register * 8)
+    }
   }
 
   storeDirty(): void {
-    this.#each(this.dirty, (register) => {
-      storeRaw('i64_store', local(0), local(this.of(register)), this.#base + register * 8)(this.#code)
-    })
-  }
-
-  #each(registers: number, act: (register: number) => void): void {
-    for (let left = registers; left !== 0; left &= left - 1) act(31 - Math.clz32(left & -left))
+    for (let left = this.dirty; left !== 0; left &= left - 1) {
+      const register = 31 - Math.clz32(left & -left)
+      this.#code.storeLocal(HART, this.of(register), this.#base + register * 8)
+    }
   }
 }
 
@@ -57,10 +61,9 @@ export class RegionFrame {
   readonly helper: HelperIndex
   readonly x: RegisterLocals
   readonly f: RegisterLocals
-  /** Parameters: the hart's record, its TLB entries, what is left of the budget. */
-  readonly hart = local(0)
-  readonly tlb = local(1)
-  readonly left = 2
+  readonly hart = local(HART)
+  readonly tlb = local(TLB)
+  readonly left = LEFT
   /** Whether registers are stored on the way out (register-flow.ts). */
   isLazy = false
   /** i64: where the guest goes on, on the way out. */
@@ -68,9 +71,8 @@ export class RegionFrame {
   /** Outermost labels: leaves for `exitPc`, where there may be translated code; and leaves for the dispatcher. */
   exit!: Label
   stop!: Label
-  readonly #windows = new Map<number, number>()
+  readonly #windows = new Uint16Array(32)
   readonly #temps: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] }
-  readonly #tempsUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0 }
 
   constructor(code: Code, layout: HartLayout, helper: HelperIndex) {
     this.code = code
@@ -81,28 +83,20 @@ export class RegionFrame {
     this.exitPc = code.local('i64')
   }
 
-  /** The locals of the last instruction may be used again. */
-  forgetTemps(): void {
-    for (const type of ['i32', 'i64', 'f32', 'f64'] as const) this.#tempsUsed[type] = 0
-  }
-
-  tempLocal(type: ValueType): number {
-    const pool = this.#temps[type]
-    const used = this.#tempsUsed[type]++
-    if (used === pool.length) pool.push(this.code.local(type))
-    return pool[used]!
+  /** A local that holds something within one instruction; `number` counts those of its type in there. */
+  tempLocal(type: ValueType, number: number): number {
+    return (this.#temps[type][number] ??= this.code.local(type))
   }
 
   /** i32: where the window of a base register is in the buffer. */
   windowPlace(base: number): number {
-    let place = this.#windows.get(base)
-    if (place === undefined) this.#windows.set(base, (place = this.code.local('i32')))
-    return place
+    const place = this.#windows[base]!
+    return place === NONE ? (this.#windows[base] = this.code.local('i32')) : place
   }
 
   storeDirty(): void {
-    this.x.storeDirty()
-    this.f.storeDirty()
+    if (this.x.dirty !== 0) this.x.storeDirty()
+    if (this.f.dirty !== 0) this.f.storeDirty()
   }
 
   /** The region may be left now: registers are stored here, unless that is done on the way out. */
@@ -116,8 +110,7 @@ export class RegionFrame {
   /** Adds to what is left: instructions that were taken off already and are not executed. */
   giveBack(instructions: number): void {
     if (instructions === 0) return
-    op('i32_add', local(this.left), i32(instructions))(this.code)
-    this.code.set(this.left)
+    this.code.get(LEFT).i32(instructions).op('i32_add').set(LEFT)
   }
 
   /** Leaves before or after an instruction; `instructions` of the block are not executed. */

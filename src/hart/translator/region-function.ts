@@ -25,9 +25,10 @@ import { FlowGraph, type GraphNode } from './flow-graph.js'
 import { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
-import { type HelperIndex, RegionFrame } from './region-frame.js'
+import { type HelperIndex, LEFT, RegionFrame } from './region-frame.js'
 import { RegisterFlow } from './register-flow.js'
 import { CODE_EPOCH } from './shared-globals.js'
+import type { Templates } from './templates.js'
 
 export interface RegionInput {
   readonly region: Region
@@ -35,6 +36,7 @@ export interface RegionInput {
   readonly pages: readonly CodePage[]
   readonly layout: HartLayout
   readonly helper: HelperIndex
+  readonly templates: Templates
   /** Index of the signature in the module, and of a global variable for the epoch in which the pages were looked at. */
   readonly type: number
   readonly epoch: number
@@ -71,7 +73,7 @@ class RegionFunction {
     this.#x = new RegisterFlow(graph, instructions, 'x')
     this.#f = new RegisterFlow(graph, instructions, 'f')
     this.#frame = new RegionFrame(this.#code, input.layout, input.helper)
-    this.#emitter = new RegionEmitter(this.#frame, this.#windows, input.place)
+    this.#emitter = new RegionEmitter(this.#frame, this.#windows, input.templates, input.place)
   }
 
   emit(): Code {
@@ -188,12 +190,11 @@ class RegionFunction {
   #body(node: number): void {
     const { instructions } = this.#blockOf(node)
     this.#setDirty(node)
-    op('i32_sub', local(this.#frame.left), i32(instructions.length))(this.#code)
-    this.#code.set(this.#frame.left)
+    this.#code.get(LEFT).i32(instructions.length).op('i32_sub').set(LEFT)
     let end: BlockEnd | undefined
-    instructions.forEach((instruction, i) => {
-      end = this.#emitter.emit(instruction, instructions.length - i)
-    })
+    const first = this.#windows.first(node)
+    const { length } = instructions
+    for (let i = 0; i < length; i++) end = this.#emitter.emit(instructions[i]!, first + i, length - i)
     if (end?.kind !== 'left') this.#frame.mayLeave()
     this.#end(node, end)
   }

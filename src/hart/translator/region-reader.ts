@@ -11,9 +11,9 @@ import {
 } from '../../base/numbers.js'
 import type { Memory } from '../../state/memory.js'
 import { decode, ILLEGAL } from '../decode-table.js'
-import { INSTRUCTIONS } from '../instructions/index.js'
 import type { CodePages } from './code-pages.js'
-import { type Instruction, instructionAt } from './flow.js'
+import { Instruction } from './flow.js'
+import type { OperandTable } from './operands.js'
 
 /** More would make each call of the region look at more of the TLB. */
 const PAGES_MAX = 4
@@ -22,14 +22,16 @@ export class RegionReader {
   readonly #memory: Memory
   readonly #decode: Ptr
   readonly #pages: CodePages
+  readonly #operands: OperandTable
   /** Pages looked at, and their frames; NO_FRAME for those that cannot be used. */
   readonly frames = new Map<Vpn, Pfn>()
   readonly #instructions = new Map<number, Instruction>()
 
-  constructor(memory: Memory, decodeTable: Ptr, pages: CodePages) {
+  constructor(memory: Memory, decodeTable: Ptr, pages: CodePages, operands: OperandTable) {
     this.#memory = memory
     this.#decode = decodeTable
     this.#pages = pages
+    this.#operands = operands
   }
 
   /** The instruction at an address; nothing when it cannot be executed, or is illegal. */
@@ -48,9 +50,10 @@ export class RegionReader {
     if (high < 0) return undefined
     const word = (low | (high << 16)) >>> 0
     const number = decode(this.#memory, this.#decode, word)
-    const definition = number === ILLEGAL ? undefined : INSTRUCTIONS[number]
-    if (definition === undefined || ((word ^ definition.match) & definition.mask) !== 0) return undefined
-    return instructionAt(pc, word, definition)
+    if (number === ILLEGAL) return undefined
+    const operands = this.#operands.of(number)
+    const { match, mask } = operands.definition
+    return ((word ^ match) & mask) !== 0 ? undefined : new Instruction(pc, word, operands)
   }
 
   /** 16 bits, or -1. */

@@ -2,7 +2,8 @@
  * What is translated together: the instructions that can be reached from an address inside one function, small functions that
  * it calls among them.
  */
-import { Flow, type Instruction } from './flow.js'
+import type { Instruction } from './flow.js'
+import { Flow } from './operands.js'
 
 /** Instructions of a region, and of a function that is taken into the ones that call it. */
 const INSTRUCTIONS_MAX = 128

@@ -10,100 +10,113 @@ import type { Instruction } from './flow.js'
 import { commonDominator, type FlowGraph } from './flow-graph.js'
 import type { RegisterKind } from './operands.js'
 
-/** Instructions of a loop in which registers are stored on the way out only. */
-const SMALL_LOOP = 48
-
-/** Registers of a node, a bit for each. */
-interface NodeUse {
-  /** Read before they are written. */
-  exposed: number
-  written: number
-  touched: number
-}
-
 export class RegisterFlow {
   readonly #graph: FlowGraph
-  readonly #uses: NodeUse[]
-  readonly #lazy: ReadonlySet<number>
+  /** By node, a bit for each register: read before they are written; written; either. */
+  readonly #exposed: Int32Array
+  readonly #written: Int32Array
+  readonly #touched: Int32Array
   /** By node: registers that may have been written before it, and not been stored. */
-  readonly dirtyBefore: number[]
+  readonly dirtyBefore: Int32Array
   /** By node: registers that are loaded when it begins; those of node 0 before everything. */
-  readonly loads: number[]
+  readonly loads: Int32Array
 
   /** `instructions`: of each node. */
   constructor(graph: FlowGraph, instructions: readonly (readonly Instruction[])[], kind: RegisterKind) {
+    const nodes = instructions.length
     this.#graph = graph
-    this.#uses = instructions.map((all) => nodeUse(all, kind))
-    this.#lazy = smallLoops(graph)
-    this.dirtyBefore = this.#dirty()
-    this.loads = this.#placeLoads()
+    this.#exposed = new Int32Array(nodes)
+    this.#written = new Int32Array(nodes)
+    this.#touched = new Int32Array(nodes)
+    this.dirtyBefore = new Int32Array(nodes)
+    this.loads = new Int32Array(nodes)
+    let any = 0
+    for (let node = 0; node < nodes; node++) any |= this.#findUses(node, instructions[node]!, kind)
+    if (any === 0) return
+    if (graph.loops.size > 0) this.#findDirty()
+    this.#placeLoads()
   }
 
   /** Whether what a node writes is stored on the way out only. */
   isLazy(node: number): boolean {
-    return this.#lazy.has(node)
+    return this.#graph.isInSmallLoop(node)
   }
 
   /** Registers that may have been written up to a node's end, and not been stored. */
   dirtyAfter(node: number): number {
-    return this.isLazy(node) ? this.dirtyBefore[node]! | this.#uses[node]!.written : 0
+    return this.isLazy(node) ? this.dirtyBefore[node]! | this.#written[node]! : 0
   }
 
-  #dirty(): number[] {
+  #findUses(node: number, instructions: readonly Instruction[], kind: RegisterKind): number {
+    let exposed = 0
+    let written = 0
+    let touched = 0
+    for (let i = 0; i < instructions.length; i++) {
+      const instruction = instructions[i]!
+      const reads = kind === 'x' ? instruction.xReads : instruction.fReads
+      const writes = kind === 'x' ? instruction.xWrites : instruction.fWrites
+      exposed |= reads & ~written
+      written |= writes
+      touched |= reads | writes
+    }
+    this.#exposed[node] = exposed
+    this.#written[node] = written
+    this.#touched[node] = touched
+    return touched
+  }
+
+  #findDirty(): void {
     const { nodes } = this.#graph
-    const before = nodes.map(() => 0)
+    const before = this.dirtyBefore
     for (let changed = true; changed; ) {
       changed = false
-      nodes.forEach(({ successors }, node) => {
-        const after = this.isLazy(node) ? before[node]! | this.#uses[node]!.written : 0
-        for (const next of successors) {
+      for (let node = 0; node < nodes.length; node++) {
+        const after = this.dirtyAfter(node)
+        if (after === 0) continue
+        const { successors } = nodes[node]!
+        for (let i = 0; i < successors.length; i++) {
+          const next = successors[i]!
           if (next < 0 || (after & ~before[next]!) === 0) continue
           before[next]! |= after
           changed = true
         }
-      })
+      }
     }
-    return before
   }
 
-  #placeLoads(): number[] {
-    const { nodes } = this.#graph
-    const loads = nodes.map(() => 0)
-    const touched = nodes.map((_, node) => this.#uses[node]!.touched | this.dirtyBefore[node]!)
+  #placeLoads(): void {
+    const places = this.#findPlaces()
     for (let register = 0; register < 32; register++) {
-      const bit = 1 << register
-      let place = -1
-      touched.forEach((registers, node) => {
-        if (registers & bit) place = place < 0 ? node : commonDominator(nodes, place, node)
-      })
+      const place = places[register]!
       if (place < 0) continue
       const outside = this.#graph.outsideOfLoops(place)
+      const bit = 1 << register
       const isWrittenFirst =
-        outside === place && ((this.#uses[place]!.exposed | this.dirtyBefore[place]!) & bit) === 0
-      const isTouched = (this.#uses[place]!.touched & bit) !== 0
-      if (!(isWrittenFirst && isTouched)) loads[outside]! |= bit
+        outside === place && ((this.#exposed[place]! | this.dirtyBefore[place]!) & bit) === 0
+      const isTouched = (this.#touched[place]! & bit) !== 0
+      if (!(isWrittenFirst && isTouched)) this.loads[outside]! |= bit
     }
-    return loads
   }
-}
 
-function smallLoops({ nodes, loops }: FlowGraph): Set<number> {
-  const inside = new Set<number>()
-  for (const body of loops.values()) {
-    let length = 0
-    for (const node of body) length += nodes[node]!.length
-    if (length <= SMALL_LOOP) for (const node of body) inside.add(node)
+  /** By register: the last node that all its uses come through; -1 = none. */
+  #findPlaces(): Int16Array {
+    const { nodes } = this.#graph
+    const places = new Int16Array(32).fill(-1)
+    // Those that node 0 is the place of already.
+    let rooted = 0
+    for (let node = 0; node < nodes.length; node++) {
+      for (
+        let left = (this.#touched[node]! | this.dirtyBefore[node]!) & ~rooted;
+        left !== 0;
+        left &= left - 1
+      ) {
+        const register = 31 - Math.clz32(left & -left)
+        const before = places[register]!
+        const place = before < 0 ? node : commonDominator(nodes, before, node)
+        places[register] = place
+        if (place === 0) rooted |= 1 << register
+      }
+    }
+    return places
   }
-  return inside
-}
-
-function nodeUse(instructions: readonly Instruction[], kind: RegisterKind): NodeUse {
-  const use: NodeUse = { exposed: 0, written: 0, touched: 0 }
-  for (const instruction of instructions) {
-    const { reads, writes } = instruction[kind]
-    use.exposed |= reads & ~use.written
-    use.written |= writes
-    use.touched |= reads | writes
-  }
-  return use
 }

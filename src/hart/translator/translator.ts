@@ -11,11 +11,13 @@ import { type CodePage, CodePages } from './code-pages.js'
 import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
 import { EntryTable, NEVER } from './entry-table.js'
 import { HELPER_TYPES } from './helper-types.js'
+import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
 import { findRegion, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
+import { Templates } from './templates.js'
 
 /** Places in the function table; the first is none. */
 export const FUNCTIONS_MAX = 8192
@@ -89,6 +91,8 @@ export class Translator {
   readonly #pages: CodePages
   readonly #entries: EntryTable
   readonly #pace: Pace
+  readonly #operands = new OperandTable()
+  readonly #templates: Templates
   readonly #crossedPlace: WebAssembly.Global<'i64'>
   /** By the address where they begin: of several programs, or of contents that a frame had one after another. */
   #translations = new Map<number, Translation[]>()
@@ -104,6 +108,7 @@ export class Translator {
     this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
     this.#entries.clear()
+    this.#templates = new Templates(env.layout.shared)
     this.#pace = new Pace(env.layout.threshold, env.executed)
     this.#entries.threshold = this.#pace.threshold
     this.#crossedPlace = env.helpers[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
@@ -202,7 +207,7 @@ export class Translator {
 
   #candidate(pc: number): Candidate[] {
     const { memory, layout } = this.#env
-    const reader = new RegionReader(memory, layout.decode, this.#pages)
+    const reader = new RegionReader(memory, layout.decode, this.#pages, this.#operands)
     const region = findRegion(
       pc,
       (at) => reader.instruction(at),
@@ -260,7 +265,10 @@ export class Translator {
     const codes = candidates.map(({ pc, region, pages }, i) => {
       const [epoch, place] = [SHARED_GLOBALS.length + i, this.#nextPlace + i]
       const hasWindows = !this.#withoutWindows.has(pc)
-      return emitRegion({ region, pages, layout, helper, type, epoch, place, hasWindows })
+      return emitRegion({
+        ...{ region, pages, layout, helper, templates: this.#templates },
+        ...{ type, epoch, place, hasWindows },
+      })
     })
     module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.shared })
     module.importTable('table', FUNCTIONS_MAX)

@@ -1,0 +1,128 @@
+/**
+ * What an instruction means, as the bytes of its WebAssembly with holes: made once from its definition, and filled in for each instruction
+ * with its registers and constants. To write an instruction is then to copy some bytes, which costs a twentieth of running its definition:
+ * most of a translator's work is done before V8 has compiled it.
+ */
+import { Code, type ValueType } from '../../base/wasm/code.js'
+
+/** What is left open. Some have an argument: `hole | argument << HOLE_BITS`. */
+export const Hole = {
+  /** The value of a source register: a local, or 0 for x0. */
+  rs1: 0,
+  rs2: 1,
+  frs1: 2,
+  frs2: 3,
+  frs3: 4,
+  /** Sets the destination from the stack. */
+  rd: 5,
+  frd: 6,
+  /** Index of a local that is used within one instruction; the argument says which (`tempNumber`). */
+  temp: 7,
+  /** Constants. */
+  imm: 8,
+  immLow: 9,
+  word: 10,
+  rs1Field: 11,
+  pc: 12,
+  nextPc: 13,
+  /** i32: instructions of the block from this one on. */
+  rest: 14,
+  /** Leaves before the instruction; the argument is how many structured instructions of the template are open there. */
+  stop: 15,
+  /** The `if` that follows is known to be mostly taken, or mostly not. */
+  likely: 16,
+  unlikely: 17,
+  /** Where the window of the instruction's base register is, i32; and the offset of the access in it. */
+  window: 18,
+  windowOffset: 19,
+  /** Index of a function of the interpreter's module; the argument is its place in `helpers`. */
+  helper: 20,
+  /** Of a window that opens, i64: its base register, its first offset, and its bytes less one. */
+  windowBase: 21,
+  windowLow: 22,
+  windowLast: 23,
+  /** Registers are stored here, unless that is done on the way out. */
+  mayLeave: 24,
+  /** i64: place of the function that is written, in the function table. */
+  ownPlace: 25,
+  /** Sets where the window is, from the stack. */
+  setWindow: 26,
+} as const
+export type Hole = (typeof Hole)[keyof typeof Hole]
+
+export const HOLE_BITS = 8
+
+/** How the last instruction of a block goes on; `next` to the one behind it. */
+export type TemplateEnd = 'next' | 'branch' | 'jump' | 'jumpTo' | 'left'
+
+export interface Template {
+  readonly bytes: Uint8Array
+  /** Offset and hole, by turns. */
+  readonly holes: readonly number[]
+  /** Names of functions of the interpreter's module. */
+  readonly helpers: readonly string[]
+  readonly end: TemplateEnd
+  /** Where the block ends: a branch's condition, or where a jump leads. */
+  readonly tail: Template | undefined
+}
+
+/** Locals from here on are those of the template. */
+const TEMP = 1 << 20
+const TYPES: readonly ValueType[] = ['i32', 'i64', 'f32', 'f64']
+
+/** Code that notes its holes. */
+export class TemplateCode extends Code {
+  readonly holes: number[] = []
+  readonly #used: number[]
+
+  /** `before`: what precedes it in the same instruction, whose temporary locals it has too. */
+  constructor(before?: TemplateCode) {
+    super([])
+    this.#used = before === undefined ? [0, 0, 0, 0] : before.#used
+  }
+
+  hole(hole: Hole, argument = 0): void {
+    this.holes.push(this.length, hole | (argument << HOLE_BITS))
+  }
+
+  /** Used within one instruction. */
+  override local(type: ValueType): number {
+    const number = TYPES.indexOf(type)
+    return TEMP + number + 4 * this.#used[number]!++
+  }
+
+  override get(local: number): this {
+    return local < TEMP ? super.get(local) : this.#temp(0x20, local)
+  }
+
+  override set(local: number): this {
+    return local < TEMP ? super.set(local) : this.#temp(0x21, local)
+  }
+
+  override tee(local: number): this {
+    return local < TEMP ? super.tee(local) : this.#temp(0x22, local)
+  }
+
+  #temp(opcode: number, local: number): this {
+    this.byte(opcode).hole(Hole.temp, local - TEMP)
+    return this
+  }
+
+  override hint(isLikely: boolean): void {
+    this.hole(isLikely ? Hole.likely : Hole.unlikely)
+  }
+
+  template(helpers: readonly string[], end: TemplateEnd, tail?: Template): Template {
+    return { bytes: this.raw().slice(), holes: this.holes, helpers, end, tail }
+  }
+}
+
+/** Type of a temporary local, by the argument of its hole. */
+export function tempType(argument: number): ValueType {
+  return TYPES[argument & 3]!
+}
+
+/** How many of its type come before it. */
+export function tempNumber(argument: number): number {
+  return argument >>> 2
+}
