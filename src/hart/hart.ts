@@ -82,6 +82,7 @@ export class Hart {
     const executed = () => this.instructions()
     this.#translator = new Translator({
       ...{ memory, arch, tlbs, hart: index, layout, executed, helpers, table, aroundTranslating },
+      shootdown: this.#shootdown,
     })
   }
 

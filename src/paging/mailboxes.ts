@@ -2,6 +2,7 @@
  * How harts ask each other to forget translations, in Region.mailboxes (used on a shared memory only):
  *
  *     1,024 × u32           generations: of the address spaces, each at the place of its root's frame number mod 1,024
+ *     64 bytes              u32  era: how often some generation has come a quarter round
  *     hart 0 | hart 1 | …   a hart's words and the request that it makes; the last for threads that run no hart
  *
  *     hart      +0   u32  state        HartState: whether it may use its TLB now
@@ -16,6 +17,7 @@
  *               …    8 × f64           first pages of runs
  *
  * A generation grows with every change of which TLBs must hear; which one a TLB knows of stands beside its entries (tlb-layout.ts). Two spaces at one place forget too often, never too little.
+ * A bank that was unused for 2^32 changes would find the generation that it knows: so it knows the era too, and what is of another era counts as old.
  */
 import { assert } from '../base/assert.js'
 import type { Pfn, Ptr } from '../base/numbers.js'
@@ -24,6 +26,9 @@ import type { Memory } from '../state/memory.js'
 import { type Forgetting, PAGES_MAX } from './forgetting.js'
 
 const GENERATIONS = 1024
+const GENERATIONS_BYTES = GENERATIONS * 4
+const ERA_BYTES = 64
+const HARTS = GENERATIONS_BYTES + ERA_BYTES
 const MAILBOX_BYTES = 5120
 const PAGES = 96
 const RUNS = PAGES + PAGES_MAX * 8
@@ -56,7 +61,7 @@ export class Mailboxes {
   }
 
   static boot(memory: Memory, bump: BootAllocator, harts: number): void {
-    const bytes = GENERATIONS * 4 + (harts + 1) * MAILBOX_BYTES
+    const bytes = HARTS + (harts + 1) * MAILBOX_BYTES
     setRegion(memory, Region.mailboxes, bump.allocateBytes(bytes), bytes)
   }
 
@@ -66,6 +71,10 @@ export class Mailboxes {
 
   generation(root: Pfn): Ptr {
     return (this.#region + (root % GENERATIONS) * 4) as Ptr
+  }
+
+  era(): Ptr {
+    return (this.#region + GENERATIONS_BYTES) as Ptr
   }
 
   /** The bit of a thread's requests in the harts' words `pending`; threads without a hart share one. */
@@ -136,6 +145,6 @@ export class Mailboxes {
   #at(hart: number, offset: number): Ptr {
     const index = hart < this.#harts ? hart : this.#harts
     assert(index >= 0, 'a hart has a number')
-    return (this.#region + GENERATIONS * 4 + index * MAILBOX_BYTES + offset) as Ptr
+    return (this.#region + HARTS + index * MAILBOX_BYTES + offset) as Ptr
   }
 }

@@ -18,29 +18,17 @@
  * Either the sender sees that it runs, or it sees the new generation: both change one word before they read the other's.
  * Serving takes no lock, so that whoever spins on a lock, or on an answer, can serve.
  */
-import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { Forgetting } from './forgetting.js'
+import { type ForgettingTlbs, forget } from './forgetting-tlbs.js'
 import { HartState, Mailboxes } from './mailboxes.js'
 
-/** The part of the TLBs that is used here. */
-export interface ForgettingTlbs {
-  readonly hartCount: number
-  activeRoot(hart: number): Pfn
-  /** Places of the generations that the TLB knows of, of the active space's tables or those of a named bank (ASID), and of the kernel's. */
-  seen(hart: number, isKernel: boolean, asid?: number): Ptr
-  rootOf(hart: number, asid: number): Pfn
-  activeAsid(hart: number): number
-  giveUpInactive(hart: number, root: Pfn): void
-  activate(hart: number, root: Pfn): void
-  deactivateRoot(root: Pfn): void
-  flushAll(hart: number): void
-  flushPage(hart: number, vpn: Vpn): void
-  flushRun(hart: number, vpn: Vpn, pages: number): void
-}
+/** Changes of an address space after which what is known from before counts as old: a quarter of those after which a generation is the same again. */
+const ERA_CHANGES = 2 ** 30
 
 export interface ShootdownEnv {
   readonly memory: Memory
@@ -57,12 +45,14 @@ export class Shootdown {
   readonly #mailboxes: Mailboxes | undefined
   /** A request of another hart, while it is served. */
   readonly #asked = new Forgetting()
+  readonly #everything = new Forgetting()
 
   constructor({ memory, atomics, tlbs }: ShootdownEnv, hart: number) {
     this.#memory = memory
     this.#atomics = atomics
     this.#tlbs = tlbs
     this.#hart = hart
+    this.#everything.isAll = true
     this.#mailboxes = memory.shared ? Mailboxes.attach(memory, tlbs.hartCount) : undefined
     if (this.#mailboxes && this.#hasTlb) atomics.serve = () => this.serve()
   }
@@ -96,10 +86,13 @@ export class Shootdown {
     const [seen, seenKernel] = [this.#tlbs.seen(this.#hart, false), this.#tlbs.seen(this.#hart, true)]
     const generation = this.#atomics.load(mailboxes.generation(root))
     const kernel = this.#atomics.load(mailboxes.generation(this.#kernelRoot))
-    if (i32[seen >>> 2] === generation && i32[seenKernel >>> 2] === kernel) return
+    const era = this.#atomics.load(mailboxes.era())
+    const seenEra = this.#tlbs.era(this.#hart) >>> 2
+    if (i32[seen >>> 2] === generation && i32[seenKernel >>> 2] === kernel && i32[seenEra] === era) return
     this.#tlbs.flushAll(this.#hart)
     i32[seen >>> 2] = generation
     i32[seenKernel >>> 2] = kernel
+    i32[seenEra] = era
   }
 
   /** Forgets what other harts have asked this one to. To be called often while it runs; takes no lock. */
@@ -197,17 +190,49 @@ export class Shootdown {
     }
   }
 
-  #ask(mailboxes: Mailboxes, root: Pfn, what: Forgetting): number {
+  /**
+   * No other hart is in the midst of an access that began before, and each forgets all that it knows before its next one: what was written to
+   * memory by now it sees when it walks. This hart's own TLB is the caller's work.
+   */
+  interrupt(): void {
+    const mailboxes = this.#mailboxes
+    if (mailboxes === undefined || this.#tlbs.hartCount === 1) return
+    const root = this.#kernelRoot
+    const generation = this.#change(mailboxes, root)
+    if (this.#hasTlb) this.#hasHeard(generation)
+    this.#askOthers(mailboxes, root, generation, this.#everything)
+  }
+
+  /** This hart has forgotten what the change is about; but not what it may have missed before. */
+  #hasHeard(generation: number): void {
+    const { i32 } = this.#memory
+    const seen = this.#tlbs.seen(this.#hart, true) >>> 2
+    if (((generation - i32[seen]!) | 0) === 1) i32[seen] = generation
+  }
+
+  /** The generation of a change that is made. */
+  #change(mailboxes: Mailboxes, root: Pfn): number {
     const generation = (this.#atomics.add(mailboxes.generation(root), 1) + 1) | 0
+    if ((generation & (ERA_CHANGES - 1)) === 0) this.#atomics.add(mailboxes.era(), 1)
+    return generation
+  }
+
+  #ask(mailboxes: Mailboxes, root: Pfn, what: Forgetting): number {
+    const generation = this.#change(mailboxes, root)
     let harts = 0
     if (this.#hasTlb && this.#isUsedBy(this.#hart, root)) {
       this.#forgetHere(mailboxes, root, root === this.#kernelRoot, generation, what)
       harts++
     }
+    return harts + this.#askOthers(mailboxes, root, generation, what)
+  }
+
+  /** Returns how many there are. */
+  #askOthers(mailboxes: Mailboxes, root: Pfn, generation: number, what: Forgetting): number {
     const others = this.#running(mailboxes, root)
-    if (others === 0) return harts
+    if (others === 0) return 0
     if (!this.#hasTlb) this.#atomics.lock(mailboxes.lock(this.#hart), LockRank.shootdown)
-    harts += this.#post(mailboxes, root, generation, what, others)
+    const harts = this.#post(mailboxes, root, generation, what, others)
     this.awaitAnswers(mailboxes, others)
     if (!this.#hasTlb) this.#atomics.unlock(mailboxes.lock(this.#hart), LockRank.shootdown)
     return harts
@@ -266,15 +291,7 @@ export class Shootdown {
     const { i32 } = this.#memory
     const knows = (isKernel: boolean, tables: Pfn) =>
       i32[this.#tlbs.seen(hart, isKernel, asid) >>> 2] === i32[mailboxes.generation(tables) >>> 2]
-    return knows(false, root) && knows(true, this.#kernelRoot)
+    const era = i32[this.#tlbs.era(hart, asid) >>> 2]
+    return era === i32[mailboxes.era() >>> 2] && knows(false, root) && knows(true, this.#kernelRoot)
   }
-}
-
-function forget(tlbs: ForgettingTlbs, hart: number, what: Forgetting): void {
-  if (what.isAll) {
-    tlbs.flushAll(hart)
-    return
-  }
-  for (let i = 0; i < what.pageCount; i++) tlbs.flushPage(hart, what.pages[i] as Vpn)
-  for (let i = 0; i < what.runCount; i++) tlbs.flushRun(hart, what.runs[i] as Vpn, what.runPages)
 }

@@ -19,6 +19,7 @@
  *     64 B     +8   i32  seenKernel
  *              +12  u32  state: BankState
  *              +16  u32  ticks of the header when it was last made active
+ *              +20  i32  era of those generations
  *
  *     entry    +0   i64  readTag       a tag is the page-aligned virtual address, or -1 (empty);
  *     32 B     +8   i64  writeTag      writeTag stands only when the page-table entry is writable *and* dirty,
@@ -57,7 +58,7 @@ export const TlbHeader = {
   ticks: 24,
 } as const
 /** Byte offsets in a bank's header. */
-export const TlbBank = { root: 0, seen: 4, seenKernel: 8, state: 12, lastUse: 16 } as const
+export const TlbBank = { root: 0, seen: 4, seenKernel: 8, state: 12, lastUse: 16, era: 20 } as const
 /** Byte offsets in an entry. */
 export const TlbEntry = { readTag: 0, writeTag: 8, executeTag: 16, addend: 24 } as const
 

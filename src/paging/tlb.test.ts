@@ -3,14 +3,15 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
 import { Counter, counted } from '../state/counters.js'
-import { FRAMES_MAX } from './flush-batch.js'
+import { type FlushBatch, FRAMES_MAX } from './flush-batch.js'
 import { PAGES_MAX } from './forgetting.js'
+import { Mailboxes } from './mailboxes.js'
 import { PageFlusher } from './page-flusher.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
 import { Tlbs } from './tlb.js'
 import { TLB_ENTRIES } from './tlb-layout.js'
-import type { UserMapper } from './user-mapper.js'
+import { UserMapper } from './user-mapper.js'
 
 const { read, write, execute, user, dirty, accessed } = EntryFlag
 const RW = read | write | user
@@ -168,6 +169,73 @@ describe('Tlbs', () => {
     there.tlbs.activate(1, second.root)
     expect(thereHart.knows(page(5))).toBe(false)
     expect(thereHart.access(page(5), read)).toBe(false)
+  })
+
+  test('a space that was changed 2^32 times meanwhile is not taken for one that was not', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    const there = PagingMachine.attach(shared.memory, 1)
+    const thereHart = new FakeHart(there, 1)
+    const [space, other] = [shared.newUser(), shared.newUser()]
+    const change = (changes: (batch: FlushBatch) => void) => {
+      const batch = shared.flusher.batch(space.root)
+      changes(batch)
+      batch.finish()
+    }
+    const map = (vpn: Vpn) => change((batch) => expect(space.map(vpn, shared.newFrame(), RW, batch)).toBe(0))
+    const unmap = (vpn: Vpn) => change((batch) => space.clear(space.leaf(vpn), vpn, batch))
+    const enter = (root: Pfn) => {
+      there.tlbs.activate(1, root)
+      there.shootdown.enter()
+    }
+    for (let i = 5; i < 11; i++) map(page(i))
+    enter(space.root)
+    expect(thereHart.access(page(5), read)).toBe(true)
+    there.shootdown.leave()
+    enter(other.root)
+    const generation = Mailboxes.attach(shared.memory, 2).generation(space.root) >>> 2
+    const known = shared.memory.i32[generation]!
+    // Of the changes in between only some are made.
+    unmap(page(5))
+    for (const [i, next] of [2 ** 30, 2 ** 31, 2 ** 31 + 2 ** 30, 2 ** 32].entries()) {
+      shared.memory.i32[generation] = (next - 1) | 0
+      unmap(page(6 + i))
+    }
+    shared.memory.i32[generation] = known - 1
+    unmap(page(10))
+    expect(shared.memory.i32[generation]).toBe(known)
+    there.shootdown.leave()
+    enter(space.root)
+    expect(thereHart.knows(page(5))).toBe(false)
+  })
+
+  test('who changes what others may write waits until they have forgotten it', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    const { root } = shared.newUser()
+    let spins = 0
+    const here = PagingMachine.attach(shared.memory, 0, {
+      onSpin: () => {
+        spins++
+        there.shootdown.serve()
+      },
+    })
+    const there = PagingMachine.attach(shared.memory, 1)
+    const thereHart = new FakeHart(there, 1)
+    const user = new UserMapper(shared, root)
+    const batch = shared.flusher.batch(root)
+    expect(user.map(page(5), shared.newFrame(), RW, batch)).toBe(0)
+    batch.finish()
+    there.tlbs.activate(1, root)
+    here.shootdown.interrupt()
+    expect(spins).toBe(0)
+    expect(thereHart.access(page(5), write)).toBe(true)
+    there.shootdown.enter()
+    here.shootdown.interrupt()
+    expect([spins > 0, thereHart.knows(page(5))]).toEqual([true, false])
+    expect(thereHart.access(page(5), write)).toBe(true)
+    here.shootdown.interrupt()
+    there.shootdown.enter()
+    expect(thereHart.knows(page(5))).toBe(false)
+    there.shootdown.leave()
   })
 
   test('attached views see the same tables', () => {

@@ -110,6 +110,11 @@ export class Tlbs {
     return (this.#bank(hart, asid) + (isKernel ? TlbBank.seenKernel : TlbBank.seen)) as Ptr
   }
 
+  /** Where the era of those generations stands. */
+  era(hart: number, asid = this.activeAsid(hart)): Ptr {
+    return (this.#bank(hart, asid) + TlbBank.era) as Ptr
+  }
+
   /** The hart translates by `root` from now on (a store to satp). What it still knows of the space it keeps. */
   activate(hart: number, root: Pfn): void {
     const active = this.activeRoot(hart)

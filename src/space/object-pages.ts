@@ -170,6 +170,23 @@ export class ObjectPages extends ObjectRecords {
     this.unlock(object)
   }
 
+  /** The same for the pages that nobody maps or reads; says whether that was all of them. */
+  dropUnmapped(object: Ptr, first: number, end: number): boolean {
+    const { frames } = this.env
+    const unmapped: number[] = []
+    let isAll = true
+    this.lock(object)
+    const look = (index: number, pfn: Pfn) => {
+      if (frames.refCount(pfn) === 1) unmapped.push(index)
+      else isAll = false
+    }
+    this.forEachPage(object, look, first, end)
+    if (isAll) this.dropLocked(object, first, end)
+    else for (const index of unmapped) this.dropLocked(object, index, index + 1)
+    this.unlock(object)
+    return isAll
+  }
+
   /** Takes a page out of the cache that is not changed and that nobody maps or reads (__remove_mapping); says whether it did. */
   dropUnused(object: Ptr, index: number): boolean {
     const { frames } = this.env

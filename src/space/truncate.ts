@@ -13,6 +13,9 @@ import type { SpaceEnv } from './space-env.js'
 import type { Vma } from './vma.js'
 import { zapRange } from './zap-range.js'
 
+/** After so many attempts somebody holds a page for longer than a fault takes: a pipe, perhaps. */
+const PUNCHES_MAX = 64
+
 /** Sets the size in bytes (≤ OBJECT_BYTES_MAX). What is cut off is gone, the rest of the last page reads as zeroes. */
 export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number): void {
   if (bytes >= mm.objects.size(object)) {
@@ -24,10 +27,18 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
   mm.objects.dropFrom(object, bytes)
 }
 
-/** Pages `first` to `first + pages` - 1 read as zeroes from now on; the size stays, and so do private copies. */
+/**
+ * Pages `first` to `first + pages` - 1 read as zeroes from now on; the size stays, and so do private copies. A page that another hart maps anew meanwhile is
+ * not taken out of the cache before it is unmapped again: who has it would be alone with it.
+ */
 export function punchHole(mm: ObjectSpacesEnv, object: Ptr, first: number, pages: number): void {
-  unmapObjectPages(mm, object, first, first + pages, true)
-  mm.objects.dropRange(object, first, first + pages)
+  const end = first + pages
+  const attempts = mm.memory.shared ? PUNCHES_MAX : 1
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    unmapObjectPages(mm, object, first, end, true)
+    if (mm.objects.dropUnmapped(object, first, end)) return
+  }
+  mm.objects.dropRange(object, first, end)
 }
 
 /** Takes pages of the object, and copies of them unless they are kept, out of every address space that maps them. */

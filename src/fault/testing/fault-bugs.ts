@@ -56,6 +56,14 @@ export const lateFlush: Bug = ({ mm: { shootdown } }) => {
   Object.defineProperty(shootdown, 'hasOthers', { get: () => false })
 }
 
+/** Pages leave their object though they are mapped again. */
+export const hastyPunch: Bug = ({ mm: { objects } }) => {
+  objects.dropUnmapped = (object, first, end) => {
+    objects.dropRange(object, first, end)
+    return true
+  }
+}
+
 /** Whoever has made a page ready does not look again whether it is still wanted. */
 export const noSecondLook: Bug = ({ mm: { fault } }) => {
   fault.lockAbsent = () => {

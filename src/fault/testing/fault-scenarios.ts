@@ -20,6 +20,7 @@ import { openFile, Program } from '../testing.js'
 import {
   type Bug,
   droppedEarly,
+  hastyPunch,
   impatientWriter,
   lateFlush,
   lostCount,
@@ -153,6 +154,8 @@ const trying: Play = (hart) => hart.program.touch(ADDRESS, Access.write)
 const unmapping: Play = (hart) => hart.program.call('munmap', ADDRESS, PAGE_SIZE)
 const dropping: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_DONTNEED)
 
+const punching: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_REMOVE)
+
 const protecting: Play = (hart) => {
   hart.program.call('mprotect', ADDRESS, PAGE_SIZE, mman.PROT_READ)
   const mapper = hart.mm.userMappers.of(hart.space.root)
@@ -208,6 +211,7 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('pages of a file are dropped while one faults', [storing, dropping], {
     before: mapFile,
   }),
+  scenario('a hole is punched while a page of it faults', [trying, punching], { before: mapFile }),
   scenario('two harts want one huge page', [writingHuge, writingHugeNext], { before: allowHuge }),
   scenario('the huge page of zeroes goes while a hart maps it', [readingHuge, droppingHugeZero], {
     before: makeHugeZero,
@@ -243,6 +247,13 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
       bug: withoutLock(LockRank.upperTables),
     }),
     shows: /every page-table frame|count of present entries|RssAnon counts/,
+  },
+  {
+    scenario: scenario('a page is mapped again before it leaves its object', [trying, punching], {
+      before: mapFile,
+      bug: hastyPunch,
+    }),
+    shows: /anonymous or of a page cache/,
   },
   {
     scenario: scenario('no second look at an entry', [storing, storing], { bug: noSecondLook }),

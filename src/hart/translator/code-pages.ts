@@ -2,6 +2,7 @@
 import { EntryFlag, type MemoryManagementArch } from '../../arch/memory-management-arch.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { PageTable } from '../../paging/page-table.js'
+import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
 import { Region, regionBytes, regionPtr } from '../../state/layout.js'
@@ -27,9 +28,18 @@ export class CodePages {
   readonly #tlbs: Tlbs
   readonly #hart: number
   readonly #stamps: number
+  readonly #shootdown: Shootdown | undefined
   #table: PageTable
 
-  constructor(memory: Memory, arch: MemoryManagementArch, tlbs: Tlbs, hart: number) {
+  /** `shootdown` when other harts run on threads of their own. */
+  constructor(
+    memory: Memory,
+    arch: MemoryManagementArch,
+    tlbs: Tlbs,
+    hart: number,
+    shootdown: Shootdown | undefined,
+  ) {
+    this.#shootdown = shootdown
     this.#memory = memory
     this.#arch = arch
     this.#tlbs = tlbs
@@ -66,18 +76,23 @@ export class CodePages {
     return this.#memory.u16[this.#stamps]! >= STAMP_MAX - STAMPS_IN_RESERVE
   }
 
-  /** Code is about to be translated from the frame: from now on a store to it is noticed. Its stamp. */
+  /**
+   * Code is about to be translated from the frame: from now on a store to it is noticed. Its stamp. Harts on other threads may be in the midst of a
+   * walk that has not seen the stamp, or of a store: they are waited for, and forget on their own.
+   */
   stamp(pfn: Pfn): number {
     const old = this.stampOf(pfn)
     if (old !== 0) return old
     // No code is in frame 0, the header: its place holds the last stamp that was given.
     const { u16 } = this.#memory
-    const stamp = ++u16[this.#stamps]!
-    u16[this.#stamps + pfn] = stamp
+    const stamp = (Atomics.add(u16, this.#stamps, 1) + 1) & STAMP_MAX
+    Atomics.store(u16, this.#stamps + pfn, stamp)
     for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
+      if (this.#shootdown !== undefined && hart !== this.#hart) continue
       this.#tlbs.spoilInactive(hart)
       this.#takeWriteTags(hart, pfn)
     }
+    this.#shootdown?.interrupt()
     return stamp
   }
 

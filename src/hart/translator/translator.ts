@@ -4,6 +4,7 @@ import type { MemoryManagementArch } from '../../arch/memory-management-arch.js'
 import { monotonic } from '../../base/monotonic.js'
 import { NO_FRAME, PAGE_SIZE, pageOf } from '../../base/numbers.js'
 import { WasmModule } from '../../base/wasm/module.js'
+import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartLayout } from '../hart-layout.js'
@@ -37,6 +38,8 @@ export interface TranslatorEnv {
   readonly arch: MemoryManagementArch
   readonly tlbs: Tlbs
   readonly hart: number
+  /** When other harts run on threads of their own. */
+  readonly shootdown: Shootdown | undefined
   readonly layout: HartLayout
   /** Instructions that the hart has executed. */
   readonly executed: () => number
@@ -105,7 +108,7 @@ export class Translator {
 
   constructor(env: TranslatorEnv) {
     this.#env = env
-    this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart)
+    this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart, env.shootdown)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
     this.#entries.clear()
     this.#templates = new Templates(env.layout.shared)

@@ -1,6 +1,6 @@
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { frameToPtr, NO_FRAME, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
-import type { ForgettingTlbs } from '../shootdown.js'
+import type { ForgettingTlbs } from '../forgetting-tlbs.js'
 import type { Tlbs } from '../tlb.js'
 import type { FakeHartEnv } from './fake-hart.js'
 
@@ -50,6 +50,10 @@ export class AdversarialTlb implements ForgettingTlbs {
 
   seen(hart: number, isKernel: boolean, asid?: number): Ptr {
     return this.#env.tlbs.seen(hart, isKernel, asid)
+  }
+
+  era(hart: number, asid?: number): Ptr {
+    return this.#env.tlbs.era(hart, asid)
   }
 
   activate(hart: number, root: Pfn): void {
