@@ -12,7 +12,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { VM_SHARED } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 
-const KeyKind = { none: 0, private: 1, anonymous: 2, object: 3 } as const
+export const KeyKind = { none: 0, private: 1, anonymous: 2, object: 3 } as const
 
 /** One futex; `id` is that of the space or the object, `offset` the address or the byte in the object. */
 export interface FutexKey {

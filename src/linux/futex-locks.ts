@@ -10,7 +10,8 @@ import { loadUser32, userWord } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { type FutexKey, isSameKey } from './futex-keys.js'
-import { ANY_BIT, FutexRole, type FutexTable } from './futex-table.js'
+import { ANY_BIT, type FutexTable } from './futex-table.js'
+import { FutexRole } from './futex-waiter.js'
 import type { ProcessTable } from './process-table.js'
 import { FUTEX_OWNER, FUTEX_OWNER_DIED, FUTEX_WAITERS } from './robust-list.js'
 import { type Thread, ThreadState } from './thread.js'
@@ -51,8 +52,8 @@ export class FutexLocks {
     const owner = value & FUTEX_OWNER
     if (owner === thread.id) return -EDEADLK
     const waiter = this.#table.first(lock.key)
-    if (waiter !== undefined && this.#table.roleOf(waiter) !== FutexRole.lock) return -EINVAL
-    if (owner === 0 && waiter === undefined) {
+    if (waiter !== NULL && this.#table.roleOf(waiter) !== FutexRole.lock) return -EINVAL
+    if (owner === 0 && waiter === NULL) {
       u32[word >>> 2] = ((value & FUTEX_OWNER_DIED) | thread.id) >>> 0
       return 0
     }
@@ -77,16 +78,17 @@ export class FutexLocks {
     if (word === NULL) return -EFAULT
     if ((this.#mm.memory.u32[word >>> 2]! & FUTEX_OWNER) !== thread.id) return -EPERM
     const next = this.#table.first(lock.key)
-    if (next !== undefined && this.#table.roleOf(next) !== FutexRole.lock) return -EINVAL
+    if (next !== NULL && this.#table.roleOf(next) !== FutexRole.lock) return -EINVAL
     this.#handOver(word, next, 0)
     return 0
   }
 
-  #handOver(word: Ptr, next: Thread | undefined, left: number): void {
+  #handOver(word: Ptr, waiter: Ptr, left: number): void {
     const { u32 } = this.#mm.memory
+    const next = waiter === NULL ? undefined : this.#table.threadOf(waiter)
     u32[word >>> 2] = next === undefined ? left : (next.id | FUTEX_WAITERS | left) >>> 0
     if (next === undefined) return
-    this.#table.leave(next)
+    this.#table.remove(waiter)
     next.wakeForEvent()
   }
 
@@ -122,12 +124,13 @@ export class FutexLocks {
     if (value < 0) return -EFAULT
     if (value !== expected) return -EAGAIN
     let count = 0
-    for (const thread of this.#table.waiters(from.key)) {
+    for (const waiter of this.#table.waiters(from.key)) {
       if (count > moves) break
-      if (this.#table.roleOf(thread) !== FutexRole.requeue) return -EINVAL
+      if (this.#table.roleOf(waiter) !== FutexRole.requeue) return -EINVAL
+      const thread = this.#table.threadOf(waiter)
       const result = this.take(to, thread)
       if (result < 0) return count === 0 ? result : count
-      this.#table.leave(thread)
+      this.#table.remove(waiter)
       if (result === LOCK_IS_HELD) this.wait(to, thread)
       else thread.wakeForEvent()
       count++

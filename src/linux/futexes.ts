@@ -1,11 +1,13 @@
 /** Waiting for words of memory, and waking who waits: what the futex calls and the end of a thread have in common. */
 import { EINVAL } from '../base/errno.js'
+import type { Ptr } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { type FutexKey, findKey, makeKey } from './futex-keys.js'
 import { FutexLocks } from './futex-locks.js'
-import { ANY_BIT, FutexRole, FutexTable } from './futex-table.js'
+import { ANY_BIT, FutexTable } from './futex-table.js'
+import { FutexRole } from './futex-waiter.js'
 import type { Process } from './process.js'
 import type { ProcessTable } from './process-table.js'
 import { releaseRobustList } from './robust-list.js'
@@ -20,7 +22,7 @@ export class Futexes {
 
   constructor(mm: MemoryManager, threads: ThreadList, processes: ProcessTable) {
     this.#mm = mm
-    this.table = new FutexTable(mm.memory, threads)
+    this.table = new FutexTable(mm, threads)
     this.locks = new FutexLocks(mm, this.table, threads, processes)
   }
 
@@ -28,17 +30,18 @@ export class Futexes {
   wake(key: FutexKey, most: number, bits: number): number {
     const { table } = this
     let woken = 0
-    for (const thread of table.waiters(key)) {
-      if (table.roleOf(thread) !== FutexRole.waiter) return -EINVAL
-      if ((table.bitsOf(thread) & bits) === 0) continue
-      this.#wakeOne(thread)
+    for (const waiter of table.waiters(key)) {
+      if (table.roleOf(waiter) !== FutexRole.waiter) return -EINVAL
+      if ((table.bitsOf(waiter) & bits) === 0) continue
+      this.#wakeOne(waiter)
       if (++woken >= most) break
     }
     return woken
   }
 
-  #wakeOne(thread: Thread): void {
-    this.table.leave(thread)
+  #wakeOne(waiter: Ptr): void {
+    const thread = this.table.threadOf(waiter)
+    this.table.remove(waiter)
     thread.wakeForEvent()
   }
 
@@ -47,20 +50,14 @@ export class Futexes {
     const { table } = this
     const keys = { ...to }
     let count = 0
-    for (const thread of table.waiters(from)) {
-      if (table.roleOf(thread) !== FutexRole.waiter) return -EINVAL
+    for (const waiter of table.waiters(from)) {
+      if (table.roleOf(waiter) !== FutexRole.waiter) return -EINVAL
       if (count >= wakes + moves) break
-      if (count < wakes) this.#wakeOne(thread)
-      else this.#move(thread, keys)
+      if (count < wakes) this.#wakeOne(waiter)
+      else table.move(waiter, keys)
       count++
     }
     return count
-  }
-
-  #move(thread: Thread, key: FutexKey): void {
-    const bits = this.table.bitsOf(thread)
-    this.table.leave(thread)
-    this.table.enter(thread, key, bits, FutexRole.waiter)
   }
 
   /** Wakes one that waits for a word by the kernel's doing (a robust lock, clear_child_tid). */

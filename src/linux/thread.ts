@@ -70,8 +70,8 @@ export { RUN_LINK, SLEEP_LINK }
 export const ALL_LINK = 832
 export const MATE_LINK = 840
 export const FUTEX_LINK = 848
-/** What it waits for: three words and two of f64 (futex-table.ts). */
-export const FUTEX_KEY = 856
+/** Behind the link: what it waits for, and the record of the futexes of futex_waitv(2) (futex-table.ts). */
+export const FUTEX_VECTOR = 884
 const CPU_TIME = 888
 const SLICE_END = 896
 const NAME = 904

@@ -25,10 +25,7 @@ const mm = (name: string, rest: Omit<SuiteTest, 'name' | 'source'> = {}, suffix 
   ...rest,
 })
 
-const WAITV = ['futex_waitv', 'futex_wait_timeout', 'futex_wait_wouldblock']
-
 const futex = (name: string, ...args: string[]): SuiteTest => ({
-  ...(WAITV.includes(name) ? { missing: 'futex_waitv' } : {}),
   name: ['futex', [name, ...args].join(' ')].join('/'),
   source: `futex/functional/${name}`,
   args,

@@ -3,12 +3,14 @@ import { EAGAIN, EFAULT, EINVAL, ENOSYS, ETIMEDOUT } from '../../base/errno.js'
 import { Access } from '../../fault/access.js'
 import { loadUser32 } from '../../fault/user-copy.js'
 import { type FutexKey, findKey, makeKey } from '../futex-keys.js'
-import { ANY_BIT, FutexRole } from '../futex-table.js'
+import { ANY_BIT } from '../futex-table.js'
+import { FutexRole } from '../futex-waiter.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
 import { FutexCommand as Command, deadlineOf, isPrivate } from './futex-arguments.js'
 import { lockCommand } from './futex-lock-calls.js'
 import { changeWord, isConditionMet } from './futex-operation.js'
+import { futexWaitv } from './futex-waitv.js'
 
 function wait(c: SyscallContext, command: number): number {
   const bits = command === Command.wait ? ANY_BIT : c.args.low(5)
@@ -107,4 +109,7 @@ function futex(c: SyscallContext): number {
   }
 }
 
-export const futexCalls: readonly Syscall[] = [{ number: 98, name: 'futex', trace: 'pdupp', handler: futex }]
+export const futexCalls: readonly Syscall[] = [
+  { number: 98, name: 'futex', trace: 'pdupp', handler: futex },
+  { number: 449, name: 'futex_waitv', trace: 'puxpd', handler: futexWaitv },
+]

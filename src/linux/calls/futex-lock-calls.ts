@@ -4,7 +4,7 @@ import { Access } from '../../fault/access.js'
 import { loadUser32 } from '../../fault/user-copy.js'
 import { type FutexKey, findKey, isSameKey, makeKey } from '../futex-keys.js'
 import { LOCK_IS_HELD, type Lock } from '../futex-locks.js'
-import { FutexRole } from '../futex-table.js'
+import { FutexRole } from '../futex-waiter.js'
 import type { SyscallContext } from '../syscall-context.js'
 import { ERESTARTNOINTR, PARKED, WaitKind } from '../wait.js'
 import { FutexCommand as Command, deadlineOf, isPrivate } from './futex-arguments.js'
@@ -64,7 +64,7 @@ function waitRequeue(c: SyscallContext): number {
 function endRequeueWait(c: SyscallContext, deadline: number): number {
   if (c.thread.wasWoken) return 0
   const { table } = c.linux.futexes
-  const isInLine = table.roleOf(c.thread) === FutexRole.lock
+  const isInLine = table.roleOfThread(c.thread) === FutexRole.lock
   table.leave(c.thread)
   if (c.linux.clock.now() >= deadline) return -ETIMEDOUT
   return isInLine ? -EAGAIN : -ERESTARTNOINTR
