@@ -195,6 +195,34 @@ static void effects(void) {
   show("after it was waited for", vm(0, pid, l, 1, r, 1, 0));
 }
 
+/* how many of fresh pages are there after each side was given another length */
+static void held(void) {
+  puts("-- pages held");
+  static const struct { int locals, local_pages, remotes, remote_pages; } cases[] = {
+    {1, 0, 1, 8}, {1, 1, 1, 8}, {1, 8, 1, 1}, {2, 1, 2, 4}, {1, 2, 3, 4}, {1, 1, 1, 1500}, {1, 1030, 1, 1500}, {1, 1, 1, 0},
+  };
+  static unsigned char seen[2000];
+  for (int write = 0; write < 2; write++)
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
+      for (int hole = 0; hole < 3; hole++) {
+        char *to = mmap(NULL, 2000 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        char *from = mmap(NULL, 2000 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        madvise(to, 2000 * PG, MADV_NOHUGEPAGE), madvise(from, 2000 * PG, MADV_NOHUGEPAGE);
+        if (hole) mprotect((hole == 1 ? to : from) + 3 * PG, PG, PROT_NONE);
+        for (int k = 0; k < cases[i].locals; k++) l[k] = (struct iovec){to + k * 2 * PG, cases[i].local_pages * PG ? cases[i].local_pages * PG : 10};
+        for (int k = 0; k < cases[i].remotes; k++) r[k] = (struct iovec){from + k * 5 * PG, cases[i].remote_pages * PG};
+        printf("%s %u %s ", write ? "write" : "read", i, hole == 0 ? "" : hole == 1 ? "local hole" : "remote hole");
+        show("", vm(write, pid, l, cases[i].locals, r, cases[i].remotes, 0));
+        int count[2] = {0, 0};
+        for (int side = 0; side < 2; side++) {
+          mincore(side ? from : to, 2000 * PG, seen);
+          for (int k = 0; k < 2000; k++) count[side] += seen[k] & 1;
+        }
+        printf("  local %d remote %d\n", count[0], count[1]);
+        munmap(to, 2000 * PG), munmap(from, 2000 * PG);
+      }
+}
+
 static int child_ready[2];
 static int spawn(void) {
   pipe(child_ready);
@@ -333,6 +361,7 @@ int main(void) {
   lengths(), fflush(stdout);
   addresses(), fflush(stdout);
   rights(), fflush(stdout);
+  held(), fflush(stdout);
   puts("== of another process"), fflush(stdout);
   pid = spawn();
   lengths(), fflush(stdout);

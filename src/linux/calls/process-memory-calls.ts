@@ -104,20 +104,58 @@ function moveAll(
   remote: readonly UserRange[],
   writes: boolean,
 ): number {
-  const page = new Uint8Array(PAGE_SIZE)
   for (const { address, length } of remote) {
     for (let at = 0; at < length && flow.left > 0; ) {
-      const inPage = PAGE_SIZE - ((address + at) & PAGE_MASK)
-      const part = page.subarray(0, Math.min(inPage, length - at, flow.left))
-      const done = writes
-        ? pushPart(c, flow, space, address + at, part)
-        : pullPart(c, flow, space, address + at, part)
-      at += done
-      if (done < part.length)
+      const held = holdPages(c, space, address + at, length - at, writes)
+      const done = moveHeld(c, flow, space, { address: address + at, length: held }, writes)
+      if (held === 0 || (done < held && flow.left > 0))
         return flow.moved > 0 && c.mm.userfaults.missed === undefined ? flow.moved : -EFAULT
+      at += held
     }
   }
   return flow.moved
+}
+
+/** Pages of the other program that Linux holds on to at a time: pointers to them fill two pages. */
+const HELD_PAGES_MAX = 1024
+const NOTHING = new Uint8Array(0)
+
+/** All of them are faulted in before anything is moved, also those that there is no local memory for. Bytes up to the first that cannot be. */
+function holdPages(
+  c: SyscallContext,
+  space: AddressSpace,
+  address: number,
+  length: number,
+  writes: boolean,
+): number {
+  let at = 0
+  for (let pages = 0; at < length && pages < HELD_PAGES_MAX; pages++) {
+    const problem = (writes ? writeRemote : readPinned)(c.mm, space, address + at, NOTHING)
+    if (problem < 0) break
+    at += PAGE_SIZE - ((address + at) & PAGE_MASK)
+  }
+  return Math.min(at, length)
+}
+
+/** Moves bytes of such pages until the local memory ends or is in the way; how many. */
+function moveHeld(
+  c: SyscallContext,
+  flow: LocalFlow,
+  space: AddressSpace,
+  { address, length }: UserRange,
+  writes: boolean,
+): number {
+  const page = new Uint8Array(Math.min(PAGE_SIZE, length))
+  for (let at = 0; at < length; ) {
+    const inPage = PAGE_SIZE - ((address + at) & PAGE_MASK)
+    const part = page.subarray(0, Math.min(inPage, length - at, flow.left))
+    if (part.length === 0) return at
+    const move = writes ? pushPart : pullPart
+    const done = move(c, flow, space, address + at, part)
+    at += done
+    if (done < part.length) return at
+  }
+  return length
 }
 
 /** From the other program: bytes that have arrived. */
@@ -131,7 +169,7 @@ function pullPart(
   return readPinned(c.mm, space, from, part) < 0 ? 0 : flow.move(part, copyToUserPartial)
 }
 
-/** To the other program: its page is made ready first, and then gets what could be read. */
+/** To the other program: what could be read. */
 function pushPart(
   c: SyscallContext,
   flow: LocalFlow,
@@ -139,7 +177,6 @@ function pushPart(
   to: number,
   part: Uint8Array,
 ): number {
-  if (writeRemote(c.mm, space, to, part.subarray(0, 0)) < 0) return 0
   const got = flow.move(part, copyFromUserPartial)
   return got > 0 && writeRemote(c.mm, space, to, part.subarray(0, got)) < 0 ? 0 : got
 }
