@@ -149,8 +149,8 @@ export class EntryTable {
   /** Index of the first word of an address's entry; -1 when it has none. */
   find(pc: number): number {
     const set = (this.#base + (Math.floor(pc / 2) % CODE_SETS) * SET_BYTES) >>> 2
-    for (const word of [set, set + CODE_ENTRY_BYTES / 4]) if (this.pcAt(word) === pc) return word
-    return -1
+    if (this.pcAt(set) === pc) return set
+    return this.pcAt(set + CODE_ENTRY_BYTES / 4) === pc ? set + CODE_ENTRY_BYTES / 4 : -1
   }
 
   pcAt(word: number): number {

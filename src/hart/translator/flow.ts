@@ -29,6 +29,13 @@ export class Instruction {
   readonly fWrites: number
   /** Bytes of a plain load or store at x[rs1] + imm; 0 when it is none, or its address is no register's. */
   readonly accessBytes: number
+  /** Marks of whoever finds regions (region.ts), who would need a set for each: the last region that it is in, and that it leads a block of. */
+  region = 0
+  leads = 0
+  /** The last look for a leaf that came here. */
+  leaf = 0
+  /** Number of the block that it leads. */
+  block = -1
 
   constructor(pc: number, word: number, operands: Operands) {
     const { imm, reads1, reads2, reads3, writes } = operands

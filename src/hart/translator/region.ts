@@ -4,13 +4,12 @@
  */
 import type { Instruction } from './flow.js'
 import { Flow } from './operands.js'
+import type { RegionReader } from './region-reader.js'
 
 /** Instructions of a region, and of a function that is taken into the ones that call it. */
 const INSTRUCTIONS_MAX = 128
 const LEAF_INSTRUCTIONS_MAX = 32
 
-/** Reads the instruction at an address; nothing when it cannot be executed now. */
-export type Fetch = (pc: number) => Instruction | undefined
 /** Whether jumps have led to an address often enough that it is worth translating with what leads there. */
 export type IsWarm = (pc: number) => boolean
 
@@ -30,85 +29,127 @@ export interface Block {
 export interface Region {
   /** The first one is the entry. */
   readonly blocks: readonly Block[]
+  readonly length: number
 }
 
 /** A function without calls: its instructions can be reached from its start, and all end in returns. */
 class Leaf {
-  readonly returns: number[] = []
-  readonly #seen = new Set<number>()
+  readonly returns: Instruction[] = []
+  readonly #reader: RegionReader
+  readonly #look: number
+  #length = 0
 
-  static at(pc: number, fetch: Fetch): Leaf | undefined {
-    const leaf = new Leaf()
-    return leaf.#follow(pc, fetch) && leaf.returns.length > 0 ? leaf : undefined
+  private constructor(reader: RegionReader, look: number) {
+    this.#reader = reader
+    this.#look = look
   }
 
-  #follow(start: number, fetch: Fetch): boolean {
-    for (let pc = start; !this.#seen.has(pc); ) {
-      const instruction = fetch(pc)
-      if (instruction === undefined || this.#seen.size >= LEAF_INSTRUCTIONS_MAX) return false
-      this.#seen.add(pc)
-      const { flow, target, isCall, isReturn, bytes } = instruction
-      if (flow === Flow.trap || isCall) return false
-      if (flow === Flow.indirect) {
-        if (isReturn) this.returns.push(pc)
-        return isReturn
+  /** `look`: another number than those of earlier looks with the same reader. */
+  static at(pc: number, reader: RegionReader, look: number): Leaf | undefined {
+    const leaf = new Leaf(reader, look)
+    return leaf.#follow(pc) && leaf.returns.length > 0 ? leaf : undefined
+  }
+
+  #follow(start: number): boolean {
+    for (let pc = start; ; ) {
+      const instruction = this.#reader.instruction(pc)
+      if (instruction === undefined) return false
+      if (instruction.leaf === this.#look) return true
+      if (this.#length >= LEAF_INSTRUCTIONS_MAX) return false
+      instruction.leaf = this.#look
+      this.#length++
+      const { flow } = instruction
+      if (flow === Flow.next) {
+        pc += instruction.bytes
+        continue
       }
-      if (flow === Flow.branch && !this.#follow(target, fetch)) return false
-      pc = flow === Flow.jump ? target : pc + bytes
+      if (flow === Flow.trap || instruction.isCall) return false
+      if (flow === Flow.indirect) {
+        if (!instruction.isReturn) return false
+        this.returns.push(instruction)
+        return true
+      }
+      if (flow === Flow.branch && !this.#follow(instruction.target)) return false
+      pc = flow === Flow.jump ? instruction.target : pc + instruction.bytes
     }
-    return true
   }
 }
 
 class RegionFinder {
-  readonly #fetch: Fetch
+  readonly #reader: RegionReader
   readonly #isWarm: IsWarm
-  readonly #instructions = new Map<number, Instruction>()
-  readonly #leaders: Set<number>
-  readonly #queue: number[]
+  readonly #number: number
+  /** What blocks begin with; some may not be reached before the region is full. */
+  readonly #leaders: Instruction[] = []
+  #length = 0
   readonly #leaves = new Map<number, Leaf | undefined>()
-  /** By the address of a return instruction: where it may return to. */
-  readonly #returnsTo = new Map<number, number[]>()
+  /** By a return instruction: where it may return to. */
+  readonly #returnsTo = new Map<Instruction, number[]>()
 
-  constructor(entry: number, fetch: Fetch, isWarm: IsWarm) {
-    this.#fetch = fetch
+  constructor(reader: RegionReader, isWarm: IsWarm) {
+    this.#reader = reader
     this.#isWarm = isWarm
-    this.#leaders = new Set([entry])
-    this.#queue = [entry]
+    this.#number = reader.begin()
   }
 
-  find(): Region | undefined {
-    for (let pc = this.#queue.shift(); pc !== undefined; pc = this.#queue.shift()) this.#follow(pc)
-    const starts = [...this.#leaders].filter((pc) => this.#instructions.has(pc))
+  find(entry: number): Region | undefined {
+    this.#lead(entry)
+    const leaders = this.#leaders
+    for (let i = 0; i < leaders.length; i++) this.#follow(leaders[i]!)
+    const starts: Instruction[] = []
+    for (let i = 0; i < leaders.length; i++) {
+      const leader = leaders[i]!
+      if (!this.#has(leader)) continue
+      leader.block = starts.length
+      starts.push(leader)
+    }
     if (starts.length === 0) return undefined
-    const numbers = new Map(starts.map((pc, number) => [pc, number]))
-    return { blocks: starts.map((pc) => this.#block(pc, numbers)) }
+    const blocks: Block[] = []
+    for (let i = 0; i < starts.length; i++) blocks.push(this.#block(starts[i]!))
+    return { blocks, length: this.#length }
+  }
+
+  #has(instruction: Instruction): boolean {
+    return instruction.region === this.#number
+  }
+
+  /** Whether it is the first of a block of the region. */
+  #isStart(instruction: Instruction): boolean {
+    return instruction.leads === this.#number && this.#has(instruction)
   }
 
   #lead(pc: number): void {
-    if (this.#leaders.has(pc)) return
-    this.#leaders.add(pc)
-    this.#queue.push(pc)
+    const instruction = this.#reader.instruction(pc)
+    if (instruction === undefined || instruction.leads === this.#number) return
+    instruction.leads = this.#number
+    this.#leaders.push(instruction)
   }
 
-  #follow(start: number): void {
-    for (let pc = start; !this.#instructions.has(pc) && this.#instructions.size < INSTRUCTIONS_MAX; ) {
-      const instruction = this.#fetch(pc)
-      if (instruction === undefined) return
-      this.#instructions.set(pc, instruction)
-      const { flow, bytes, target, isCall } = instruction
-      if (flow === Flow.branch) this.#lead(pc + bytes)
-      if (flow === Flow.jump && !isCall) this.#lead(target)
-      if (flow === Flow.branch && this.#isWarm(target)) this.#lead(target)
-      if (isCall) this.#call(instruction)
-      if (flow !== Flow.next) return
-      pc += bytes
+  #follow(leader: Instruction): void {
+    let instruction: Instruction | undefined = leader
+    while (instruction !== undefined && !this.#has(instruction) && this.#length < INSTRUCTIONS_MAX) {
+      instruction.region = this.#number
+      this.#length++
+      const { flow, pc, bytes }: Instruction = instruction
+      if (flow !== Flow.next) {
+        this.#goOn(instruction)
+        return
+      }
+      instruction = this.#reader.instruction(pc + bytes)
     }
+  }
+
+  #goOn(instruction: Instruction): void {
+    const { flow, pc, bytes, target, isCall } = instruction
+    if (flow === Flow.branch) this.#lead(pc + bytes)
+    if (flow === Flow.jump && !isCall) this.#lead(target)
+    if (flow === Flow.branch && this.#isWarm(target)) this.#lead(target)
+    if (isCall) this.#call(instruction)
   }
 
   #call({ target, pc, bytes }: Instruction): void {
     if (!this.#isWarm(target)) return
-    if (!this.#leaves.has(target)) this.#leaves.set(target, Leaf.at(target, this.#fetch))
+    if (!this.#leaves.has(target)) this.#leaves.set(target, this.#leafAt(target))
     const leaf = this.#leaves.get(target)
     if (leaf === undefined) return
     this.#lead(target)
@@ -116,32 +157,36 @@ class RegionFinder {
     for (const at of leaf.returns) this.#returnsTo.set(at, [...(this.#returnsTo.get(at) ?? []), pc + bytes])
   }
 
-  #block(start: number, numbers: ReadonlyMap<number, number>): Block {
-    const instructions: Instruction[] = []
-    let pc = start
-    for (;;) {
-      const instruction = this.#instructions.get(pc)
-      if (instruction === undefined || (pc !== start && numbers.has(pc))) break
-      instructions.push(instruction)
-      pc += instruction.bytes
-      if (instruction.flow !== Flow.next) break
-    }
-    const edge = (address: number): Edge => {
-      const block = numbers.get(address)
-      return block === undefined ? { exit: address } : { block }
-    }
-    return { pc: start, instructions, edges: this.#targets(instructions.at(-1)!).map(edge) }
+  #leafAt(pc: number): Leaf | undefined {
+    return Leaf.at(pc, this.#reader, this.#reader.nextLook())
   }
 
-  #targets({ flow, pc, bytes, target, isReturn }: Instruction): number[] {
-    if (flow === Flow.next) return [pc + bytes]
-    if (flow === Flow.branch) return [target, pc + bytes]
-    if (flow === Flow.jump) return [target]
-    return isReturn ? (this.#returnsTo.get(pc) ?? []) : []
+  #block(start: Instruction): Block {
+    const instructions: Instruction[] = []
+    let last = start
+    for (let next: Instruction | undefined = start; next !== undefined && this.#has(next); ) {
+      if (next !== start && this.#isStart(next)) break
+      instructions.push(next)
+      last = next
+      next = next.flow === Flow.next ? this.#reader.known(next.pc + next.bytes) : undefined
+    }
+    const edges: Edge[] = []
+    const { flow, pc, bytes } = last
+    if (flow === Flow.branch || flow === Flow.jump) edges.push(this.#edge(last.target))
+    if (flow === Flow.branch || flow === Flow.next) edges.push(this.#edge(pc + bytes))
+    if (last.isReturn) for (const address of this.#returnsTo.get(last) ?? []) edges.push(this.#edge(address))
+    return { pc: start.pc, instructions, edges }
+  }
+
+  #edge(address: number): Edge {
+    const instruction = this.#reader.known(address)
+    return instruction !== undefined && this.#isStart(instruction)
+      ? { block: instruction.block }
+      : { exit: address }
   }
 }
 
 /** The region that begins at an address; nothing when not even its first instruction can be executed. */
-export function findRegion(entry: number, fetch: Fetch, isWarm: IsWarm): Region | undefined {
-  return new RegionFinder(entry, fetch, isWarm).find()
+export function findRegion(entry: number, reader: RegionReader, isWarm: IsWarm): Region | undefined {
+  return new RegionFinder(reader, isWarm).find(entry)
 }

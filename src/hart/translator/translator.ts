@@ -2,7 +2,7 @@
 
 import type { MemoryManagementArch } from '../../arch/memory-management-arch.js'
 import { monotonic } from '../../base/monotonic.js'
-import { NO_FRAME, PAGE_SIZE, pageOf } from '../../base/numbers.js'
+import { pageOf, type Vpn } from '../../base/numbers.js'
 import { WasmModule } from '../../base/wasm/module.js'
 import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
@@ -14,7 +14,7 @@ import { EntryTable, NEVER } from './entry-table.js'
 import { HELPER_TYPES } from './helper-types.js'
 import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
-import { findRegion, type Region } from './region.js'
+import { findRegion, type IsWarm, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
@@ -78,15 +78,6 @@ export interface TranslatorStats {
   readonly milliseconds: number
   /** How often all was thrown away, because there was too much of it. */
   readonly evictions: number
-}
-
-/** Instructions of it. */
-function sizeOf({ region }: Candidate): number {
-  return region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0)
-}
-
-function blockAddresses({ region }: Candidate): number[] {
-  return region.blocks.map(({ pc }) => pc)
 }
 
 export class Translator {
@@ -185,19 +176,26 @@ export class Translator {
   /** Translates `pc` and what is nearly as worthwhile. */
   #translateWith(pc: number): void {
     this.#makeRoom()
+    const { memory, layout } = this.#env
     const warm = this.#entries.warm(this.#pace.warm, FUNCTIONS_IN_MODULE_MAX - 1)
-    const candidates = this.#candidate(pc)
+    const reader = new RegionReader(memory, layout.decode, this.#pages, this.#operands)
+    const least = this.#pace.threshold >>> 5
+    const isWarm = (at: number) => this.#entries.isWarm(at, least)
+    const candidates: Candidate[] = []
+    const covered = new Set<number>()
+    let instructions = 0
+    const add = (each: number): void => {
+      const candidate = this.#candidate(each, reader, isWarm)
+      if (candidate === undefined) return
+      candidates.push(candidate)
+      instructions += candidate.region.length
+      for (const block of candidate.region.blocks) covered.add(block.pc)
+    }
+    add(pc)
     if (candidates.length === 0) return
-    const covered = new Set(blockAddresses(candidates[0]!))
-    let instructions = sizeOf(candidates[0]!)
     for (const each of warm) {
       if (!this.#pace.allows(instructions)) break
-      if (covered.has(each)) continue
-      for (const candidate of this.#candidate(each)) {
-        candidates.push(candidate)
-        instructions += sizeOf(candidate)
-        for (const address of blockAddresses(candidate)) covered.add(address)
-      }
+      if (!covered.has(each)) add(each)
     }
     this.#translate(candidates)
   }
@@ -208,35 +206,31 @@ export class Translator {
     if (isFull || this.#pages.isExhausted) this.#evictAll()
   }
 
-  #candidate(pc: number): Candidate[] {
-    const { memory, layout } = this.#env
-    const reader = new RegionReader(memory, layout.decode, this.#pages, this.#operands)
-    const region = findRegion(
-      pc,
-      (at) => reader.instruction(at),
-      (at) => this.#entries.isWarm(at, this.#pace.threshold >>> 5),
-    )
+  #candidate(pc: number, reader: RegionReader, isWarm: IsWarm): Candidate | undefined {
+    const region = findRegion(pc, reader, isWarm)
     const word = this.#entries.find(pc)
-    if (word < 0) return []
+    if (word < 0) return undefined
     this.#entries.set(word, 0, region === undefined ? LATER : NEVER)
-    return region === undefined ? [] : [{ pc, region, pages: this.#pagesOf(region, reader) }]
+    return region === undefined ? undefined : { pc, region, pages: this.#pagesOf(region, reader) }
   }
 
   #pagesOf({ blocks }: Region, reader: RegionReader): CodePage[] {
-    const pages = new Map<number, CodePage>()
-    const add = (pc: number): void => {
-      const vpn = pageOf(pc)
-      if (pages.has(vpn)) return
-      const pfn = reader.frames.get(vpn) ?? NO_FRAME
-      pages.set(vpn, { vpn, pfn, stamp: this.#pages.stamp(pfn) })
+    const pages: CodePage[] = []
+    let last = -1
+    const add = (vpn: Vpn): void => {
+      last = vpn
+      if (pages.some((page) => page.vpn === vpn)) return
+      const pfn = reader.frameOf(vpn)
+      pages.push({ vpn, pfn, stamp: this.#pages.stamp(pfn) })
     }
     for (const { instructions } of blocks) {
-      for (const { pc, bytes } of instructions) {
-        add(pc)
-        if ((pc % PAGE_SIZE) + bytes > PAGE_SIZE) add(pc + 2)
+      for (let i = 0; i < instructions.length; i++) {
+        const { pc, bytes } = instructions[i]!
+        if (pageOf(pc) !== last) add(pageOf(pc))
+        if (pageOf(pc + bytes - 1) !== last) add(pageOf(pc + bytes - 1))
       }
     }
-    return [...pages.values()]
+    return pages
   }
 
   #translate(candidates: readonly Candidate[]): void {
@@ -299,7 +293,7 @@ export class Translator {
     this.#stats.modules++
     this.#stats.regions += candidates.length
     this.#stats.wasmBytes += bytes
-    const instructions = candidates.reduce((sum, candidate) => sum + sizeOf(candidate), 0)
+    const instructions = candidates.reduce((sum, { region }) => sum + region.length, 0)
     this.#stats.instructions += instructions
     this.#pace.add(instructions)
   }
