@@ -11,6 +11,7 @@ import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
+import { HELPER_TYPES } from './translator/helper-types.js'
 import { i32, i64, local, op, type Value } from './value.js'
 
 /** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
@@ -149,10 +150,10 @@ export class InterpreterEmitter implements Emitter {
     const pointer = this.#tempLocal('i32')
     const slot = this.temp('i32', tlbSlot(virtual, local(this.#locals.tlb)))
     tlbHits(virtual, slot, bytes, TlbEntry.readTag)(code)
-    code.if('i32')
+    code.ifLikely('i32')
     tlbPlace(virtual, slot)(code)
     code.else()
-    const missed = this.temp('i64', this.call('loadMiss', virtual, i32(bytes)))
+    const missed = this.temp('i64', this.#helper('loadMiss', virtual, i32(bytes)))
     this.#leaveOnFault(missed)
     op('i32_wrap_i64', missed)(code)
     code.end().set(pointer)
@@ -165,11 +166,11 @@ export class InterpreterEmitter implements Emitter {
     const virtual = this.temp('i64', address)
     const slot = this.temp('i32', tlbSlot(virtual, local(this.#locals.tlb)))
     tlbHits(virtual, slot, bytes, TlbEntry.writeTag)(code)
-    code.if()
+    code.ifLikely()
     tlbPlace(virtual, slot)(code)
     value(code)
     code.memory(name, 0, 0).else()
-    this.call('storeMiss', virtual, value, i32(bytes))(code)
+    this.#helper('storeMiss', virtual, value, i32(bytes))(code)
     code.brIf(this.#labels.trap).end()
   }
 
@@ -179,7 +180,8 @@ export class InterpreterEmitter implements Emitter {
   }
 
   atomicAddress(bytes: 4 | 8, address: Value, write: boolean): Value {
-    const located = this.temp('i64', this.call('atomicAddress', address, i32(bytes), i32(write ? 1 : 0)))
+    const operands = [address, i32(bytes), i32(write ? 1 : 0)]
+    const located = this.temp('i64', this.#rarely('i64', this.#helper('atomicAddress', ...operands)))
     this.#leaveOnFault(located)
     return this.temp('i32', op('i32_wrap_i64', located))
   }
@@ -239,6 +241,22 @@ export class InterpreterEmitter implements Emitter {
   }
 
   call(helper: string, ...operands: Value[]): Value {
+    return this.#rarely(HELPER_TYPES.get(helper)!.results[0], this.#helper(helper, ...operands))
+  }
+
+  /**
+   * What calls a function, out of the way. A call takes all registers of the host; where V8 thinks that it comes often, it saves them at
+   * each instruction's dispatch.
+   */
+  #rarely(type: ValueType | undefined, value: Value): Value {
+    return (code) => {
+      code.get(this.#locals.left).i32(0).op('i32_ge_s').ifUnlikely(type)
+      value(code)
+      code.else().op('unreachable').end()
+    }
+  }
+
+  #helper(helper: string, ...operands: Value[]): Value {
     const index = this.#helpers.get(helper)
     assert(index !== undefined, 'the helper function exists')
     return (code) => {

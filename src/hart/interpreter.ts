@@ -30,7 +30,7 @@ import { addMmu } from './mmu.js'
 import { MmuAccess, tlbEntries, tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { addMultiply } from './multiply-high.js'
 import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
-import { addEntryTable } from './translator/entry-table.js'
+import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
@@ -130,8 +130,11 @@ class InterpreterFunction {
   #emitArrive(arrive: number, next: Label, done: Label): void {
     const code = this.#code
     code.end()
+    const address = code.local('i64')
     this.#address()(code)
-    code.call(arrive).op('i32_eqz').brIf(next).br(done)
+    code.set(address)
+    emitUsualArrival(code, this.#layout, address, next)
+    code.get(address).call(arrive).op('i32_eqz').brIf(next).br(done)
   }
 
   #enter(): void {
@@ -153,9 +156,9 @@ class InterpreterFunction {
     const { pointer, page, word } = this.#locals
     const distance = op('i32_sub', local(pointer), local(page))
     op('i32_gt_u', distance, i32(PAGE_SIZE - 4))(code)
-    code.if('i32')
+    code.ifUnlikely('i32')
     op('i32_gt_u', distance, i32(PAGE_MASK))(code)
-    code.if()
+    code.ifLikely()
     this.#enterPage(trap)
     code.end()
     this.#fetchAtEnd(trap)

@@ -11,7 +11,7 @@
  *                       i32  threshold: arrivals after which a place is hot
  */
 import type { Ptr } from '../../base/numbers.js'
-import type { Code } from '../../base/wasm/code.js'
+import type { Code, Label } from '../../base/wasm/code.js'
 import type { WasmModule } from '../../base/wasm/module.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartLayout } from '../hart-layout.js'
@@ -104,6 +104,30 @@ function emitArrive(code: Code, layout: HartLayout): void {
     code.op('i32_ge_s')
   }
   op('select', i32(HOT), i32(0), isHot)(code)
+}
+
+/**
+ * The commonest case of `arrive` where the interpreter stands: the address (local `pc`) has an entry, and no code, and is not hot. Counts
+ * and goes to `next`; of all else it does nothing. (A call would take all registers of the host.)
+ */
+export function emitUsualArrival(code: Code, layout: HartLayout, pc: number, next: Label): void {
+  const [entry, count] = [code.local('i32'), code.local('i32')]
+  const tag = loadRaw('i64_load', local(entry))
+  op('i32_add', setOffset(local(pc)), i32(layout.codeEntries))(code)
+  code.set(entry)
+  op('i64_ne', tag, local(pc))(code)
+  code.if()
+  op('i32_add', local(entry), i32(CODE_ENTRY_BYTES))(code)
+  code.set(entry).end()
+  const isEmpty = op('i32_eqz', loadRaw('i32_load', local(entry), CodeEntry.function))
+  op('i32_and', op('i64_eq', tag, local(pc)), isEmpty)(code)
+  code.ifLikely()
+  op('i32_add', loadRaw('i32_load', local(entry), CodeEntry.count), i32(1))(code)
+  code.set(count)
+  op('i32_lt_s', local(count), loadRaw('i32_load', i32(layout.codeEntries), THRESHOLD))(code)
+  code.ifLikely()
+  storeRaw('i32_store', local(entry), local(count), CodeEntry.count)(code)
+  code.br(next).end().end()
 }
 
 /** The address takes the way without a function, or the one that is arrived at less often, and counts from 0. */
