@@ -9,6 +9,7 @@ import type { PageProvider } from '../../space/page-object.js'
 import type { FileContents } from './contents.js'
 import type { HostDirectory, HostHandle } from './host-directory.js'
 import type { Dentry, Filesystem, Inode, Time } from './nodes.js'
+import { ReadAhead } from './read-ahead.js'
 
 /** Closed files whose pages and handles are kept. */
 const IDLE_MAX = 32
@@ -28,6 +29,7 @@ export class HostFiles {
   /** By the identity of the page object, which is what a provider is asked with. */
   readonly #files = new Map<number, HostFile>()
   #idle: Inode[] = []
+  readonly #ahead = new ReadAhead()
 
   constructor(contents: FileContents) {
     this.#contents = contents
@@ -52,6 +54,7 @@ export class HostFiles {
     const handle = host.open(path, writable)
     if (handle < 0) return handle
     if (known === undefined) return this.#add(inode, host, handle, writable)
+    this.#ahead.forget()
     known.host.close(known.handle)
     known.handle = handle
     known.writable = true
@@ -62,6 +65,7 @@ export class HostFiles {
   write(inode: Inode, offset: number, source: Uint8Array): number {
     const file = this.#file(inode)
     if (file === undefined) return -EBADF
+    this.#ahead.forget()
     const written = file.host.write(file.handle, offset, source)
     if (written > 0) this.#contents.update(inode.pages, offset, source.subarray(0, written))
     return written
@@ -70,6 +74,7 @@ export class HostFiles {
   resize(inode: Inode, bytes: number): number {
     const file = this.#file(inode)
     if (file === undefined) return -EBADF
+    this.#ahead.forget()
     return file.host.truncate(file.handle, bytes) || this.#contents.resize(inode.pages, bytes)
   }
 
@@ -128,6 +133,7 @@ export class HostFiles {
       return
     }
     this.#files.delete(this.#contents.identity(inode.pages))
+    this.#ahead.forget()
     file.host.close(file.handle)
     this.#contents.release(inode.pages)
     inode.pages = NULL
@@ -181,7 +187,7 @@ export class HostFiles {
     if (file === undefined) return -EIO
     let done = 0
     while (done < target.length) {
-      const count = file.host.read(file.handle, index * PAGE_SIZE + done, target.subarray(done))
+      const count = this.#ahead.read(file.host, file.handle, index * PAGE_SIZE + done, target.subarray(done))
       if (count < 0) return count
       if (count === 0) break
       done += count
@@ -200,6 +206,7 @@ export class HostFiles {
   #writePage(id: number, index: number, source: Uint8Array): number {
     const file = this.#files.get(id)
     if (file === undefined) return -EIO
+    this.#ahead.forget()
     let done = 0
     while (done < source.length) {
       const count = file.host.write(file.handle, index * PAGE_SIZE + done, source.subarray(done))
