@@ -5,7 +5,10 @@ import { loadCommand, writeCache } from '../bin/load-command.js'
 const PROGRAM = 'examples/programs/tour.elf'
 const { exports: command, script } = loadCommand()
 const parts = new command.KeptParts()
-process.on('exit', () => writeCache(script, parts.bytes()))
+process.on('exit', () => {
+  command.untuneEngine()
+  writeCache(script, parts.bytes())
+})
 const run = (options, ...more) =>
   command.main([...process.argv.slice(0, 2), 'run', ...options, PROGRAM], ...more)
 await run(['--no-report', '--translate-threshold', '2'])

@@ -10,7 +10,7 @@ import { say } from './say.js'
 import { parseSize } from './size.js'
 
 export { KeptParts } from '../hart/hart-parts.js'
-export { tuneEngine } from './engine.js'
+export { tuneEngine, untuneEngine } from './engine.js'
 
 function size(text: string): number {
   const bytes = parseSize(text)
