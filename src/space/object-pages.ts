@@ -242,6 +242,11 @@ export class ObjectPages extends ObjectRecords {
     this.env.atomics.lock(this.writeBackLock(object), LockRank.writeBack)
   }
 
+  /** For a caller who holds locks: takes it if nobody has it, and says whether. */
+  tryLockWriteBack(object: Ptr): boolean {
+    return this.env.atomics.tryLock(this.writeBackLock(object), LockRank.writeBack)
+  }
+
   unlockWriteBack(object: Ptr): void {
     this.env.atomics.unlock(this.writeBackLock(object), LockRank.writeBack)
   }

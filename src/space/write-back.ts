@@ -33,6 +33,19 @@ export function writeBackObject(
   return result
 }
 
+/**
+ * The same for an object that nobody maps: the last mapping is going, and the caller holds its space's lock. So it waits for nobody: what
+ * another hart is writing back at the moment stays marked, for the next one who does.
+ */
+export function writeBackUnmapped({ objects }: SpaceEnv, object: Ptr): number {
+  if (!objects.takesWrites(object) || objects.dirtyPages(object) === 0) return 0
+  if (!objects.tryLockWriteBack(object)) return 0
+  const isBegun = objects.beginWriteBack(object, 0, OBJECT_PAGES_MAX)
+  const result = isBegun ? objects.finishWriteBack(object, 0, OBJECT_PAGES_MAX) : 0
+  objects.unlockWriteBack(object)
+  return result
+}
+
 function finish(mm: ObjectSpacesEnv, object: Ptr, first: number, end: number): number {
   forEachSpaceOf(mm, object, (space) => cleanInSpace(mm, space, object, first, end))
   return mm.objects.finishWriteBack(object, first, end)

@@ -58,6 +58,18 @@ describe.each([
     expect(words.holdsNone).toBe(false)
     expect(() => words.unlock(LOCK, LockRank.space)).toThrow('falling rank')
   })
+
+  test('with debug, a lock that was taken without waiting may be of any rank, and go back at any time', () => {
+    const words = boot({ debug: true })
+    words.lock(LOCK, LockRank.space)
+    expect(words.tryLock(OTHER, LockRank.writeBack)).toBe(true)
+    expect(() => words.lock(WORD, LockRank.writeBack)).toThrow('rising rank')
+    words.unlock(OTHER, LockRank.writeBack)
+    expect(words.tryLock(OTHER, LockRank.object)).toBe(true)
+    words.unlock(LOCK, LockRank.space)
+    words.unlock(OTHER, LockRank.object)
+    expect(words.holdsNone).toBe(true)
+  })
 })
 
 test('who waits for a lock serves its mailbox meanwhile', () => {

@@ -61,6 +61,8 @@ export class AtomicWords {
   #serve: (() => void) | undefined
   /** Ranks that this thread holds, lowest first; only in debug builds. */
   readonly #held: LockRank[] = []
+  /** Those of them that were taken without waiting. */
+  readonly #tried = new Set<LockRank>()
   #holds: SharedHolds | undefined
 
   constructor(memory: Memory, options: AtomicsOptions) {
@@ -197,7 +199,7 @@ export class AtomicWords {
 
   /**
    * Takes the lock if nobody has it; says whether it did. Never waits, so it may be called with locks of higher rank held; it then counts
-   * as taken before them. Not of rank `space`.
+   * as taken before them, but may go back while they are held. Not of rank `space`.
    */
   tryLock(ptr: Ptr, rank: LockRank): boolean {
     if (this.isPlain) {
@@ -206,7 +208,9 @@ export class AtomicWords {
       return true
     }
     if (this.compareExchange(ptr, 0, this.#owner) !== 0) return false
-    if (this.#debug) this.#insertRank(rank)
+    if (!this.#debug) return true
+    this.#insertRank(rank)
+    this.#tried.add(rank)
     return true
   }
 
@@ -214,6 +218,13 @@ export class AtomicWords {
     const above = this.#held.findIndex((held) => held >= rank)
     assert(above < 0 || this.#held[above] !== rank, 'two locks of one rank are never held')
     this.#held.splice(above < 0 ? this.#held.length : above, 0, rank)
+  }
+
+  #dropRank(rank: LockRank): void {
+    const place = this.#held.lastIndexOf(rank)
+    const isOnTop = this.#held.every((held, i) => i <= place || this.#tried.has(held))
+    assert(place >= 0 && (this.#tried.delete(rank) || isOnTop), 'locks are released in falling rank')
+    this.#held.splice(place, 1)
   }
 
   /** The lock's word is ours: no hart begins to hold it with others any more. Spins until none does. */
@@ -247,7 +258,7 @@ export class AtomicWords {
   }
 
   unlockShared(ptr: Ptr, rank: LockRank): void {
-    if (this.#debug) assert(this.#held.pop() === rank, 'locks are released in falling rank')
+    if (this.#debug) this.#dropRank(rank)
     const hold = this.#ownHold
     assert(this.#i32[hold >>> 2] === (ptr | 0), 'the lock is not ours')
     this.store(hold, 0)
@@ -275,7 +286,7 @@ export class AtomicWords {
 
   #unlockWatched(ptr: Ptr, rank: LockRank): void {
     this.#onStep?.('unlock', ptr)
-    if (this.#debug) assert(this.#held.pop() === rank, 'locks are released in falling rank')
+    if (this.#debug) this.#dropRank(rank)
     const { i32 } = this.#memory
     if (!this.#shared) {
       assert(i32[ptr >>> 2] === this.#owner, 'the lock is not ours')

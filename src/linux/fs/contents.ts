@@ -11,7 +11,7 @@ import { pagesOfKind } from '../../space/huge-pool.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
-import { writeBackObject } from '../../space/write-back.js'
+import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
 export class FileContents {
@@ -208,6 +208,11 @@ export class FileContents {
   /** Gives pages that mappings have changed to the provider: all of them, or those that hold a byte from `offset` on. */
   writeBack(object: Ptr, offset = 0, length = Number.POSITIVE_INFINITY): number {
     return writeBackObject(this.#mm, object, Math.floor(offset / PAGE_SIZE), pagesFor(offset + length))
+  }
+
+  /** The same when the last mapping goes, and its space's lock is held. */
+  writeBackUnmapped(object: Ptr): number {
+    return writeBackUnmapped(this.#mm, object)
   }
 
   /** Pages that the provider does not have yet as they are. */

@@ -115,7 +115,9 @@ export class HostFiles {
   /** The last view of a file that nobody has open is gone: what it changed is written. */
   #unmapped(object: Ptr): void {
     const file = this.#files.get(this.#contents.identity(object))
-    if (file !== undefined && file.inode.opens === 0 && !this.#contents.isMapped(object)) this.#settle(file)
+    if (file === undefined || file.inode.opens > 0 || this.#contents.isMapped(object)) return
+    if (file.writable) this.#contents.writeBackUnmapped(object)
+    this.#remember(file)
   }
 
   /**
@@ -168,6 +170,10 @@ export class HostFiles {
   /** Writes back, and remembers how the host's file looks now. */
   #settle(file: HostFile): void {
     if (file.writable) this.#contents.writeBack(file.inode.pages)
+    this.#remember(file)
+  }
+
+  #remember(file: HostFile): void {
     const stat = file.host.statHandle(file.handle)
     if (typeof stat === 'number') return
     file.size = stat.size
