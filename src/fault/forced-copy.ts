@@ -12,7 +12,8 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
-import { isUserRange, presentFrame } from './user-copy.js'
+import { presentFrame } from './present-frame.js'
+import { isUserRange } from './user-copy.js'
 
 /** Bytes read before the first that cannot be. */
 export function readForced(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {

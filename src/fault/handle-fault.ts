@@ -42,11 +42,17 @@ export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access:
  */
 function faultTogether(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
   mm.atomics.lockShared(space.lock, LockRank.space)
+  const isDone = faultShared(mm, space, vpn, access)
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  return isDone
+}
+
+/** The same for a caller that holds the space's lock together with others. */
+export function faultShared(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): boolean {
   const fault = mm.fault.begin(mm, space, vpn, access, false)
   const result = attempt(mm, fault)
   fault.batch.finish()
   if (result === FaultResult.ok) countInSpace(mm, fault)
-  mm.atomics.unlockShared(space.lock, LockRank.space)
   return result === FaultResult.ok
 }
 

@@ -10,7 +10,8 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced, faultPatiently } from './handle-fault.js'
-import { presentFrame } from './user-copy.js'
+import { presentFrame } from './present-frame.js'
+import { usePage } from './use-page.js'
 
 /**
  * Faults in every page that is mapped between two pages, as MAP_POPULATE and mlock do it (__mm_populate of Linux):
@@ -18,10 +19,44 @@ import { presentFrame } from './user-copy.js'
  * 0, or the first error: -EFAULT (no access, past the end of the object), -ENOMEM.
  */
 export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
+  const reached = populateTogether(mm, space, start, end)
+  if (reached >= end) return 0
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = populateLocked(mm, space, start, end)
+  const result = populateLocked(mm, space, reached, end)
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
+}
+
+const TOUCH = (): void => {}
+
+/** The first pages of the range while other harts fault in the space, up to one that needs the space alone, or is refused. The page after these. */
+function populateTogether(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): Vpn {
+  if (!mm.atomics.canShare) return start
+  const vma = new Vma(mm.memory, NULL)
+  let at: number = start
+  mm.atomics.lockShared(space.lock, LockRank.space)
+  for (let isOn = true; isOn && at < end; ) {
+    const found = mm.vmas.find(space, at as Vpn)
+    if (found === NULL || vma.at(found).start > at || !isOrdinary(mm, vma)) break
+    const stop = Math.min(end, vma.end)
+    const access = writes(vma) ? Access.write : Access.read
+    while (isOn && at < stop) {
+      isOn = usePage(mm, space, at as Vpn, access, TOUCH)
+      if (isOn) at++
+    }
+  }
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  return at as Vpn
+}
+
+/** No error and no exception: its pages are had as by an access of the program. */
+function isOrdinary(mm: FaultEnv, vma: Vma): boolean {
+  return (vma.flags & VM_LOCKONFAULT) === 0 && (vma.flags & (VM_READ | VM_WRITE)) !== 0 && !isSecret(mm, vma)
+}
+
+/** Private memory that may be written is: no later store shall fault. */
+function writes({ flags }: Vma): boolean {
+  return (flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
 }
 
 /** The same for callers that hold the space's lock (populate_vma_page_range). */
@@ -29,8 +64,7 @@ export function populateLocked(mm: FaultEnv, space: AddressSpace, start: Vpn, en
   return forEachMapping(mm, space, start, end, (vma, from, to) => {
     if ((vma.flags & VM_LOCKONFAULT) !== 0) return 0
     if ((vma.flags & (VM_READ | VM_WRITE | VM_EXEC)) === 0 || isSecret(mm, vma)) return -EFAULT
-    const writes = (vma.flags & (VM_WRITE | VM_SHARED)) === VM_WRITE
-    const result = faultIn(mm, space, from, to, writes ? Access.write : Access.read)
+    const result = faultIn(mm, space, from, to, writes(vma) ? Access.write : Access.read)
     return result === -EHWPOISON ? -EFAULT : result
   })
 }

@@ -11,8 +11,8 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
+import { presentFrame } from './present-frame.js'
 import { unsharePage } from './unshare.js'
-import { presentFrame } from './user-copy.js'
 
 /** Reads `target.length` bytes that lie in one page. 0 or -EFAULT. */
 export function readRemote(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {

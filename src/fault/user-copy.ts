@@ -1,16 +1,17 @@
 /**
  * Reading and writing a program's memory from the kernel (copy_from_user and its kin): page by page, faulting in what is
- * not there, by the program's own rights. They take the space's lock, so the caller must not hold it. Addresses are unsigned
+ * not there, by the program's own rights. They take the space's lock, together with harts that fault as far as that goes (use-page.ts), so the caller must not hold it. Addresses are unsigned
  * numbers, maybe rounded above 2^53: whatever is not below TASK_SIZE is -EFAULT.
  */
-import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EFAULT, ENAMETOOLONG } from '../base/errno.js'
-import { frameToPtr, NULL, PAGE_MASK, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
+import { NULL, PAGE_MASK, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultLocked, faultPatiently } from './handle-fault.js'
+import { presentFrame } from './present-frame.js'
+import { usePage } from './use-page.js'
 
 /** Copies all of `target.length` bytes from the program. 0 or -EFAULT; then `target` may be filled in part. */
 export function copyFromUser(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
@@ -30,8 +31,9 @@ export function copyFromUserPartial(
   target: Uint8Array,
 ): number {
   if (!isUserRange(mm, address, target.length)) return 0
+  let done = mm.atomics.canShare ? readTogether(mm, space, address, target) : 0
+  if (done === target.length) return done
   mm.atomics.lock(space.lock, LockRank.space)
-  let done = 0
   while (done < target.length) {
     const from = userPtr(mm, space, address + done, Access.read)
     if (from === NULL) break
@@ -51,8 +53,9 @@ export function copyToUserPartial(
   source: Uint8Array,
 ): number {
   if (!isUserRange(mm, address, source.length)) return 0
+  let done = mm.atomics.canShare ? writeTogether(mm, space, address, source) : 0
+  if (done === source.length) return done
   mm.atomics.lock(space.lock, LockRank.space)
-  let done = 0
   while (done < source.length) {
     const to = userPtr(mm, space, address + done, Access.write)
     if (to === NULL) {
@@ -67,6 +70,50 @@ export function copyToUserPartial(
   return done
 }
 
+/**
+ * Does it for the bytes from the first one on, in parts that lie in a page each, while other harts fault in the space. Returns for how many: for the rest, if
+ * any, the space must be had alone.
+ */
+function copyTogether(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  length: number,
+  access: Access,
+  copy: (ptr: Ptr, at: number, length: number) => void,
+): number {
+  mm.atomics.lockShared(space.lock, LockRank.space)
+  let done = 0
+  for (let isOn = true; isOn && done < length; ) {
+    const offset = (address + done) % PAGE_SIZE
+    const count = Math.min(length - done, PAGE_SIZE - offset)
+    isOn = usePage(mm, space, pageOf(address + done), access, (frame) =>
+      copy((frame + offset) as Ptr, done, count),
+    )
+    if (isOn) done += count
+  }
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  return done
+}
+
+function readTogether(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
+  return copyTogether(mm, space, address, target.length, Access.read, (from, at, length) =>
+    target.set(mm.memory.u8.subarray(from, from + length), at),
+  )
+}
+
+function writeTogether(mm: FaultEnv, space: AddressSpace, address: number, source: Uint8Array): number {
+  return copyTogether(mm, space, address, source.length, Access.write, (to, at, length) =>
+    mm.memory.u8.set(source.subarray(at, at + length), to),
+  )
+}
+
+function clearTogether(mm: FaultEnv, space: AddressSpace, address: number, length: number): number {
+  return copyTogether(mm, space, address, length, Access.write, (to, _at, count) =>
+    mm.memory.fill(to, 0, count),
+  )
+}
+
 /** A page that somebody is asked for (userfaultfd): the bytes may be stored when it has come. */
 function isPostponed({ userfaults }: FaultEnv, space: AddressSpace, at: number, bytes: Uint8Array): boolean {
   if (userfaults.missed === undefined || userfaults.postpone?.(space.ptr, at, bytes) !== true) return false
@@ -77,8 +124,9 @@ function isPostponed({ userfaults }: FaultEnv, space: AddressSpace, at: number, 
 /** Zeroes a range of the program's memory (clear_user). 0 or -EFAULT. */
 export function clearUser(mm: FaultEnv, space: AddressSpace, address: number, length: number): number {
   if (!isUserRange(mm, address, length)) return -EFAULT
+  let done = mm.atomics.canShare ? clearTogether(mm, space, address, length) : 0
+  if (done === length) return 0
   mm.atomics.lock(space.lock, LockRank.space)
-  let done = 0
   while (done < length) {
     const to = userPtr(mm, space, address + done, Access.write)
     if (to === NULL) break
@@ -134,25 +182,48 @@ export function userWord(mm: FaultEnv, space: AddressSpace, address: number, acc
   return ptr
 }
 
-/** A 32-bit word at any address, unsigned, or -EFAULT (which no word is). */
+/** A 32-bit word at any address, unsigned, or -EFAULT (which no word is). No other hart sees half of an aligned one. */
 export function loadUser32(mm: FaultEnv, space: AddressSpace, address: number): number {
-  const ptr = (address & 3) === 0 ? userWord(mm, space, address, Access.read) : NULL
-  if (ptr !== NULL) return mm.memory.u32[ptr >>> 2]!
+  if ((address & 3) === 0) {
+    if (mm.atomics.canShare) return loadWordTogether(mm, space, address)
+    const ptr = mm.memory.shared ? NULL : userWord(mm, space, address, Access.read)
+    if (ptr !== NULL) return mm.memory.u32[ptr >>> 2]!
+  }
   const bytes = new Uint8Array(4)
   if (copyFromUser(mm, space, address, bytes) !== 0) return -EFAULT
   return new DataView(bytes.buffer).getUint32(0, true)
 }
 
-/** Stores a 32-bit word at any address. 0 or -EFAULT. */
+/** Stores a 32-bit word at any address. 0 or -EFAULT. No other hart sees half of an aligned one. */
 export function storeUser32(mm: FaultEnv, space: AddressSpace, address: number, value: number): number {
-  const ptr = (address & 3) === 0 ? userWord(mm, space, address, Access.write) : NULL
-  if (ptr !== NULL) {
-    mm.memory.u32[ptr >>> 2] = value
-    return 0
+  if ((address & 3) === 0) {
+    if (mm.atomics.canShare && storeWordTogether(mm, space, address, value)) return 0
+    const ptr = mm.memory.shared ? NULL : userWord(mm, space, address, Access.write)
+    if (ptr !== NULL) {
+      mm.memory.u32[ptr >>> 2] = value
+      return 0
+    }
   }
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, value, true)
   return copyToUser(mm, space, address, bytes)
+}
+
+function loadWordTogether(mm: FaultEnv, space: AddressSpace, address: number): number {
+  const bytes = new Uint32Array(1)
+  const load = (ptr: Ptr) => {
+    bytes[0] = mm.memory.u32[ptr >>> 2]!
+  }
+  const isThere = isUserRange(mm, address, 4) && copyTogether(mm, space, address, 4, Access.read, load) === 4
+  if (!isThere && copyFromUser(mm, space, address, new Uint8Array(bytes.buffer)) !== 0) return -EFAULT
+  return bytes[0]!
+}
+
+function storeWordTogether(mm: FaultEnv, space: AddressSpace, address: number, value: number): boolean {
+  const store = (ptr: Ptr) => {
+    mm.memory.u32[ptr >>> 2] = value
+  }
+  return isUserRange(mm, address, 4) && copyTogether(mm, space, address, 4, Access.write, store) === 4
 }
 
 /** A 64-bit word at any address, as two halves in `halves[0]` (low) and `halves[1]`. 0 or -EFAULT. */
@@ -182,9 +253,6 @@ export function isUserRange(mm: FaultEnv, address: number, length: number): bool
   return address >= 0 && address + length <= mm.arch.userEnd * PAGE_SIZE
 }
 
-const NEEDED_TO_WRITE = EntryFlag.user | EntryFlag.write
-const NEEDED_TO_READ = EntryFlag.user | EntryFlag.read
-
 /** Where a byte of the program is in the buffer, faulted in if need be; NULL when the program may not access it so. */
 function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
   const vpn = pageOf(address)
@@ -200,26 +268,4 @@ function userPtr(mm: FaultEnv, space: AddressSpace, address: number, access: Acc
 function noteAddress({ userfaults }: FaultEnv, vpn: Vpn, address: number): void {
   const { missed } = userfaults
   if (missed !== undefined && missed.vpn === vpn) userfaults.missed = { ...missed, address }
-}
-
-/** The bytes of a page whose entry allows the access already, else NULL. Who asks in order to write will write. */
-export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
-  const mapper = mm.userMappers.of(space.root)
-  const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
-  const entry = mapper.leaf(vpn) || mapper.hugeLeaf(vpn)
-  if (entry === NULL || !mapper.isPresent(entry)) return NULL
-  const flags = mapper.flags(entry)
-  if ((flags & needed) !== needed) return NULL
-  const marks = EntryFlag.accessed | (access === Access.write ? EntryFlag.dirty : 0)
-  if ((flags & marks) !== marks) markUsed(mm, space, entry, vpn, marks)
-  const pfn = mapper.pfnAt(entry, vpn)
-  if (access === Access.write) mm.frames.forgetCode(pfn)
-  return frameToPtr(pfn)
-}
-
-/** As the hardware's walker would, had the kernel gone through the page table. */
-function markUsed(mm: FaultEnv, space: AddressSpace, entry: Ptr, vpn: Vpn, marks: number): void {
-  const batch = mm.flusher.batch(space.root)
-  mm.userMappers.of(space.root).changeFlags(entry, vpn, 0, marks, batch)
-  batch.finish()
 }

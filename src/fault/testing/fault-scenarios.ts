@@ -4,7 +4,7 @@
  */
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { assert } from '../../base/assert.js'
-import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../../base/numbers.js'
+import { NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { FaultInjector } from '../../frame/fault-injector.js'
 import { type MemoryManager, mmAttach, mmInit } from '../../mm.js'
 import { AddressSpace } from '../../space/address-space.js'
@@ -17,6 +17,7 @@ import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
 import { dropHugeZeroPage } from '../huge-zero-page.js'
 import { openFile, Program } from '../testing.js'
+import { usePage } from '../use-page.js'
 import {
   type Bug,
   droppedEarly,
@@ -34,6 +35,8 @@ const FIXED = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS | mman.MAP_FIXED
 const ADDRESS = FIRST * PAGE_SIZE
 /** An unused word of the header: what one hart tells another. */
 const FLAG = (wordIndex(251 as never) * 4) as Ptr
+/** A frame that is somebody else's, and zero. */
+const REUSED = wordIndex(249 as never)
 /** Pages of one table. The mapping has those of three: two in use, and one for a huge page. */
 const TABLE = 512
 const FAR = TABLE
@@ -95,6 +98,11 @@ function checkMachine(mm: MemoryManager, stores: number | undefined): void {
   mm.check()
   const space = new AddressSpace(mm.memory, mm.memory.u32[SPACE] as Ptr)
   assert(mm.memory.u32[space.lock >>> 2] === 0, 'the lock is free in the end')
+  const reused = mm.memory.u32[REUSED] as Pfn
+  assert(
+    mm.memory.u32[storesOf(reused) >>> 2] === 0 || reused === NO_FRAME,
+    'a frame that was freed is stored to',
+  )
   const mapper = mm.userMappers.of(space.root)
   if (stores === undefined) return
   assert(mapper.translate(FIRST as Vpn), 'the page is there')
@@ -102,6 +110,7 @@ function checkMachine(mm: MemoryManager, stores: number | undefined): void {
 }
 
 const readFirst = (program: Program) => program.touch(ADDRESS, Access.read)
+const writeFirst = (program: Program) => program.touch(ADDRESS, Access.write)
 const fork = (program: Program) => {
   program.touch(ADDRESS, Access.write)
   program.fork()
@@ -153,6 +162,27 @@ const readingHuge: Play = (hart) => hart.touch(HUGE, Access.read)
 const trying: Play = (hart) => hart.program.touch(ADDRESS, Access.write)
 const unmapping: Play = (hart) => hart.program.call('munmap', ADDRESS, PAGE_SIZE)
 const dropping: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_DONTNEED)
+
+/** The kernel stores to a page for the program. */
+const kernelStoring: Play = ({ mm, space }) => {
+  mm.atomics.lockShared(space.lock, LockRank.space)
+  const store = (frame: Ptr) => mm.atomics.add((frame + storesOf(0 as Pfn)) as Ptr, 1)
+  const isDone = usePage(mm, space, FIRST as Vpn, Access.write, store)
+  mm.atomics.unlockShared(space.lock, LockRank.space)
+  assert(isDone, 'the page was there')
+}
+const locking: Play = (hart) => {
+  assert(hart.program.call('mlock', ADDRESS, 2 * PAGE_SIZE) === 0, 'the pages are locked')
+}
+const tryingToLock: Play = (hart) => hart.program.call('mlock', ADDRESS, 2 * PAGE_SIZE)
+/** The page's frame is somebody else's next, who wants zeroes. */
+const reusing: Play = (hart) => {
+  const { buddy, atomics, memory } = hart.mm
+  dropping(hart)
+  memory.u32[REUSED] = buddy.allocateZeroed(0)
+  // A step that says to the scheduler which word is looked at in the end.
+  atomics.load(storesOf(memory.u32[REUSED] as Pfn))
+}
 
 const punching: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_REMOVE)
 
@@ -211,6 +241,15 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('pages of a file are dropped while one faults', [storing, dropping], {
     before: mapFile,
   }),
+  scenario('the kernel and a hart store to one page', [kernelStoring, storing], { stores: 2 }),
+  scenario('the kernel stores to a page that a child has too', [kernelStoring, storing], {
+    before: fork,
+    stores: 2,
+  }),
+  scenario('the kernel stores to a page that is dropped', [kernelStoring, reusing], { before: writeFirst }),
+  scenario('pages are locked while one is stored to', [locking, storing], { stores: 1 }),
+  scenario('pages are locked while they are dropped', [tryingToLock, dropping]),
+  scenario('pages are locked while one is unmapped', [tryingToLock, unmapping]),
   scenario('a hole is punched while a page of it faults', [trying, punching], { before: mapFile }),
   scenario('two harts want one huge page', [writingHuge, writingHugeNext], { before: allowHuge }),
   scenario('the huge page of zeroes goes while a hart maps it', [readingHuge, droppingHugeZero], {
@@ -233,6 +272,17 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
   {
     scenario: scenario('no lock of a table', [storing, storing], { bug: withoutLock(LockRank.leafTable) }),
     shows: /RssAnon counts/,
+  },
+  {
+    scenario: scenario(
+      'the kernel stores to a page without the lock of its table',
+      [kernelStoring, reusing],
+      {
+        before: writeFirst,
+        bug: withoutLock(LockRank.leafTable),
+      },
+    ),
+    shows: /a frame that was freed is stored to/,
   },
   {
     scenario: scenario('no lock of a table when pages are dropped', [storing, dropping], {
