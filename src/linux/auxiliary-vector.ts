@@ -1,6 +1,7 @@
 import { PAGE_SIZE } from '../base/numbers.js'
 import type { ElfProgram } from './elf.js'
 import { PROGRAM_HEADER_BYTES } from './elf-header.js'
+import type { Identity } from './identity.js'
 import { AT_EXECFN, AT_NULL, AT_RANDOM } from './initial-stack.js'
 import { SIGNAL_FRAME_BYTES } from './signal-frame.js'
 
@@ -40,11 +41,13 @@ export interface LoadAddresses {
   readonly vdso: number
 }
 
-/** What the kernel tells a program about itself, in the order of Linux 6.12 on riscv64. Programs run as root. */
+/** What the kernel tells a program about itself, in the order of Linux 6.12 on riscv64; `identity`: who runs it. */
 export function auxiliaryVector(
   program: ElfProgram,
   { bias, interpreterBase, vdso }: LoadAddresses,
+  { credentials, isSecure }: Identity,
 ): readonly (readonly [type: number, value: number])[] {
+  const { user, group } = credentials
   return [
     [AT.vdso, vdso],
     ...CACHES.map((type) => [type, 0] as const),
@@ -58,11 +61,11 @@ export function auxiliaryVector(
     [AT.base, interpreterBase],
     [AT.flags, 0],
     [AT.entry, program.entry + bias],
-    [AT.uid, 0],
-    [AT.euid, 0],
-    [AT.gid, 0],
-    [AT.egid, 0],
-    [AT.secure, 0],
+    [AT.uid, user.real],
+    [AT.euid, user.effective],
+    [AT.gid, group.real],
+    [AT.egid, group.effective],
+    [AT.secure, isSecure ? 1 : 0],
     [AT_RANDOM, 0],
     [AT_EXECFN, 0],
     [AT.rseqFeatureSize, 28],

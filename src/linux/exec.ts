@@ -273,7 +273,7 @@ function fillSpace(
     random: execution.random,
     randomBytes: layout.stackBytes,
     randomPages: layout.stackPages,
-    auxiliary: auxiliaryVector(program, { bias, interpreterBase: base ?? 0, vdso }),
+    auxiliary: auxiliaryVector(program, { bias, interpreterBase: base ?? 0, vdso }, execution.identity),
     executableStack: program.executableStack,
   })
   if (stackPointer < 0) return NO_MEMORY

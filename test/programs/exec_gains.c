@@ -2,6 +2,7 @@
 #include "call.h"
 #include <linux/capability.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 
@@ -19,6 +20,7 @@ static void show(void) {
   uid_t u[3]; gid_t g[3];
   getresuid(u, u + 1, u + 2), getresgid(g, g + 1, g + 2);
   printf("users %u %u %u, groups %u %u %u, personality %x", u[0], u[1], u[2], g[0], g[1], g[2], personality(0xffffffff));
+  printf(", vector %lu %lu %lu %lu secure %lu", getauxval(AT_UID), getauxval(AT_EUID), getauxval(AT_GID), getauxval(AT_EGID), getauxval(AT_SECURE));
   char *maps = text_of("/proc/self/maps");
   char *stack = strstr(maps, "[stack]");
   while (stack > maps && stack[-1] != '\n') stack--;
@@ -80,6 +82,7 @@ int main(int argc, char **argv) {
     {"really another, none, no new privileges", 0, 0, 0, 1, 0, 5, 0},
     {"really another, none, shared", 0, 0, 0, 0, CLONE_FS, 5, 0},
     {"really another, setuid, shared", SETUID, SETUID, 0, 0, CLONE_FS, 5, 0},
+    {"really another, all, no new privileges", ALL, ALL, 0, 1, 0, 5, 0},
     {"really root", 0, ALL, 0, 0, 0, 0, 5},
     {"really root, none", 0, 0, 0, 0, 0, 0, 5},
     {"really root, none, no new privileges", 0, 0, 0, 1, 0, 0, 5},

@@ -55,7 +55,7 @@ export interface ExecDoubts {
 /** Who a process is after execve of a file without set-id bits (cap_bprm_creds_from_file of security/commoncap.c). */
 export function credentialsAfterExec(who: Credentials, doubts: ExecDoubts): Credentials {
   const isDoubtful = doubts.isShared || doubts.noNewPrivileges
-  const isRefused = isDoubtful && gainsByExec(who.capabilities, who.user)
+  const isRefused = isDoubtful && (isOfTwoUsers(who) || gainsByExec(who.capabilities, who.user))
   const isDemoted = isRefused && (doubts.noNewPrivileges || !may(who, Capability.setUser))
   const idsOf = (ids: Ids): Ids => {
     const effective = isDemoted ? ids.real : ids.effective
@@ -68,6 +68,11 @@ export function credentialsAfterExec(who: Credentials, doubts: ExecDoubts): Cred
     groups: who.groups,
     capabilities: isRefused ? within(capabilities, who.capabilities) : capabilities,
   }
+}
+
+/** Whether it acts as another user or group than it really is. A program that is started so is told (AT_SECURE), whatever it becomes. */
+export function isOfTwoUsers({ user, group }: Credentials): boolean {
+  return user.effective !== user.real || group.effective !== group.real
 }
 
 function within(wanted: Capabilities, old: Capabilities): Capabilities {
