@@ -248,8 +248,12 @@ function isWanted(vma: Vma, flags: number): boolean {
   return (flags & EntryFlag.dirty) !== 0 && (vma.flags & VM_DROPPABLE) === 0
 }
 
+/** One page that was written to makes the whole folio dirty. */
 function keepMapped(mm: FaultEnv, pfn: Pfn): void {
-  forEachMapper(mm, foundFrame(mm, pfn), () => keep(mm, pfn))
+  forEachMapper(mm, foundFrame(mm, pfn), () => {
+    keep(mm, pfn)
+    mm.atomics.or(mm.frames.flagsPtr(pfn), FrameFlag.dirtyPage)
+  })
 }
 
 /** The caller has the lock of a space that maps the frame. */

@@ -17,6 +17,8 @@ const USED = EntryFlag.accessed | EntryFlag.dirty
 export class Unfinished {
   /** First frames of folios to split for good; they count as split already. */
   readonly split = new Set<Pfn>()
+  /** Frames of such folios that were given up since: whether they had been written to before. */
+  readonly givenUp: Map<Pfn, boolean> = new Map()
   /** MADV_PAGEOUT: first frames of folios that were given up, to be freed. */
   readonly lazy: Pfn[] = []
   /** MADV_PAGEOUT: single frames to be freed. */
@@ -128,7 +130,8 @@ export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
       if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return
       if (isDirtyFrame(mm, pfn) && mappingsOf(mm, pfn) > 1) return
       giveUp(pfn)
-      mapper.changeFlags(entry, vpn, USED, 0, batch)
+      const had = mapper.changeFlags(entry, vpn, USED, 0, batch)
+      if (isOfFolio(frames, pfn)) part.unfinished.givenUp.set(pfn, (had & EntryFlag.dirty) !== 0)
     },
     hugePage: (vpn, leaf) => {
       giveUpAll(mapper.pfn(leaf))

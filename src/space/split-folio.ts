@@ -14,22 +14,23 @@ import { countAnonymous } from './zap-range.js'
 /**
  * Splits a folio for good: pages of it in which there is nothing but zeroes become the zero page wherever they are mapped, and their
  * frames are free (split_folio and try_to_map_unused_to_zeropage of Linux 6.12). Locked memory keeps its frames. The caller holds no
- * space's lock.
+ * space's lock. `givenUp`: pages that MADV_FREE has made clean already, and whether they were; in Linux that comes after the split.
  */
-export function splitFolio(mm: ObjectSpacesEnv, first: Pfn): void {
-  const isDirty = isAnyDirty(mm, first)
+export function splitFolio(mm: ObjectSpacesEnv, first: Pfn, givenUp: ReadonlyMap<Pfn, boolean>): void {
+  const isDirty = isAnyDirty(mm, first, givenUp)
   for (let i = 0; i < HUGE_PAGES; i++) {
     const pfn = (first + i) as Pfn
-    if (isOfFolio(mm.frames, pfn)) splitOff(mm, foundFrame(mm, pfn), isDirty)
+    if (isOfFolio(mm.frames, pfn)) splitOff(mm, foundFrame(mm, pfn), isDirty && !givenUp.has(pfn))
   }
 }
 
 /** Whether an entry is dirty: then the folio is, and each of its pages when they are single ones (try_to_migrate_one). */
-function isAnyDirty(mm: ObjectSpacesEnv, first: Pfn): boolean {
+function isAnyDirty(mm: ObjectSpacesEnv, first: Pfn, givenUp: ReadonlyMap<Pfn, boolean>): boolean {
   let isDirty = false
   for (let i = 0; i < HUGE_PAGES && !isDirty; i++) {
     const pfn = (first + i) as Pfn
     if (!isOfFolio(mm.frames, pfn)) continue
+    isDirty = givenUp.get(pfn) === true
     forEachMapper(mm, foundFrame(mm, pfn), (_space, _vma, _vpn, mapper, entry) => {
       isDirty ||= (mapper.flags(entry) & EntryFlag.dirty) !== 0
     })

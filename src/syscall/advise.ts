@@ -114,8 +114,8 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
   return result
 }
 
-function finish(mm: FaultEnv, { split, lazy, frames }: Unfinished): void {
-  for (const first of split) splitFolio(mm, first)
+function finish(mm: FaultEnv, { split, givenUp, lazy, frames }: Unfinished): void {
+  for (const first of split) splitFolio(mm, first, givenUp)
   for (const first of lazy) pageOutLazy(mm, first)
   for (const pfn of frames) pageOut(mm, pfn)
 }
