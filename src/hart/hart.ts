@@ -110,6 +110,7 @@ export class Hart {
     while (left > 0) {
       const slice = Math.min(left, this.#translator === undefined ? SLICE : TRANSLATED_SLICE)
       const before = this.low(HartField.instret)
+      this.#translator?.beforeRun()
       const exit = this.#interpreter.run(slice)
       this.#shootdown?.serve()
       if (exit === Exit.budget) left -= slice

@@ -32,6 +32,7 @@ import { addMultiply } from './multiply-high.js'
 import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
 import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
+import { emitFindSpan, FIND_SPAN_PARAMETERS } from './translator/span-finder.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 export interface Interpreter {
@@ -64,6 +65,9 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   ])
   for (const [name, index] of helpers) module.export(name, index)
   const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
+  if (layout.threshold !== 0) {
+    module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) => emitFindSpan(code, layout))
+  }
   const interpret = module.function(undefined, ['i32'], ['i32'], (code) =>
     new InterpreterFunction(code, layout, helpers, entries?.get('arrive')).emit(),
   )

@@ -197,6 +197,11 @@ export class Tlbs {
     }
   }
 
+  /** An entry of the active space was taken back otherwise: what was made of what the hart knew is not to be used any more. */
+  noteChange(hart: number): void {
+    this.#memory.u32[(this.ptr(hart) + TlbHeader.generation) >>> 2]! += 1
+  }
+
   /** Forgets one page of the active space (and no other, but for the entry's wholly unrelated tenant, which costs it one walk). */
   flushPage(hart: number, vpn: Vpn): void {
     const { i32, u32 } = this.#memory

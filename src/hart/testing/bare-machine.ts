@@ -40,8 +40,10 @@ export class BareMachine {
     this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, { threshold })
     this.root = this.frame()
     this.hart.setRoot(this.root)
+    for (let page = 0; page < 16; page++) this.map(CODE + page * PAGE_SIZE, this.frame(), RWX)
     for (let page = 0; page < 16; page++) {
-      this.map(CODE + page * PAGE_SIZE, this.frame(), RWX)
+      // Of pages in a row some lie one behind the other, and some do not.
+      if (page % 7 === 6) this.frame()
       this.map(DATA + page * PAGE_SIZE, this.frame(), RWX)
     }
   }

@@ -91,6 +91,7 @@ export class CodePages {
       if (this.#shootdown !== undefined && hart !== this.#hart) continue
       this.#tlbs.spoilInactive(hart)
       this.#takeWriteTags(hart, pfn)
+      this.#tlbs.noteChange(hart)
     }
     this.#shootdown?.interrupt()
     return stamp

@@ -9,6 +9,7 @@
  *             +12  i32  count     without a function: arrivals so far; with one: how often it was not valid
  *     behind the sets   i64  instructions that were interpreted
  *                       i32  threshold: arrivals after which a place is hot
+ *             64 bytes on    spans (page-spans.ts)
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, Label } from '../../base/wasm/code.js'

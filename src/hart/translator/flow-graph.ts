@@ -60,6 +60,10 @@ export class FlowGraph {
     }
   }
 
+  isInLoop(node: number): boolean {
+    return this.#loopAround[node]! >= 0
+  }
+
   isInSmallLoop(node: number): boolean {
     return this.#isInSmallLoop[node] === 1
   }

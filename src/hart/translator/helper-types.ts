@@ -1,6 +1,7 @@
 /** Signatures of the functions of the interpreter's module that translated code calls. */
 import type { ValueType } from '../../base/wasm/code.js'
 import { SOFT_OPERATIONS } from '../float/soft-float.js'
+import { FIND_SPAN_PARAMETERS } from './span-finder.js'
 
 interface HelperType {
   readonly parameters: readonly ValueType[]
@@ -16,6 +17,7 @@ export const HELPER_TYPES: ReadonlyMap<string, HelperType> = new Map<string, Hel
   ['csrAllows', { parameters: ['i32', 'i32'], results: ['i32'] }],
   ['csrRead', { parameters: ['i32', 'i64'], results: ['i64'] }],
   ['csrWrite', { parameters: ['i32', 'i64'], results: [] }],
+  ['findSpan', { parameters: FIND_SPAN_PARAMETERS, results: [] }],
   ['mulhu', { parameters: ['i64', 'i64'], results: ['i64'] }],
   ...floatHelpers,
 ])

@@ -3,10 +3,11 @@ import { assert } from '../../base/assert.js'
 import type { Code } from '../../base/wasm/code.js'
 import type { Value } from '../value.js'
 import type { Instruction } from './flow.js'
+import type { PageSpans } from './page-spans.js'
 import type { Opening, PageWindows } from './page-windows.js'
 import type { RegionFrame } from './region-frame.js'
 import { HOLE_BITS, Hole, type Template, tempNumber, tempType } from './template.js'
-import type { Templates } from './templates.js'
+import { type Templates, Way } from './templates.js'
 
 /** How the last instruction of a block goes on; without one it goes on behind it. */
 export type BlockEnd =
@@ -24,7 +25,12 @@ export class RegionEmitter {
   readonly #frame: RegionFrame
   readonly #windows: PageWindows
   readonly #templates: Templates
+  /** Nothing where harts run at the same time: whoever gives a frame a stamp takes the writeTags of all, and no spans. */
+  readonly #spans: PageSpans | undefined
   readonly #ownPlace: number
+  #isInLoop = false
+  /** Of the access, or the window that opens; 0 = none. */
+  #span = 0
   #instruction: Instruction | undefined
   #pc = 0
   /** Instructions of the block from this one on. */
@@ -34,7 +40,14 @@ export class RegionEmitter {
   #windowLow = 0
 
   /** `place`: of the function, in the table. */
-  constructor(frame: RegionFrame, windows: PageWindows, templates: Templates, place: number) {
+  constructor(
+    frame: RegionFrame,
+    windows: PageWindows,
+    templates: Templates,
+    spans: PageSpans | undefined,
+    place: number,
+  ) {
+    this.#spans = spans
     this.#frame = frame
     this.#windows = windows
     this.#templates = templates
@@ -42,21 +55,29 @@ export class RegionEmitter {
     this.#code = frame.code
   }
 
+  /** To be called before the instructions of a block. */
+  beginBlock(isInLoop: boolean): void {
+    this.#isInLoop = isInLoop
+  }
+
   /** One instruction; `number`: as the windows count them; `rest`: how many of its block are not executed when it traps. */
   emit(instruction: Instruction, number: number, rest: number): BlockEnd | undefined {
     this.#instruction = instruction
     this.#pc = instruction.pc
     this.#rest = rest
+    let way: Way = Way.plain
     const window = instruction.mayMiss ? this.#windows.windowOf(number) : undefined
     if (window !== undefined) {
       const opening = this.#windows.openingAt(number)
       if (opening !== undefined) this.#open(opening)
       this.#windowLow = window.low
+      way = Way.window
     } else if (instruction.mayMiss) {
       // Not later: an atomic may look for its place in one arm of a condition only.
       this.#frame.mayLeave()
+      if (instruction.accessBytes !== 0 && this.#takeSpan()) way = Way.span
     }
-    const template = this.#templates.of(instruction, window !== undefined)
+    const template = this.#templates.of(instruction, way)
     this.#write(template)
     return template.end === 'next' ? undefined : this.#endOf(template)
   }
@@ -73,12 +94,19 @@ export class RegionEmitter {
   openBefore(pc: number, opening: Opening): void {
     this.#pc = pc
     this.#rest = 0
+    this.#isInLoop = false
     this.#open(opening)
   }
 
   #open(opening: Opening): void {
     this.#opening = opening
-    this.#write(this.#templates.opening(opening.isWritten))
+    this.#write(this.#templates.opening(opening.isWritten, this.#takeSpan()))
+  }
+
+  /** In a loop, as long as there are some: elsewhere it seldom pays to look for them. */
+  #takeSpan(): boolean {
+    this.#span = this.#isInLoop && this.#spans !== undefined ? this.#spans.take() : 0
+    return this.#span !== 0
   }
 
   #write({ bytes, holes, helpers }: Template): void {
@@ -146,6 +174,9 @@ export class RegionEmitter {
         break
       case Hole.windowOffset:
         code.u32(instruction.imm - this.#windowLow)
+        break
+      case Hole.span:
+        code.i32(this.#span)
         break
       case Hole.helper:
         code.u32(frame.helper(helpers[argument]!))

@@ -22,6 +22,7 @@ import type { CodePage } from './code-pages.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
 import { FlowGraph, type GraphNode } from './flow-graph.js'
+import type { PageSpans } from './page-spans.js'
 import { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
@@ -37,6 +38,7 @@ export interface RegionInput {
   readonly layout: HartLayout
   readonly helper: HelperIndex
   readonly templates: Templates
+  readonly spans: PageSpans | undefined
   /** Index of the signature in the module, and of a global variable for the epoch in which the pages were looked at. */
   readonly type: number
   readonly epoch: number
@@ -56,6 +58,7 @@ class RegionFunction {
   readonly #code = new Code(REGION_PARAMETERS)
   readonly #frame: RegionFrame
   readonly #emitter: RegionEmitter
+  readonly #graph: FlowGraph
   readonly #nodes: readonly GraphNode[]
   readonly #windows: PageWindows
   readonly #x: RegisterFlow
@@ -68,12 +71,14 @@ class RegionFunction {
     const graph = new FlowGraph(input.region)
     const instructions = graph.nodes.map(({ block }) => input.region.blocks[block]!.instructions)
     this.#input = input
+    this.#graph = graph
     this.#nodes = graph.nodes
     this.#windows = new PageWindows(graph, instructions, input.hasWindows)
     this.#x = new RegisterFlow(graph, instructions, 'x')
     this.#f = new RegisterFlow(graph, instructions, 'f')
     this.#frame = new RegionFrame(this.#code, input.layout, input.helper)
-    this.#emitter = new RegionEmitter(this.#frame, this.#windows, input.templates, input.place)
+    const { templates, spans, place } = input
+    this.#emitter = new RegionEmitter(this.#frame, this.#windows, templates, spans, place)
   }
 
   emit(): Code {
@@ -191,6 +196,7 @@ class RegionFunction {
     const { instructions } = this.#blockOf(node)
     this.#setDirty(node)
     this.#code.get(LEFT).i32(instructions.length).op('i32_sub').set(LEFT)
+    this.#emitter.beginBlock(this.#graph.isInLoop(node))
     let end: BlockEnd | undefined
     const first = this.#windows.first(node)
     const { length } = instructions

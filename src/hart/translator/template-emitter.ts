@@ -7,9 +7,10 @@ import type { Emitter } from '../emitter.js'
 import { causeOf, Exit } from '../exit.js'
 import { accessBytes, resultType } from '../field-decoding.js'
 import { HartField } from '../hart-state.js'
-import { tlbSlot } from '../mmu-access.js'
-import { i32, i64, loadRaw, local, op, type Value } from '../value.js'
+import { tlbPlace, tlbSlot } from '../mmu-access.js'
+import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import type { Operands } from './operands.js'
+import { Span } from './page-spans.js'
 import { HART, LEFT, TLB } from './region-frame.js'
 import { CROSSED_PLACE } from './shared-globals.js'
 import { Hole, type Template, TemplateCode, type TemplateEnd } from './template.js'
@@ -24,6 +25,8 @@ export interface Variant {
   readonly shared: boolean
   /** The load or store goes through a window (page-windows.ts). */
   readonly hasWindow: boolean
+  /** The load, the store or the window that opens has a span of its own (page-spans.ts). */
+  readonly hasSpan: boolean
   /** The destination is x0. */
   readonly isZero: boolean
   /** Of the word, where it has one. */
@@ -73,15 +76,9 @@ export class TemplateEmitter implements Emitter {
   opening(isWritten: boolean): Template {
     const { code } = this
     const first = this.temp('i64', op('i64_add', hole(Hole.windowBase), hole(Hole.windowLow)))
-    const entry = this.#tlbEntry(first)
-    const page = this.temp('i64', op('i64_and', op('i64_add', first, hole(Hole.windowLast)), i64(-PAGE_SIZE)))
     code.hole(Hole.mayLeave)
-    op('i64_ne', loadRaw('i64_load', entry, isWritten ? TlbEntry.writeTag : TlbEntry.readTag), page)(code)
-    code.ifUnlikely()
-    this.#noteCrossing(first, page)
-    this.#stop()
-    code.end()
-    this.#place(first, entry)(code)
+    const tag = isWritten ? TlbEntry.writeTag : TlbEntry.readTag
+    this.#find(first, hole(Hole.windowLast), tag, (page) => this.#noteCrossing(first, page))(code)
     code.hole(Hole.setWindow)
     return this.#finish()
   }
@@ -143,20 +140,43 @@ export class TemplateEmitter implements Emitter {
 
   /** i32: where bytes are in the buffer; leaves for the interpreter, which walks, when the TLB does not have their page. */
   #locate(address: Value, bytes: number, tag: number): Value {
-    const virtual = this.temp('i64', address)
-    const entry = this.#tlbEntry(virtual)
-    const last = bytes === 1 ? virtual : op('i64_add', virtual, i64(bytes - 1))
-    this.#stopIf(op('i64_ne', loadRaw('i64_load', entry, tag), op('i64_and', last, i64(-PAGE_SIZE))))
-    return this.#place(virtual, entry)
+    return this.#find(this.temp('i64', address), i64(bytes - 1), tag)
   }
 
-  /** i32: where the TLB entry of an address is. */
-  #tlbEntry(virtual: Value): Value {
-    return this.temp('i32', tlbSlot(virtual, local(TLB)))
+  /**
+   * i32: where an address (i64, in a local) is, when the TLB has all up to `reach` (i64) behind it in one page; leaves otherwise, after
+   * `miss` of the page of the last byte.
+   */
+  #find(address: Value, reach: Value, tag: number, miss?: (lastPage: Value) => void): Value {
+    if (!this.#variant.hasSpan) return this.#lookUp(address, reach, tag, miss)
+    const { code } = this
+    const span = (name: 'i32_load' | 'i64_load', field: number) => loadRaw(name, hole(Hole.span), field)
+    const place = code.local('i32')
+    op('i32_add', op('i32_wrap_i64', address), span('i32_load', Span.addend))(code)
+    code.set(place)
+    op('i64_ge_u', op('i64_sub', address, span('i64_load', Span.start)), span('i64_load', Span.limit))(code)
+    code.ifUnlikely()
+    this.#lookUp(address, reach, tag, miss)(code)
+    code.set(place)
+    const patience = op('i32_sub', span('i32_load', Span.patience), i32(1))
+    storeRaw('i32_store', hole(Hole.span), patience, Span.patience)(code)
+    op('i32_lt_s', span('i32_load', Span.patience), i32(0))(code)
+    code.ifUnlikely()
+    this.call('findSpan', address, hole(Hole.span), i32(tag), reach, local(LEFT))(code)
+    code.end().end()
+    return local(place)
   }
 
-  #place(virtual: Value, entry: Value): Value {
-    return op('i32_add', op('i32_wrap_i64', virtual), loadRaw('i32_load', entry, TlbEntry.addend))
+  #lookUp(address: Value, reach: Value, tag: number, miss?: (lastPage: Value) => void): Value {
+    const { code } = this
+    const entry = this.temp('i32', tlbSlot(address, local(TLB)))
+    const lastPage = this.temp('i64', op('i64_and', op('i64_add', address, reach), i64(-PAGE_SIZE)))
+    op('i64_ne', loadRaw('i64_load', entry, tag), lastPage)(code)
+    code.ifUnlikely()
+    miss?.(lastPage)
+    this.#stop()
+    code.end()
+    return tlbPlace(address, entry)
   }
 
   /** Leaves with nothing of this instruction done. */

@@ -47,6 +47,8 @@ export const Hole = {
   ownPlace: 25,
   /** Sets where the window is, from the stack. */
   setWindow: 26,
+  /** i32: the span of the access (page-spans.ts). */
+  span: 27,
 } as const
 export type Hole = (typeof Hole)[keyof typeof Hole]
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EntryFlag } from '../../arch/memory-management-arch.js'
+import type { Pfn, Vpn } from '../../base/numbers.js'
 import { Region, regionPtr } from '../../state/layout.js'
 import { Exit } from '../exit.js'
 import { assemble } from '../testing/assembler.js'
@@ -178,6 +179,77 @@ describe('translated code', () => {
       expect(machine.pte(DATA + 4096 * turn) & EntryFlag.dirty).toBe(EntryFlag.dirty)
     }
     expect(machine.pte(DATA + 4 * 4096) & EntryFlag.accessed).toBe(0)
+  })
+
+  it.each([
+    ['forgotten', (machine: BareMachine, page: number) => machine.tlbs.flushPage(0, (page / 4096) as Vpn)],
+    ['not there any more', (machine: BareMachine, page: number) => machine.unmap(page)],
+    [
+      'elsewhere',
+      (machine: BareMachine, page: number) => machine.map(page, machine.frame(), RX | EntryFlag.write),
+    ],
+    [
+      'only to be read',
+      (machine: BareMachine, page: number) => {
+        machine.map(page, (machine.place(page) / 4096) as Pfn, EntryFlag.read | EntryFlag.user)
+      },
+    ],
+  ])('goes through pages in a row without looking, until one is %s', (_, change) => {
+    const results = [0, THRESHOLD].map((threshold) => {
+      const machine = new BareMachine({ threshold })
+      const source = `
+        outer: addi a0, a3, 0
+        loop: ld a2, 0(a0)
+        add a1, a1, a2
+        sd a1, 0(a0)
+        addi a0, a0, 256
+        bltu a0, a4, loop
+        addi a5, a5, -1
+        bne a5, zero, outer
+        ecall`
+      machine.set({ a1: 1, a3: DATA, a4: DATA + 8 * 4096, a5: 100 })
+      const first = machine.run(source, 1e6)
+      change(machine, DATA + 5 * 4096)
+      machine.set({ a5: 100 })
+      const { hart } = machine
+      hart.pc = CODE
+      const second = hart.run(1e6)
+      return [first, second, hart.pc, hart.tvalLow, hart.instructions(), machine.get('a0'), machine.get('a1')]
+    })
+    expect(results[1]).toEqual(results[0])
+  })
+
+  it('notices a store that goes through pages in a row, to one that was translated meanwhile', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    const place = DATA + 4096
+    const fill = `
+      loop: sw a2, 0(a0)
+      addi a0, a0, 4
+      bltu a0, a4, loop
+      ecall`
+    const [back, ...adds] = ['jalr zero, 0(ra)', 'addi a1, a1, 1', 'addi a1, a1, 2', 'addi a1, a1, 3'].map(
+      (one) => new DataView(assemble(one, 0).buffer).getInt32(0, true),
+    )
+    const call = CODE + 4096
+    machine.write(call, assemble(CALLER.replace(String(CODE + 256), String(place)), call))
+    machine.write(CODE, assemble(fill, CODE))
+    const go = (pc: number): Exit => {
+      machine.hart.pc = pc
+      return machine.hart.run(1e6)
+    }
+    const store = (word: number, start: number, end: number): void => {
+      machine.set({ a0: start, a2: word, a4: end })
+      expect(go(CODE)).toBe(Exit.ecall)
+    }
+    adds.forEach((word, i) => {
+      store(back!, place + 40, place + 44)
+      store(word, place, place + 40)
+      // The store that comes last goes where the span of it is.
+      store(word, DATA, place + 40)
+      machine.set({ a0: 1000, a1: 0 })
+      expect(go(call)).toBe(Exit.ecall)
+      expect(machine.get('a1')).toBe(BigInt(10_000 * (i + 1)))
+    })
   })
 
   it('is made anew when what it reaches of a register lies in two pages', () => {

@@ -14,6 +14,7 @@ import { EntryTable, NEVER } from './entry-table.js'
 import { HELPER_TYPES } from './helper-types.js'
 import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
+import { PageSpans } from './page-spans.js'
 import { findRegion, type IsWarm, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
@@ -85,6 +86,7 @@ export class Translator {
   readonly #pages: CodePages
   readonly #entries: EntryTable
   readonly #pace: Pace
+  readonly #spans: PageSpans
   readonly #operands = new OperandTable()
   readonly #templates: Templates
   readonly #crossedPlace: WebAssembly.Global<'i64'>
@@ -103,6 +105,7 @@ export class Translator {
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
     this.#entries.clear()
     this.#templates = new Templates(env.layout.shared)
+    this.#spans = new PageSpans(env.memory, env.layout)
     this.#pace = new Pace(env.layout.threshold, env.executed)
     this.#entries.threshold = this.#pace.threshold
     this.#crossedPlace = env.helpers[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
@@ -110,6 +113,11 @@ export class Translator {
 
   get stats(): TranslatorStats {
     return { ...this.#stats, interpreted: this.#entries.interpreted }
+  }
+
+  /** To be called before each run of the hart. */
+  beforeRun(): void {
+    this.#spans.update()
   }
 
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
@@ -251,6 +259,7 @@ export class Translator {
 
   #moduleBytes(candidates: readonly Candidate[]): Uint8Array {
     const { memory, layout } = this.#env
+    const spans = layout.shared ? undefined : this.#spans
     const module = new WasmModule()
     const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
     const imported: string[] = []
@@ -263,7 +272,7 @@ export class Translator {
       const [epoch, place] = [SHARED_GLOBALS.length + i, this.#nextPlace + i]
       const hasWindows = !this.#withoutWindows.has(pc)
       return emitRegion({
-        ...{ region, pages, layout, helper, templates: this.#templates },
+        ...{ region, pages, layout, helper, templates: this.#templates, spans },
         ...{ type, epoch, place, hasWindows },
       })
     })
@@ -302,6 +311,7 @@ export class Translator {
   #evictAll(): void {
     this.#entries.clear()
     this.#pages.forgetAll()
+    this.#spans.releaseAll()
     for (let place = 1; place < this.#nextPlace; place++) this.#env.table.set(place, null)
     this.#translations = new Map()
     this.#byPlace = []

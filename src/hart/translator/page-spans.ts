@@ -1,0 +1,67 @@
+/**
+ * Where accesses of translated loops go without a look into the TLB: a *span* is a stretch of virtual pages that lie in the buffer one
+ * behind the other, as what a program touches in order mostly does. Each access in a loop has one of its own, which it last went to:
+ *
+ *     SPANS_OFFSET behind the hart's table of translated code (entry-table.ts), SPANS_MAX of them:
+ *     span    +0   i64  start     of the first page, virtual
+ *     32 B    +8   i64  limit     what begins so far behind it, or farther, is not wholly inside; 0 = it holds nothing
+ *             +16  i32  addend    as in the TLB
+ *             +20  i32  finds     how often it was looked for since all were forgotten
+ *             +24  i32  patience  misses until it is looked for again
+ *             +28  i32  left      of the budget when it was looked for last
+ *
+ * A span says what entries of the TLB said when it was found (span-finder.ts): each page of it was in there for that kind of access. It
+ * holds until the hart forgets something or turns to another address space, which never happens in a run, or until a frame gets a
+ * stamp, when stores to it must be noticed (code-pages.ts). That an entry made room for another page does not matter.
+ */
+import type { Ptr } from '../../base/numbers.js'
+import { TlbHeader } from '../../paging/tlb-layout.js'
+import type { Memory } from '../../state/memory.js'
+import type { HartLayout } from '../hart-layout.js'
+import { CODE_TABLE_BYTES } from './entry-table.js'
+
+export const Span = { start: 0, limit: 8, addend: 16, finds: 20, patience: 24, left: 28 } as const
+
+export const SPANS_OFFSET = CODE_TABLE_BYTES + 64
+const SPANS_MAX = 1024
+const SPAN_BYTES = 32
+
+/** The spans of a hart. */
+export class PageSpans {
+  readonly #memory: Memory
+  readonly #base: Ptr
+  /** The header of the hart's TLB. */
+  readonly #tlb: Ptr
+  #used = 0
+  /** What the header said when all were forgotten. */
+  #changes = 0
+
+  constructor(memory: Memory, { codeEntries, tlb }: HartLayout) {
+    this.#memory = memory
+    this.#base = (codeEntries + SPANS_OFFSET) as Ptr
+    this.#tlb = tlb
+  }
+
+  /** A span for an access; 0 when none is left. */
+  take(): Ptr | 0 {
+    if (this.#used === SPANS_MAX) return 0
+    const span = this.#base + SPAN_BYTES * this.#used++
+    this.#memory.fill(span as Ptr, 0, SPAN_BYTES)
+    return span as Ptr
+  }
+
+  /** To be called before each run: forgets all when the TLB has forgotten something, or is another address space's. */
+  update(): void {
+    const { u32 } = this.#memory
+    const header = this.#tlb >>> 2
+    const changes = (u32[header + TlbHeader.generation / 4]! + u32[header + TlbHeader.ticks / 4]!) >>> 0
+    if (changes === this.#changes) return
+    this.#changes = changes
+    this.#memory.fill(this.#base, 0, this.#used * SPAN_BYTES)
+  }
+
+  /** No translated code is left that uses any. */
+  releaseAll(): void {
+    this.#used = 0
+  }
+}
