@@ -39,6 +39,10 @@ export class FakeArch implements MemoryManagementArch {
     return 1 << (7 * level)
   }
 
+  spanStart(vpn: number, level: number): Vpn {
+    return ((vpn >> (7 * level)) << (7 * level)) as Vpn
+  }
+
   leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr {
     const word = (frameToPtr(root) >>> 2) + this.index(vpn, 1) * 2
     const table = this.tableOf(u32[word]!, u32[word + 1]!)

@@ -86,6 +86,8 @@ export interface MemoryManagementArch {
   index(vpn: Vpn, level: number): number
   /** Pages that an entry at `level` covers. */
   span(level: number): number
+  /** The first page that the entry at `level` on the way to `vpn` covers. */
+  spanStart(vpn: number, level: number): Vpn
   /**
    * The level-0 entry of a page below `root`, or NULL: a walk by `index` and `tableOf`, written out because the page-fault
    * path stands on it (5 ns, the general loop takes 12).

@@ -32,7 +32,7 @@ export class HugeMapper extends RunMapper {
 
   /** The first page of the leaf that would hold a page. */
   hugeStart(vpn: Vpn): Vpn {
-    return (Math.floor(vpn / this.hugePages) * this.hugePages) as Vpn
+    return this.arch.spanStart(vpn, 1)
   }
 
   /** A table to be set aside; NO_FRAME without frames. */

@@ -178,33 +178,49 @@ export class PageMapper extends PageTable {
    * where there is a table).
    */
   pruneBetween(start: Vpn, end: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
-    const { arch } = this
-    const { frames } = this.env
-    if (!this.#holdsTable(start, end, low, high) || this.#isOneUsedTable(start, end)) return
+    if (!this.#holdsTable(start, end, low, high)) return
+    if (end > this.nextAt(start, 1)) this.#pruneAll(start, end, low, high, batch)
+    else if (!this.#isUsed(start)) this.#pruneBelow(this.root, this.top, start, low, high, batch)
+  }
+
+  #pruneAll(start: Vpn, end: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
     if (end <= this.nextAt(start, this.top) && this.#hasNoTable(start)) return
-    this.eachTable(start, end, (table, slot, level, vpn) => {
-      if (frames.index(table) !== 0 || this.isFixed(level)) return
-      const pages = arch.span(level + 1)
-      const first = Math.floor(vpn / pages) * pages
-      if (first < low || first + pages > high) return
-      this.publish(slot, 0, 0)
-      this.countEntry(slot, -1)
-      batch.freeTable(table)
-    })
+    this.eachTable(start, end, (table, slot, level, vpn) =>
+      this.#pruneTable(table, slot, level + 1, vpn, low, high, batch),
+    )
+  }
+
+  /** The tables on the way to one page, the lowest first: without a closure, because each munmap of a page that was used comes here. */
+  #pruneBelow(table: Pfn, level: number, vpn: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
+    const slot = this.entryAt(table, vpn, level)
+    const child = this.childOf(slot)
+    if (child === NO_FRAME) return
+    if (level > 1) this.#pruneBelow(child, level - 1, vpn, low, high, batch)
+    this.#pruneTable(child, slot, level, vpn, low, high, batch)
+  }
+
+  /** The table that an entry at `level` points to. */
+  #pruneTable(table: Pfn, slot: Ptr, level: number, vpn: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
+    if (this.env.frames.index(table) !== 0 || this.isFixed(level - 1)) return
+    if (this.arch.spanStart(vpn, level) < low || this.nextAt(vpn, level) > high) return
+    this.publish(slot, 0, 0)
+    this.countEntry(slot, -1)
+    batch.freeTable(table)
   }
 
   /** Whether a table that the range reaches into can lie between the bounds at all. */
   #holdsTable(start: Vpn, end: Vpn, low: Vpn, high: Vpn): boolean {
-    const span = this.arch.span(1)
-    const first = Math.max(Math.floor(start / span), Math.ceil(low / span))
-    return first < Math.min(Math.ceil(end / span), Math.floor(high / span))
+    const { arch } = this
+    const first = arch.spanStart(start, 1)
+    const next = this.nextAt(start, 1)
+    if (first >= low) return next <= high
+    return next < end && next < arch.spanStart(high, 1)
   }
 
-  /** The usual case of `prune`: one table leads to all of the range, and holds other pages. */
-  #isOneUsedTable(start: Vpn, end: Vpn): boolean {
-    const entry = this.leaf(start)
-    if (entry === NULL || this.env.frames.index(ptrToFrame(entry)) === 0) return false
-    return end <= this.nextAt(start, 1)
+  /** Whether the table of 4 KiB leaves that leads to a page holds others. */
+  #isUsed(vpn: Vpn): boolean {
+    const entry = this.leaf(vpn)
+    return entry !== NULL && this.env.frames.index(ptrToFrame(entry)) !== 0
   }
 
   /** Nothing was ever mapped near: the root itself points to no table. */

@@ -267,8 +267,7 @@ export class PageTable {
 
   /** First page that the next entry at `level` covers. */
   nextAt(vpn: Vpn, level: number): Vpn {
-    const span = this.arch.span(level)
-    return ((Math.floor(vpn / span) + 1) * span) as Vpn
+    return (this.arch.spanStart(vpn, level) + this.arch.span(level)) as Vpn
   }
 
   #clampLow(vpn: Vpn): Vpn {

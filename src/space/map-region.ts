@@ -6,7 +6,7 @@ import type { AddressSpace } from './address-space.js'
 import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
 import { checkCuts } from './huge-pool.js'
-import { mergeBetween, mergeNew } from './merge.js'
+import { mayMerge, mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
 import { announceUnmap } from './register-userfault.js'
@@ -19,6 +19,9 @@ import { Vma } from './vma.js'
 
 /** Mappings that mlock passes over, and that are not locked from the start either (vma_supports_mlock). */
 const NEVER_LOCKED = VM_SPECIAL | VM_DROPPABLE
+
+/** findPlace: anywhere. */
+const NO_WISH = 0 as Vpn
 
 /** Everything that mmap has decoded and checked. */
 export interface MapRequest {
@@ -94,35 +97,72 @@ export function mapAt(
   wished = request.flags,
 ): Vpn | number {
   if (gainsExec(space, wished)) return -EACCES
-  const end = (start + request.pages) as Vpn
+  const { pages, object, file = 0, special = 0 } = request
+  const pageOffset = object === NULL && special === 0 ? start : request.pageOffset
+  const end = (start + pages) as Vpn
   const above = mm.vmas.find(space, start)
   const isFree = above === NULL || mm.vmas.startOf(above) >= end
   return isFree
-    ? mapFree(mm, space, start, request, wished, above)
+    ? mapFree(mm, space, start, pages, wished, object, pageOffset, file, special, above)
     : mapOver(mm, space, start, request, wished, above)
 }
 
-/** Nothing is in the range; `above` is the mapping that comes next, or NULL. */
+/**
+ * The whole of mapRegion for private anonymous memory anywhere, by far the commonest request: -ENOMEM, -EAGAIN or -EACCES, and then
+ * nothing has changed.
+ */
+export function mapAnywhere(mm: SpaceEnv, space: AddressSpace, pages: number, flags: number): Vpn | number {
+  if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
+  const start = findPlace(mm, space, NO_WISH, pages, 0) as Vpn
+  if (start < 0) return start
+  if (!mayLock(space, flags, pages)) return -EAGAIN
+  if (gainsExec(space, flags)) return -EACCES
+  return mapFree(mm, space, start, pages, flags, NULL, start, 0, 0, mm.vmas.find(space, start))
+}
+
+/**
+ * Nothing is in the range; `above` is the mapping that comes next, or NULL. (Numbers instead of objects: each would cost a
+ * tenth of a call.)
+ */
 function mapFree(
   mm: SpaceEnv,
   space: AddressSpace,
   start: Vpn,
-  request: MapRequest,
+  pages: number,
   wished: number,
+  object: Ptr,
+  pageOffset: number,
+  file: number,
+  special: number,
   above: Ptr,
 ): Vpn | number {
-  const { pages, special = 0 } = request
   const flags = grantedFlags(mm, space, wished, pages, pages)
   if (flags < 0) return flags
-  const extent = extentFor(start, request, flags)
-  const below = mm.vmas.before(space, above)
-  if (!mayJoin(wished, flags, special) || mergeBetween(mm, space, extent, below, above) === NULL) {
-    const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
-    if (fresh === NULL) return -ENOMEM
-    insert(mm, space, extent, fresh, special, above)
+  const { vmas } = mm
+  const end = (start + pages) as Vpn
+  const below = vmas.before(space, above)
+  if (mayMerge(mm, start, end, flags, below, above) && mayJoin(wished, flags, special)) {
+    const extent = newExtent(start, end, pageOffset, flags, object, file)
+    if (mergeBetween(mm, space, extent, below, above) !== NULL) {
+      countMapping(mm, space, flags, pages)
+      return start
+    }
   }
+  const fresh = vmas.reserve(space, 1) ? vmas.allocateVma() : NULL
+  if (fresh === NULL) return -ENOMEM
+  if (object !== NULL || special !== 0) showObject(mm, fresh, object, file, special)
+  vmas.insertNew(space, fresh, start, end, pageOffset, flags, above)
+  if (object !== NULL) mm.objects.attachVma(object, fresh)
   countMapping(mm, space, flags, pages)
   return start
+}
+
+/** A new mapping is not of anonymous memory. */
+function showObject(mm: SpaceEnv, fresh: Ptr, object: Ptr, file: number, special: number): void {
+  const vma = new Vma(mm.memory, fresh)
+  vma.object = object
+  vma.file = file
+  vma.special = special
 }
 
 /** Something is in the range, and goes; `first` is the first mapping of it. */
@@ -134,7 +174,7 @@ function mapOver(
   wished: number,
   first: Ptr,
 ): Vpn | number {
-  const { pages, special = 0 } = request
+  const { pages, object, file = 0, special = 0 } = request
   const end = (start + pages) as Vpn
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
@@ -148,7 +188,8 @@ function mapOver(
   }
   const fresh = replace(mm, space, first, start, end)
   if (fresh < 0) return fresh
-  const extent = extentFor(start, request, flags)
+  const pageOffset = object === NULL && special === 0 ? start : request.pageOffset
+  const extent = newExtent(start, end, pageOffset, flags, object, file)
   if (!mayJoin(wished, flags, special) || mergeNew(mm, space, extent) === NULL)
     insert(mm, space, extent, fresh as Ptr, special)
   else mm.vmas.freeVma(fresh as Ptr)
@@ -161,10 +202,15 @@ function mayJoin(wished: number, flags: number, special: number): boolean {
   return special === 0 && ((wished ^ flags) & VM_LOCKED) === 0
 }
 
-function extentFor(start: Vpn, request: MapRequest, flags: number): Extent {
-  const { pages, object, file = 0 } = request
-  const pageOffset = object === NULL && !request.special ? start : request.pageOffset
-  const end = (start + pages) as Vpn
+/** A mapping that is new has no pages, name, policy or context. */
+function newExtent(
+  start: Vpn,
+  end: Vpn,
+  pageOffset: number,
+  flags: number,
+  object: Ptr,
+  file: number,
+): Extent {
   return { start, end, pageOffset, flags, object, file, family: NULL, name: NULL, policy: 0, userfault: NULL }
 }
 

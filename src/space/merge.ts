@@ -63,9 +63,24 @@ export function mergeNew(mm: SpaceEnv, space: AddressSpace, extent: Extent, left
   return mergeBetween(mm, space, extent, mm.vmas.before(space, above), leftOnly ? NULL : above)
 }
 
+/** Whether a neighbour reaches to the range at all and has its flags: mostly none does, and nothing else need be compared. */
+export function mayMerge(
+  { vmas }: SpaceEnv,
+  start: number,
+  end: number,
+  flags: number,
+  below: Ptr,
+  above: Ptr,
+): boolean {
+  return (
+    (below !== NULL && vmas.endOf(below) === start && vmas.flagsOf(below) === flags) ||
+    (above !== NULL && vmas.startOf(above) === end && vmas.flagsOf(above) === flags)
+  )
+}
+
 /** The same for who knows the neighbours already: `below` and `above`, either may be NULL, which then is not to be enlarged. */
 export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, below: Ptr, above: Ptr): Ptr {
-  if ((extent.flags & VM_SPECIAL) !== 0 || !isTouched(mm, extent, below, above)) return NULL
+  if ((extent.flags & VM_SPECIAL) !== 0) return NULL
   const previous = new Vma(mm.memory, below)
   const left = canMergeLeft(mm, previous, extent)
   const next = new Vma(mm.memory, above)
@@ -74,11 +89,6 @@ export function mergeBetween(mm: SpaceEnv, space: AddressSpace, extent: Extent, 
   if (left) moveEnd(mm, space, previous, extent.end)
   else if (right) moveStart(mm, space, next, extent.start)
   return left ? below : right ? above : NULL
-}
-
-/** Whether a neighbour reaches to the range at all: mostly none does. */
-function isTouched({ vmas }: SpaceEnv, { start, end }: Extent, below: Ptr, above: Ptr): boolean {
-  return (below !== NULL && vmas.endOf(below) === start) || (above !== NULL && vmas.startOf(above) === end)
 }
 
 /**

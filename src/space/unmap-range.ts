@@ -1,4 +1,4 @@
-import { ENOMEM } from '../base/errno.js'
+import { ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import { countMapping } from './accounting.js'
@@ -6,7 +6,7 @@ import type { AddressSpace } from './address-space.js'
 import { moveEnd, moveStart, removeVma, splitVma } from './extent.js'
 import { checkCuts } from './huge-pool.js'
 import { announceUnmap } from './register-userfault.js'
-import { checkSeals } from './seal.js'
+import { checkSeals, isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { Vma } from './vma.js'
@@ -20,6 +20,8 @@ import { zapRange } from './zap-range.js'
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
   const first = mm.vmas.find(space, start)
   if (first === NULL || mm.vmas.startOf(first) >= end) return 0
+  if (mm.vmas.startOf(first) === start && mm.vmas.endOf(first) === end)
+    return unmapWhole(mm, space, first, start, end)
   const sealed = checkSeals(mm, space, start, end)
   if (sealed < 0) return sealed
   const misplaced = checkCuts(mm, space, first, start, end)
@@ -29,6 +31,22 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
   announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, first, start, end, cut as Ptr, batch)
+  batch.finish()
+  return 0
+}
+
+/** The usual case: the range is one mapping. Nothing is cut, and only a seal is in the way. */
+function unmapWhole(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end: Vpn): number {
+  const vma = new Vma(mm.memory, first)
+  if (isSealed(vma)) return -EPERM
+  const below = mm.vmas.previous(first)
+  const above = mm.vmas.next(first)
+  announceUnmap(mm, space, start, end)
+  const batch = mm.flusher.batch(space.root)
+  zapRange(mm, space, vma, start, end, batch)
+  countMapping(mm, space, vma.flags, start - end)
+  removeVma(mm, space, vma)
+  freeTables(mm, space, start, end, below, above, batch)
   batch.finish()
   return 0
 }
@@ -73,19 +91,19 @@ export function clearRange(
     clearMapping(mm, space, vma, start, end, batch)
     at = next
   }
-  freeTables(mm, space, start, end, at, batch)
+  freeTables(mm, space, start, end, mm.vmas.before(space, at), at, batch)
 }
 
-/** Gives the tables back that no mapping reaches into any more; `above` is the next one, or NULL (free_pgtables). */
+/** Gives the tables back that no mapping reaches into any more; `below` and `above` are the next ones, or NULL (free_pgtables). */
 function freeTables(
   mm: SpaceEnv,
   space: AddressSpace,
   start: Vpn,
   end: Vpn,
+  below: Ptr,
   above: Ptr,
   batch: FlushBatch,
 ): void {
-  const below = mm.vmas.before(space, above)
   const low = below === NULL ? 0 : mm.vmas.endOf(below)
   const high = above === NULL ? mm.arch.userEnd : mm.vmas.startOf(above)
   mm.vmas.keepFound(space, low as Vpn, above)

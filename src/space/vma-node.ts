@@ -135,6 +135,27 @@ export class VmaNodes {
     return this.setSummary(node, slot, this.first(child, 0), last, this.largestGap(child))
   }
 
+  /** Puts a VMA into a leaf that is not full, before the entry at `slot`. */
+  insertVma(leaf: Ptr, slot: number, vma: Ptr): void {
+    this.open(leaf, slot)
+    this.#u32[((leaf + NODE_CHILD) >>> 2) + slot] = vma
+    this.#u32[(vma + VMA_LEAF) >>> 2] = leaf
+    this.setBounds(leaf, slot, this.#f64[vma >>> 3]!, this.#f64[(vma + 8) >>> 3]!)
+  }
+
+  /** Writes the bounds of a leaf's entry. */
+  setBounds(leaf: Ptr, slot: number, first: number, last: number): void {
+    this.#f64[((leaf + NODE_FIRST) >>> 3) + slot] = first
+    this.#f64[((leaf + NODE_LAST) >>> 3) + slot] = last
+  }
+
+  /** The larger of the gaps on both sides of an entry. */
+  gapsBeside(node: Ptr, slot: number): number {
+    const below = this.gapBefore(node, slot)
+    const above = this.gapBefore(node, slot + 1)
+    return below > above ? below : above
+  }
+
   /** The gap between two neighbouring entries, `slot` and the one before it; 0 at the ends of the node. */
   gapBefore(node: Ptr, slot: number): number {
     if (slot === 0 || slot === this.count(node)) return 0
@@ -143,8 +164,9 @@ export class VmaNodes {
 
   /** The largest gap that an entry has a part in: the one inside it, and those on both sides. */
   gapsAt(node: Ptr, slot: number): number {
-    const sides = Math.max(this.gapBefore(node, slot), this.gapBefore(node, slot + 1))
-    return Math.max(sides, this.gap(node, slot))
+    const sides = this.gapsBeside(node, slot)
+    const inside = this.gap(node, slot)
+    return sides > inside ? sides : inside
   }
 
   /** Writes bounds and gap of an entry. Whether that changed anything. */

@@ -18,7 +18,7 @@ import {
   SPACE_TREE_ROOT,
 } from './address-space.js'
 import { LastFound } from './last-found.js'
-import { VMA_BYTES, VMA_FLAGS, Vma } from './vma.js'
+import { VMA_BYTES, VMA_FLAGS, VMA_OFFSET, VMA_SPACE } from './vma.js'
 import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
 import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
@@ -39,7 +39,6 @@ export class VmaTree {
   readonly #slab: SlabAllocator
   readonly #vmaCache: CacheId
   readonly #nodeCache: CacheId
-  readonly #vma: Vma
   readonly #lastFound: LastFound
 
   /** Boots or attaches: the state is in the spaces' records and the slab. */
@@ -51,7 +50,6 @@ export class VmaTree {
     this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
-    this.#vma = new Vma(memory)
     this.#lastFound = new LastFound(memory)
   }
 
@@ -174,24 +172,48 @@ export class VmaTree {
     while (this.spareNodes(space) > 0) this.#slab.free(this.#nodeCache, this.#takeSpare(space))
   }
 
+  /** Makes a record of zeroes a mapping, and puts it in as `insert` does. What it shows beside anonymous memory is in the record already. */
+  insertNew(
+    space: AddressSpace,
+    vma: Ptr,
+    start: Vpn,
+    end: Vpn,
+    pageOffset: number,
+    flags: number,
+    above: Ptr,
+  ): void {
+    this.#f64[vma >>> 3] = start
+    this.#f64[(vma + 8) >>> 3] = end
+    this.#f64[(vma + VMA_OFFSET) >>> 3] = pageOffset
+    this.#u32[(vma + VMA_FLAGS) >>> 2] = flags
+    this.insert(space, vma, above)
+  }
+
   /** Puts a mapping in, for which `reserve` made room. It overlaps no other; `above` is the one that comes next, or NULL. */
   insert(space: AddressSpace, vma: Ptr, above = this.find(space, this.startOf(vma))): void {
     space.sequence++
     space.vmaCount++
-    this.#vma.at(vma).space = space.ptr
+    this.#u32[(vma + VMA_SPACE) >>> 2] = space.ptr
     if (this.root(space) === NULL) this.#makeRoot(space, 0, vma)
     else this.#insertBefore(space, vma, above)
     this.#lastFound.keep(space.ptr, this.startOf(vma), vma)
   }
 
   #insertBefore(space: AddressSpace, vma: Ptr, above: Ptr): void {
-    const leaf = this.nodes.holder(0, above !== NULL ? above : this.last(space))
-    this.#insertEntry(
-      space,
-      leaf,
-      above !== NULL ? this.nodes.slotOf(leaf, above) : this.nodes.count(leaf),
-      vma,
-    )
+    const { nodes } = this
+    const leaf = nodes.holder(0, above !== NULL ? above : this.last(space))
+    const slot = above !== NULL ? nodes.slotOf(leaf, above) : nodes.count(leaf)
+    if (nodes.count(leaf) < NODE_ENTRIES) this.#insertVma(leaf, slot, vma)
+    else this.#insertEntry(space, leaf, slot, vma)
+  }
+
+  /** The leaf is not full. */
+  #insertVma(leaf: Ptr, slot: number, vma: Ptr): void {
+    const { nodes } = this
+    const isRoot = nodes.parent(leaf) === NULL
+    const before = isRoot ? 0 : nodes.gapBefore(leaf, slot)
+    nodes.insertVma(leaf, slot, vma)
+    if (!isRoot) this.#refreshUp(leaf, before, nodes.gapsBeside(leaf, slot))
   }
 
   /** Takes a mapping out. The record stays. */
@@ -205,13 +227,14 @@ export class VmaTree {
   /** Moves the bounds of a mapping that is in the tree; it must stay between its neighbours. */
   setBounds(space: AddressSpace, vma: Ptr, start: Vpn, end: Vpn): void {
     space.sequence++
-    this.#vma.at(vma)
-    this.#vma.start = start
-    this.#vma.end = end
+    this.#f64[vma >>> 3] = start
+    this.#f64[(vma + 8) >>> 3] = end
     const leaf = this.nodes.holder(0, vma)
     const slot = this.nodes.slotOf(leaf, vma)
-    const before = this.nodes.gapsAt(leaf, slot)
-    if (this.nodes.refreshEntry(leaf, slot)) this.#refreshUp(leaf, before, this.nodes.gapsAt(leaf, slot))
+    const isRoot = this.nodes.parent(leaf) === NULL
+    const before = isRoot ? 0 : this.nodes.gapsBeside(leaf, slot)
+    this.nodes.setBounds(leaf, slot, start, end)
+    if (!isRoot) this.#refreshUp(leaf, before, this.nodes.gapsBeside(leaf, slot))
   }
 
   /** Asserts every invariant of the space's tree and returns what it is made of. */
@@ -295,9 +318,10 @@ export class VmaTree {
   }
 
   #removeEntry(space: AddressSpace, node: Ptr, slot: number): void {
-    const before = this.nodes.gapsAt(node, slot)
+    const isRoot = this.nodes.parent(node) === NULL
+    const before = isRoot ? 0 : this.nodes.gapsAt(node, slot)
     this.nodes.close(node, slot)
-    if (this.nodes.parent(node) === NULL) {
+    if (isRoot) {
       this.#shrinkRoot(space, node)
       return
     }

@@ -22,7 +22,9 @@ import type { Memory } from '../state/memory.js'
 
 export const VMA_BYTES = 80
 /** Byte offsets of what the tree reads without a view: its backlink too. */
+export const VMA_OFFSET = 16
 export const VMA_FLAGS = 24
+export const VMA_SPACE = 48
 export const VMA_LEAF = 52
 
 /** What a mapping is when it is neither anonymous nor an object. */

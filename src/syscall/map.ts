@@ -9,7 +9,7 @@ import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import { type AddressSpace, SpaceFlag } from '../space/address-space.js'
 import { pagesOfKind } from '../space/huge-pool.js'
-import { mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
+import { mapAnywhere, mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
 import { isEnoughMemory, Overcommit } from '../space/overcommit.js'
 import { ObjectKind } from '../space/page-object.js'
 import { lowestPlacedPage, mapCountMax } from '../space/tunables.js'
@@ -23,6 +23,9 @@ import { hugeFile, mapHuge, placeHuge } from './map-huge.js'
 import * as mman from './mman.js'
 import type { SyscallArguments } from './syscall-arguments.js'
 
+/** Flags of memory that a program has for itself, at a place that it leaves to us. */
+const ANYWHERE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
+
 /** mmap(addr, len, prot, flags, fd, offset): the address, or a negative errno. */
 export function sysMmap(
   mm: FaultEnv,
@@ -30,8 +33,9 @@ export function sysMmap(
   args: SyscallArguments,
   resolve: FileResolver,
 ): number {
-  if (!args.isPageAligned(5)) return -EINVAL
   const flags = args.low(3)
+  if (flags === ANYWHERE && args.isZero(0) && args.isZero(5)) return mapPrivate(mm, space, args)
+  if (!args.isPageAligned(5)) return -EINVAL
   const file = findFile(args, resolve)
   if (typeof file === 'number') return file
   if (args.isZero(1)) return -EINVAL
@@ -49,6 +53,22 @@ export function sysMmap(
     file,
     offset: args.page(5),
   })
+}
+
+/** Anonymous memory wherever there is room, the commonest request: nothing but its length can be wrong. */
+function mapPrivate(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
+  if (args.isZero(1)) return -EINVAL
+  const pages = args.pagesUp(1)
+  if (pages === 0) return -ENOMEM
+  const access = args.low(2) & VM_ACCESS_FLAGS
+  mm.atomics.lock(space.lock, LockRank.space)
+  const { defaultFlags } = space
+  const flags = access | impliedExec(space, access) | defaultFlags | VM_MAY_ACCESS
+  const page = mapAnywhere(mm, space, pages, flags)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  if (page < 0) return page
+  if ((defaultFlags & VM_LOCKED) !== 0) populateQuietly(mm, space, page as Vpn, (page + pages) as Vpn)
+  return page * PAGE_SIZE
 }
 
 /** Up to whole huge pages: a length that becomes 0 so is -EINVAL. */
@@ -122,9 +142,13 @@ function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, objec
 
 /** READ_IMPLIES_EXEC: but for files where nothing may be executed. */
 function protectionOf(space: AddressSpace, { prot, file }: MapRequest): number {
-  const implies = (space.flags & SpaceFlag.readImpliesExec) !== 0 && (prot & mman.PROT_READ) !== 0
   const mayExecute = file === undefined || file.executable
-  return (prot & VM_ACCESS_FLAGS) | (implies && mayExecute ? VM_EXEC : 0)
+  return (prot & VM_ACCESS_FLAGS) | (mayExecute ? impliedExec(space, prot) : 0)
+}
+
+function impliedExec(space: AddressSpace, prot: number): number {
+  const implies = (space.flags & SpaceFlag.readImpliesExec) !== 0 && (prot & mman.PROT_READ) !== 0
+  return implies ? VM_EXEC : 0
 }
 
 /** MAP_NORESERVE counts unless nothing may be promised that is not there. */

@@ -39,6 +39,11 @@ export class Riscv64Sv39 extends Riscv64Entries implements MemoryManagementArch 
     return 1 << (9 * level)
   }
 
+  /** Page numbers of both halves have less than 32 bits. */
+  spanStart(vpn: number, level: number): Vpn {
+    return ((vpn >> (9 * level)) << (9 * level)) as Vpn
+  }
+
   leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr {
     const top = u32[(root << 10) | (((vpn >> 18) & 511) << 1)]!
     if ((top & (ACCESS | V)) !== V) return NULL

@@ -45,6 +45,11 @@ abstract class WideRiscv64 extends Riscv64Entries {
     return 2 ** (9 * level)
   }
 
+  spanStart(vpn: number, level: number): Vpn {
+    const span = this.span(level)
+    return (Math.floor(vpn / span) * span) as Vpn
+  }
+
   leafEntry(u32: Uint32Array, root: Pfn, vpn: Vpn): Ptr {
     let table: number = root
     for (let level = this.levels - 1; level > 0; level--) {
