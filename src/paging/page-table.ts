@@ -4,6 +4,8 @@ import type { Memory } from '../state/memory.js'
 import { dumpLeaves } from './page-table-dump.js'
 
 const ENTRY_BYTES = 8
+/** isHole looks through so many entries. */
+const SEEN_AT_ONCE = 32
 
 /** A run of entries of one table, or a huge leaf: its first page, its first entry, its pages. */
 export type VisitRun = (vpn: Vpn, entry: Ptr, pages: number) => void
@@ -88,7 +90,10 @@ export class PageTable {
     return this.nextAt(vpn, 1)
   }
 
-  /** Whether one absent entry stands for all pages from `start` to `end` - 1: mostly what was mapped and never used. */
+  /**
+   * Whether nothing is mapped from `start` to `end` - 1, as is mostly what was mapped and never used; false when that is not seen at once:
+   * by one absent entry that stands for all of them, or by few entries of one table.
+   */
   isHole(start: Vpn, end: Vpn): boolean {
     let table = this.root
     for (let level = this.top; level > 0; level--) {
@@ -96,7 +101,16 @@ export class PageTable {
       table = this.childOf(entry)
       if (table === NO_FRAME) return !this.isPresent(entry) && end <= this.nextAt(start, level)
     }
-    return false
+    const pages = end - start
+    return pages <= SEEN_AT_ONCE && end <= this.nextAt(start, 1) && this.#areAbsent(table, start, pages)
+  }
+
+  #areAbsent(table: Pfn, start: Vpn, pages: number): boolean {
+    const { arch } = this
+    const { u32 } = this.memory
+    const word = this.entryAt(table, start, 0) >>> 2
+    for (let i = 0; i < pages; i++) if (arch.isPresent(u32[word + i * 2]!)) return false
+    return true
   }
 
   /** The huge leaf (of level 1) that maps a page, or NULL. */

@@ -51,6 +51,17 @@ export function insertVma(
 export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
   mm.families.leave(vma)
   mm.vmas.remove(space, vma.ptr)
+  freeRecord(mm, vma)
+}
+
+/** `vma` takes the pages of the mapping that follows it at once, which disappears. */
+export function absorbVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma): void {
+  mm.families.leave(next)
+  mm.vmas.absorb(space, vma.ptr, next.ptr)
+  freeRecord(mm, next)
+}
+
+function freeRecord(mm: SpaceEnv, vma: Vma): void {
   if (vma.object !== NULL) mm.objects.detachVma(vma.object, vma.ptr)
   mm.names.release(vma.name)
   mm.vmas.freeVma(vma.ptr)
@@ -70,9 +81,18 @@ export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): 
 
 /** Cuts a mapping in two at a page inside it; `fresh` (one node is reserved) becomes the upper part. */
 export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, fresh: Ptr): void {
+  splitHugeAt(mm, space, vma, at)
+  const { object, family } = vma
   const upper = new Vma(mm.memory, fresh)
-  const extent = extentOf(vma, at, vma.end)
+  upper.pageOffset = vma.offsetOf(at)
+  upper.flags = vma.flags
+  upper.object = object
+  upper.file = vma.file
   upper.special = vma.special
-  moveEnd(mm, space, vma, at)
-  insertVma(mm, space, upper, extent)
+  upper.policy = vma.policy
+  upper.userfault = vma.userfault
+  upper.name = mm.names.retain(vma.name)
+  mm.vmas.split(space, vma.ptr, at, fresh)
+  if (object !== NULL) mm.objects.attachVma(object, fresh)
+  if (family !== NULL) mm.families.join(upper, family)
 }

@@ -5,7 +5,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
-import { type Extent, moveEnd, moveStart, removeVma } from './extent.js'
+import { absorbVma, type Extent, moveEnd, moveStart, removeVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
@@ -105,10 +105,8 @@ export function mergeExtension(mm: SpaceEnv, space: AddressSpace, vma: Vma, exte
 
 /** `vma` takes everything up to the end of `next`, which disappears. */
 function absorbNext(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma): Ptr {
-  const { end } = next
   mm.families.adopt(vma, next)
-  removeVma(mm, space, next)
-  moveEnd(mm, space, vma, end)
+  absorbVma(mm, space, vma, next)
   return vma.ptr
 }
 
@@ -127,17 +125,18 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
   if ((left || right) && atStart && atEnd && !mayVanish(mm, vma)) return NULL
   if (left && right && mayVanish(mm, next)) {
     mm.families.adopt(previous, next.family !== NULL ? next : vma)
-    removeVma(mm, space, vma)
-    return absorbNext(mm, space, previous, next)
+    absorbVma(mm, space, previous, vma)
+    absorbVma(mm, space, previous, next)
+    return previous.ptr
   }
   if (left) return joinLeft(mm, space, previous, vma, extent)
   return right ? joinRight(mm, space, vma, next, extent) : NULL
 }
 
 function joinLeft(mm: SpaceEnv, space: AddressSpace, previous: Vma, vma: Vma, extent: Extent): Ptr {
+  if (extent.end === vma.end) return absorbNext(mm, space, previous, vma)
   mm.families.adopt(previous, vma)
-  if (extent.end === vma.end) removeVma(mm, space, vma)
-  else moveStart(mm, space, vma, extent.end)
+  moveStart(mm, space, vma, extent.end)
   moveEnd(mm, space, previous, extent.end)
   return previous.ptr
 }

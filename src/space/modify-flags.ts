@@ -24,12 +24,14 @@ export function modifyFlags(
   policy = vma.policy,
   userfault = vma.userfault,
 ): Ptr | number {
-  const extent = extentOf(vma, start, end, flags)
-  extent.name = name
-  extent.policy = policy
-  extent.userfault = userfault
-  const merged = mergeExisting(mm, space, vma, extent)
-  if (merged !== NULL) return merged
+  if (start === vma.start || end === vma.end) {
+    const extent = extentOf(vma, start, end, flags)
+    extent.name = name
+    extent.policy = policy
+    extent.userfault = userfault
+    const merged = mergeExisting(mm, space, vma, extent)
+    if (merged !== NULL) return merged
+  }
   const result = setApart(mm, space, vma, start, end)
   if (result > 0) {
     change(mm, vma.at(result as Ptr), flags, name, policy)

@@ -30,6 +30,8 @@ export const NODE_CHILD = 640
 
 /** Numbers of a cache line: a search skips so many at once. */
 const LINE = 8
+/** So many entries of a leaf are moved without WebAssembly. */
+const SHIFTED_HERE_MAX = 12
 
 /** Reads and writes nodes; knows one node and its children, not the tree. */
 export class VmaNodes {
@@ -221,8 +223,28 @@ export class VmaNodes {
     return at - base
   }
 
-  /** Moves `count` entries within the node. (copyWithin is slow on shared memory.) */
+  /** Moves `count` entries within the node. (copyWithin is slow on shared memory; calls of WebAssembly cost as much as a few moves.) */
   #shift(node: Ptr, from: number, to: number, count: number): void {
+    if (count <= SHIFTED_HERE_MAX && this.level(node) === 0) this.#shiftFew(node, from, to - from, count)
+    else this.#shiftMany(node, from, to, count)
+  }
+
+  /** Entries of a leaf, by -1 or 1. */
+  #shiftFew(leaf: Ptr, from: number, by: number, count: number): void {
+    const f64 = this.#f64
+    const u32 = this.#u32
+    const end = by > 0 ? from - 1 : from + count
+    let slot = by > 0 ? from + count - 1 : from
+    for (; slot !== end; slot -= by) {
+      const first = ((leaf + NODE_FIRST) >>> 3) + slot
+      const child = ((leaf + NODE_CHILD) >>> 2) + slot
+      f64[first + by] = f64[first]!
+      f64[first + NODE_ENTRIES + by] = f64[first + NODE_ENTRIES]!
+      u32[child + by] = u32[child]!
+    }
+  }
+
+  #shiftMany(node: Ptr, from: number, to: number, count: number): void {
     const { copy } = this.#memory
     const bytes = count * 8
     copy((node + NODE_FIRST + to * 8) as Ptr, (node + NODE_FIRST + from * 8) as Ptr, bytes)

@@ -224,6 +224,52 @@ export class VmaTree {
     this.#removeEntry(space, leaf, this.nodes.slotOf(leaf, vma))
   }
 
+  /** Ends a mapping at a page inside it; `upper` is put in as the rest of it. `reserve` made room for one. */
+  split(space: AddressSpace, vma: Ptr, at: Vpn, upper: Ptr): void {
+    const { nodes } = this
+    const start = this.startOf(vma)
+    const end = this.endOf(vma)
+    const leaf = nodes.holder(0, vma)
+    this.#f64[upper >>> 3] = at
+    this.#f64[(upper + 8) >>> 3] = end
+    if (nodes.count(leaf) === NODE_ENTRIES) {
+      const above = this.next(vma)
+      this.setBounds(space, vma, start, at)
+      this.insert(space, upper, above)
+      return
+    }
+    // The two touch, so that no gap changes, and nothing above the leaf.
+    space.sequence++
+    space.vmaCount++
+    this.#f64[(vma + 8) >>> 3] = at
+    this.#u32[(upper + VMA_SPACE) >>> 2] = space.ptr
+    const slot = nodes.slotOf(leaf, vma)
+    nodes.setBounds(leaf, slot, start, at)
+    nodes.insertVma(leaf, slot + 1, upper)
+    this.#lastFound.keep(space.ptr, at, upper)
+  }
+
+  /** Gives a mapping the pages of the one that follows it at once, and takes that out. Its record stays. */
+  absorb(space: AddressSpace, vma: Ptr, next: Ptr): void {
+    const { nodes } = this
+    const start = this.startOf(vma)
+    const end = this.endOf(next)
+    const leaf = nodes.holder(0, vma)
+    const mayLose = nodes.parent(leaf) === NULL || nodes.count(leaf) > ENTRIES_MIN
+    if (!mayLose || nodes.holder(0, next) !== leaf) {
+      this.remove(space, next)
+      this.setBounds(space, vma, start, end)
+      return
+    }
+    space.sequence++
+    space.vmaCount--
+    this.#f64[(vma + 8) >>> 3] = end
+    const slot = nodes.slotOf(leaf, vma)
+    nodes.close(leaf, slot + 1)
+    nodes.setBounds(leaf, slot, start, end)
+    this.#lastFound.keep(space.ptr, start, vma)
+  }
+
   /** Moves the bounds of a mapping that is in the tree; it must stay between its neighbours. */
   setBounds(space: AddressSpace, vma: Ptr, start: Vpn, end: Vpn): void {
     space.sequence++
