@@ -224,6 +224,20 @@ export class AddressSpace {
   }
   set mapBase(page: Vpn) {
     this.#numbers[(this.ptr + 88) >>> 3] = page
+    this.searchedPages = 0
+  }
+  /** What a search for a place has found: below `mapBase` no gap of so many pages ends above `searchedTop`. 0 = nothing is known. */
+  get searchedPages(): number {
+    return this.#numbers[(this.ptr + 336) >>> 3]!
+  }
+  set searchedPages(pages: number) {
+    this.#numbers[(this.ptr + 336) >>> 3] = pages
+  }
+  get searchedTop(): number {
+    return this.#numbers[(this.ptr + 344) >>> 3]!
+  }
+  set searchedTop(page: number) {
+    this.#numbers[(this.ptr + 344) >>> 3] = page
   }
   /** The legacy layout: ADDR_COMPAT_LAYOUT, or an unlimited stack. */
   get mapsUpwards(): boolean {

@@ -6,6 +6,7 @@ import { UserMapper } from '../paging/user-mapper.js'
 import { type PageCounts, tallyPages } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { isPolicy } from './memory-policy.js'
+import { checkSearched } from './placement.js'
 import { isPoison } from './poisoned-entry.js'
 import { isSealed } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
@@ -33,6 +34,7 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
   assert(counted.stackPages === space.stackPages, 'stackPages counts pages of stacks')
   assert(counted.lockedPages === space.lockedPages, 'lockedPages counts locked pages')
   assert(counted.committedPages === space.committedPages, 'committedPages counts promised pages')
+  checkSearched(mm, space)
   checkEntries(mm, space)
   return tree
 }

@@ -1,4 +1,5 @@
 /** Where a mapping goes when its place is not fixed (mm/mmap.c, mm/huge_memory.c of Linux 6.12). */
+import { assert } from '../base/assert.js'
 import { ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
@@ -86,16 +87,57 @@ export function findGap(
   return up !== NO_GAP ? up : -ENOMEM
 }
 
-/** A gap below a mapping that grows down is smaller than it looks: try below it again (unmapped_area_topdown). */
-function findDown({ vmas }: SpaceEnv, space: AddressSpace, pages: number, lowest: number): Vpn {
-  let high: number = space.mapBase
-  for (;;) {
-    const found = highestGap(vmas, space, pages, lowest, high)
-    if (found === NO_GAP) return found
-    const next = vmas.find(space, found)
-    if (next === NULL || !growsDown(vmas, next) || guardedStart(vmas, next) >= found + pages) return found
-    high = guardedStart(vmas, next)
+/**
+ * Downwards from the base. A gap below a mapping that grows down is smaller than it looks: below that mapping's guard it goes on
+ * (unmapped_area_topdown). Where the last search has ended is kept with the space, and VmaTree keeps it true: the next one begins there.
+ */
+function findDown(mm: SpaceEnv, space: AddressSpace, pages: number, lowest: number): Vpn {
+  const known = space.searchedPages
+  const isKnown = known > 0 && pages >= known
+  const top = isKnown ? space.searchedTop : space.mapBase
+  const near = isKnown ? gapBelow(mm, space, top, pages, lowest) : NO_GAP
+  let found = near !== NO_GAP ? near : highestGap(mm.vmas, space, pages, lowest, top)
+  if (found !== NO_GAP && (!isKnown || pages === known)) {
+    space.searchedPages = pages
+    space.searchedTop = found + pages
   }
+  for (let guard = guardOver(mm, space, found, pages); guard !== NO_GUARD; ) {
+    found = highestGap(mm.vmas, space, pages, lowest, guard)
+    guard = guardOver(mm, space, found, pages)
+  }
+  return found
+}
+
+/** The gap just below `top`, where the last mapping mostly was. */
+function gapBelow({ vmas }: SpaceEnv, space: AddressSpace, top: number, pages: number, lowest: number): Vpn {
+  const above = vmas.find(space, (top - 1) as Vpn)
+  if (above !== NULL && vmas.startOf(above) < top) return NO_GAP
+  const below = vmas.before(space, above)
+  const end = below === NULL ? lowest : vmas.endOf(below)
+  return (top - (end > lowest ? end : lowest) >= pages ? top - pages : NO_GAP) as Vpn
+}
+
+const NO_GUARD = -1
+
+/** Where the guard begins that a place would reach into. */
+function guardOver({ vmas }: SpaceEnv, space: AddressSpace, found: Vpn, pages: number): number {
+  if (found === NO_GAP) return NO_GUARD
+  const next = vmas.find(space, found)
+  if (next === NULL || !growsDown(vmas, next)) return NO_GUARD
+  const guard = guardedStart(vmas, next)
+  return guard >= found + pages ? NO_GUARD : guard
+}
+
+/** Asserts that no gap is missed by what a space knows of its last search. */
+export function checkSearched(mm: SpaceEnv, space: AddressSpace): void {
+  const { searchedPages, searchedTop, mapBase } = space
+  if (searchedPages === 0) return
+  const lowest = lowestPlacedPage(mm)
+  const found = highestGap(mm.vmas, space, searchedPages, lowest, mapBase)
+  assert(
+    found === NO_GAP || found + searchedPages <= searchedTop,
+    'no gap ends above where the last search ended',
+  )
 }
 
 /** TASK_UNMAPPED_BASE: where the legacy layout begins. */

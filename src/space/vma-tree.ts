@@ -194,6 +194,7 @@ export class VmaTree {
     space.sequence++
     space.vmaCount++
     this.#u32[(vma + VMA_SPACE) >>> 2] = space.ptr
+    if (this.endOf(vma) === space.searchedTop) space.searchedTop = this.startOf(vma)
     if (this.root(space) === NULL) this.#makeRoot(space, 0, vma)
     else this.#insertBefore(space, vma, above)
     this.#lastFound.keep(space.ptr, this.startOf(vma), vma)
@@ -220,8 +221,18 @@ export class VmaTree {
   remove(space: AddressSpace, vma: Ptr): void {
     space.sequence++
     space.vmaCount--
-    const leaf = this.nodes.holder(0, vma)
-    this.#removeEntry(space, leaf, this.nodes.slotOf(leaf, vma))
+    const { nodes } = this
+    const leaf = nodes.holder(0, vma)
+    const slot = nodes.slotOf(leaf, vma)
+    if (space.searchedPages > 0)
+      this.#gapGrows(space, slot + 1 < nodes.count(leaf) ? nodes.first(leaf, slot + 1) : ANY_GAP)
+    this.#removeEntry(space, leaf, slot)
+  }
+
+  /** What a search has found is true still, but for the gap that ends at a page. */
+  #gapGrows(space: AddressSpace, end: number): void {
+    if (end <= space.searchedTop) return
+    space.searchedTop = end < space.mapBase ? end : space.mapBase
   }
 
   /** Ends a mapping at a page inside it; `upper` is put in as the rest of it. `reserve` made room for one. */
@@ -273,6 +284,7 @@ export class VmaTree {
   /** Moves the bounds of a mapping that is in the tree; it must stay between its neighbours. */
   setBounds(space: AddressSpace, vma: Ptr, start: Vpn, end: Vpn): void {
     space.sequence++
+    if (start > this.startOf(vma) || end < this.endOf(vma)) space.searchedPages = 0
     this.#f64[vma >>> 3] = start
     this.#f64[(vma + 8) >>> 3] = end
     const leaf = this.nodes.holder(0, vma)
