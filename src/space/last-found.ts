@@ -4,6 +4,8 @@ import type { Memory } from '../state/memory.js'
 import { SPACE_ID, SPACE_SEQUENCE } from './address-space.js'
 
 const RESTORES = wordIndex(Word.restores)
+/** What precedes the mapping was not asked yet. */
+const UNKNOWN = -1
 /** Indices in the bounds. */
 const LOW = 0
 const HIGH = 1
@@ -24,6 +26,8 @@ export class LastFound {
   #restores = 0
   /** The first mapping that ends above each of those pages, or NULL. */
   vma: Ptr = NULL
+  /** The mapping before that one, or the last of all before NULL; UNKNOWN. */
+  #below = UNKNOWN
 
   constructor({ u32, f64 }: Memory) {
     this.#u32 = u32
@@ -32,17 +36,30 @@ export class LastFound {
 
   /** Whether `vma` is what a search for the page would find. */
   answers(space: Ptr, vpn: Vpn): boolean {
+    return this.#isCurrent(space) && vpn >= this.#bounds[LOW]! && vpn < this.#bounds[HIGH]!
+  }
+
+  /** What precedes a mapping (NULL: all of them), or a negative number when that is not known. */
+  before(space: Ptr, vma: Ptr): number {
+    return this.vma === vma && this.#isCurrent(space) ? this.#below : UNKNOWN
+  }
+
+  keepBefore(space: Ptr, vma: Ptr, below: Ptr): void {
+    if (this.vma === vma && this.#isCurrent(space)) this.#below = below
+  }
+
+  #isCurrent(space: Ptr): boolean {
     const words = this.#u32
-    const isCurrent =
+    return (
       this.#space === space &&
       words[RESTORES] === this.#restores &&
       words[(space + SPACE_SEQUENCE) >>> 2] === this.#sequence &&
       words[(space + SPACE_ID) >>> 2] === this.#id
-    return isCurrent && vpn >= this.#bounds[LOW]! && vpn < this.#bounds[HIGH]!
+    )
   }
 
-  /** A search for a page has found a mapping that begins at or above it, or holds it; or none, NULL. Returns that. */
-  keep(space: Ptr, vpn: Vpn, vma: Ptr): Ptr {
+  /** A search for a page has found a mapping that begins at or above it, or holds it; or none, NULL. Returns that. `below`: as `before` says. */
+  keep(space: Ptr, vpn: Vpn, vma: Ptr, below: number = UNKNOWN): Ptr {
     const start = vma === NULL ? vpn : this.#f64[vma >>> 3]!
     this.#bounds[LOW] = start < vpn ? start : vpn
     this.#bounds[HIGH] = vma === NULL ? Number.POSITIVE_INFINITY : this.#f64[(vma + 8) >>> 3]!
@@ -51,6 +68,7 @@ export class LastFound {
     this.#sequence = this.#u32[(space + SPACE_SEQUENCE) >>> 2]!
     this.#restores = this.#u32[RESTORES]!
     this.vma = vma
+    this.#below = below
     return vma
   }
 }

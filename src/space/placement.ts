@@ -9,6 +9,9 @@ import { HUGE_PAGES, STACK_GUARD_PAGES, VM_GROWSDOWN } from './vm-flags.js'
 import { highestGap, lowestGap, NO_GAP } from './vma-gaps.js'
 import type { VmaTree } from './vma-tree.js'
 
+/** Levels of a tree from which on the end of a search is kept: a single node is looked through as fast. */
+const SEARCH_KEPT_HEIGHT = 2
+
 const STACK_GAP_MIN = 128 * 2 ** 20
 
 /** findPlace: no regard to multiples of 2 MiB. */
@@ -92,18 +95,26 @@ export function findGap(
  * (unmapped_area_topdown). Where the last search has ended is kept with the space, and VmaTree keeps it true: the next one begins there.
  */
 function findDown(mm: SpaceEnv, space: AddressSpace, pages: number, lowest: number): Vpn {
+  const isSmall = mm.vmas.height(space) < SEARCH_KEPT_HEIGHT
+  let found = isSmall
+    ? highestGap(mm.vmas, space, pages, lowest, space.mapBase)
+    : searchDown(mm, space, pages, lowest)
+  for (let guard = guardOver(mm, space, found, pages); guard !== NO_GUARD; ) {
+    found = highestGap(mm.vmas, space, pages, lowest, guard)
+    guard = guardOver(mm, space, found, pages)
+  }
+  return found
+}
+
+function searchDown(mm: SpaceEnv, space: AddressSpace, pages: number, lowest: number): Vpn {
   const known = space.searchedPages
   const isKnown = known > 0 && pages >= known
   const top = isKnown ? space.searchedTop : space.mapBase
   const near = isKnown ? gapBelow(mm, space, top, pages, lowest) : NO_GAP
-  let found = near !== NO_GAP ? near : highestGap(mm.vmas, space, pages, lowest, top)
+  const found = near !== NO_GAP ? near : highestGap(mm.vmas, space, pages, lowest, top)
   if (found !== NO_GAP && (!isKnown || pages === known)) {
     space.searchedPages = pages
     space.searchedTop = found + pages
-  }
-  for (let guard = guardOver(mm, space, found, pages); guard !== NO_GUARD; ) {
-    found = highestGap(mm.vmas, space, pages, lowest, guard)
-    guard = guardOver(mm, space, found, pages)
   }
   return found
 }

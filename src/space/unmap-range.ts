@@ -39,7 +39,7 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
 function unmapWhole(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end: Vpn): number {
   const vma = new Vma(mm.memory, first)
   if (isSealed(vma)) return -EPERM
-  const below = mm.vmas.previous(first)
+  const below = mm.vmas.before(space, first)
   const above = mm.vmas.next(first)
   announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
@@ -106,7 +106,7 @@ function freeTables(
 ): void {
   const low = below === NULL ? 0 : mm.vmas.endOf(below)
   const high = above === NULL ? mm.arch.userEnd : mm.vmas.startOf(above)
-  mm.vmas.keepFound(space, low as Vpn, above)
+  mm.vmas.keepFound(space, low as Vpn, above, below)
   mm.userMappers.of(space.root).pruneBetween(start, end, low as Vpn, high, batch)
 }
 

@@ -70,8 +70,8 @@ export class VmaTree {
   }
 
   /** For who knows what `find` would give for a page: the next search near it is spared. */
-  keepFound(space: AddressSpace, vpn: Vpn, found: Ptr): void {
-    this.#lastFound.keep(space.ptr, vpn, found)
+  keepFound(space: AddressSpace, vpn: Vpn, found: Ptr, below: Ptr): void {
+    this.#lastFound.keep(space.ptr, vpn, found, below)
   }
 
   #search(space: AddressSpace, vpn: Vpn): Ptr {
@@ -98,7 +98,12 @@ export class VmaTree {
 
   /** The mapping before one, or the last one of all for NULL, which is no mapping's place behind them. */
   before(space: AddressSpace, vma: Ptr): Ptr {
-    return vma === NULL ? this.last(space) : this.previous(vma)
+    const last = this.#lastFound
+    const known = last.before(space.ptr, vma)
+    if (known >= 0) return known as Ptr
+    const below = vma === NULL ? this.last(space) : this.previous(vma)
+    last.keepBefore(space.ptr, vma, below)
+    return below
   }
 
   /** First page of a mapping. */
@@ -191,13 +196,14 @@ export class VmaTree {
 
   /** Puts a mapping in, for which `reserve` made room. It overlaps no other; `above` is the one that comes next, or NULL. */
   insert(space: AddressSpace, vma: Ptr, above = this.find(space, this.startOf(vma))): void {
+    const below = this.#lastFound.before(space.ptr, above)
     space.sequence++
     space.vmaCount++
     this.#u32[(vma + VMA_SPACE) >>> 2] = space.ptr
     if (this.endOf(vma) === space.searchedTop) space.searchedTop = this.startOf(vma)
     if (this.root(space) === NULL) this.#makeRoot(space, 0, vma)
     else this.#insertBefore(space, vma, above)
-    this.#lastFound.keep(space.ptr, this.startOf(vma), vma)
+    this.#lastFound.keep(space.ptr, this.startOf(vma), vma, below)
   }
 
   #insertBefore(space: AddressSpace, vma: Ptr, above: Ptr): void {
@@ -225,8 +231,17 @@ export class VmaTree {
     const leaf = nodes.holder(0, vma)
     const slot = nodes.slotOf(leaf, vma)
     if (space.searchedPages > 0)
-      this.#gapGrows(space, slot + 1 < nodes.count(leaf) ? nodes.first(leaf, slot + 1) : ANY_GAP)
+      this.#gapGrows(
+        space,
+        slot + 1 < nodes.count(leaf) ? nodes.first(leaf, slot + 1) : this.#startAfter(vma),
+      )
     this.#removeEntry(space, leaf, slot)
+  }
+
+  /** First page of the mapping after one; Infinity when there is none. */
+  #startAfter(vma: Ptr): number {
+    const next = this.next(vma)
+    return next === NULL ? Number.POSITIVE_INFINITY : this.startOf(next)
   }
 
   /** What a search has found is true still, but for the gap that ends at a page. */
