@@ -65,10 +65,14 @@ test('without a block of the size the next smaller one is tried, and then a page
   map(program, 512)
   expect(store(program, 511)).toBe(0) // the tables are there
   expect(made(program, 8)).toBe(1)
-  for (let order = 10; order > 4; order--) while (mm.buddy.allocate(order) !== 0) {}
-  for (let i = 0; i < 3; i++) mm.buddy.free(mm.buddy.allocate(4), 4)
+  const kept = mm.buddy.allocate(4)
+  for (let order = 10; order >= 4; order--) while (mm.buddy.allocate(order) !== 0) {}
+  mm.buddy.free(kept, 4)
   expect(store(program, 0)).toBe(0)
   expect([made(program, 8), missed(program, 8)]).toEqual([1, 1])
+  expect([made(program, 4), missed(program, 4)]).toEqual([1, 0])
+  expect(store(program, 32)).toBe(0)
+  expect([made(program, 4), missed(program, 4)]).toEqual([1, 1])
   mm.check()
 })
 
