@@ -54,7 +54,7 @@ export function removeVma(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
   freeRecord(mm, vma)
 }
 
-/** `vma` takes the pages of the mapping that follows it at once, which disappears. */
+/** `vma` takes everything up to the end of the mapping that follows it, which disappears. */
 export function absorbVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma): void {
   mm.families.leave(next)
   mm.vmas.absorb(space, vma.ptr, next.ptr)

@@ -275,11 +275,12 @@ export class VmaTree {
     this.#lastFound.keep(space.ptr, at, upper)
   }
 
-  /** Gives a mapping the pages of the one that follows it at once, and takes that out. Its record stays. */
+  /** Gives a mapping all pages up to the end of the next one, and takes that out. Its record stays. What was free between the two is no gap any more. */
   absorb(space: AddressSpace, vma: Ptr, next: Ptr): void {
     const { nodes } = this
     const start = this.startOf(vma)
     const end = this.endOf(next)
+    const gap = this.startOf(next) - this.endOf(vma)
     const leaf = nodes.holder(0, vma)
     const mayLose = nodes.parent(leaf) === NULL || nodes.count(leaf) > ENTRIES_MIN
     if (!mayLose || nodes.holder(0, next) !== leaf) {
@@ -293,6 +294,7 @@ export class VmaTree {
     const slot = nodes.slotOf(leaf, vma)
     nodes.close(leaf, slot + 1)
     nodes.setBounds(leaf, slot, start, end)
+    if (gap > 0 && nodes.parent(leaf) !== NULL) this.#refreshUp(leaf, gap, 0)
     this.#lastFound.keep(space.ptr, start, vma)
   }
 
