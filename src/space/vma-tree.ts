@@ -2,28 +2,21 @@
  * All mappings of an address space, sorted, in a B-tree of slab nodes (vma-node.ts). Looking a page up, finding a
  * neighbour or a gap and changing a mapping all cost O(log n). The records of the VMAs come from here too.
  *
- * Nothing here fails half way: `reserve` sets nodes aside first (in the space's record, where they stay for the next
- * operation), and `insert` takes only from those.
+ * Nothing here fails half way: `reserve` sets nodes aside first (spare-nodes.ts; they stay for the next operation), and `insert` takes
+ * only from those.
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { Memory } from '../state/memory.js'
-import {
-  type AddressSpace,
-  SPACE_SPARE_COUNT,
-  SPACE_SPARE_NODES,
-  SPACE_TREE_HEIGHT,
-  SPACE_TREE_ROOT,
-} from './address-space.js'
+import { type AddressSpace, SPACE_TREE_HEIGHT, SPACE_TREE_ROOT } from './address-space.js'
 import { LastFound } from './last-found.js'
+import { SpareNodes } from './spare-nodes.js'
 import { VMA_BYTES, VMA_FLAGS, VMA_OFFSET, VMA_SPACE } from './vma.js'
-import { NODE_BYTES, NODE_ENTRIES, VmaNodes } from './vma-node.js'
+import { NODE_ENTRIES, VmaNodes } from './vma-node.js'
 import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
-/** So many nodes that are not needed any more stay with the space: one mapping that comes and goes often is at a node's edge. */
-const SPARES_KEPT = 4
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
 const ENTRIES_MIN = NODE_ENTRIES / 4
 const ENTRIES_MERGED_MAX = (NODE_ENTRIES * 3) / 4
@@ -38,7 +31,7 @@ export class VmaTree {
   readonly #f64: Float64Array
   readonly #slab: SlabAllocator
   readonly #vmaCache: CacheId
-  readonly #nodeCache: CacheId
+  readonly #spares: SpareNodes
   readonly #lastFound: LastFound
 
   /** Boots or attaches: the state is in the spaces' records and the slab. */
@@ -49,7 +42,7 @@ export class VmaTree {
     this.#f64 = memory.f64
     this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
-    this.#nodeCache = slab.createCache('vma_node', NODE_BYTES, 8)
+    this.#spares = new SpareNodes(memory, slab, this.nodes)
     this.#lastFound = new LastFound(memory)
   }
 
@@ -158,23 +151,12 @@ export class VmaTree {
    * without memory; what was set aside stays.
    */
   reserve(space: AddressSpace, inserts: number): boolean {
-    const wanted = inserts * (this.height(space) + 1)
-    while (this.spareNodes(space) < wanted) {
-      const node = this.#slab.allocateZeroed(this.#nodeCache)
-      if (node === NULL) return false
-      this.nodes.clear(node)
-      this.#pushSpare(space, node)
-    }
-    return true
-  }
-
-  spareNodes(space: AddressSpace): number {
-    return this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!
+    return this.#spares.reserve(space, inserts * (this.height(space) + 1))
   }
 
   /** Gives the nodes that are set aside back. */
   releaseSpares(space: AddressSpace): void {
-    while (this.spareNodes(space) > 0) this.#slab.free(this.#nodeCache, this.#takeSpare(space))
+    this.#spares.release(space)
   }
 
   /** Makes a record of zeroes a mapping, and puts it in as `insert` does. What it shows beside anonymous memory is in the record already. */
@@ -316,17 +298,13 @@ export class VmaTree {
   check(space: AddressSpace): TreeCensus {
     const tree = checkVmaTree(this.#memory, this.nodes, this.root(space), this.height(space), space.ptr)
     assert(tree.mappings === space.vmaCount, 'the space counts its mappings')
-    let spares = 0
-    let spare = this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr
-    for (; spare !== NULL && spares < this.spareNodes(space); spare = this.nodes.parent(spare)) spares++
-    assert(spare === NULL && spares === this.spareNodes(space), 'the space counts its spare nodes')
-    return { mappings: tree.mappings, nodes: tree.nodes + spares }
+    return { mappings: tree.mappings, nodes: tree.nodes + this.#spares.check(space) }
   }
 
   /** Asserts that all spaces together have every record and node that was given out: none is lost. */
   checkTotals({ mappings, nodes }: TreeCensus): void {
     assert(this.#slab.used(this.#vmaCache) === mappings, 'every mapping is in a tree')
-    assert(this.#slab.used(this.#nodeCache) === nodes, 'every node is in a tree, or spare')
+    this.#spares.checkTotal(nodes)
   }
 
   #insertEntry(space: AddressSpace, node: Ptr, slot: number, child: Ptr): void {
@@ -349,7 +327,7 @@ export class VmaTree {
    * an end, because addresses are often handed out in order.
    */
   #split(space: AddressSpace, node: Ptr, slot: number): Ptr {
-    const right = this.#takeSpare(space)
+    const right = this.#spares.take(space)
     this.nodes.setLevel(right, this.nodes.level(node))
     this.nodes.moveEntries(node, keptEntries(slot), right)
     if (this.nodes.parent(node) === NULL) this.#makeRoot(space, this.nodes.level(node) + 1, node)
@@ -360,7 +338,7 @@ export class VmaTree {
   }
 
   #makeRoot(space: AddressSpace, level: number, child: Ptr): void {
-    const root = this.#takeSpare(space)
+    const root = this.#spares.take(space)
     this.nodes.setLevel(root, level)
     this.nodes.setCount(root, 1)
     this.nodes.setEntry(root, 0, child)
@@ -411,7 +389,7 @@ export class VmaTree {
   #removeNode(space: AddressSpace, node: Ptr): void {
     const parent = this.nodes.parent(node)
     const slot = this.nodes.slotOf(parent, node)
-    this.#freeNode(space, node)
+    this.#spares.free(space, node)
     this.#removeEntry(space, parent, slot)
   }
 
@@ -422,7 +400,7 @@ export class VmaTree {
       const child = this.nodes.level(node) > 0 ? this.nodes.child(node, 0) : NULL
       this.#setRoot(space, child, this.nodes.level(node))
       this.nodes.cut(node, 0)
-      this.#freeNode(space, node)
+      this.#spares.free(space, node)
       node = child
     }
   }
@@ -439,27 +417,6 @@ export class VmaTree {
     this.nodes.moveEntries(from, 0, into)
     this.#refreshUp(into, ANY_GAP, this.nodes.largestGap(into))
     this.#removeNode(space, from)
-  }
-
-  /** For a node without entries. */
-  #freeNode(space: AddressSpace, node: Ptr): void {
-    if (this.spareNodes(space) < SPARES_KEPT) this.#pushSpare(space, node)
-    else this.#slab.free(this.#nodeCache, node)
-  }
-
-  #pushSpare(space: AddressSpace, node: Ptr): void {
-    this.nodes.setParent(node, this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr)
-    this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2] = node
-    this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!++
-  }
-
-  #takeSpare(space: AddressSpace): Ptr {
-    const node = this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2]! as Ptr
-    assert(node !== NULL, 'nodes are reserved before an insert')
-    this.#u32[(space.ptr + SPACE_SPARE_NODES) >>> 2] = this.nodes.parent(node)
-    this.#u32[(space.ptr + SPACE_SPARE_COUNT) >>> 2]!--
-    this.nodes.setParent(node, NULL)
-    return node
   }
 }
 

@@ -12,7 +12,7 @@ import { ObjectKind } from '../../space/object-records.js'
 import { LockRank } from '../../state/atomics.js'
 import { wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
-import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
+import type { Scenario, SeededBug, ThreadBody } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
 import { dropHugeZeroPage } from '../huge-zero-page.js'
@@ -262,11 +262,6 @@ export const THREE_HARTS: readonly Scenario[] = [
   scenario('three harts store to one page', [storing, storing, storing], { stores: 3 }),
   scenario('a hart is told of a store', telling, { before: readFirst }),
 ]
-
-interface SeededBug {
-  readonly scenario: Scenario
-  readonly shows: RegExp
-}
 
 export const SEEDED_BUGS: readonly SeededBug[] = [
   {

@@ -13,7 +13,7 @@ import { writeBackObject } from '../../space/write-back.js'
 import { LockRank } from '../../state/atomics.js'
 import { wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
-import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
+import type { Scenario, SeededBug, ThreadBody } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
 import { pageOut } from '../reclaim.js'
@@ -309,11 +309,6 @@ export const THREE_HARTS: readonly Scenario[] = [
     stores: 1,
   }),
 ]
-
-interface SeededBug {
-  readonly scenario: Scenario
-  readonly shows: RegExp
-}
 
 export const SEEDED_BUGS: readonly SeededBug[] = [
   {

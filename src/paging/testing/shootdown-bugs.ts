@@ -3,7 +3,7 @@ import type { Pfn, Ptr } from '../../base/numbers.js'
 import type { AtomicWords } from '../../state/atomics.js'
 import { Word, wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
-import type { Scenario } from '../../state/testing/scenario.js'
+import type { SeededBug } from '../../state/testing/scenario.js'
 import type { ForgettingTlbs } from '../forgetting-tlbs.js'
 import type { Mailboxes } from '../mailboxes.js'
 import { Shootdown } from '../shootdown.js'
@@ -104,13 +104,6 @@ class TornEntry extends UserMapper {
     this.env.atomics.store((entry + 4) as Ptr, high | 0)
     return old
   }
-}
-
-interface SeededBug {
-  readonly scenario: Scenario
-  readonly shows: RegExp
-  /** How many preemptions it takes, where it is not two. */
-  readonly preemptionsMax?: number
 }
 
 /** What must be found, and how it shows. */

@@ -38,3 +38,10 @@ export function playThread(scenarios: readonly Scenario[]): void {
     thread.run(() => body(memory, thread.onStep))
   }
 }
+
+/** A scenario in which something is left out, what the problem says, and how many preemptions it takes. */
+export interface SeededBug {
+  readonly scenario: Scenario
+  readonly shows: RegExp
+  readonly preemptionsMax?: number
+}
