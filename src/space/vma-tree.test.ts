@@ -89,12 +89,15 @@ class Pair {
     return gaps
   }
 
-  /** Looks pages up at and beside the bounds of a mapping, where what the last search found holds just yet or no longer. */
+  /** Looks pages up, and what precedes them, at and beside the bounds of a mapping, where what the last search found holds just yet or no longer. */
   compareNear(index: number): void {
     const { start, end } = this.model[index]!
     for (const vpn of [start, end - 1, start - 1, end, start, end - 1] as Vpn[]) {
-      const found = this.model.find((vma) => vma.end > vpn)?.ptr ?? NULL
+      const at = this.model.findIndex((vma) => vma.end > vpn)
+      const found = this.model[at]?.ptr ?? NULL
       expect(this.tree.find(this.space, vpn)).toBe(found)
+      const below = this.model[at < 0 ? this.model.length - 1 : at - 1]?.ptr ?? NULL
+      expect(this.tree.before(this.space, found)).toBe(below)
     }
   }
 
