@@ -1,4 +1,4 @@
-import { NO_FRAME, pagesFor, type Vpn } from '../base/numbers.js'
+import { pagesFor, type Vpn } from '../base/numbers.js'
 import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import type { Fault, FaultEnv } from './fault.js'
@@ -41,10 +41,10 @@ function mapCached(mm: FaultEnv, fault: Fault, start: number, end: number): numb
   const flags = objectPageFlags(vma.flags, false, mm.objects.isShmem(vma.object))
   let mapped = 0
   for (let at = start; at < end; at++) {
-    const page = mm.objects.find(vma.object, vma.offsetOf(at))
-    if (page === NO_FRAME) continue
+    if (!mm.objects.isFilled(vma.object, vma.offsetOf(at))) continue
     const entry = mapper.neighbour(fault.entry, at - vpn)
     if (mapper.isPresent(entry)) continue
+    const page = mm.objects.find(vma.object, vma.offsetOf(at))
     mm.buddy.retain(page)
     mapper.set(entry, at as Vpn, page, flags, fault.batch)
     mapped++

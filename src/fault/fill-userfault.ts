@@ -196,6 +196,7 @@ function continueWith(mm: FaultEnv, page: Page): number {
   const found = mm.objects.find(vma.object, vma.offsetOf(vpn))
   if (found === NO_FRAME) return -EFAULT
   if (mapper.isPresent(entry) && !isPoison(mapper.flags(entry))) return -EEXIST
+  mm.objects.markFilled(found)
   mm.buddy.retain(found)
   mapShared(mm, page, found, (vma.flags & VM_SHARED) !== 0)
   return 0

@@ -47,6 +47,8 @@ export const enum FrameFlag {
   writeBack = 1 << 16,
   /** Anonymous frame that came as a part of a huge page which was not split for good since (space/large-folio.ts). */
   folio = 1 << 19,
+  /** Page-cache frame that fallocate made, into which nothing has come yet (not PG_uptodate): it reads as zeroes and is nobody's data. */
+  unfilled = 1 << 20,
 }
 
 /** Sets of flags as literals, so that they are constants in the bundled code too (frame-table.test.ts compares). */

@@ -9,7 +9,7 @@ import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
 
 /** What a page loses when it leaves its cache. */
-const LEAVES = FrameFlag.file | FrameFlag.writeBack | FrameFlag.dirtyPage
+const LEAVES = FrameFlag.file | FrameFlag.writeBack | FrameFlag.dirtyPage | FrameFlag.unfilled
 
 /** Who stands behind objects: one per thread and provider id. */
 export interface PageProvider {
@@ -84,7 +84,21 @@ export class ObjectPages extends ObjectRecords {
   protected getOrAdd(object: Ptr, index: number): number {
     const found = this.find(object, index)
     this.wasAdded = found === NO_FRAME
-    return found !== NO_FRAME ? found : this.#add(object, index)
+    if (found === NO_FRAME) return this.#add(object, index)
+    this.markFilled(found)
+    return found
+  }
+
+  /** Whether the page is in the cache and has contents: not as fallocate left it. */
+  isFilled(object: Ptr, index: number): boolean {
+    const found = this.find(object, index)
+    return found !== NO_FRAME && (this.env.frames.flags(found) & FrameFlag.unfilled) === 0
+  }
+
+  /** Somebody uses a page of the cache, whose frame has been all zeroes until now. */
+  markFilled(pfn: Pfn): void {
+    const { atomics, frames } = this.env
+    if ((frames.flags(pfn) & FrameFlag.unfilled) !== 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.unfilled)
   }
 
   /** -ENOSPC when its quota is used up, or for a page that no cache can hold, or of a pool that is empty. */
@@ -128,25 +142,34 @@ export class ObjectPages extends ObjectRecords {
     return this.env.memory.u8.subarray(frameToPtr(pfn), frameToPtr(pfn) + length)
   }
 
-  /** Sees to it that a page is there, past the end too, and stays: 1 when it was added, 0, -ENOMEM, -ENOSPC, -EIO. */
+  /**
+   * Sees to it that a page is there, past the end too, and stays: 1 when it was added, 0, -ENOMEM, -ENOSPC, -EIO. One of shared memory that was
+   * added has no contents yet, and has them when it is reserved a second time (SGP_FALLOC).
+   */
   reserve(object: Ptr, index: number): number {
     this.lock(object)
-    const isThere = this.find(object, index) !== NO_FRAME
-    const result = isThere ? 0 : Math.min(1, this.#add(object, index))
-    if (result >= 0 && this.isShmem(object)) this.markDirty(this.find(object, index))
+    const page = this.getOrAdd(object, index)
+    const isAdded = page >= 0 && this.wasAdded
+    if (page >= 0 && this.isShmem(object)) {
+      if (isAdded) this.env.atomics.or(this.env.frames.flagsPtr(page as Pfn), FrameFlag.unfilled)
+      this.markDirty(page as Pfn)
+    }
     this.unlock(object)
-    return result
+    return isAdded ? 1 : Math.min(0, page)
   }
 
-  /** The first page from `index` on that is in the cache; infinity when there is none. */
-  nextPage(object: Ptr, index: number): number {
-    return this.cache.next(this.cacheOf(object), index)
+  /** The first page from `index` on that is in the cache and has contents; infinity when there is none. */
+  nextData(object: Ptr, index: number): number {
+    let at = index
+    while (at < OBJECT_PAGES_MAX && !this.isFilled(object, at))
+      at = this.cache.next(this.cacheOf(object), at + 1)
+    return at < OBJECT_PAGES_MAX ? at : Number.POSITIVE_INFINITY
   }
 
-  /** The first page from `index` on that is not in the cache. */
+  /** The first page from `index` on that is not in the cache, or has no contents. */
   nextHole(object: Ptr, index: number): number {
     let at = index
-    while (this.find(object, at) !== NO_FRAME) at++
+    while (this.isFilled(object, at)) at++
     return at
   }
 

@@ -189,7 +189,7 @@ export class PageObjects extends ObjectPages {
   /** Copies part of one page; a hole of a file that is only here reads as zeroes and stays a hole. */
   #readPart(object: Ptr, offset: number, target: Uint8Array): number {
     const index = Math.floor(offset / PAGE_SIZE)
-    if (this.isShmem(object) && this.find(object, index) === NO_FRAME) {
+    if (this.isShmem(object) && !this.isFilled(object, index)) {
       target.fill(0)
       return 0
     }
@@ -274,6 +274,8 @@ export class PageObjects extends ObjectPages {
       assert((frames.flags(pfn) & FrameFlag.file) !== 0, 'a page cache frame is marked so')
       assert(frames.refCount(pfn) >= 1, 'a page cache frame has the reference of its cache')
       assert((frames.flags(pfn) & FrameFlag.writeBack) === 0, 'no page is left half written back')
+      const isUsed = !this.isShmem(object) || frames.refCount(pfn) > 1
+      assert(!isUsed || this.isFilled(object, index), 'only shared memory that nobody maps has no contents')
       if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) dirty++
     })
     assert(dirty === this.dirtyPages(object), 'a page object counts its changed pages')

@@ -1,5 +1,5 @@
 import { ENOMEM } from '../base/errno.js'
-import { NO_FRAME, NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { isPoison } from './poisoned-entry.js'
@@ -8,7 +8,7 @@ import { Special, Vma } from './vma.js'
 
 /**
  * mincore for one mapping (do_mincore): writes 1 (in memory) or 0 for each page from `start` on, as far as the mapping and
- * the target go, and returns how many; -ENOMEM when `start` is not mapped. Page-cache pages count though not mapped. Of an object that the
+ * the target go, and returns how many; -ENOMEM when `start` is not mapped. Page-cache pages with contents count though not mapped. Of an object that the
  * caller may not look at (`mayLook`), and of the kernel's own mappings, all pages are said to be there (can_do_mincore).
  */
 export function residency(
@@ -34,5 +34,5 @@ export function residency(
 }
 
 function isCached(mm: SpaceEnv, vma: Vma, vpn: number): boolean {
-  return vma.object !== NULL && mm.objects.find(vma.object, vma.offsetOf(vpn)) !== NO_FRAME
+  return vma.object !== NULL && mm.objects.isFilled(vma.object, vma.offsetOf(vpn))
 }

@@ -121,7 +121,7 @@ const tests: SuiteTest[] = [
   other('membarrier/membarrier_test_multi_thread'),
   other('membarrier/membarrier_test_single_thread'),
   other('sigaltstack/sas'),
-  other('mincore/mincore_selftest', 'residency of a tmpfs file as its test wants it'),
+  other('mincore/mincore_selftest'),
 ]
 
 export const selftests: Suite = {

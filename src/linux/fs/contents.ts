@@ -113,11 +113,11 @@ export class FileContents {
     return 0
   }
 
-  /** Where the next data or hole begins, as pages are there or not, not before `offset` and not after the end. */
+  /** Where the next data or hole begins, as pages have contents or not, not before `offset` and not after the end. */
   seek(object: Ptr, offset: number, what: 'data' | 'hole'): number {
     const page = Math.floor(offset / PAGE_SIZE)
     const found =
-      what === 'data' ? this.#objects.nextPage(object, page) : this.#objects.nextHole(object, page)
+      what === 'data' ? this.#objects.nextData(object, page) : this.#objects.nextHole(object, page)
     return Math.min(this.size(object), Math.max(offset, found * PAGE_SIZE))
   }
 

@@ -84,7 +84,8 @@ function userBits(mm: MemoryManager, pfn: Pfn): number {
   const flags = mm.frames.flags(pfn)
   const isAnonymous = isAnonymousFrame(mm, pfn)
   const isSwapBacked = isAnonymous || mm.objects.isShmem(mm.frames.owner(pfn) as never)
-  let bits = Bit.upToDate | Bit.onList | Bit.active
+  let bits = Bit.onList | Bit.active
+  if (isAnonymous || (flags & FrameFlag.unfilled) === 0) bits |= Bit.upToDate
   if (entriesOf(mm, pfn) > 0) bits |= Bit.mapped
   if (isAnonymous) bits |= Bit.anonymous
   if (isSwapBacked) bits |= Bit.swapBacked
