@@ -9,10 +9,12 @@ import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const written = new Set()
 
-async function write(input, options, output) {
+async function write(input, { platform, plugins = [] }, output) {
+  const shared = bundling(version)
   const bundle = await rolldown({
-    ...bundling(version),
-    ...options,
+    ...shared,
+    plugins: [...shared.plugins, ...plugins],
+    platform,
     input,
     external: isExternal,
   })

@@ -1,3 +1,5 @@
+import { plainMembers } from './plain-members.mjs'
+
 /**
  * How everything of ours is bundled. The bundler must leave `const` at the top of a module what it is: V8 takes the value of
  * a const for granted in compiled code, while it loads and checks a `var` each time. (esbuild makes them `var`: measured
@@ -5,6 +7,7 @@
  */
 export function bundling(version) {
   return {
+    plugins: [plainMembers],
     optimization: { inlineConst: true },
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     transform: { target: 'es2022', define: { PAGODA_VERSION: JSON.stringify(version) } },
