@@ -1,9 +1,13 @@
 /** Frames and slab objects in pairs, in the pattern of malloc_free of mm_bench.c: 64 are held, the oldest goes. */
 import { NO_FRAME, type Pfn, type Ptr } from '../src/base/numbers.js'
+import type { BuddyAllocator } from '../src/frame/buddy-allocator.js'
 import { ORDER_MAX } from '../src/frame/frame-allocator.js'
 import { mmInit } from '../src/mm.js'
+import type { CacheId } from '../src/slab/cache-table.js'
+import type { GeneralAllocator } from '../src/slab/general-allocator.js'
+import type { SlabAllocator } from '../src/slab/slab-allocator.js'
 import type { Benchmark } from './benchmark.js'
-import { CallTimer } from './call-timer.js'
+import { CallTimer, inShortLoops } from './call-timer.js'
 import type { MmBench } from './mm-bench.js'
 
 const HELD = 64
@@ -14,19 +18,23 @@ const MEMORY_BYTES = 16 * 2 ** 20
 /** Some block of the largest order is free on such a machine. */
 const LARGE_MEMORY_BYTES = 2 ** 32 - 65536
 
-function framePairs(shared: boolean): (count: number) => void {
+type Pairs = (count: number) => void
+
+function framePairs(shared: boolean): Pairs {
   const { buddy } = mmInit({ bytes: MEMORY_BYTES, shared })
   const held = Array.from({ length: HELD }, () => buddy.allocate(0))
-  return (count) => {
-    for (let i = 0; i < count; i++) {
-      buddy.free(held[i % HELD]!, 0)
-      held[i % HELD] = buddy.allocate(0)
-    }
+  return inShortLoops((count) => exchangeFrames(buddy, held, count))
+}
+
+function exchangeFrames(buddy: BuddyAllocator, held: Pfn[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    buddy.free(held[i & 63]!, 0)
+    held[i & 63] = buddy.allocate(0)
   }
 }
 
 /** One block of the largest order is left, and a pair of two frames splits it all the way down and merges it again. */
-function splitPairs(): (count: number) => void {
+function splitPairs(): Pairs {
   const { buddy } = mmInit({ bytes: LARGE_MEMORY_BYTES })
   const last = buddy.allocate(ORDER_MAX)
   for (let order = ORDER_MAX; order >= 0; order--) {
@@ -35,49 +43,50 @@ function splitPairs(): (count: number) => void {
     while (pfn !== NO_FRAME)
   }
   buddy.free(last, ORDER_MAX)
-  return (count) => {
-    for (let i = 0; i < count; i++) buddy.free(buddy.allocate(1), 1)
-  }
+  return inShortLoops((count) => splitAndMerge(buddy, count))
 }
 
-function slabPairs(zeroed: boolean): (count: number) => void {
+function splitAndMerge(buddy: BuddyAllocator, count: number): void {
+  for (let i = 0; i < count; i++) buddy.free(buddy.allocate(1), 1)
+}
+
+function slabPairs(zeroed: boolean): Pairs {
   const { slab } = mmInit({ bytes: MEMORY_BYTES })
   const cache = slab.createCache('bench', OBJECT_BYTES)
   const held = Array.from({ length: HELD }, () => slab.allocate(cache))
-  if (zeroed) {
-    return (count) => {
-      for (let i = 0; i < count; i++) {
-        slab.free(cache, held[i % HELD]!)
-        held[i % HELD] = slab.allocateZeroed(cache)
-      }
-    }
-  }
-  return (count) => {
-    for (let i = 0; i < count; i++) {
-      slab.free(cache, held[i % HELD]!)
-      held[i % HELD] = slab.allocate(cache)
-    }
+  const exchange = zeroed ? exchangeZeroedObjects : exchangeObjects
+  return inShortLoops((count) => exchange(slab, cache, held, count))
+}
+
+function exchangeObjects(slab: SlabAllocator, cache: CacheId, held: Ptr[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    slab.free(cache, held[i & 63]!)
+    held[i & 63] = slab.allocate(cache)
   }
 }
 
-function heapPairs(): (count: number) => void {
+function exchangeZeroedObjects(slab: SlabAllocator, cache: CacheId, held: Ptr[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    slab.free(cache, held[i & 63]!)
+    held[i & 63] = slab.allocateZeroed(cache)
+  }
+}
+
+function heapPairs(): Pairs {
   const { heap } = mmInit({ bytes: MEMORY_BYTES })
-  const held: Ptr[] = Array.from({ length: HELD }, () => heap.allocate(OBJECT_BYTES))
-  return (count) => {
-    for (let i = 0; i < count; i++) {
-      heap.free(held[i % HELD]!)
-      held[i % HELD] = heap.allocate(OBJECT_BYTES)
-    }
+  const held = Array.from({ length: HELD }, () => heap.allocate(OBJECT_BYTES))
+  return inShortLoops((count) => exchangeBytes(heap, held, count))
+}
+
+function exchangeBytes(heap: GeneralAllocator, held: Ptr[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    heap.free(held[i & 63]!)
+    held[i & 63] = heap.allocate(OBJECT_BYTES)
   }
 }
 
 export function allocatorBenchmarks(bench: MmBench): Benchmark[] {
-  const row = (
-    name: string,
-    prepare: () => (count: number) => void,
-    goal: Benchmark['goal'],
-    peers = true,
-  ): Benchmark => ({
+  const row = (name: string, prepare: () => Pairs, goal: Benchmark['goal'], peers = true): Benchmark => ({
     group: 'allocator',
     name: `${name}, no trap`,
     unit: 'ns',

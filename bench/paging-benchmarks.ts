@@ -1,8 +1,9 @@
 /** Page tables: the walk to an entry, unmapping what was touched, the tables' part of a fork, and faults on two threads at once. */
 import { NULL, type Ptr, type Vpn } from '../src/base/numbers.js'
+import type { PageTable } from '../src/paging/page-table.js'
 import { BareSpace } from './bare-space.js'
 import type { Benchmark } from './benchmark.js'
-import { CallTimer } from './call-timer.js'
+import { CallTimer, inShortLoops } from './call-timer.js'
 import { difference } from './difference.js'
 import { FaultStormRun } from './fault-storm-run.js'
 import type { MmBench } from './mm-bench.js'
@@ -12,20 +13,22 @@ const WALKED_PAGES = 2048
 const UNMAPPED_PAGES = 4096
 const FORKED_PAGES = 16_384
 
-/** Pages in an order that no prefetcher knows, all mapped. */
 function walks(): (count: number) => void {
   const space = new BareSpace(32)
   const first = space.map(WALKED_PAGES)
   space.touchAll(first, WALKED_PAGES)
   const { tables } = space
+  return inShortLoops((count) => walk(tables, first, count))
+}
+
+/** Pages in an order that no prefetcher knows, all mapped. */
+function walk(tables: PageTable, first: Vpn, count: number): void {
   let missing = 0
-  return (count) => {
-    for (let i = 0; i < count; i++) {
-      const entry = tables.leaf((first + ((i * 997) & (WALKED_PAGES - 1))) as Vpn)
-      if (entry === NULL || !tables.isPresent(entry)) missing++
-    }
-    if (missing > 0) throw new Error('a page is not mapped')
+  for (let i = 0; i < count; i++) {
+    const entry = tables.leaf((first + ((i * 997) & (WALKED_PAGES - 1))) as Vpn)
+    if (entry === NULL || !tables.isPresent(entry)) missing++
   }
+  if (missing > 0) throw new Error('a page is not mapped')
 }
 
 function unmaps(): TimedTurn {

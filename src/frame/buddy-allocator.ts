@@ -8,7 +8,7 @@ import type { BumpAllocator } from './bump-allocator.js'
 import { takeBelow, takeRun } from './contiguous.js'
 import type { FaultInjector } from './fault-injector.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
-import type { FrameCache } from './frame-cache.js'
+import { type FramePaths, NO_PATHS } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
 import { checkUnwritten, poisonFrames } from './frame-poison.js'
 import { FrameReferences } from './frame-references.js'
@@ -63,8 +63,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   readonly #debug: boolean
   /** What is known of the bytes of a frame that was freed. */
   readonly #contents: number
-  /** This hart's cache when it may be used without a lock: on memory that is not shared, and nothing fails or is watched. */
-  readonly #fast: FrameCache | undefined
+  /** Those of this hart's cache when they may be used without a lock: on memory that is not shared, and nothing fails or is watched. Else those of none. */
+  readonly #fast: FramePaths
 
   private constructor(
     memory: Memory,
@@ -80,7 +80,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.#faults = faults
     this.#debug = debug
     this.#contents = debug ? FrameFlag.dirtyMemory | FrameFlag.poisoned : FrameFlag.dirtyMemory
-    this.#fast = atomics.isPlain && faults === undefined && !debug ? free.own : undefined
+    const isFast = atomics.isPlain && faults === undefined && !debug
+    this.#fast = (isFast ? free.own : undefined) ?? NO_PATHS
   }
 
   /** Takes over all RAM that `bump` has left. */
@@ -128,9 +129,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
    * NO_FRAME when no block is large enough.
    */
   allocate(order: number): Pfn {
-    const cache = this.#fast
-    if (order === 0 && cache !== undefined) {
-      const pfn = cache.take(0)
+    if (order === 0) {
+      const pfn = this.#fast.take(0)
       if (pfn !== NO_FRAME) return pfn
     }
     const pfn = this.#take(order)
@@ -142,7 +142,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   allocateZeroed(order: number): Pfn {
     const frames = this.#frames
     let pfn = NO_FRAME
-    if (order === 0 && this.#fast !== undefined) pfn = this.#fast.take(FrameFlag.dirtyMemory)
+    if (order === 0) pfn = this.#fast.take(FrameFlag.dirtyMemory)
     if (pfn === NO_FRAME) pfn = this.#take(order)
     if (pfn === NO_FRAME) return pfn
     if (order > 0) this.#zeroDirty(pfn, (pfn + (1 << order)) as Pfn)
@@ -197,7 +197,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
 
   /** Gives a block back. Asserts that it is allocated, of this order, and has no other reference. */
   free(pfn: Pfn, order: number): void {
-    if (order === 0 && this.#fast?.giveUnstamped(pfn)) return
+    if (order === 0 && this.#fast.giveUnstamped(pfn, FrameMask.inCache)) return
     checkFreeable(this.#frames, pfn, order)
     this.giveBack(pfn, order)
   }
@@ -207,7 +207,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
    * emptied entry by entry. Debug builds look whether it is true when it is given out again.
    */
   freeZeroed(pfn: Pfn): void {
-    if (this.#fast?.give(pfn, FrameMask.zeroInCache)) return
+    if (this.#fast.give(pfn, FrameMask.zeroInCache)) return
     checkFreeable(this.#frames, pfn, 0)
     this.#free.give(pfn, 0, 0)
   }

@@ -5,7 +5,7 @@ import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { CACHE_FRAMES_MAX, type FrameCache, refillFrames } from './frame-cache.js'
 import type { FrameCaches } from './frame-caches.js'
-import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
+import { FrameMask, type FrameTable } from './frame-table.js'
 import { Reach } from './reach.js'
 import type { Zone } from './zone.js'
 import type { Zones } from './zones.js'
@@ -29,7 +29,6 @@ export class FreeFrames {
   readonly #next = () => this.zones.take(0, this.reach)
   readonly #memory: Memory
   readonly #atomics: AtomicWords
-  readonly #frames: FrameTable
   readonly #batch: number
   /** How far allocations of this view go. */
   reach: Reach = Reach.min
@@ -45,7 +44,6 @@ export class FreeFrames {
     this.own = caches.all[hart]
     this.#memory = memory
     this.#atomics = atomics
-    this.#frames = frames
     this.#batch = refillFrames(frames.frameCount)
   }
 
@@ -125,8 +123,7 @@ export class FreeFrames {
   #giveSingle(cache: FrameCache, pfn: Pfn, contents: number): void {
     this.#lockCache(cache)
     if (cache.count === CACHE_FRAMES_MAX) this.#drain(cache, CACHE_FRAMES_MAX / 2)
-    cache.give(pfn)
-    this.#frames.setFlags(pfn, FrameFlag.free | FrameFlag.cached | contents)
+    cache.give(pfn, FrameMask.zeroInCache | contents)
     this.#unlockCache(cache)
   }
 
