@@ -40,20 +40,21 @@ export class Scheduler {
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
   runSlice(until: number, limit: number): SliceEnd {
     this.#limit = limit
+    const { time, hart, threads } = this.#linux
     for (let traps = 0; ; traps++) {
-      this.#linux.time.passDue()
-      const thread = this.#choose()
-      if (thread === undefined) return this.#linux.threads.isEmpty ? 'ended' : 'idle'
-      if (this.#linux.hart.instructions() >= limit) return 'limit'
-      const exit = this.#step(thread)
+      const deadline = time.passDue()
+      const now = hart.instructions()
+      const thread = this.#choose(now)
+      if (thread === undefined) return threads.isEmpty ? 'ended' : 'idle'
+      if (now >= limit) return 'limit'
+      const exit = thread.goesOn ? this.#execute(thread, now, deadline) : this.#step(thread, now, deadline)
       const isTimeToLook = exit === Exit.budget || traps % TRAPS_PER_LOOK === 0
       if (isTimeToLook && monotonic() >= until) return 'time'
     }
   }
 
   /** The thread to run, with its registers on the hart: the one that has it, until its slice is over, then the next. */
-  #choose(): Thread | undefined {
-    const now = this.#linux.hart.instructions()
+  #choose(now: number): Thread | undefined {
     const current = this.#current
     if (current?.state === ThreadState.ready) {
       if (now < current.sliceEnd) return current
@@ -119,8 +120,8 @@ export class Scheduler {
     return this.#linux.processOf(thread)
   }
 
-  /** One turn: a call that was parked goes on, or signals are delivered and the thread runs until it traps. */
-  #step(thread: Thread): Exit {
+  /** One turn of a thread that does not just go on: a call that was parked is made again, or signals are delivered. */
+  #step(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
     if (thread.waitKind === WaitKind.userfault && !thread.isResumed) linux.userfaults.leave(thread)
@@ -133,8 +134,15 @@ export class Scheduler {
       linux.killer.settle()
       return Exit.ecall
     }
-    const budget = linux.time.budget(process, thread, this.#chunk(thread))
-    const exit = linux.profiler?.run(process, budget) ?? linux.hart.run(budget)
+    return this.#execute(thread, now, deadline)
+  }
+
+  /** One turn: the thread runs until it traps. `deadline`: when something else is due. */
+  #execute(thread: Thread, now: number, deadline: number): Exit {
+    const linux = this.#linux
+    const process = this.#processOf(thread)
+    const budget = linux.time.budget(process, thread, this.#chunk(thread, now), deadline)
+    const exit = linux.profiler === undefined ? linux.hart.run(budget) : linux.profiler.run(process, budget)
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit
@@ -160,8 +168,8 @@ export class Scheduler {
   }
 
   /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */
-  #chunk(thread: Thread): number {
-    return Math.min(CHUNK, Math.min(this.#limit, thread.sliceEnd) - this.#linux.hart.instructions())
+  #chunk(thread: Thread, now: number): number {
+    return Math.min(CHUNK, Math.min(this.#limit, thread.sliceEnd) - now)
   }
 
   #trap(process: Process, thread: Thread, exit: Exit): void {

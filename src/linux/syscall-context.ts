@@ -1,6 +1,7 @@
 /** What a system call handler is given, and how it is entered into the table. */
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
+import type { FileResolver } from '../syscall/file-backing.js'
 import type { SyscallArguments } from '../syscall/syscall-arguments.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -19,6 +20,8 @@ export interface SyscallContext {
   readonly thread: Thread
   readonly space: AddressSpace
   readonly args: SyscallArguments
+  /** FileServices.fileBacking for the process. */
+  readonly fileBacking: FileResolver
 }
 
 /**

@@ -6,6 +6,7 @@ import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { Counter, countedHere } from '../state/counters.js'
+import type { FileResolver } from '../syscall/file-backing.js'
 import { SyscallArguments } from '../syscall/syscall-arguments.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -24,6 +25,7 @@ class CurrentCall implements SyscallContext {
   readonly mm: MemoryManager
   readonly linux: Linux
   readonly args: SyscallArguments
+  readonly fileBacking: FileResolver = (fd) => this.linux.files.fileBacking(this.process, fd)
   process!: Process
   thread!: Thread
 

@@ -87,30 +87,34 @@ const PROGRESS = 1016
 
 /** A view; one a thread, made by ThreadList. */
 export class Thread {
+  readonly #words: Uint32Array
+  readonly #numbers: Float64Array
   readonly #memory: Memory
   readonly #queues: ThreadQueues
   readonly ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr = NULL, queues = new ThreadQueues(memory)) {
+    this.#words = memory.u32
+    this.#numbers = memory.f64
     this.#memory = memory
     this.#queues = queues
     this.ptr = ptr
   }
 
   #u32(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
+    return this.#words[(this.ptr + offset) >>> 2]!
   }
 
   #setU32(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
+    this.#words[(this.ptr + offset) >>> 2] = value
   }
 
   #f64(offset: number): number {
-    return this.#memory.f64[(this.ptr + offset) >>> 3]!
+    return this.#numbers[(this.ptr + offset) >>> 3]!
   }
 
   #setF64(offset: number, value: number): void {
-    this.#memory.f64[(this.ptr + offset) >>> 3] = value
+    this.#numbers[(this.ptr + offset) >>> 3] = value
   }
 
   /** gettid(2). */
@@ -182,6 +186,14 @@ export class Thread {
   /** The deadline of a thread that is parked, whoever asks. */
   get wakeTime(): number {
     return this.#f64(WAIT_DEADLINE)
+  }
+
+  /** Whether nothing is to be done for it before its next instruction: no signal, no call that was parked or is to be made again, no wait. */
+  get goesOn(): boolean {
+    const words = this.#words
+    const at = this.ptr >>> 2
+    const special = words[at + FLAGS / 4]! & (ThreadFlag.resumed | ThreadFlag.signalled)
+    return (special | words[at + RESTART / 4]! | words[at + WAIT_KIND / 4]!) === 0
   }
 
   /** Whether the call has parked before and now runs again. */

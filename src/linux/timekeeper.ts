@@ -1,8 +1,7 @@
 /** What happens at a moment: sleeps that end, timers that expire, and the `time` register of the hart. */
-import { NULL, type Ptr } from '../base/numbers.js'
+import type { Ptr } from '../base/numbers.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
-import { Word, wordIndex } from '../state/layout.js'
 import { TICK_NANOSECONDS } from './clock.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
@@ -24,11 +23,13 @@ export class Timekeeper {
     mm.memory.f64[(hart.ptr + HartField.timeScale) >>> 3] = ticksPerInstruction
   }
 
-  /** Instructions that a thread may run before a timer or another thread may be due: 1 to `most`. */
-  budget(process: Process, thread: Thread, most: number): number {
+  /** Instructions that a thread may run before a timer or another thread may be due: 1 to `most`. `deadline`: as `passDue` has said. */
+  budget(process: Process, thread: Thread, most: number, deadline: number): number {
     const { clock } = this.#env
     let budget = most
-    if (clock.mode === 'virtual') budget = Math.min(budget, this.nextDeadline() - clock.now())
+    if (deadline !== Number.POSITIVE_INFINITY && clock.mode === 'virtual') {
+      budget = Math.min(budget, deadline - clock.now())
+    }
     if (this.timers.queue.hasCpuTimers(process.ptr)) {
       budget = Math.min(budget, this.timers.cpuBudget(process, thread))
     }
@@ -40,15 +41,16 @@ export class Timekeeper {
     return Math.min(this.#env.threads.firstDeadline(), this.timers.queue.firstMoment)
   }
 
-  /** While threads take turns: does what is due by now. */
-  passDue(): void {
-    const { clock, mm, processTable } = this.#env
+  /** While threads take turns: does what is due by now. Returns the next deadline. */
+  passDue(): number {
+    const { clock, scheduler } = this.#env
     const deadline = this.nextDeadline()
-    if (deadline !== Number.POSITIVE_INFINITY && clock.now() >= deadline) this.passTime()
-    const current = mm.memory.u32[wordIndex(Word.currentThread)]! as Ptr
-    if (current === NULL) return
-    const process = processTable.of(this.#env.threads.at(current))
-    if (this.timers.queue.hasCpuTimers(process.ptr)) this.timers.expireCpu(process)
+    const isDue = deadline !== Number.POSITIVE_INFINITY && clock.now() >= deadline
+    if (isDue) this.passTime()
+    const process = scheduler.currentProcess
+    const hasTimers = process !== undefined && this.timers.queue.hasCpuTimers(process.ptr)
+    if (hasTimers) this.timers.expireCpu(process)
+    return isDue || hasTimers ? this.nextDeadline() : deadline
   }
 
   /** Time has passed or was skipped: threads, timers and the `time` register follow. */

@@ -43,7 +43,15 @@ function setUp() {
       mm.memory.u32[(at >>> 2) + i * 2 + 1] = value < 0 ? 0xffff_ffff : 0
     })
     args.at(at as Ptr)
-    const context: SyscallContext = { mm, linux, process, thread, space: process.space, args }
+    const context: SyscallContext = {
+      mm,
+      linux,
+      process,
+      thread,
+      space: process.space,
+      args,
+      fileBacking: () => -1,
+    }
     return table.get(number)!.handler(context)
   }
   put(DATA, new Array(64).fill(0))

@@ -21,8 +21,12 @@ export interface TimersEnv {
   readonly threads: ThreadList
   readonly processTable: ProcessTable
   readonly files: FileServices
-  /** Nanoseconds that a thread has had the hart. */
-  readonly scheduler: { timeOf(thread: Thread): number }
+  readonly scheduler: {
+    /** Whose thread has the hart. */
+    readonly currentProcess: Process | undefined
+    /** Nanoseconds that a thread has had the hart. */
+    timeOf(thread: Thread): number
+  }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
 }

@@ -27,9 +27,26 @@ const on =
     return call(c.mm, c.space, c.args)
   }
 
+// Those that programs make by the thousand have functions of their own: V8 then knows what is called.
+
 function mmap(c: SyscallContext): number {
   applyLimits(c.process, c.space)
-  return sysMmap(c.mm, c.space, c.args, (fd) => c.linux.files.fileBacking(c.process, fd))
+  return sysMmap(c.mm, c.space, c.args, c.fileBacking)
+}
+
+/** No limit is asked. */
+function munmap(c: SyscallContext): number {
+  return sysMunmap(c.mm, c.space, c.args)
+}
+
+function mprotect(c: SyscallContext): number {
+  applyLimits(c.process, c.space)
+  return sysMprotect(c.mm, c.space, c.args)
+}
+
+function madvise(c: SyscallContext): number {
+  applyLimits(c.process, c.space)
+  return sysMadvise(c.mm, c.space, c.args)
 }
 
 function mincore(c: SyscallContext): number {
@@ -38,17 +55,17 @@ function mincore(c: SyscallContext): number {
 
 export const memoryCalls: readonly Syscall[] = [
   { number: 214, name: 'brk', trace: 'p', handler: on(sysBrk) },
-  { number: 215, name: 'munmap', trace: 'pu', handler: on(sysMunmap) },
+  { number: 215, name: 'munmap', trace: 'pu', handler: munmap },
   { number: 216, name: 'mremap', trace: 'puuRp', handler: on(sysMremap) },
   { number: 222, name: 'mmap', trace: 'puPMfx', handler: mmap },
-  { number: 226, name: 'mprotect', trace: 'puP', handler: on(sysMprotect) },
+  { number: 226, name: 'mprotect', trace: 'puP', handler: mprotect },
   { number: 227, name: 'msync', trace: 'pux', handler: on(sysMsync) },
   { number: 228, name: 'mlock', trace: 'pu', handler: on(sysMlock) },
   { number: 229, name: 'munlock', trace: 'pu', handler: on(sysMunlock) },
   { number: 230, name: 'mlockall', trace: 'x', handler: on(sysMlockall) },
   { number: 231, name: 'munlockall', trace: '', handler: on(sysMunlockall) },
   { number: 232, name: 'mincore', trace: 'pup', handler: mincore },
-  { number: 233, name: 'madvise', trace: 'puA', handler: on(sysMadvise) },
+  { number: 233, name: 'madvise', trace: 'puA', handler: madvise },
   { number: 234, name: 'remap_file_pages', trace: 'puxux', handler: on(sysRemapFilePages) },
   { number: 284, name: 'mlock2', trace: 'pux', handler: on(sysMlock2) },
   // riscv64 has no protection keys: Linux knows the calls, and has them not.
