@@ -9,6 +9,8 @@ const UNKNOWN = -1
 /** Indices in the bounds. */
 const LOW = 0
 const HIGH = 1
+/** Behind all pages. */
+const NOWHERE = Number.POSITIVE_INFINITY
 
 /**
  * What the last search of this thread among the mappings of a space found, and for which pages the answer is the same: one call asks
@@ -36,7 +38,8 @@ export class LastFound {
 
   /** Whether `vma` is what a search for the page would find. */
   answers(space: Ptr, vpn: Vpn): boolean {
-    return this.#isCurrent(space) && vpn >= this.#bounds[LOW]! && vpn < this.#bounds[HIGH]!
+    const bounds = this.#bounds
+    return this.#isCurrent(space) && vpn >= bounds[LOW]! && vpn < bounds[HIGH]!
   }
 
   /** What precedes a mapping (NULL: all of them), or a negative number when that is not known. */
@@ -60,13 +63,21 @@ export class LastFound {
 
   /** A search for a page has found a mapping that begins at or above it, or holds it; or none, NULL. Returns that. `below`: as `before` says. */
   keep(space: Ptr, vpn: Vpn, vma: Ptr, below: number = UNKNOWN): Ptr {
-    const start = vma === NULL ? vpn : this.#f64[vma >>> 3]!
-    this.#bounds[LOW] = start < vpn ? start : vpn
-    this.#bounds[HIGH] = vma === NULL ? Number.POSITIVE_INFINITY : this.#f64[(vma + 8) >>> 3]!
-    this.#id = this.#u32[(space + SPACE_ID) >>> 2]!
-    this.#space = this.#id === 0 ? NULL : space
-    this.#sequence = this.#u32[(space + SPACE_SEQUENCE) >>> 2]!
-    this.#restores = this.#u32[RESTORES]!
+    const u32 = this.#u32
+    const bounds = this.#bounds
+    bounds[LOW] = vpn
+    bounds[HIGH] = NOWHERE
+    if (vma !== NULL) {
+      const f64 = this.#f64
+      const start = f64[vma >>> 3]!
+      if (start < bounds[LOW]!) bounds[LOW] = start
+      bounds[HIGH] = f64[(vma + 8) >>> 3]!
+    }
+    const id = u32[(space + SPACE_ID) >>> 2]!
+    this.#id = id
+    this.#space = id === 0 ? NULL : space
+    this.#sequence = u32[(space + SPACE_SEQUENCE) >>> 2]!
+    this.#restores = u32[RESTORES]!
     this.vma = vma
     this.#below = below
     return vma

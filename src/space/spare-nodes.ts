@@ -5,7 +5,8 @@ import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { Memory } from '../state/memory.js'
 import { type AddressSpace, SPACE_SPARE_COUNT, SPACE_SPARE_NODES } from './address-space.js'
-import { NODE_BYTES, type VmaNodes } from './vma-node.js'
+import type { VmaNodes } from './vma-node.js'
+import { NODE_BYTES } from './vma-node-layout.js'
 
 /** So many nodes that are not needed any more stay with the space: one mapping that comes and goes often is at a node's edge. */
 const KEPT = 4

@@ -1,48 +1,38 @@
-/**
- * A node of the VMA tree: 736 bytes, slab cache "vma_node". The leaves (level 0) hold VMAs, the others nodes; an
- * entry says where its child begins and ends and the largest gap between two VMAs inside it. A gap between two
- * entries of a node is in neither child: it is `first[i] - last[i - 1]`, so that moving a VMA's bounds changes nodes
- * on the way to the root only, and no neighbour.
- *
- *     0    u32  count     1 to 24
- *     4    u32  level     0 = leaf
- *     8    u32  parent    NULL = root; while the node is spare: the next spare one
- *     64   f64  first[24]
- *     256  f64  last[24]  page after the last; Infinity beyond count, so that a search needs no limit
- *     448  f64  gap[24]   pages; 0 in a leaf
- *     640  u32  child[24]
- *
- * 24 entries (three cache lines of numbers): measured best of 16 to 48 for gap searches among 65,530 mappings, the
- * most that there can be; look-ups cost the same with all of them.
- */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { VMA_LEAF } from './vma.js'
-
-export const NODE_BYTES = 736
-export const NODE_ENTRIES = 24
-export const NODE_LEVEL = 4
-export const NODE_PARENT = 8
-export const NODE_FIRST = 64
-export const NODE_LAST = 256
-export const NODE_GAP = 448
-export const NODE_CHILD = 640
+import { LeafPlaces } from './vma-leaf.js'
+import {
+  NODE_BEGIN,
+  NODE_CHILD,
+  NODE_ENTRIES,
+  NODE_FIRST,
+  NODE_GAP,
+  NODE_LAST,
+  NODE_LEVEL,
+  NODE_PARENT,
+} from './vma-node-layout.js'
 
 /** Numbers of a cache line: a search skips so many at once. */
 const LINE = 8
-/** So many entries of a leaf are moved without WebAssembly. */
-const SHIFTED_HERE_MAX = 12
+/** Where the other numbers of an entry stand, from its first page on: in `f64`. */
+const LAST = NODE_ENTRIES
+const GAP = 2 * NODE_ENTRIES
+/** Where an entry's child stands, from the node on: in `u32`. */
+const CHILD = NODE_CHILD / 4
 
 /** Reads and writes nodes; knows one node and its children, not the tree. */
 export class VmaNodes {
   readonly #memory: Memory
   readonly #u32: Uint32Array
   readonly #f64: Float64Array
+  readonly #leaves: LeafPlaces
 
   constructor(memory: Memory) {
     this.#memory = memory
     this.#u32 = memory.u32
     this.#f64 = memory.f64
+    this.#leaves = new LeafPlaces(memory)
   }
 
   count(node: Ptr): number {
@@ -63,17 +53,29 @@ export class VmaNodes {
   setParent(node: Ptr, parent: Ptr): void {
     this.#u32[(node + NODE_PARENT) >>> 2] = parent
   }
+  /** The place of the first entry. */
+  begin(node: Ptr): number {
+    return this.#u32[(node + NODE_BEGIN) >>> 2]!
+  }
   first(node: Ptr, slot: number): number {
-    return this.#f64[((node + NODE_FIRST) >>> 3) + slot]!
+    return this.#f64[this.#firstAt(node) + slot]!
   }
   last(node: Ptr, slot: number): number {
-    return this.#f64[((node + NODE_LAST) >>> 3) + slot]!
+    return this.#f64[this.#firstAt(node) + LAST + slot]!
   }
   gap(node: Ptr, slot: number): number {
-    return this.#f64[((node + NODE_GAP) >>> 3) + slot]!
+    return this.#f64[this.#firstAt(node) + GAP + slot]!
   }
   child(node: Ptr, slot: number): Ptr {
-    return this.#u32[((node + NODE_CHILD) >>> 2) + slot]! as Ptr
+    return this.#u32[this.#childAt(node) + slot]! as Ptr
+  }
+
+  /** Where the first page of the first entry stands. */
+  #firstAt(node: Ptr): number {
+    return ((node + NODE_FIRST) >>> 3) + this.#u32[(node + NODE_BEGIN) >>> 2]!
+  }
+  #childAt(node: Ptr): number {
+    return (node >>> 2) + CHILD + this.#u32[(node + NODE_BEGIN) >>> 2]!
   }
 
   /** The node that holds a VMA (level 0) or a node. */
@@ -87,28 +89,18 @@ export class VmaNodes {
   /** Where in the node a child stands. */
   slotOf(node: Ptr, child: Ptr): number {
     const u32 = this.#u32
-    const base = (node + NODE_CHILD) >>> 2
+    const base = this.#childAt(node)
     let at = base
     while (u32[at] !== child) at++
-    return at - base
-  }
-
-  /** How many entries begin at a page or below it. */
-  slotAfter(node: Ptr, start: number): number {
-    const f64 = this.#f64
-    const base = (node + NODE_FIRST) >>> 3
-    const end = base + this.count(node)
-    let at = base
-    while (at < end && f64[at]! <= start) at++
     return at - base
   }
 
   /** Pages of the largest gap between two VMAs below the node. */
   largestGap(node: Ptr): number {
     const f64 = this.#f64
-    const first = (node + NODE_FIRST) >>> 3
-    const last = first + NODE_ENTRIES
-    const gap = last + NODE_ENTRIES
+    const first = this.#firstAt(node)
+    const last = first + LAST
+    const gap = first + GAP
     const count = this.count(node)
     let largest = f64[gap]!
     for (let i = 1; i < count; i++) {
@@ -122,7 +114,7 @@ export class VmaNodes {
 
   /** Writes what the entry says about its child, and the child's way back. */
   setEntry(node: Ptr, slot: number, child: Ptr): void {
-    this.#u32[((node + NODE_CHILD) >>> 2) + slot] = child
+    this.#u32[this.#childAt(node) + slot] = child
     this.#setHolder(this.level(node), child, node)
     this.refreshEntry(node, slot)
   }
@@ -139,16 +131,17 @@ export class VmaNodes {
 
   /** Puts a VMA into a leaf that is not full, before the entry at `slot`. */
   insertVma(leaf: Ptr, slot: number, vma: Ptr): void {
-    this.open(leaf, slot)
-    this.#u32[((leaf + NODE_CHILD) >>> 2) + slot] = vma
+    this.#leaves.open(leaf, slot)
+    this.#u32[this.#childAt(leaf) + slot] = vma
     this.#u32[(vma + VMA_LEAF) >>> 2] = leaf
     this.setBounds(leaf, slot, this.#f64[vma >>> 3]!, this.#f64[(vma + 8) >>> 3]!)
   }
 
   /** Writes the bounds of a leaf's entry. */
   setBounds(leaf: Ptr, slot: number, first: number, last: number): void {
-    this.#f64[((leaf + NODE_FIRST) >>> 3) + slot] = first
-    this.#f64[((leaf + NODE_LAST) >>> 3) + slot] = last
+    const at = this.#firstAt(leaf) + slot
+    this.#f64[at] = first
+    this.#f64[at + LAST] = last
   }
 
   /** The larger of the gaps on both sides of an entry. */
@@ -174,18 +167,20 @@ export class VmaNodes {
   /** Writes bounds and gap of an entry. Whether that changed anything. */
   setSummary(node: Ptr, slot: number, first: number, last: number, gap: number): boolean {
     const f64 = this.#f64
-    const firstAt = ((node + NODE_FIRST) >>> 3) + slot
-    const lastAt = ((node + NODE_LAST) >>> 3) + slot
-    const gapAt = ((node + NODE_GAP) >>> 3) + slot
-    if (f64[firstAt] === first && f64[lastAt] === last && f64[gapAt] === gap) return false
-    f64[firstAt] = first
-    f64[lastAt] = last
-    f64[gapAt] = gap
+    const at = this.#firstAt(node) + slot
+    if (f64[at] === first && f64[at + LAST] === last && f64[at + GAP] === gap) return false
+    f64[at] = first
+    f64[at + LAST] = last
+    f64[at + GAP] = gap
     return true
   }
 
   /** Makes room before `slot`; the node is not full. */
   open(node: Ptr, slot: number): void {
+    if (this.level(node) === 0) {
+      this.#leaves.open(node, slot)
+      return
+    }
     const count = this.count(node)
     if (slot < count) this.#shift(node, slot, slot + 1, count - slot)
     this.setCount(node, count + 1)
@@ -193,21 +188,29 @@ export class VmaNodes {
 
   /** Takes the entry at `slot` out. */
   close(node: Ptr, slot: number): void {
+    if (this.level(node) === 0) {
+      this.#leaves.close(node, slot)
+      return
+    }
     const count = this.count(node) - 1
     if (slot < count) this.#shift(node, slot + 1, slot, count - slot)
     this.cut(node, count)
   }
 
-  /** Leaves the first `count` entries. */
+  /** Leaves the first `count` entries. The places of the others are as in a new node: it may become a leaf, where no entry has a gap. */
   cut(node: Ptr, count: number): void {
     const f64 = this.#f64
-    const last = (node + NODE_LAST) >>> 3
+    const last = this.#firstAt(node) + LAST
     const had = this.count(node)
-    for (let slot = count; slot < had; slot++) f64[last + slot] = Number.POSITIVE_INFINITY
+    for (let slot = count; slot < had; slot++) {
+      f64[last + slot] = Number.POSITIVE_INFINITY
+      f64[last + (GAP - LAST) + slot] = 0
+    }
     this.setCount(node, count)
+    if (count === 0) this.#leaves.pack(node)
   }
 
-  /** Makes a new record a node without entries. */
+  /** Makes a record of zeroes a node without entries. */
   clear(node: Ptr): void {
     this.setCount(node, NODE_ENTRIES)
     this.cut(node, 0)
@@ -220,37 +223,16 @@ export class VmaNodes {
     let at = base
     while (f64[at + LINE - 1]! <= vpn) at += LINE
     while (f64[at]! <= vpn) at++
-    return at - base
+    return at - base - this.#u32[(node + NODE_BEGIN) >>> 2]!
   }
 
-  /** Moves `count` entries within the node. (copyWithin is slow on shared memory; calls of WebAssembly cost as much as a few moves.) */
+  /** Moves `count` entries within the node, which is no leaf. */
   #shift(node: Ptr, from: number, to: number, count: number): void {
-    if (count <= SHIFTED_HERE_MAX && this.level(node) === 0) this.#shiftFew(node, from, to - from, count)
-    else this.#shiftMany(node, from, to, count)
-  }
-
-  /** Entries of a leaf, by -1 or 1. */
-  #shiftFew(leaf: Ptr, from: number, by: number, count: number): void {
-    const f64 = this.#f64
-    const u32 = this.#u32
-    const end = by > 0 ? from - 1 : from + count
-    let slot = by > 0 ? from + count - 1 : from
-    for (; slot !== end; slot -= by) {
-      const first = ((leaf + NODE_FIRST) >>> 3) + slot
-      const child = ((leaf + NODE_CHILD) >>> 2) + slot
-      f64[first + by] = f64[first]!
-      f64[first + NODE_ENTRIES + by] = f64[first + NODE_ENTRIES]!
-      u32[child + by] = u32[child]!
-    }
-  }
-
-  #shiftMany(node: Ptr, from: number, to: number, count: number): void {
     const { copy } = this.#memory
     const bytes = count * 8
     copy((node + NODE_FIRST + to * 8) as Ptr, (node + NODE_FIRST + from * 8) as Ptr, bytes)
     copy((node + NODE_LAST + to * 8) as Ptr, (node + NODE_LAST + from * 8) as Ptr, bytes)
-    if (this.level(node) > 0)
-      copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
+    copy((node + NODE_GAP + to * 8) as Ptr, (node + NODE_GAP + from * 8) as Ptr, bytes)
     copy((node + NODE_CHILD + to * 4) as Ptr, (node + NODE_CHILD + from * 4) as Ptr, count * 4)
   }
 
@@ -258,6 +240,7 @@ export class VmaNodes {
   moveEntries(from: Ptr, slot: number, to: Ptr): void {
     const count = this.count(from)
     let target = this.count(to)
+    this.#leaves.pack(to)
     this.setCount(to, target + count - slot)
     for (let i = slot; i < count; i++) this.setEntry(to, target++, this.child(from, i))
     this.cut(from, slot)

@@ -2,7 +2,8 @@ import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { Vma } from './vma.js'
-import { NODE_ENTRIES, type VmaNodes } from './vma-node.js'
+import type { VmaNodes } from './vma-node.js'
+import { NODE_ENTRIES } from './vma-node-layout.js'
 
 /** What trees are made of; spare nodes count. */
 export interface TreeCensus {
@@ -46,8 +47,13 @@ class Checker {
     const nodes = this.#nodes
     this.nodes++
     const count = nodes.count(node)
-    assert(count >= 1 && count <= NODE_ENTRIES, 'a node has 1 to 24 entries')
-    for (let slot = count; slot < NODE_ENTRIES; slot++) {
+    const begin = nodes.begin(node)
+    assert(count >= 1 && begin + count <= NODE_ENTRIES, 'a node has 1 to 24 entries')
+    assert(begin === 0 || nodes.level(node) === 0, 'only in a leaf there are places before the first entry')
+    for (let slot = -begin; slot < 0; slot++) {
+      assert(nodes.last(node, slot) === 0, 'no page is sought before the first entry')
+    }
+    for (let slot = count; begin + slot < NODE_ENTRIES; slot++) {
       assert(nodes.last(node, slot) === Number.POSITIVE_INFINITY, 'unused entries end nowhere')
     }
     for (let slot = 0; slot < count; slot++) {

@@ -176,6 +176,27 @@ describe('VmaTree', () => {
     expect(pair.env.mm.slab.stats().find(({ name }) => name === 'vma')?.objects).toBe(0)
   })
 
+  test(`mappings that come and go at both ends, as mmap makes them (seed ${SEED})`, () => {
+    const random = new Random(SEED)
+    const pair = new Pair()
+    pair.insert(100_000, 100_001)
+    let wanted = 1
+    for (let i = 0; i < STEPS; i++) {
+      const { model } = pair
+      if (i % 100 === 0) wanted = random.below(random.chance(0.5) ? 700 : 30)
+      const below = random.chance(0.8)
+      const comes = model.length === 0 || random.chance(model.length < wanted ? 0.7 : 0.3)
+      const gap = random.below(3)
+      const edge = (below ? model[0]?.start : model.at(-1)?.end) ?? 100_000
+      if (!comes) pair.remove(below ? random.below(Math.min(3, model.length)) : model.length - 1)
+      else if (below) pair.insert(edge - gap - 2, edge - gap)
+      else pair.insert(edge + gap, edge + gap + 2)
+      pair.tree.check(pair.space)
+      if (model.length > 0) pair.compareNear(random.below(model.length))
+      if (i % 50 === 0) pair.compareWalk()
+    }
+  })
+
   test('a mapping that takes in the next one, over a gap, leaves no gap there for who searches', () => {
     const pair = new Pair()
     for (let i = 0; i < 100; i++) pair.insert(i * 10, i * 10 + (i === 50 ? 2 : 9))

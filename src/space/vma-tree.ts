@@ -1,5 +1,5 @@
 /**
- * All mappings of an address space, sorted, in a B-tree of slab nodes (vma-node.ts). Looking a page up, finding a
+ * All mappings of an address space, sorted, in a B-tree of slab nodes (vma-node-layout.ts). Looking a page up, finding a
  * neighbour or a gap and changing a mapping all cost O(log n). The records of the VMAs come from here too.
  *
  * Nothing here fails half way: `reserve` sets nodes aside first (spare-nodes.ts; they stay for the next operation), and `insert` takes
@@ -14,7 +14,9 @@ import { type AddressSpace, SPACE_TREE_HEIGHT, SPACE_TREE_ROOT } from './address
 import { LastFound } from './last-found.js'
 import { SpareNodes } from './spare-nodes.js'
 import { VMA_BYTES, VMA_FLAGS, VMA_OFFSET, VMA_SPACE } from './vma.js'
-import { NODE_ENTRIES, VmaNodes } from './vma-node.js'
+import { VmaNodes } from './vma-node.js'
+import { NODE_ENTRIES } from './vma-node-layout.js'
+import { VmaSummaries } from './vma-summaries.js'
 import { checkVmaTree, type TreeCensus } from './vma-tree-check.js'
 
 /** A node with fewer entries is merged into a neighbour when the two fit into one with room to spare. */
@@ -32,6 +34,7 @@ export class VmaTree {
   readonly #slab: SlabAllocator
   readonly #vmaCache: CacheId
   readonly #spares: SpareNodes
+  readonly #summaries: VmaSummaries
   readonly #lastFound: LastFound
 
   /** Boots or attaches: the state is in the spaces' records and the slab. */
@@ -43,6 +46,7 @@ export class VmaTree {
     this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#spares = new SpareNodes(memory, slab, this.nodes)
+    this.#summaries = new VmaSummaries(memory, this.nodes)
     this.#lastFound = new LastFound(memory)
   }
 
@@ -202,7 +206,7 @@ export class VmaTree {
     const isRoot = nodes.parent(leaf) === NULL
     const before = isRoot ? 0 : nodes.gapBefore(leaf, slot)
     nodes.insertVma(leaf, slot, vma)
-    if (!isRoot) this.#refreshUp(leaf, before, nodes.gapsBeside(leaf, slot))
+    if (!isRoot) this.#summaries.refreshUp(leaf, before, nodes.gapsBeside(leaf, slot))
   }
 
   /** Takes a mapping out. The record stays. */
@@ -276,7 +280,7 @@ export class VmaTree {
     const slot = nodes.slotOf(leaf, vma)
     nodes.close(leaf, slot + 1)
     nodes.setBounds(leaf, slot, start, end)
-    if (gap > 0 && nodes.parent(leaf) !== NULL) this.#refreshUp(leaf, gap, 0)
+    if (gap > 0 && nodes.parent(leaf) !== NULL) this.#summaries.refreshUp(leaf, gap, 0)
     this.#lastFound.keep(space.ptr, start, vma)
   }
 
@@ -291,7 +295,7 @@ export class VmaTree {
     const isRoot = this.nodes.parent(leaf) === NULL
     const before = isRoot ? 0 : this.nodes.gapsBeside(leaf, slot)
     this.nodes.setBounds(leaf, slot, start, end)
-    if (!isRoot) this.#refreshUp(leaf, before, this.nodes.gapsBeside(leaf, slot))
+    if (!isRoot) this.#summaries.refreshUp(leaf, before, this.nodes.gapsBeside(leaf, slot))
   }
 
   /** Asserts every invariant of the space's tree and returns what it is made of. */
@@ -319,7 +323,7 @@ export class VmaTree {
     const before = this.nodes.gapBefore(node, slot)
     this.nodes.open(node, slot)
     this.nodes.setEntry(node, slot, child)
-    this.#refreshUp(node, before, this.nodes.gapsAt(node, slot))
+    this.#summaries.refreshUp(node, before, this.nodes.gapsAt(node, slot))
   }
 
   /**
@@ -331,7 +335,7 @@ export class VmaTree {
     this.nodes.setLevel(right, this.nodes.level(node))
     this.nodes.moveEntries(node, keptEntries(slot), right)
     if (this.nodes.parent(node) === NULL) this.#makeRoot(space, this.nodes.level(node) + 1, node)
-    this.#refreshUp(node, ANY_GAP, 0)
+    this.#summaries.refreshUp(node, ANY_GAP, 0)
     const parent = this.nodes.parent(node)
     this.#insertEntry(space, parent, this.nodes.slotOf(parent, node) + 1, right)
     return right
@@ -351,25 +355,6 @@ export class VmaTree {
     if (root !== NULL) this.nodes.setParent(root, NULL)
   }
 
-  /**
-   * The node's entries changed: tells the entries above it, as far as they change. `before` is the largest of the gaps that
-   * may be gone, `after` the largest of those that may be new: a node's maximum is sought anew only when it was lost.
-   */
-  #refreshUp(node: Ptr, before: number, after: number): void {
-    const { nodes } = this
-    let [lost, gained] = [before, after]
-    for (let child = node, parent = nodes.parent(node); parent !== NULL; parent = nodes.parent(parent)) {
-      const slot = nodes.slotOf(parent, child)
-      const old = nodes.gap(parent, slot)
-      const gap = gained >= old ? gained : lost < old ? old : nodes.largestGap(child)
-      lost = nodes.gapsAt(parent, slot)
-      const last = nodes.last(child, nodes.count(child) - 1)
-      if (!nodes.setSummary(parent, slot, nodes.first(child, 0), last, gap)) return
-      gained = nodes.gapsAt(parent, slot)
-      child = parent
-    }
-  }
-
   #removeEntry(space: AddressSpace, node: Ptr, slot: number): void {
     const isRoot = this.nodes.parent(node) === NULL
     const before = isRoot ? 0 : this.nodes.gapsAt(node, slot)
@@ -382,7 +367,7 @@ export class VmaTree {
       this.#removeNode(space, node)
       return
     }
-    this.#refreshUp(node, before, this.nodes.gapBefore(node, slot))
+    this.#summaries.refreshUp(node, before, this.nodes.gapBefore(node, slot))
     if (this.nodes.count(node) < ENTRIES_MIN) this.#mergeAway(space, node)
   }
 
@@ -415,7 +400,7 @@ export class VmaTree {
     const from = this.nodes.child(parent, left + 1)
     if (this.nodes.count(into) + this.nodes.count(from) > ENTRIES_MERGED_MAX) return
     this.nodes.moveEntries(from, 0, into)
-    this.#refreshUp(into, ANY_GAP, this.nodes.largestGap(into))
+    this.#summaries.refreshUp(into, ANY_GAP, this.nodes.largestGap(into))
     this.#removeNode(space, from)
   }
 }
