@@ -1,18 +1,23 @@
 /**
- * Harts on real threads: each has a TLB that keeps whatever it is not told to forget, and uses pages while others unmap, protect, move,
- * fork and free them. A stale access is never seen; a flush that is left out is, and is named. Longer with PAGODA_FULL.
+ * Harts on real threads: each has a TLB that keeps whatever it is not told to forget, and uses pages, huge ones and those of an object that all
+ * spaces map too, while others unmap, protect, move, fork, free and reclaim them. A stale access is never seen; a flush that is left out is, and is named. Longer with PAGODA_FULL.
  */
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { PAGE_SIZE } from '../src/base/numbers.js'
 import { SEED } from '../src/base/testing.js'
 import { type MemoryManager, mmInit } from '../src/mm.js'
+import { ObjectKind } from '../src/space/object-records.js'
+import { Counter, counted } from '../src/state/counters.js'
 import { bundleThread, type ThreadBundle } from '../src/state/testing/bundle-thread.js'
 import {
   ASIDS,
   Book,
   CHANGES,
   type Change,
+  KINDS,
+  Kind,
   SPACES,
   type StormData,
   type StormReport,
@@ -36,6 +41,8 @@ async function storm(
 ): Promise<{ reports: StormReport[]; mm: MemoryManager }> {
   const mm = mmInit({ bytes: 64 * 2 ** 20, shared: true, harts: harts + 1, asids: ASIDS, debug: true })
   const spaces = Array.from({ length: SPACES }, () => mm.spaces.create())
+  const sharedPages = harts * KINDS[Kind.shared].count
+  const object = mm.objects.create(ObjectKind.tmpfs, sharedPages * PAGE_SIZE)
   const book = new Book(harts).buffer
   const reports = Array.from({ length: harts }, (_, index) => {
     const hart = index + 1
@@ -43,6 +50,7 @@ async function storm(
       memory: mm.memory.raw,
       book,
       spaces,
+      object,
       harts,
       hart,
       seed: SEED,
@@ -57,13 +65,17 @@ async function storm(
   return { reports: await Promise.all(reports), mm }
 }
 
-test.each([2, 3])(`%i harts never see a stale page (seed ${SEED})`, { timeout: 600_000 }, async (harts) => {
+test.each([2, 3])(`%i harts never see a stale page (seed ${SEED})`, { timeout: 1_800_000 }, async (harts) => {
   const { reports, mm } = await storm(harts, ACCESSES)
   expect(reports.map(({ failure }) => failure)).toEqual(reports.map(() => undefined))
   for (const { changes, hits } of reports) {
     expect(hits).toBeGreaterThan(ACCESSES / 20 / harts)
     expect(changes.munmap).toBeGreaterThan(10)
+    expect(changes.punch).toBeGreaterThan(0)
   }
+  expect(reports.some(({ reclaimed }) => reclaimed > 0)).toBe(true)
+  expect(counted(mm.memory, Counter.hugeFault)).toBeGreaterThan(0)
+  expect(counted(mm.memory, Counter.hugeSplit)).toBeGreaterThan(0)
   mm.check()
 })
 

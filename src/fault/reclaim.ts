@@ -18,7 +18,7 @@ import { FrameFlag } from '../frame/frame-table.js'
 import { Reach } from '../frame/reach.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { type FoundFrame, forEachMapper, foundFrame } from '../space/mappers.js'
+import { type FoundFrame, forEachMapper, foundAnonymous, foundFrame } from '../space/mappers.js'
 import { ObjectKind } from '../space/object-records.js'
 import { isDirtyFrame } from '../space/page-usage.js'
 import { HUGE_PAGES, VM_DROPPABLE, VM_LOCKED } from '../space/vm-flags.js'
@@ -250,7 +250,9 @@ function isWanted(vma: Vma, flags: number): boolean {
 
 /** One page that was written to makes the whole folio dirty. */
 function keepMapped(mm: FaultEnv, pfn: Pfn): void {
-  forEachMapper(mm, foundFrame(mm, pfn), () => {
+  const found = foundAnonymous(mm, pfn)
+  if (found === undefined) return
+  forEachMapper(mm, found, () => {
     keep(mm, pfn)
     mm.atomics.or(mm.frames.flagsPtr(pfn), FrameFlag.dirtyPage)
   })

@@ -4,6 +4,7 @@
  * each would.
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
 import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { UserMapper } from '../paging/user-mapper.js'
@@ -28,6 +29,12 @@ export interface FoundFrame {
 export function foundFrame({ atomics, frames }: SpaceEnv, pfn: Pfn): FoundFrame {
   const isAnonymous = (atomics.load(frames.flagsPtr(pfn)) & FrameFlag.anonymous) !== 0
   return { pfn, isAnonymous, owner: frames.owner(pfn), index: frames.index(pfn) }
+}
+
+/** The same of one of anonymous memory, whose family need not be held to look for its mappers; undefined when it is none any more. */
+export function foundAnonymous(mm: SpaceEnv, pfn: Pfn): FoundFrame | undefined {
+  const found = foundFrame(mm, pfn)
+  return found.isAnonymous ? found : undefined
 }
 
 /** What it says holds as long as an entry maps the frame, unless the page leaves its object's cache. */
@@ -102,6 +109,9 @@ export function placesOf(
     if (vpn >= start && vpn < end && wanted(space)) places.push({ space, vpn })
   }
   if (isAnonymous) mm.families.visitIfLive(owner, collect)
-  else mm.objects.forEachMapping(owner as Ptr, collect)
+  else {
+    assert(mm.objects.references(owner as Ptr) > 0, 'the object whose mappings are visited is held')
+    mm.objects.forEachMapping(owner as Ptr, collect)
+  }
   return places
 }

@@ -5,7 +5,7 @@ import type { UserMapper } from '../paging/user-mapper.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { AddressSpace } from './address-space.js'
 import { isOfFolio } from './large-folio.js'
-import { type FoundFrame, forEachMapper, foundFrame } from './mappers.js'
+import { type FoundFrame, forEachMapper, foundAnonymous } from './mappers.js'
 import type { ObjectSpacesEnv } from './object-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES, VM_LOCKED } from './vm-flags.js'
@@ -20,7 +20,8 @@ export function splitFolio(mm: ObjectSpacesEnv, first: Pfn, givenUp: ReadonlyMap
   const isDirty = isAnyDirty(mm, first, givenUp)
   for (let i = 0; i < HUGE_PAGES; i++) {
     const pfn = (first + i) as Pfn
-    if (isOfFolio(mm.frames, pfn)) splitOff(mm, foundFrame(mm, pfn), isDirty && !givenUp.has(pfn))
+    const found = isOfFolio(mm.frames, pfn) ? foundAnonymous(mm, pfn) : undefined
+    if (found !== undefined) splitOff(mm, found, isDirty && !givenUp.has(pfn))
   }
 }
 
@@ -29,9 +30,10 @@ function isAnyDirty(mm: ObjectSpacesEnv, first: Pfn, givenUp: ReadonlyMap<Pfn, b
   let isDirty = false
   for (let i = 0; i < HUGE_PAGES && !isDirty; i++) {
     const pfn = (first + i) as Pfn
-    if (!isOfFolio(mm.frames, pfn)) continue
+    const found = isOfFolio(mm.frames, pfn) ? foundAnonymous(mm, pfn) : undefined
+    if (found === undefined) continue
     isDirty = givenUp.get(pfn) === true
-    forEachMapper(mm, foundFrame(mm, pfn), (_space, _vma, _vpn, mapper, entry) => {
+    forEachMapper(mm, found, (_space, _vma, _vpn, mapper, entry) => {
       isDirty ||= (mapper.flags(entry) & EntryFlag.dirty) !== 0
     })
   }

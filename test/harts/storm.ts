@@ -1,3 +1,5 @@
+import type { Vpn } from '../../src/base/numbers.js'
+
 /**
  * Harts on threads of their own use some address spaces while all of them change these. What may not happen is known exactly:
  * each page has counts of the changes that take something away, how many have begun, and the last that is through. A translation
@@ -7,9 +9,35 @@
 export const SPACES = 3
 /** Fewer than spaces, so that harts give them from one to another. */
 export const ASIDS = 2
-/** Pages of each space that belong to one hart: it alone changes them, all use them. */
-export const PAGES_OF_HART = 32
-export const FIRST_PAGE = 0x10000
+/**
+ * Pages of each space that belong to one hart: it alone changes them, all use them. By number: small ones; one of each part of a huge page; and those of an
+ * object that all spaces map.
+ */
+export const PAGES_OF_HART = 48
+export const Kind = { small: 0, huge: 1, shared: 2 } as const
+export type Kind = (typeof Kind)[keyof typeof Kind]
+/** Of each kind: the number of its first page among those of a hart, how many there are, and how many real pages each stands for. */
+export const KINDS = [
+  { first: 0, count: 32, pages: 1, start: 0x10000 },
+  { first: 32, count: 8, pages: 64, start: 0x20000 },
+  { first: 40, count: 8, pages: 1, start: 0x30000 },
+] as const
+
+export function kindOf(page: number): Kind {
+  const number = page % PAGES_OF_HART
+  if (number < KINDS[Kind.huge].first) return Kind.small
+  return number < KINDS[Kind.shared].first ? Kind.huge : Kind.shared
+}
+
+/** The first of the real pages that a number stands for. */
+export function startOf(page: number): number {
+  const { first, count, pages, start } = KINDS[kindOf(page)]
+  const hart = Math.floor(page / PAGES_OF_HART)
+  return start + (hart * count + (page % PAGES_OF_HART) - first) * pages
+}
+
+/** The one that is used. */
+export const pageOf = (page: number) => (startOf(page) + Math.floor(KINDS[kindOf(page)].pages / 4)) as Vpn
 
 /** Changes, by what they take away. */
 export const CHANGES = [
@@ -20,10 +48,14 @@ export const CHANGES = [
   'madvise',
   'mremap',
   'fork',
+  'punch',
 ] as const
 export type Change = (typeof CHANGES)[number]
-/** What a hart may forget when it goes from space to space: to flush an identifier that another space gets, and to catch up. */
-export const SWITCHING = ['recycling', 'coming back'] as const
+/**
+ * What a hart may forget besides: to flush an identifier that another space gets, to catch up when it comes back to a space; and what it reclaims, which
+ * nobody is told of.
+ */
+export const SWITCHING = ['recycling', 'coming back', 'reclaim'] as const
 export type Switching = (typeof SWITCHING)[number]
 
 /** What a change takes: all access, or the right to write. */
@@ -38,6 +70,8 @@ export interface StormData {
   readonly memory: WebAssembly.Memory
   readonly book: SharedArrayBuffer
   readonly spaces: readonly number[]
+  /** What all spaces map, with a page for each shared one of each hart. */
+  readonly object: number
   readonly harts: number
   readonly hart: number
   readonly seed: number
@@ -51,6 +85,8 @@ export interface StormReport {
   readonly hits: number
   readonly faults: number
   readonly changes: Readonly<Partial<Record<Change, number>>>
+  /** Frames. */
+  readonly reclaimed: number
   /** A stale access, by what it came after; or another failure. */
   readonly failure: string | undefined
 }
@@ -121,15 +157,15 @@ export class Book {
     Atomics.store(this.#words, at + DONE + taken, number)
   }
 
-  /** The changes after the `number`-th that should have made harts forget the page: those that are through, or else one that runs. */
+  /** The changes after the `number`-th that should have made harts forget the page: those that are through, and one that runs. */
   since(space: number, page: number, taken: Taken, number: number): Change[] {
     const last = this.begun(space, page, taken)
     const names: number[] = []
     for (let next = Math.max(number + 1, last - NAMES_KEPT + 1); next <= last; next++) {
       names.push(Atomics.load(this.#words, this.#name(this.#at(space, page), taken, next)))
     }
-    const through = names.filter((each) => (each & THROUGH) !== 0)
-    return (through.length > 0 ? through : names.slice(-1)).map((each) => CHANGES[each & (THROUGH - 1)]!)
+    const suspects = names.filter((each, i) => (each & THROUGH) !== 0 || i === names.length - 1)
+    return suspects.map((each) => CHANGES[each & (THROUGH - 1)]!)
   }
 
   #name(at: number, taken: Taken, number: number): number {

@@ -16,7 +16,7 @@ import type { Memory } from '../../state/memory.js'
 import type { Scenario, SeededBug, ThreadBody } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
-import { pageOut } from '../reclaim.js'
+import { pageOut, pageOutLazy } from '../reclaim.js'
 import { openFile, Program } from '../testing.js'
 import { type Bug, withoutLock } from './fault-bugs.js'
 import { FaultPlayer, FIRST, SPACE, storesOf } from './fault-player.js'
@@ -158,6 +158,20 @@ const givenUpHuge = (program: Program) => {
   watch(program)
 }
 
+/** Of a huge page some pages are left, each with an entry of its own; as long as none is made a page by itself they are of one folio. */
+const restOfHuge = (program: Program) => {
+  program.space.hugePagesDisabled = false
+  program.mmap(ADDRESS, HUGE * PAGE_SIZE, RW, FIXED)
+  program.touch(ADDRESS, Access.write)
+  program.call('munmap', ADDRESS + PAGES * PAGE_SIZE, (HUGE - PAGES) * PAGE_SIZE)
+  watch(program)
+}
+const givenUpRestOfHuge = (program: Program) => {
+  restOfHuge(program)
+  giveUp(program, PAGES)
+  program.touch(ADDRESS, Access.write)
+}
+
 /** One of a second process. */
 const givenUpByOther = (program: Program) => {
   const other = program.spawn()
@@ -200,6 +214,11 @@ const frameOf = ({ mm }: FaultPlayer) => mm.memory.u32[FRAME] as Pfn
 const objectOf = ({ mm }: FaultPlayer) => mm.memory.u32[OBJECT] as Ptr
 
 const reclaiming: Play = (hart) => pageOut(hart.mm, frameOf(hart))
+/** Gives up a part of a folio, which is no folio then. */
+const splitting: Play = (hart) => {
+  giveUp(hart.program)
+}
+const reclaimingFolio: Play = (hart) => pageOutLazy(hart.mm, frameOf(hart))
 const storing: Play = (hart) => hart.runs(() => hart.store(0))
 const unmapping: Play = (hart) => {
   hart.program.call('munmap', ADDRESS, PAGES * PAGE_SIZE)
@@ -273,6 +292,12 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('a page that was given up is unmapped', [reclaiming, unmapping], { before: givenUp }),
   scenario('a page that was given up is another one at the same place', [reclaiming, mappingAnew], {
     before: givenUp,
+  }),
+  scenario('a part of what is left of a huge page is given up, and all unmapped', [splitting, unmapping], {
+    before: restOfHuge,
+  }),
+  scenario('what is left of a huge page was given up, and is unmapped', [reclaimingFolio, unmapping], {
+    before: givenUpRestOfHuge,
   }),
   scenario('the space of a page that was given up is forked', [reclaiming, forking], { before: givenUp }),
   scenario('the process that gave a page up ends', [reclaiming, ending], { before: givenUpByOther }),
