@@ -14,7 +14,7 @@ import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
   readonly #linux: Linux
-  /** Whose memory is being given back: what ends with it is that process's doing, whoever has killed it. */
+  /** Whose memory and files are being given back: what ends with it is that process's doing, whoever has killed it. */
   ending: Process | undefined
 
   constructor(linux: Linux) {
@@ -73,6 +73,7 @@ export class ProcessEnd {
   #takeOut(process: Process, thread: Thread): void {
     const { mm, scheduler, signals, threads } = this.#linux
     this.#linux.userfaults.threadEnds(thread)
+    this.#linux.files.threadEnds(thread)
     const time = scheduler.timeOf(thread)
     addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
       time,
@@ -103,8 +104,8 @@ export class ProcessEnd {
     process.space = new AddressSpace(mm.memory, NULL)
     this.ending = process
     mm.spaces.release(space)
-    this.ending = undefined
     process.files.close()
+    this.ending = undefined
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie

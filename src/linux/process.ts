@@ -41,6 +41,7 @@ export const CHILDREN_USAGE = 136
 export const PROCESS_TIMERS = 224
 export const PROCESS_CPU_TIMERS = 232
 const NEXT_TIMER_ID = 240
+const EXECUTIONS = 244
 const LIMITS = 256
 export const INTERVAL_TIMERS = 512
 const LIMIT_COUNT = 16
@@ -229,6 +230,12 @@ export class Process {
   /** execve(2): what belongs to the program that is gone. */
   forgetProgram(): void {
     this.flags = (this.flags & KEPT_AT_EXEC) | ProcessFlag.executed
+    this.#setU32(EXECUTIONS, this.executions + 1)
+  }
+
+  /** How often it has become another program. */
+  get executions(): number {
+    return this.#u32(EXECUTIONS)
   }
 
   /** First queued record of a signal for the whole process. */

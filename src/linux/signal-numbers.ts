@@ -56,6 +56,7 @@ export const SignalCode = {
   kernel: 0x80,
   queue: -1,
   timer: -2,
+  messageQueue: -3,
   tkill: -6,
   illegalOpcode: 1,
   segvMapError: 1,

@@ -98,6 +98,8 @@ export interface FileServices {
   mayLookAt(process: Process, object: import('../base/numbers.js').Ptr): boolean
   /** A signal is pending for a process or thread: who reads signals from files looks (signalfd). */
   signalSent(signal: number): void
+  /** A thread ends, perhaps in a wait: it is in no queue any more. */
+  threadEnds(thread: Thread): void
   /** A process has ended; `isGone`: and nobody has its number any more, or a thread's has (pidfd). */
   taskEnded(id: number, isGone: boolean): void
   /** A pidfd for a number that has just been given: the file number, or -EMFILE. */

@@ -19,6 +19,8 @@ export const WaitKind = {
   vfork: 6,
   /** The reader of a file of userfaultfd(2): userfault-waits.ts. The argument is the context. */
   userfault: 7,
+  /** A message, or room for one, in a message queue: fs/mqueue/queue-waits.ts. The argument is the thread's record in the queue. */
+  messages: 8,
 } as const
 export type WaitKind = (typeof WaitKind)[keyof typeof WaitKind]
 

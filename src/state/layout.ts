@@ -127,6 +127,8 @@ export const Word = {
   shmSequence: 204,
   /** The areas of the kernel's vmalloc window, the lowest first (paging/kernel-areas.ts). */
   kernelAreas: 205,
+  /** Head of the list of POSIX message queues. */
+  messageQueues: 206,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

@@ -33,6 +33,12 @@ export const Setting = {
   pageCluster: 14,
   oomKillAllocatingTask: 15,
   panicOnOom: 16,
+  /** fs.mqueue: message queues that there may be, messages in one and bytes in each message, and of a queue that asks for nothing. */
+  mqueueQueuesMax: 17,
+  mqueueMessagesMax: 18,
+  mqueueBytesMax: 19,
+  mqueueMessagesDefault: 20,
+  mqueueBytesDefault: 21,
   /** vm.memfd_noexec: 0 memfds are executable unless they say so, 1 the other way round, 2 none is. */
   memfdNoexec: 40,
   /** kernel.shmmax in bytes, shmall in pages, shmmni segments. */
@@ -62,6 +68,11 @@ const DEFAULTS: Readonly<Partial<Record<Setting, number>>> = {
   [Setting.dirtyRatio]: 20,
   [Setting.dirtyBackgroundRatio]: 10,
   [Setting.pageCluster]: 3,
+  [Setting.mqueueQueuesMax]: 256,
+  [Setting.mqueueMessagesMax]: 10,
+  [Setting.mqueueBytesMax]: 8192,
+  [Setting.mqueueMessagesDefault]: 10,
+  [Setting.mqueueBytesDefault]: 8192,
   [Setting.shmMni]: 4096,
   [Setting.watermarkScale]: 10,
 }

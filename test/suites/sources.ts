@@ -13,9 +13,9 @@ const debian = fileURLToPath(new URL('../riscv64-linux/debian-riscv64', import.m
 const COMPILER = 'riscv64-linux-gnu-gcc'
 
 /** Counted up when a build is made otherwise: the cache's folders have it in their names. */
-const VERSION = 1
+const VERSIONS: Readonly<Record<SuiteName, number>> = { selftests: 1, posix: 2 }
 
-const folderOf = (suite: SuiteName) => join(oracleCache, 'suites', `${suite}-${VERSION}`)
+const folderOf = (suite: SuiteName) => join(oracleCache, 'suites', `${suite}-${VERSIONS[suite]}`)
 
 /** The built programs, named as SuiteTest says: `mm.mremap_test`. */
 export const programFolder = (suite: SuiteName) => join(folderOf(suite), 'programs')
@@ -103,8 +103,30 @@ function buildSelftests(folder: string, programs: string): string {
   return /linux-source\S* \S{16}/.exec(list)![0]
 }
 
-const POSIX_INTERFACES =
-  'mmap munmap mlock munlock mlockall munlockall shm_open shm_unlink fork pthread_create sigaction'.split(' ')
+/** Of the Open POSIX suite. */
+const POSIX_INTERFACES = [
+  'mmap',
+  'munmap',
+  'mlock',
+  'munlock',
+  'mlockall',
+  'munlockall',
+  'shm_open',
+  'shm_unlink',
+  'fork',
+  'pthread_create',
+  'sigaction',
+  'mq_open',
+  'mq_close',
+  'mq_unlink',
+  'mq_send',
+  'mq_timedsend',
+  'mq_receive',
+  'mq_timedreceive',
+  'mq_getattr',
+  'mq_setattr',
+  'mq_notify',
+] as const
 const POSIX_PARTS = ['testfrmw.c', 'threads_scenarii.c']
 
 function buildPosix(folder: string, programs: string): string {

@@ -9,8 +9,13 @@ const NAMES_MAX = 256
 
 /** The path of an entry, `NAME (deleted)` without one; for what never had a path, its name. */
 export function pathOf(dentry: Dentry, root: Dentry): string {
-  const path = pathFrom(dentry, root) ?? dentry.name
+  const path = pathFrom(dentry, root) ?? nameOf(dentry)
   return dentry.unlinked ? `${path} (deleted)` : path
+}
+
+/** A message queue has a folder, though no path leads there. */
+function nameOf({ name, inode }: Dentry): string {
+  return inode.queue === null ? name : `/${name}`
 }
 
 /** Names of page objects, for /proc/PID/maps. */

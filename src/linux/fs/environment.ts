@@ -18,7 +18,7 @@ export interface FileEnvironment {
   readonly processes: ReadonlyMap<number, Process>
   /** Whose thread makes the call that is being done; undefined outside of one. */
   currentProcess(): Process | undefined
-  readonly threads: { ofProcess(process: Ptr): Iterable<Thread> }
+  readonly threads: { ofProcess(process: Ptr): Iterable<Thread>; at(record: Ptr): Thread }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
   randomBytes(target: Uint8Array): void

@@ -4,12 +4,14 @@ import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
 import { eventFile } from './ipc/event-counter.js'
+import type { EventSource } from './ipc/event-source.js'
 import { pidFile } from './ipc/pid-file.js'
 import { pipeFile } from './ipc/pipe-file.js'
 import { signalFile } from './ipc/signal-file.js'
 import { socketFile } from './ipc/socket-file.js'
 import { timerFile } from './ipc/timer-file.js'
 import { userfaultFile } from './ipc/userfault-file.js'
+import { queueFile } from './mqueue/mqueue-file.js'
 import { type Inode, isRegular } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -25,6 +27,8 @@ export interface FileOperations {
   poll(vfs: Vfs, file: OpenFile): number
   /** FileWait bits, and those of its event source, for a thread that waits for it. */
   waitsFor(vfs: Vfs, file: OpenFile): number
+  /** Of what changes and has a position all the same: who watches it. */
+  events?(file: OpenFile): EventSource
   /** Of what has no position: moves bytes straight from and to the program. */
   readonly channel?: ChannelOperations
 }
@@ -106,10 +110,17 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   signalfd: signalFile,
   pidfd: pidFile,
   userfaultfd: userfaultFile,
+  mqueue: queueFile,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {
   return BY_KIND[file.kind]
+}
+
+/** What tells of a file's changes; nothing for those that never change. */
+export function eventsOf(file: OpenFile): EventSource | undefined {
+  const operations = operationsOf(file)
+  return (operations.channel ?? operations).events?.(file)
 }
 
 /** Whether it has a position: pipes and terminals have none. */

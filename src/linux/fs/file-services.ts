@@ -5,6 +5,7 @@ import type { FileBacking } from '../../syscall/file-backing.js'
 import { Limit } from '../limits.js'
 import type { Process } from '../process.js'
 import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
+import type { Thread } from '../thread.js'
 import { attributeCalls } from './calls/attribute-calls.js'
 import { cacheCalls } from './calls/cache-calls.js'
 import { capabilityCalls } from './calls/capability-calls.js'
@@ -45,6 +46,8 @@ import { makePidFile, tellPidFiles } from './ipc/pid-file.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
 import { tellTimerFile } from './ipc/timer-file.js'
 import { tellUserfaultFile } from './ipc/userfault-file.js'
+import { messageQueueCalls } from './mqueue/mqueue-calls.js'
+import { leaveQueue } from './mqueue/queue-waits.js'
 import { type FilesystemKind, isDirectory, isRegular } from './nodes.js'
 import { FileTable, isReadable, isWritable, type OpenFile } from './open-file.js'
 import { isMappable, openDentry } from './opening.js'
@@ -178,6 +181,10 @@ export class Files implements FileServices {
     tellSignalFiles(this.vfs, signal)
   }
 
+  threadEnds(thread: Thread): void {
+    leaveQueue(this.vfs, thread)
+  }
+
   taskEnded(id: number, isGone: boolean): void {
     tellPidFiles(this.vfs, id, isGone)
     this.vfs.segments.creatorEnded(id)
@@ -274,5 +281,6 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...sendingCalls(vfs),
     ...receivingCalls(vfs),
     ...sharedMemoryCalls(vfs),
+    ...messageQueueCalls(vfs),
   ]
 }

@@ -99,6 +99,7 @@ export class FileUser implements ProcessFiles {
   closeNumber(fd: number): number {
     const file = this.files.remove(fd)
     if (typeof file === 'number') return file
+    this.#vfs.numberClosed(file)
     this.#vfs.locks.numberClosed(this.files, file)
     this.drop(file)
     return 0

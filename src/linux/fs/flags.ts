@@ -160,6 +160,7 @@ export const FilesystemMagic = {
   sysfs: 0x62656572,
   hugetlbfs: 0x958458f6,
   secretmem: 0x5345434d,
+  mqueue: 0x19800202,
 } as const
 
 /** The device number that stat reports, as the kernel encodes it for user space (new_encode_dev). */

@@ -9,6 +9,7 @@ import { NULL, type Ptr } from '../../base/numbers.js'
 import { FileType } from './flags.js'
 import type { Pipe } from './ipc/pipe.js'
 import type { UnixSocket } from './ipc/unix-socket.js'
+import type { QueueNode } from './mqueue/mqueue-filesystem.js'
 
 export interface Time {
   readonly seconds: number
@@ -16,7 +17,15 @@ export interface Time {
   readonly nanoseconds: number
 }
 
-export type FilesystemKind = 'tmpfs' | 'hugetlbfs' | 'secretmem' | 'overlay' | 'host' | 'proc' | 'sysfs'
+export type FilesystemKind =
+  | 'tmpfs'
+  | 'hugetlbfs'
+  | 'secretmem'
+  | 'mqueue'
+  | 'overlay'
+  | 'host'
+  | 'proc'
+  | 'sysfs'
 
 /** A file or folder in a layer of the host below an overlay; the path as HostDirectory has it. */
 export interface LowerPlace {
@@ -101,6 +110,8 @@ export interface Inode {
   pipe: Pipe | null
   /** The socket that is bound to it. */
   socket: UnixSocket | null
+  /** The message queue that it is. */
+  queue: QueueNode | null
   /** Overlays: what it has from the host, or null for what the guest made. */
   below: Below | null
 }
@@ -153,6 +164,7 @@ export function makeInode(
     pid: 0,
     pipe: null,
     socket: null,
+    queue: null,
     below: null,
   }
 }

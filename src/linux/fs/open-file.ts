@@ -25,6 +25,7 @@ export type FileKind =
   | 'signalfd'
   | 'pidfd'
   | 'userfaultfd'
+  | 'mqueue'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {

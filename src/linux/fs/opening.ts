@@ -99,7 +99,7 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
     const pages = vfs.operations(dentry).pages(dentry, wantsWrite(flags))
     if (pages < 0) return pages
   }
-  if ((flags & Open.truncate) !== 0 && kind === 'pages') {
+  if ((flags & Open.truncate) !== 0 && (kind === 'pages' || kind === 'mqueue')) {
     const result = vfs.truncate(dentry, 0)
     if (result !== 0) return result
   }
@@ -136,6 +136,7 @@ function kindOf(vfs: Vfs, dentry: Dentry, flags: number): FileKind {
   if (isDirectory(inode)) return 'directory'
   if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
+  if (inode.queue !== null) return 'mqueue'
   if (!isMadeUp(inode.filesystem)) return 'pages'
   return vfs.madeUp(dentry).isRaw(inode) ? 'raw' : 'text'
 }

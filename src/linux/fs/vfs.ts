@@ -11,7 +11,7 @@ import { ObjectNames } from './describe.js'
 import { DEVICE_PTS, Devices } from './devices.js'
 import type { FileEnvironment } from './environment.js'
 import { FileLocks } from './file-locks.js'
-import { operationsOf } from './file-operations.js'
+import { operationsOf, sizeOf } from './file-operations.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { deviceNumber, FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
@@ -25,6 +25,8 @@ import type { SignalFile } from './ipc/signal-file.js'
 import { type SocketState, Sockets } from './ipc/sockets.js'
 import type { TimerFile } from './ipc/timer-file.js'
 import type { UserfaultFile } from './ipc/userfault-file.js'
+import { MessageQueues } from './mqueue/message-queues.js'
+import { QueueFilesystem } from './mqueue/mqueue-filesystem.js'
 import {
   type Dentry,
   type Filesystem,
@@ -56,6 +58,10 @@ export interface VfsState {
   readonly hidden: Dentry
   hiddenHuge: Dentry | null
   hiddenSecret: Dentry | null
+  /** The names of message queues. */
+  hiddenQueues: Dentry | null
+  /** Message queues at which threads wait, by their records (mqueue/queue-waiters.ts): each counts as a file number. */
+  readonly queueWaits: Map<Ptr, OpenFile>
   /** By user: what the pages of memfd_secret are charged to. */
   readonly secretQuotas: Map<number, Ptr>
   /** Identity of the next open file. */
@@ -93,6 +99,8 @@ export class Vfs {
   readonly sockets: Sockets
   readonly segments: ShmSegments
   readonly secrets: SecretFilesystem
+  readonly queues: MessageQueues
+  readonly queueFiles: QueueFilesystem
   readonly state: VfsState
   readonly #operations: Operations
   readonly #hugeTlb: HugeTlbFilesystem
@@ -110,11 +118,14 @@ export class Vfs {
     const overlay = this.overlay ?? tmpfs
     this.state = emptyState(this.now(), this.overlay)
     this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
+    this.queues = new MessageQueues(env)
+    this.queueFiles = new QueueFilesystem(this.contents, this.queues)
     this.#hugeTlb = new HugeTlbFilesystem(this.contents)
     this.#operations = {
       tmpfs,
       hugetlbfs: this.#hugeTlb,
       secretmem: this.secrets,
+      mqueue: this.queueFiles,
       overlay,
       host: this.hosts,
       proc: this.proc,
@@ -250,6 +261,16 @@ export class Vfs {
     return this.secrets.make(this.state.hiddenSecret, user, group, this.now())
   }
 
+  /** Where all message queues have their names: mounted nowhere, and made with the first of them. */
+  queueFolder(): Dentry {
+    if (this.state.hiddenQueues === null) {
+      const filesystem = this.#nextFilesystem('mqueue', 'none', '', {})
+      this.state.filesystems.push(filesystem)
+      this.state.hiddenQueues = makeRoot(filesystem, FileType.directory | 0o1777, this.now())
+    }
+    return this.state.hiddenQueues
+  }
+
   /** Files of huge pages are in a file system of their own, made when the first is. */
   #hiddenHuge(): Dentry {
     if (this.state.hiddenHuge === null) {
@@ -285,6 +306,11 @@ export class Vfs {
     return file.kind === 'device' && this.devices.of(file.dentry.inode)?.discards === true
   }
 
+  /** A process has closed a number of a file, which others may stand for still. */
+  numberClosed({ kind, dentry }: OpenFile): void {
+    if (kind === 'mqueue') this.queues.closedBy(dentry.inode.queue!.ptr, this.env.currentProcess()?.id)
+  }
+
   /** One file number, or message on its way, fewer stands for an open file. */
   drop(file: OpenFile): void {
     assert(file.references > 0, 'an open file is dropped once per file number')
@@ -313,7 +339,7 @@ export class Vfs {
     const { inode } = dentry
     if (!isRegular(inode)) return isDirectory(inode) ? -EISDIR : -EINVAL
     if (bytes > FILE_BYTES_MAX) return -EFBIG
-    const size = this.contents.size(inode.pages)
+    const size = sizeOf(this, inode)
     if (bytes < size && (inode.seals & Seal.shrink) !== 0) return -EPERM
     if (bytes > size && (inode.seals & Seal.grow) !== 0) return -EPERM
     const result = this.operations(dentry).resize(dentry, bytes)
@@ -327,6 +353,7 @@ export class Vfs {
   check(): void {
     checkTree(this.root)
     this.segments.check()
+    this.queues.check()
   }
 
   #nextFilesystem(
@@ -356,6 +383,8 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
     hiddenHuge: null,
     hiddenSecret: null,
+    hiddenQueues: null,
+    queueWaits: new Map(),
     secretQuotas: new Map(),
     nextOpenFile: 1,
     nextEventSource: 0,

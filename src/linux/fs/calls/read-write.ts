@@ -127,7 +127,7 @@ function ignoresSeeks(file: OpenFile): boolean {
 
 /** Where a seek leads; -EINVAL before the start. Only files with contents have an end. */
 function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
-  if (file.kind !== 'pages' && whence > Seek.current) return -EINVAL
+  if (file.kind !== 'pages' && file.kind !== 'mqueue' && whence > Seek.current) return -EINVAL
   const size = sizeOf(vfs, file.dentry.inode)
   if (whence === Seek.data || whence === Seek.hole) {
     if (offset < 0 || offset >= size) return -ENXIO
@@ -138,11 +138,12 @@ function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): n
   return target < 0 || target > 2 ** 63 ? -EINVAL : target
 }
 
-/** The next page that is there, or is not: -ENXIO when nothing but a hole follows. A file of the host is data from end to end. */
+/** The next page that is there, or is not: -ENXIO when nothing but a hole follows. A file of the host, or a queue, is data from end to end. */
 function seekContents(vfs: Vfs, file: OpenFile, offset: number, what: 'data' | 'hole'): number {
   const { inode } = file.dentry
   const size = sizeOf(vfs, inode)
-  if (inode.filesystem.kind === 'host') return what === 'data' ? offset : size
+  const isData = inode.filesystem.kind === 'host' || file.kind === 'mqueue'
+  if (isData) return what === 'data' ? offset : size
   const loaded = vfs.overlay?.load(inode) ?? 0
   if (loaded !== 0) return loaded
   const found = vfs.contents.seek(inode.pages, offset, what)

@@ -12,16 +12,18 @@ import {
 } from '../../../base/errno.js'
 import { Signal } from '../../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { operationsOf } from '../file-operations.js'
+import { operationsOf, sizeOf } from '../file-operations.js'
 import { Fallocate, FileType, Open, Seal } from '../flags.js'
 import { isDirectory, isRegular, typeOf } from '../nodes.js'
-import { isWritable, type OpenFile } from '../open-file.js'
+import { type FileKind, isWritable, type OpenFile } from '../open-file.js'
 import { openDentry } from '../opening.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument, pathArgument, userOfCall, walkerOf } from './support.js'
 
 /** RLIMIT_FSIZE. */
 const LIMIT_FILE_SIZE = 1
+/** Kinds of files that may become longer or shorter: that of a queue is a number that means nothing. */
+const HAVE_SIZES: ReadonlySet<FileKind> = new Set(['pages', 'secret', 'mqueue'])
 
 export function sizeCalls(vfs: Vfs): Syscall[] {
   return [
@@ -55,14 +57,13 @@ function truncateFile(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   const refusal = operationsOf(file).channel?.truncate?.()
   if (refusal !== undefined) return refusal
-  if ((file.kind !== 'pages' && file.kind !== 'secret') || !isWritable(file)) return -EINVAL
+  if (!HAVE_SIZES.has(file.kind) || !isWritable(file)) return -EINVAL
   return checkLimit(vfs, c, file, bytes) || vfs.truncate(file.dentry, bytes)
 }
 
 /** inode_newsize_ok: a file that grows beyond RLIMIT_FSIZE is -EFBIG, and SIGXFSZ. */
 function checkLimit(vfs: Vfs, c: SyscallContext, { dentry }: OpenFile, bytes: number): number {
-  if (bytes <= vfs.contents.size(dentry.inode.pages) || bytes <= c.process.softLimit(LIMIT_FILE_SIZE))
-    return 0
+  if (bytes <= sizeOf(vfs, dentry.inode) || bytes <= c.process.softLimit(LIMIT_FILE_SIZE)) return 0
   vfs.env.raise(c.process, c.thread, Signal.XFSZ)
   return -EFBIG
 }
@@ -86,7 +87,7 @@ function checkAllocate(file: OpenFile, mode: number, offset: number, length: num
   const { inode } = file.dentry
   if (typeOf(inode) === FileType.fifo) return -ESPIPE
   if (isDirectory(inode)) return -EISDIR
-  if (file.kind === 'secret') return -EOPNOTSUPP
+  if (file.kind === 'secret' || file.kind === 'mqueue') return -EOPNOTSUPP
   return file.kind === 'pages' ? 0 : -ENODEV
 }
 

@@ -3,7 +3,7 @@
  * became so. A wait takes what is on the list and looks whether it still is; what is watched by level goes back to its end.
  */
 import { EEXIST, EINVAL, ELOOP, ENOENT, EPERM } from '../../../base/errno.js'
-import { operationsOf } from '../file-operations.js'
+import { eventsOf, operationsOf } from '../file-operations.js'
 import { Open, Poll } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -95,7 +95,7 @@ export function watch(vfs: Vfs, on: OpenFile, file: OpenFile, fd: number, reques
   const watcher = { epoll, file, fd, events, dataLow, dataHigh, isListed: false, seen: 0 }
   epoll.watched.set(keyOf(file, fd), watcher)
   file.watchers.push(watcher)
-  operationsOf(file).channel?.events(file).watchers.unshift(watcher)
+  eventsOf(file)?.watchers.unshift(watcher)
   listIfReady(vfs, watcher)
   return 0
 }
@@ -137,7 +137,7 @@ function forget(watcher: Watcher): void {
   epoll.watched.delete(keyOf(file, fd))
   epoll.ready = epoll.ready.filter((other) => other !== watcher)
   file.watchers = file.watchers.filter((other) => other !== watcher)
-  const source = operationsOf(file).channel?.events(file)
+  const source = eventsOf(file)
   if (source !== undefined) source.watchers = source.watchers.filter((other) => other !== watcher)
 }
 

@@ -8,6 +8,7 @@ import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
 import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
+import { MESSAGE_BYTES_MAX, MESSAGES_MAX } from '../mqueue/message-queues.js'
 import { sharedMemoryText } from '../sysv/shm-text.js'
 import { byteString } from '../text.js'
 import { buddyinfoText, pagetypeinfoText, slabinfoRecord, vmallocinfoRecord } from './allocator-texts.js'
@@ -161,6 +162,9 @@ const sysVm = directory({
   panic_on_oom: integerSetting(Setting.panicOnOom, { min: 0, max: 2 }),
 })
 
+/** What fs.mqueue.msgsize_* may be. */
+const MESSAGE_BYTES = { min: 128, max: MESSAGE_BYTES_MAX }
+
 const sysFs = directory({
   ...settings({
     'file-max': 198516,
@@ -178,6 +182,13 @@ const sysFs = directory({
     'aio-nr': 0,
   }),
   epoll: directory(settings({ max_user_watches: 443169 })),
+  mqueue: directory({
+    queues_max: integerSetting(Setting.mqueueQueuesMax),
+    msg_max: integerSetting(Setting.mqueueMessagesMax, { min: 1, max: MESSAGES_MAX }),
+    msgsize_max: integerSetting(Setting.mqueueBytesMax, MESSAGE_BYTES),
+    msg_default: integerSetting(Setting.mqueueMessagesDefault, { min: 1, max: MESSAGES_MAX }),
+    msgsize_default: integerSetting(Setting.mqueueBytesDefault, MESSAGE_BYTES),
+  }),
   inotify: directory(
     settings({ max_user_watches: 15350, max_user_instances: 128, max_queued_events: 16384 }),
   ),
@@ -216,7 +227,7 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   loadavg: file((_vfs, _process, env) => loadAverage(env)),
   version: constant(`Linux version ${LINUX_RELEASE} (pagoda@pagoda) #1 SMP Pagoda\n`),
   filesystems: constant(
-    ['sysfs', 'tmpfs', 'proc', 'sockfs', 'pipefs', 'overlay', '9p']
+    ['sysfs', 'tmpfs', 'proc', 'sockfs', 'pipefs', 'mqueue', 'overlay', '9p']
       .map((name) => `nodev\t${name}\n`)
       .join(''),
   ),

@@ -14,8 +14,9 @@ import { Clock } from '../../clock.js'
 import type { Host, HostInput, HostOutput } from '../../host.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import type { Thread } from '../../thread.js'
 import { NO_USAGE } from '../../usage.js'
-import { PARKED } from '../../wait.js'
+import { ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
 import type { FileEnvironment } from '../environment.js'
 import { Files } from '../file-services.js'
 import type { FileUser } from '../file-user.js'
@@ -87,12 +88,22 @@ export class TestOutput implements HostOutput {
 type Argument = number | string | Uint8Array
 
 /** What the calls use of a thread. */
-interface TestThread {
+export interface TestThread {
   readonly ptr: number
   isResumed: boolean
+  waitKind: number
+  waitArgument: number
+  /** A signal has come: it does not park. */
+  hasSignal: boolean
+  /** What it waits for has come. */
+  isWoken: boolean
+  readonly policy: number
+  nice: number
   progress: number
   deadline: number
   park(kind: number, argument: number, deadline?: number): number
+  endWait(): void
+  wakeForEvent(): void
 }
 
 export class FileMachine {
@@ -115,7 +126,8 @@ export class FileMachine {
   readonly #table: ReadonlyMap<string, Syscall>
   readonly #argumentPtr: Ptr
   #instructions = 1000
-  #threads = 1
+  /** Those that made calls, by number. */
+  readonly threads = new Map<number, TestThread>()
   #strings = STRINGS
 
   /** `layers`: folders of the host that make the root, the uppermost first. */
@@ -133,7 +145,7 @@ export class FileMachine {
         clock,
         processes,
         currentProcess: () => this.process,
-        threads: { ofProcess: () => [] },
+        threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
         randomBytes: (target) => target.fill(0x5a),
         raise: (_process, _thread, signal) => this.signals.push(signal),
@@ -195,17 +207,18 @@ export class FileMachine {
   }
 
   /** A call by a thread of its own: run once, and again after it parked. */
-  begin(name: string, ...values: Argument[]): () => number {
+  begin(name: string, ...values: Argument[]): (() => number) & { readonly thread: TestThread } {
     const call = this.#table.get(name)
     assert(call !== undefined, 'the call is in the table')
     this.#strings = STRINGS
     const words = values.map((value) => this.#place(value))
     const thread = this.#thread()
-    return () => {
+    const run = () => {
       const result = call.handler(this.#context(words, thread))
-      if (result === PARKED) thread.isResumed = true
+      thread.isResumed = result === PARKED
       return result
     }
+    return Object.assign(run, { thread })
   }
 
   #place(value: Argument): number {
@@ -233,17 +246,30 @@ export class FileMachine {
   }
 
   #thread(): TestThread {
-    const thread = {
-      ptr: this.#threads++,
+    const thread: TestThread = {
+      ptr: this.threads.size + 1,
       isResumed: false,
+      waitKind: WaitKind.none,
+      waitArgument: 0,
+      hasSignal: false,
+      isWoken: false,
+      policy: 0,
+      nice: 0,
       progress: 0,
       deadline: Number.POSITIVE_INFINITY,
-      park: (_kind: number, argument: number, deadline = Number.POSITIVE_INFINITY) => {
+      park: (kind, argument, deadline = Number.POSITIVE_INFINITY) => {
         this.parked.push({ argument, deadline })
-        thread.deadline = deadline
-        return PARKED
+        Object.assign(thread, { waitKind: kind, waitArgument: argument, deadline, isWoken: false })
+        return thread.hasSignal ? -ERESTARTSYS : PARKED
+      },
+      endWait: () => {
+        thread.waitKind = WaitKind.none
+      },
+      wakeForEvent: () => {
+        thread.isWoken = true
       },
     }
+    this.threads.set(thread.ptr, thread)
     return thread
   }
 
