@@ -7,6 +7,7 @@
  *     936   signals that sigtimedwait(2) waits for and that were blocked before
  *     1012  memory policy
  *     1016  how far a call has come that was parked
+ *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
  *
  * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, or has exited.
  * The methods that change this keep the queues right; nothing else writes the state.
@@ -20,7 +21,7 @@ import { ERESTARTSYS, PARKED, WaitKind } from './wait.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
-export const THREAD_BYTES = 1024
+export const THREAD_BYTES = 1136
 
 export const ThreadState = {
   /** Runs, or may run. */
@@ -84,6 +85,7 @@ export const THREAD_WAITED = 936
 /** Memory policy (space/memory-policy.ts). */
 const MEMORY_POLICY = 1012
 const PROGRESS = 1016
+export const THREAD_USERFAULT = 1024
 
 /** A view; one a thread, made by ThreadList. */
 export class Thread {

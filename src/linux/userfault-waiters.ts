@@ -4,123 +4,141 @@ import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace } from '../space/address-space.js'
 import { resetAll, unregisterAll } from '../space/register-userfault.js'
-import { type MissedPage, type SpaceChange, UserfaultFeature } from '../space/userfaults.js'
+import type { UserfaultMessages } from '../space/userfault-message.js'
+import { type MissedPage, UserfaultFeature } from '../space/userfaults.js'
 import { LockRank } from '../state/atomics.js'
 import type { Thread } from './thread.js'
-import {
-  type FaultMessage,
-  makeQueue,
-  removeWaiter,
-  takeWaiting,
-  type UserfaultQueue,
-  type UserfaultWaiter,
-} from './userfault-queue.js'
+import { ownMessage, UserfaultCall } from './userfault-call.js'
+import { UserfaultQueues } from './userfault-queues.js'
 import { WaitKind } from './wait.js'
 
 /** What the waits need of the machine; Linux is one. */
 export interface UserfaultEnv {
   readonly mm: MemoryManager
-  readonly threads: { at(record: Ptr): Thread }
+  readonly threads: { at(record: Ptr): Thread } & Iterable<Thread>
   readonly files: { userfaultArrived(context: Ptr): void }
   readonly forking: { abandon(child: Thread): void }
 }
 
 export class UserfaultWaiters {
   protected readonly env: UserfaultEnv
-  /** By context. */
-  protected readonly queues = new Map<Ptr, UserfaultQueue>()
-  /** By record of the thread. */
-  protected readonly waiters = new Map<Ptr, UserfaultWaiter>()
+  protected readonly messages: UserfaultMessages
+  readonly queues: UserfaultQueues
 
   constructor(env: UserfaultEnv) {
     this.env = env
+    this.messages = env.mm.userfaults.messages
+    this.queues = new UserfaultQueues(env.mm.memory, this.messages)
+  }
+
+  protected callOf(thread: Ptr): UserfaultCall {
+    return new UserfaultCall(this.env.mm.memory, thread)
   }
 
   /** A file stands for the context from now on. */
-  open(context: Ptr): UserfaultQueue {
-    const queue = makeQueue(context)
-    this.queues.set(context, queue)
-    return queue
+  open(context: Ptr): void {
+    this.env.mm.userfaults.setOpen(context, true)
   }
 
   /** The file is gone: nothing is registered with it any more, and whoever waits goes on (userfaultfd_release). */
-  close(queue: UserfaultQueue): void {
+  close(context: Ptr): void {
     const { mm } = this.env
-    const { context } = queue
-    this.queues.delete(context)
+    mm.userfaults.setOpen(context, false)
     this.inSpace(context, (space) => unregisterAll(mm, space, context))
-    for (const waiter of takeWaiting(queue)) this.letGo(waiter)
-    for (const waiter of queue.changes) {
-      this.drop(waiter.message as SpaceChange)
-      this.letGo(waiter)
+    for (const message of this.queues.takeWaiting(context)) this.letGo(message)
+    for (const change of this.queues.of(context, 'changes')) {
+      this.queues.remove(change)
+      this.cancel(change)
+      this.letGo(change)
     }
     mm.userfaults.free(context)
   }
 
   /** Lets those go on that wait for a page between two addresses. */
   wake(context: Ptr, start: number, end: number): void {
-    const queue = this.queues.get(context)
-    if (queue !== undefined) for (const waiter of takeWaiting(queue, start, end)) this.letGo(waiter)
+    if (!this.env.mm.userfaults.isOpen(context)) return
+    for (const message of this.queues.takeWaiting(context, start, end)) this.letGo(message)
   }
 
-  /** Somebody has read what the first waiter has to say. */
-  wasRead(queue: UserfaultQueue, waiter: UserfaultWaiter): void {
-    removeWaiter(queue, waiter)
-    if (waiter.message.kind === 'fault') {
-      queue.read.push(waiter)
+  /** Somebody has read the first message. */
+  wasRead(message: Ptr): void {
+    this.queues.remove(message)
+    if (this.messages.kind(message) === 'fault') {
+      this.queues.append('read', message)
       return
     }
-    this.env.mm.userfaults.endChange(waiter.message.context)
-    this.letGo(waiter)
+    this.env.mm.userfaults.endChange(this.messages.context(message))
+    this.letGo(message)
   }
 
-  protected letGo(waiter: UserfaultWaiter): void {
-    if (waiter.thread === NULL) return
-    this.waiters.delete(waiter.thread)
-    this.env.threads.at(waiter.thread).wake()
+  /** Who waits with a message that is in no list any more goes on; the message is gone. */
+  protected letGo(message: Ptr): void {
+    const thread = this.messages.thread(message)
+    if (thread !== NULL) {
+      this.callOf(thread).waiter = NULL
+      this.env.threads.at(thread).wake()
+    }
+    this.#forget(message, thread)
   }
 
+  #forget(message: Ptr, thread: Ptr): void {
+    if (thread !== NULL && message === ownMessage(thread)) this.messages.clear(message)
+    else this.env.mm.userfaults.freeMessage(message)
+  }
+
+  /** The thread waits for a page; `exact` is the address of the access. */
   protected enqueue(thread: Thread, missed: MissedPage, exact: number): void {
     const { mm, files } = this.env
     const { context, vpn, isWrite, isMinor } = missed
     const wants = (feature: number) => mm.userfaults.has(context, feature)
-    const message: FaultMessage = {
+    const message = ownMessage(thread.ptr)
+    this.messages.write(message, {
       kind: 'fault',
+      context,
       address: wants(UserfaultFeature.exactAddress) ? exact : vpn * PAGE_SIZE,
       isWrite,
       isMinor,
       threadId: wants(UserfaultFeature.threadId) ? thread.id : 0,
-    }
-    const waiter = { thread: thread.ptr, message }
-    this.waiters.set(thread.ptr, waiter)
-    this.queues.get(context)!.pending.push(waiter)
+    })
+    this.#wait(thread.ptr, message)
+    this.queues.append('pending', message)
     files.userfaultArrived(context)
   }
 
-  protected tell(thread: Ptr, change: SpaceChange): UserfaultWaiter {
-    const waiter = { thread, message: change }
-    this.queues.get(change.context)!.changes.push(waiter)
-    this.env.files.userfaultArrived(change.context)
-    return waiter
+  #wait(thread: Ptr, message: Ptr): void {
+    this.messages.setThread(message, thread)
+    if (thread !== NULL) this.callOf(thread).waiter = message
+  }
+
+  /** A change is to be read of, and the thread waits until it is; NULL: nobody does. */
+  protected tell(thread: Ptr, change: Ptr): void {
+    this.#wait(thread, change)
+    this.queues.append('changes', change)
+    this.env.files.userfaultArrived(this.messages.context(change))
   }
 
   /** The thread waits for nobody any more, whatever has woken it. */
   leave(thread: Thread): void {
-    const waiter = this.waiters.get(thread.ptr)
+    const call = this.callOf(thread.ptr)
+    const message = call.waiter
     thread.endWait()
-    if (waiter === undefined) return
-    this.waiters.delete(thread.ptr)
-    const { message } = waiter
-    const context = message.kind === 'fault' ? (thread.waitArgument as Ptr) : message.context
-    const queue = this.queues.get(context)
-    if (queue !== undefined) removeWaiter(queue, waiter)
-    if (message.kind !== 'fault') this.drop(message)
+    if (message === NULL) return
+    call.waiter = NULL
+    this.queues.remove(message)
+    if (this.messages.kind(message) !== 'fault') this.cancel(message)
+    this.#forget(message, thread.ptr)
   }
 
-  /** Nobody will read of a change. */
-  protected drop(change: SpaceChange): void {
+  /** Nobody will read of a change, whose message is nobody's then. */
+  protected drop(change: Ptr): void {
+    this.cancel(change)
+    this.env.mm.userfaults.freeMessage(change)
+  }
+
+  protected cancel(message: Ptr): void {
     const { mm } = this.env
-    if (this.queues.has(change.context)) mm.userfaults.endChange(change.context)
+    const change = this.messages.change(message)
+    if (mm.userfaults.isOpen(change.context)) mm.userfaults.endChange(change.context)
     if (change.kind !== 'fork') return
     this.inSpace(change.child, (space) => resetAll(mm, space, change.child))
     mm.userfaults.free(change.child)
@@ -135,17 +153,20 @@ export class UserfaultWaiters {
     atomics.unlock(space.lock, LockRank.space)
   }
 
-  /** Asserts that every queue has a context, and that who waits in it is parked for it. */
-  check(): void {
-    const contexts = new Set(this.env.mm.userfaults.all())
-    for (const { context, pending, read, changes } of this.queues.values()) {
-      assert(contexts.has(context), 'a file of userfaultfd has a context')
-      for (const waiter of [...pending, ...read, ...changes]) {
-        if (waiter.thread === NULL) continue
-        assert(this.waiters.get(waiter.thread) === waiter, 'a thread waits in one queue')
-        const { waitKind } = this.env.threads.at(waiter.thread)
+  /** Asserts that every message in a list belongs there, and that who waits with it is parked for it; how many of them are changes. */
+  protected checkQueues(): number {
+    let changes = 0
+    for (const context of this.env.mm.userfaults.all()) {
+      for (const message of this.queues.all(context)) {
+        assert(this.messages.context(message) === context, 'a message is in a list of its context')
+        const thread = this.messages.thread(message)
+        if (thread === NULL || message !== ownMessage(thread)) changes++
+        if (thread === NULL) continue
+        assert(this.callOf(thread).waiter === message, 'a thread waits with one message')
+        const { waitKind } = this.env.threads.at(thread)
         assert(waitKind === WaitKind.userfault, 'a thread that waits for a reader says so')
       }
     }
+    return changes
   }
 }

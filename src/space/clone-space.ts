@@ -41,11 +41,20 @@ export function copySpace(mm: SpaceEnv, parent: AddressSpace, child: AddressSpac
     vma.at(mm.vmas.next(vma.ptr))
   }
   batch.finish()
-  for (const [context, made] of contexts) {
-    if (result === 0) mm.userfaults.announce({ kind: 'fork', context, child: made })
-    else forgetContext(mm, child, made)
-  }
+  if (result === 0 && !announceFork(mm, contexts)) result = -ENOMEM
+  if (result !== 0) for (const made of contexts.values()) forgetContext(mm, child, made)
   return result
+}
+
+/** The readers of each context get that of the child; false without memory, and none of them does. */
+function announceFork({ userfaults }: SpaceEnv, contexts: ReadonlyMap<Ptr, Ptr>): boolean {
+  const before = userfaults.changes.length
+  for (const [context, child] of contexts) {
+    if (userfaults.announce({ kind: 'fork', context, child })) continue
+    userfaults.takeBack(before)
+    return false
+  }
+  return true
 }
 
 /** The fork has failed. */

@@ -249,12 +249,11 @@ function replace(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end:
   const cut = prepareCut(mm, space, first, start, end)
   if (cut < 0) return cut
   const fresh = mm.vmas.allocateVma()
-  if (fresh === NULL || !mm.vmas.reserve(space, 2)) {
+  if (fresh === NULL || !mm.vmas.reserve(space, 2) || !announceUnmap(mm, space, start, end)) {
     mm.vmas.freeVma(fresh)
     mm.vmas.freeVma(cut as Ptr)
     return -ENOMEM
   }
-  announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, first, start, end, cut as Ptr, batch)
   batch.finish()

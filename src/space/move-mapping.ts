@@ -42,8 +42,9 @@ export function moveMapping(
   if ((vma.flags & VM_ACCOUNT) !== 0 && !isEnoughMemory(mm, space, charged)) return -ENOMEM
   const fresh = mm.vmas.reserve(space, 2) ? mm.vmas.allocateVma() : NULL
   const cut = fresh === NULL || keepOld ? NULL : mm.vmas.allocateVma()
-  const isReady = fresh !== NULL && (keepOld || cut !== NULL)
+  const isReady = fresh !== NULL && (keepOld || cut !== NULL) && mm.userfaults.prepare(changesOf(vma))
   if (!isReady || !moveEntries(mm, space, start, target, oldPages)) {
+    mm.userfaults.endPreparation()
     mm.vmas.freeVma(fresh)
     mm.vmas.freeVma(cut)
     return -ENOMEM
@@ -54,8 +55,12 @@ export function moveMapping(
   countMapping(mm, space, flags, newPages)
   if (keepOld) emptyOld(mm, space, start, oldPages)
   else dropOld(mm, space, start, (start + oldPages) as Vpn, cut)
+  mm.userfaults.endPreparation()
   return target
 }
+
+/** Where it is now, and that it is no longer where it was: at most. */
+const changesOf = (vma: Vma): number => (vma.userfault === NULL ? 0 : 2)
 
 /** The last step that can fail; it undoes itself. */
 function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn, pages: number): boolean {

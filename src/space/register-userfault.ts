@@ -1,5 +1,5 @@
 /** Which mappings a context of userfaultfd(2) is asked for pages of: UFFDIO_REGISTER, UFFDIO_UNREGISTER and the end of its file. */
-import { EBUSY, EINVAL, EPERM } from '../base/errno.js'
+import { EBUSY, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import { unitOf } from './huge-pool.js'
@@ -107,18 +107,20 @@ export function resetAll(mm: SpaceEnv, space: AddressSpace, context: Ptr): void 
   })
 }
 
-/** Pages `start` to `end` - 1 are about to be unmapped: those who want to hear of it will, once a context. */
-export function announceUnmap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): void {
+/** Pages `start` to `end` - 1 are about to be unmapped: those who want to hear of it will, once a context. False without memory for that: nobody hears of it. */
+export function announceUnmap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): boolean {
   const { userfaults } = mm
-  if (!userfaults.isUsed) return
+  if (!userfaults.isUsed) return true
+  const before = userfaults.changes.length
   const told = new Set<Ptr>()
-  eachPart(mm, space, start, end, ({ userfault }) => {
+  const result = eachPart(mm, space, start, end, ({ userfault }) => {
     const isWanted = userfault !== NULL && userfaults.space(userfault) !== NULL
     if (!isWanted || told.has(userfault) || !userfaults.has(userfault, UserfaultFeature.eventUnmap)) return 0
     told.add(userfault)
-    userfaults.announce({ kind: 'unmap', context: userfault, start, end })
-    return 0
+    return userfaults.announce({ kind: 'unmap', context: userfault, start, end }) ? 0 : -ENOMEM
   })
+  if (result < 0) userfaults.takeBack(before)
+  return result === 0
 }
 
 const isUnitAligned = (mm: SpaceEnv, vma: Vma, page: Vpn): boolean => page % unitOf(mm, vma) === 0

@@ -14,7 +14,7 @@ import { zapRange } from './zap-range.js'
 
 /**
  * Takes everything away that is mapped in a range (do_munmap). Nothing being there is no error. -ENOMEM, and no effect:
- * a mapping would have to be cut in two and there are no mappings left, or no memory. -EPERM when something is sealed,
+ * a mapping would have to be cut in two and there are no mappings left, or no memory for that or for who wants to hear of it. -EPERM when something is sealed,
  * -EINVAL when a huge page of a pool or the kernel's own pages would be cut.
  */
 export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
@@ -28,7 +28,10 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
   if (misplaced < 0) return misplaced
   const cut = prepareCut(mm, space, first, start, end)
   if (cut < 0) return cut
-  announceUnmap(mm, space, start, end)
+  if (!announceUnmap(mm, space, start, end)) {
+    mm.vmas.freeVma(cut as Ptr)
+    return -ENOMEM
+  }
   const batch = mm.flusher.batch(space.root)
   clearRange(mm, space, first, start, end, cut as Ptr, batch)
   batch.finish()
@@ -39,9 +42,9 @@ export function unmapRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: V
 function unmapWhole(mm: SpaceEnv, space: AddressSpace, first: Ptr, start: Vpn, end: Vpn): number {
   const vma = new Vma(mm.memory, first)
   if (isSealed(vma)) return -EPERM
+  if (!announceUnmap(mm, space, start, end)) return -ENOMEM
   const below = mm.vmas.before(space, first)
   const above = mm.vmas.next(first)
-  announceUnmap(mm, space, start, end)
   const batch = mm.flusher.batch(space.root)
   zapRange(mm, space, vma, start, end, batch)
   countMapping(mm, space, vma.flags, start - end)

@@ -8,6 +8,8 @@
  *     8   u32  flags of the file: USER_MODE_ONLY, O_NONBLOCK, O_CLOEXEC
  *     12  u32  changes of the space that nobody has read of yet: meanwhile no page is filled
  *     16  Ptr  previous context, 20 Ptr next (Word.userfaults; guarded by LockWord.userfaults)
+ *     24  heads of the three lists of what is to be read (linux/userfault-queues.ts)
+ *     48  u32  1 while a file stands for it
  *
  * The memory manager knows neither files nor threads. What it has to say to them it leaves here: the page that a fault must wait
  * for (`missed`), and the changes that are to be read of (`changes`). Who made the call or the access takes them from here.
@@ -19,6 +21,7 @@ import type { SlabAllocator } from '../slab/slab-allocator.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { MESSAGE_BYTES, type SpaceChange, UserfaultMessages } from './userfault-message.js'
 
 /** UFFD_FEATURE_*, as far as riscv64 has them (include/uapi/linux/userfaultfd.h). */
 export const UserfaultFeature = {
@@ -52,27 +55,13 @@ export interface MissedPage {
   readonly isMinor: boolean
 }
 
-/** What has happened to a space, for the readers of a context. Addresses are pages. */
-export type SpaceChange =
-  | { readonly kind: 'fork'; readonly context: Ptr; readonly child: Ptr }
-  | {
-      readonly kind: 'remap'
-      readonly context: Ptr
-      readonly from: number
-      readonly to: number
-      readonly pages: number
-    }
-  | {
-      readonly kind: 'remove' | 'unmap'
-      readonly context: Ptr
-      readonly start: number
-      readonly end: number
-    }
-
 /** Whether a removal may be done: its readers know of it; they must read of it first; it is done already. */
 export type Removal = 'told' | 'wait' | 'done'
 
-const RECORD_BYTES = 24
+const RECORD_BYTES = 56
+/** In a context's record. */
+export const USERFAULT_LISTS = 24
+const IS_OPEN = 48
 const LIST = wordIndex(Word.userfaults)
 const LOCK = lockPtr(LockWord.userfaults)
 
@@ -81,10 +70,14 @@ export class Userfaults {
   readonly #atomics: AtomicWords
   readonly #slab: SlabAllocator
   readonly #cache: CacheId
+  readonly #messageCache: CacheId
+  readonly messages: UserfaultMessages
+  /** Records for changes that have no errno left to say that there is no memory. */
+  #spares: Ptr[] = []
   /** The first page that a fault of this thread's has missed, until somebody has taken it. */
   missed: MissedPage | undefined
-  /** Changes that nobody has been told of yet, in the order in which they are told. */
-  changes: SpaceChange[] = []
+  /** Records of the changes that the call that runs has made, and nobody has been told of yet, in the order in which they are told. */
+  changes: Ptr[] = []
   /** Asked before pages are dropped whose readers want to know first (MADV_DONTNEED). Without anybody to ask they are dropped. */
   removal: ((context: Ptr, start: Vpn, end: Vpn) => Removal) | undefined
   /** Takes over what cannot be stored now because a page is missing, and says whether it does. */
@@ -95,6 +88,8 @@ export class Userfaults {
     this.#atomics = atomics
     this.#slab = slab
     this.#cache = slab.createCache('userfaultfd_ctx_cache', RECORD_BYTES, 8)
+    this.#messageCache = slab.createCache('userfaultfd_message', MESSAGE_BYTES, 8)
+    this.messages = new UserfaultMessages(memory)
   }
 
   /** Whether there is any context: most machines never have one. */
@@ -160,17 +155,66 @@ export class Userfaults {
     return this.#word(context, 12) > 0
   }
 
-  /** A change that will have to be read of. */
-  announce(change: SpaceChange): void {
-    this.#set(change.context, 12, this.#word(change.context, 12) + 1)
-    this.changes.push(change)
+  /** Whether a file stands for a context, which may be gone. */
+  isOpen(context: Ptr): boolean {
+    return this.all().includes(context) && this.#word(context, IS_OPEN) !== 0
+  }
+
+  setOpen(context: Ptr, isOpen: boolean): void {
+    this.#set(context, IS_OPEN, isOpen ? 1 : 0)
+  }
+
+  /** A change that will have to be read of; false without memory, and nobody hears of it. */
+  announce(change: SpaceChange): boolean {
+    const record = this.#spares.pop() ?? this.#slab.allocate(this.#messageCache)
+    if (record === NULL) return false
+    this.messages.write(record, change)
+    this.beginChange(change.context)
+    this.changes.push(record)
+    return true
+  }
+
+  /** So many changes can be announced now, whatever comes; false without memory. `endPreparation` must follow. */
+  prepare(changes: number): boolean {
+    while (this.#spares.length < changes) {
+      const record = this.#slab.allocate(this.#messageCache)
+      if (record === NULL) return false
+      this.#spares.push(record)
+    }
+    return true
+  }
+
+  endPreparation(): void {
+    for (const record of this.#spares.splice(0)) this.freeMessage(record)
+  }
+
+  /** The changes from `from` on have not come about. */
+  takeBack(from: number): void {
+    for (const record of this.changes.splice(from)) {
+      this.endChange(this.messages.context(record))
+      this.freeMessage(record)
+    }
+  }
+
+  freeMessage(record: Ptr): void {
+    this.#slab.free(this.#messageCache, record)
+  }
+
+  /** How many messages of changes there are, whoever has them. */
+  get messageCount(): number {
+    return this.#slab.used(this.#messageCache)
   }
 
   /** Of the changes from `from` on, those of places come before those of pages that are gone (mremap). */
   tellRemapsFirst(from: number): void {
     const late = this.changes.splice(from)
-    this.changes.push(...late.filter(({ kind }) => kind === 'remap'))
-    this.changes.push(...late.filter(({ kind }) => kind !== 'remap'))
+    const isRemap = (record: Ptr) => this.messages.kind(record) === 'remap'
+    this.changes.push(...late.filter(isRemap), ...late.filter((record) => !isRemap(record)))
+  }
+
+  /** Until somebody has read of it the space is changing. */
+  beginChange(context: Ptr): void {
+    this.#set(context, 12, this.#word(context, 12) + 1)
   }
 
   /** Somebody has read of a change, or nobody will any more. */

@@ -69,7 +69,7 @@ function isDevice({ kind, dentry }: OpenFile): boolean {
 
 export function userfaultIoctl(vfs: Vfs, c: SyscallContext, file: OpenFile, request: number): number {
   if (isDevice(file)) return request === Request.new ? create(vfs, c, c.args.int(2)) : -EINVAL
-  const { context } = userfaultOf(file).queue
+  const { context } = userfaultOf(file)
   if (request === Request.api) return api(c, context)
   if (!isInitialized(vfs, file)) return -EINVAL
   switch (request) {

@@ -1,9 +1,8 @@
 /** userfaultfd(2): a file from which a program reads which pages are missing, and what happens to its memory. */
 import { EAGAIN, EFAULT, EINVAL } from '../../../base/errno.js'
-import { PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
-import type { SpaceChange } from '../../../space/userfaults.js'
+import { NULL, PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
+import type { FaultMessage, SpaceChange } from '../../../space/userfault-message.js'
 import { UserfaultFeature } from '../../../space/userfaults.js'
-import { type FaultMessage, firstMessage, type UserfaultQueue } from '../../userfault-queue.js'
 import { freeNumber, installFor } from '../calls/support.js'
 import { Open, Poll } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
@@ -16,7 +15,7 @@ import { objectOf } from './file-object.js'
 
 export interface UserfaultFile {
   readonly events: EventSource
-  readonly queue: UserfaultQueue
+  readonly context: Ptr
 }
 
 export const userfaultOf = (file: OpenFile) => objectOf<UserfaultFile>(file)
@@ -43,31 +42,35 @@ export const userfaultFile = channel({
   send: () => -EINVAL,
   poll(vfs, file) {
     if (!isInitialized(vfs, file) || (file.flags & Open.nonBlock) === 0) return Poll.error
-    return firstMessage(userfaultOf(file).queue) === undefined ? 0 : Poll.in
+    return vfs.env.userfaults.queues.first(userfaultOf(file).context) === NULL ? 0 : Poll.in
   },
   events: (file) => userfaultOf(file).events,
   information(file, vfs) {
-    const { context, pending, read } = userfaultOf(file).queue
+    const { context } = userfaultOf(file)
+    const { queues } = vfs.env.userfaults
+    const pending = queues.of(context, 'pending').length
+    const total = pending + queues.of(context, 'read').length
     const features = vfs.env.mm.userfaults.features(context).toString(16)
-    const counts = `pending:\t${pending.length}\ntotal:\t${pending.length + read.length}\n`
+    const counts = `pending:\t${pending}\ntotal:\t${total}\n`
     return `${counts}API:\t${API.toString(16)}:${features}:${ALL_REQUESTS}\n`
   },
   close(vfs, file) {
-    const { queue } = userfaultOf(file)
-    vfs.state.userfaultFiles.delete(queue.context)
-    vfs.env.userfaults.close(queue)
+    const { context } = userfaultOf(file)
+    vfs.state.userfaultFiles.delete(context)
+    vfs.env.userfaults.close(context)
   },
 })
 
 /** UFFDIO_API has been called. */
 export function isInitialized(vfs: Vfs, file: OpenFile): boolean {
-  return vfs.env.mm.userfaults.has(userfaultOf(file).queue.context, UserfaultFeature.initialized)
+  return vfs.env.mm.userfaults.has(userfaultOf(file).context, UserfaultFeature.initialized)
 }
 
 /** A file for a context. `flags`: O_NONBLOCK. */
 export function makeUserfaultFile(vfs: Vfs, context: Ptr, flags: number): OpenFile {
   const file = makeAnonymousFile(vfs, 'userfaultfd', '[userfaultfd]', (flags & Open.nonBlock) | Open.readOnly)
-  const object: UserfaultFile = { events: vfs.events.makeSource(), queue: vfs.env.userfaults.open(context) }
+  const object: UserfaultFile = { events: vfs.events.makeSource(), context }
+  vfs.env.userfaults.open(context)
   file.object = object
   vfs.state.userfaultFiles.set(context, object)
   return file
@@ -81,13 +84,13 @@ export function tellUserfaultFile(vfs: Vfs, context: Ptr): void {
 
 /** -EAGAIN, -EFAULT (the message is lost, as in Linux), or what giving a child's file a number says. */
 function receiveOne(vfs: Vfs, file: OpenFile, sink: ByteSink): number {
-  const { queue } = userfaultOf(file)
-  const waiter = firstMessage(queue)
-  if (waiter === undefined) return -EAGAIN
-  const { message } = waiter
+  const { userfaults, mm } = vfs.env
+  const waiting = userfaults.queues.first(userfaultOf(file).context)
+  if (waiting === NULL) return -EAGAIN
+  const message = mm.userfaults.messages.read(waiting)
   const number = message.kind === 'fork' ? openChild(vfs, message.child) : 0
   if (number < 0) return number
-  vfs.env.userfaults.wasRead(queue, waiter)
+  userfaults.wasRead(waiting)
   return sink.put(encode(message, number)) === MESSAGE_BYTES ? MESSAGE_BYTES : -EFAULT
 }
 
