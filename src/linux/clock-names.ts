@@ -3,6 +3,7 @@ import type { Linux } from './linux.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
 import { TimerScale } from './timer-record.js'
+import { timeOf } from './usage.js'
 import { STEADY_CLOCKS, WALL_CLOCKS } from './vvar.js'
 
 const PROCESS_TIME = 2
@@ -56,5 +57,5 @@ function processClock(linux: Linux, self: Process, id: number): NamedClock | und
 
 /** Nanoseconds of processor time. */
 export function cpuTimeOf(linux: Linux, { scale, process, thread }: NamedClock): number {
-  return scale === TimerScale.thread ? linux.scheduler.timeOf(thread!) : linux.usageOf(process!).time
+  return scale === TimerScale.thread ? linux.scheduler.timeOf(thread!) : timeOf(linux.usageOf(process!))
 }

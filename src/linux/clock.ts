@@ -1,6 +1,6 @@
 /**
- * The machine's time. Virtual: an instruction takes a nanosecond and a sleep is skipped, so that a run is the same every
- * time. It moves on in ticks of the hart's `time` register, from which programs read it without a call (vvar.ts).
+ * The machine's time. Virtual: an instruction takes a nanosecond, the kernel's work what kernel-time.ts says, and a sleep is skipped, so
+ * that a run is the same every time. It moves on in ticks of the hart's `time` register, from which programs read it without a call (vvar.ts).
  * Real: the host's clock.
  */
 import { monotonic } from '../base/monotonic.js'
@@ -29,8 +29,8 @@ export class Clock {
   /** When the machine was started, since 1970. */
   readonly epochSeconds: number
   readonly #epochNanoseconds: number
-  /** Whole ticks, so that the register's base is exact. */
-  #skipped = 0
+  /** Ticks besides those of the harts' instructions: what the kernel took, and what was slept. Whole ones, so that the register's base is exact. */
+  #ticks = 0
 
   /** `instructions` counts what all harts have executed. */
   constructor(mode: ClockMode, instructions: () => number) {
@@ -48,12 +48,12 @@ export class Clock {
   }
 
   #exact(): number {
-    return this.#instructions() + this.#skipped
+    return this.#instructions() + this.#ticks * TICK_NANOSECONDS
   }
 
   /** What the `time` register shows besides the ticks of the hart's own instructions. */
   registerBase(): number {
-    return Math.floor((this.mode === 'virtual' ? this.#skipped : this.now()) / TICK_NANOSECONDS)
+    return this.mode === 'virtual' ? this.#ticks : Math.floor(this.now() / TICK_NANOSECONDS)
   }
 
   /** CLOCK_REALTIME. */
@@ -80,7 +80,12 @@ export class Clock {
   skipTo(deadline: number): void {
     const ahead = deadline - this.now()
     if (this.mode !== 'virtual' || ahead <= 0 || ahead === Number.POSITIVE_INFINITY) return
-    this.#skipped += floorTo(ahead + TICK_NANOSECONDS - 1, TICK_NANOSECONDS)
+    this.pass(Math.ceil(ahead / TICK_NANOSECONDS))
+  }
+
+  /** Virtual time goes on, and no instruction is executed. */
+  pass(ticks: number): void {
+    this.#ticks += ticks
   }
 }
 

@@ -60,14 +60,15 @@ export class JobControl {
     const action = parent.action(Signal.CHLD) >>> 2
     const isRefused = signals.sender.isRefused(parent, Signal.CHLD)
     if (!isRefused && (this.#u32[action + ACTION_FLAGS / 4]! & SA_NOCLDSTOP) === 0) {
-      const { time } = this.#env.usageOf(process)
+      const { userTime, systemTime } = this.#env.usageOf(process)
       const info = signals.info({
         signal: Signal.CHLD,
         code,
         processId: process.id,
         userId: realUserOf(process),
         status,
-        time,
+        userTime,
+        systemTime,
       })
       signals.sendToProcess(parent, Signal.CHLD, info)
     }

@@ -19,11 +19,12 @@ import { Setting, writeSetting } from '../state/settings.js'
 import { Clock, type ClockMode } from './clock.js'
 import type { ExecProblem } from './exec.js'
 import { Forking } from './forking.js'
-import type { FileEnvironment } from './fs/environment.js'
+import type { FileEnvironment, MachineTimes } from './fs/environment.js'
 import { fromUnicode } from './fs/text.js'
 import { Futexes } from './futexes.js'
 import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
+import { KernelTime } from './kernel-time.js'
 import { setDefaultLimits } from './limits.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
 import { PROCESS_USAGE, type Process } from './process.js'
@@ -81,6 +82,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly hart: Hart
   readonly host: Host
   readonly clock: Clock
+  readonly kernelTime: KernelTime
   readonly files: FileServices
   readonly signals: Signals
   readonly threads: ThreadList
@@ -108,6 +110,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     applyWatermarks(mm)
     if (options.aslr === false) writeSetting(mm.memory, Setting.randomizeVaSpace, 0)
     this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
+    this.kernelTime = new KernelTime(this)
     this.threads = new ThreadList(mm)
     this.userfaults = new UserfaultWaits(this)
     this.processTable = new ProcessTable(mm, this.threads)
@@ -283,17 +286,22 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.threads.wakeFiles(mask)
   }
 
-  /** Nanoseconds of processor time of the whole machine: an instruction takes one. */
-  cpuTime(): number {
-    return this.hart.instructions()
+  /** What the hart has done since the start. */
+  machineTimes(): MachineTimes {
+    const user = this.hart.instructions()
+    const system = this.kernelTime.total
+    return { user, system, idle: Math.max(0, this.clock.now() - user - system) }
   }
 
   /** What a living process has used so far, without its children. */
   usageOf(process: Process): Usage {
-    let time = 0
-    for (const thread of this.threads.ofProcess(process.ptr)) time += this.scheduler.timeOf(thread)
+    let [userTime, systemTime] = [0, 0]
+    for (const thread of this.threads.ofProcess(process.ptr)) {
+      userTime += this.scheduler.userTimeOf(thread)
+      systemTime += thread.systemTime
+    }
     const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
-    const now = { time, minorFaults, majorFaults, residentPages }
+    const now = { userTime, systemTime, minorFaults, majorFaults, residentPages }
     return sumOfUsage(now, readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr))
   }
 

@@ -9,7 +9,7 @@ import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
 import { realUserOf } from './signal-permission.js'
 import { type Thread, ThreadState } from './thread.js'
-import { addUsage, readUsage, type Usage } from './usage.js'
+import { addUsage, NO_USAGE, readUsage, type Usage } from './usage.js'
 import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
@@ -74,16 +74,15 @@ export class ProcessEnd {
     const { mm, scheduler, signals, threads } = this.#linux
     this.#linux.userfaults.threadEnds(thread)
     this.#linux.files.threadEnds(thread)
-    const time = scheduler.timeOf(thread)
     addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
-      time,
-      minorFaults: 0,
-      majorFaults: 0,
-      residentPages: 0,
+      ...NO_USAGE,
+      userTime: scheduler.userTimeOf(thread),
+      systemTime: thread.systemTime,
     })
     signals.leaveThread(thread)
     scheduler.forget(thread)
-    thread.cpuTime = 0
+    thread.userTime = 0
+    thread.systemTime = 0
     thread.exit()
     process.threadCount--
     if (thread.id === process.id) return
@@ -117,7 +116,7 @@ export class ProcessEnd {
   /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
   countFaults(process: Process): void {
     const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
-    const usage = { time: 0, minorFaults, majorFaults, residentPages }
+    const usage = { ...NO_USAGE, minorFaults, majorFaults, residentPages }
     addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
   }
 
@@ -180,10 +179,10 @@ export class ProcessEnd {
     const { signals } = this.#linux
     const isRefused = signal === Signal.CHLD && signals.sender.isRefused(parent, signal)
     if (signal === 0 || signal > SIGNAL_MAX || parent.isZombie || isRefused) return
-    const { time } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
+    const { userTime, systemTime } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     const userId = realUserOf(process)
     const what = childInfo(process.exitStatus)
-    const info = signals.info({ signal, ...what, processId: process.id, userId, time })
+    const info = signals.info({ signal, ...what, processId: process.id, userId, userTime, systemTime })
     signals.sendToProcess(parent, signal, info)
   }
 

@@ -12,6 +12,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
+import { USAGE_BYTES } from './usage.js'
 
 export const PROCESS_BYTES = 848
 const ID = 0
@@ -36,7 +37,7 @@ const STOP_SIGNAL = 92
 const START_TIME = 96
 /** Usage: its own threads' that have ended, then its children's that were waited for (usage.ts). */
 export const PROCESS_USAGE = 104
-export const CHILDREN_USAGE = 136
+export const CHILDREN_USAGE = PROCESS_USAGE + USAGE_BYTES
 /** Heads of lists of timers: those of timer_create(2); those of all that wait for processor time. */
 export const PROCESS_TIMERS = 224
 export const PROCESS_CPU_TIMERS = 232

@@ -7,6 +7,7 @@ import { reclaimInBackground } from '../fault/background-reclaim.js'
 import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { CALL_TICKS, TRAP_TICKS } from './kernel-time.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
 import type { SyscallDispatcher } from './syscall-dispatcher.js'
@@ -86,12 +87,17 @@ export class Scheduler {
     const { mm, hart } = this.#linux
     if (this.#current === undefined) return
     mm.memory.copy(this.#current.ptr, hart.ptr, HART_CONTEXT_BYTES)
-    this.#current.cpuTime = this.timeOf(this.#current)
+    this.#current.userTime = this.userTimeOf(this.#current)
   }
 
   /** Nanoseconds that a thread has had the hart: an instruction takes one. */
+  userTimeOf(thread: Thread): number {
+    return thread.userTime + (this.#current === thread ? this.#linux.hart.instructions() - this.#since : 0)
+  }
+
+  /** With the kernel's work for it. */
   timeOf(thread: Thread): number {
-    return thread.cpuTime + (this.#current === thread ? this.#linux.hart.instructions() - this.#since : 0)
+    return this.userTimeOf(thread) + thread.systemTime
   }
 
   /** Whether a thread has the hart: no longer when it has ended. */
@@ -157,12 +163,14 @@ export class Scheduler {
   }
 
   #call(process: Process, thread: Thread): void {
+    this.#linux.kernelTime.enter(thread, CALL_TICKS)
     this.#dispatcher.dispatch(process, thread)
     this.#leaveKernel()
   }
 
   /** No lock is held, and nothing is half done. */
   #leaveKernel(): void {
+    if (this.#current !== undefined) this.#linux.kernelTime.leave(this.#current)
     this.#linux.killer.settle()
     reclaimInBackground(this.#linux.mm)
   }
@@ -174,6 +182,7 @@ export class Scheduler {
 
   #trap(process: Process, thread: Thread, exit: Exit): void {
     const linux = this.#linux
+    linux.kernelTime.enter(thread, TRAP_TICKS)
     const outcome = handleTrap(linux.mm, process, linux.hart, exit)
     if (outcome === 'resolved') {
       this.#leaveKernel()

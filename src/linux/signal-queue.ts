@@ -52,7 +52,8 @@ export interface SignalInfo {
   readonly addressHigh?: number
   /** Exit status of a child, and the processor time that it used, in nanoseconds. */
   readonly status?: number
-  readonly time?: number
+  readonly userTime?: number
+  readonly systemTime?: number
 }
 
 /** Unit of times in a siginfo_t: 10 ms. */
@@ -70,7 +71,8 @@ export function encodeSignalInfo(view: DataView, at: number, info: SignalInfo): 
   view.setInt32(at + 16, info.processId ?? 0, true)
   view.setUint32(at + 20, info.userId ?? 0, true)
   view.setInt32(at + 24, info.status ?? 0, true)
-  view.setUint32(at + 32, Math.floor((info.time ?? 0) / CLOCK_TICK), true)
+  view.setUint32(at + 32, Math.floor((info.userTime ?? 0) / CLOCK_TICK), true)
+  view.setUint32(at + 40, Math.floor((info.systemTime ?? 0) / CLOCK_TICK), true)
 }
 
 /** Word index of a signal's bit in a set that starts at a word, and the bit. */

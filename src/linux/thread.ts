@@ -5,6 +5,7 @@
  *     704   the fields below
  *     816   links { next, previous }: run queue, sleepers, all threads, threads of the process, waiters of a futex
  *     936   signals that sigtimedwait(2) waits for and that were blocked before
+ *     952   nanoseconds of the kernel's work for it
  *     1012  memory policy
  *     1016  how far a call has come that was parked
  *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
@@ -73,7 +74,7 @@ export const MATE_LINK = 840
 export const FUTEX_LINK = 848
 /** Behind the link: what it waits for, and the record of the futexes of futex_waitv(2) (futex-table.ts). */
 export const FUTEX_VECTOR = 884
-const CPU_TIME = 888
+const USER_TIME = 888
 const SLICE_END = 896
 const NAME = 904
 const NAME_BYTES = 16
@@ -82,6 +83,7 @@ const POLICY = 924
 const PRIORITY = 928
 const NICE = 932
 export const THREAD_WAITED = 936
+const SYSTEM_TIME = 952
 /** Memory policy (space/memory-policy.ts). */
 const MEMORY_POLICY = 1012
 const PROGRESS = 1016
@@ -366,12 +368,20 @@ export class Thread {
     this.#setF64(ROBUST_LIST, value)
   }
 
-  /** Nanoseconds on the hart before the slice that runs now: ask Linux.threadTime for all. */
-  get cpuTime(): number {
-    return this.#f64(CPU_TIME)
+  /** Nanoseconds on the hart before the slice that runs now: ask Scheduler.userTimeOf for all. */
+  get userTime(): number {
+    return this.#f64(USER_TIME)
   }
-  set cpuTime(value: number) {
-    this.#setF64(CPU_TIME, value)
+  set userTime(value: number) {
+    this.#setF64(USER_TIME, value)
+  }
+
+  /** Nanoseconds of the kernel's work for it (kernel-time.ts). */
+  get systemTime(): number {
+    return this.#f64(SYSTEM_TIME)
+  }
+  set systemTime(value: number) {
+    this.#setF64(SYSTEM_TIME, value)
   }
 
   /** When its turn on the hart is over, in instructions of the hart. */

@@ -19,8 +19,8 @@ export const OWNER_LINK = 8
 export const TimerKind = { real: 0, virtual: 1, profile: 2, posix: 3, file: 4 } as const
 export type TimerKind = (typeof TimerKind)[keyof typeof TimerKind]
 
-/** On what scale its moments are: the machine's monotonic one, or processor time. */
-export const TimerScale = { monotonic: 0, process: 1, thread: 2 } as const
+/** On what scale its moments are: the machine's monotonic one, or processor time; `user` without the kernel's. */
+export const TimerScale = { monotonic: 0, process: 1, thread: 2, user: 3 } as const
 export type TimerScale = (typeof TimerScale)[keyof typeof TimerScale]
 
 /** sigev_notify. */

@@ -12,7 +12,7 @@ import type { Thread } from './thread.js'
 import type { ThreadList } from './thread-list.js'
 import { TimerQueue } from './timer-queue.js'
 import { Notify, TIMER_BYTES, type Timer, TimerKind, TimerScale } from './timer-record.js'
-import type { Usage } from './usage.js'
+import { timeOf, type Usage } from './usage.js'
 
 export interface TimersEnv {
   readonly mm: MemoryManager
@@ -32,6 +32,7 @@ export interface TimersEnv {
 }
 
 /** Of setitimer(2)'s three, in their order. */
+const INTERVAL_SCALES = [TimerScale.monotonic, TimerScale.user, TimerScale.process] as const
 const INTERVAL_SIGNALS = [Signal.ALRM, Signal.VTALRM, Signal.PROF] as const
 /** A timer whose signal is ignored is not looked at more often than Linux's tick: 4 ms. */
 const TICK = 4_000_000
@@ -56,7 +57,7 @@ export class Timers {
     const timer = this.queue.at((process.ptr + INTERVAL_TIMERS + kind * TIMER_BYTES) as Ptr)
     timer.kind = kind
     timer.process = process.ptr
-    timer.scale = kind === TimerKind.real ? TimerScale.monotonic : TimerScale.process
+    timer.scale = INTERVAL_SCALES[kind as 0 | 1 | 2]
     return timer
   }
 
@@ -70,7 +71,10 @@ export class Timers {
   /** The time of a timer's clock. */
   now(timer: Timer): number {
     if (timer.scale === TimerScale.monotonic) return this.#env.clock.now()
-    if (timer.scale === TimerScale.process) return this.#env.usageOf(this.#processOf(timer)!).time
+    if (timer.scale !== TimerScale.thread) {
+      const usage = this.#env.usageOf(this.#processOf(timer)!)
+      return timer.scale === TimerScale.user ? usage.userTime : timeOf(usage)
+    }
     const thread = this.#env.threads.byId(timer.clockThread)
     return thread === undefined ? 0 : this.#env.scheduler.timeOf(thread)
   }

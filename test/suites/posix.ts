@@ -9,7 +9,6 @@ import type { Suite, SuiteTest } from './suite.js'
 
 /** What Pagoda has not, by the tests that fail for it. */
 const MISSING: Readonly<Record<string, string>> = {
-  'fork/8-1': 'system time apart from user time: it waits until both have passed',
   'mmap/13-1': 'time of last access that mmap changes',
   'mmap/14-1': 'time of last change by a store to a mapping',
 }

@@ -71,11 +71,7 @@ const tests: SuiteTest[] = [
   mm('soft-dirty', heavy),
   mm('split_huge_page_test', heavy),
   mm('thuge-gen', heavy),
-  mm('transhuge-stress', {
-    args: ['-d', '2', '100'],
-    heavy: true,
-    missing: 'a virtual clock that counts what the kernel does: 2 s of it take many minutes here',
-  }),
+  mm('transhuge-stress', { args: ['-d', '2', '100'], heavy: true }),
   ...['anon', 'shmem', 'shmem-private'].map((kind) =>
     mm('uffd-stress', { args: [kind, '20', '2'], heavy: true }, ` ${kind}`),
   ),

@@ -90,10 +90,15 @@ function usageAsked(c: SyscallContext): Usage | undefined {
     case RUSAGE_CHILDREN:
       return readUsage(c.mm.memory, (c.process.ptr + CHILDREN_USAGE) as Ptr)
     case RUSAGE_THREAD:
-      return { ...c.linux.usageOf(c.process), time: c.linux.scheduler.timeOf(c.thread) }
+      return { ...c.linux.usageOf(c.process), ...timesOf(c) }
     default:
       return undefined
   }
+}
+
+/** Of the thread that asks. */
+function timesOf({ linux, thread }: SyscallContext): { userTime: number; systemTime: number } {
+  return { userTime: linux.scheduler.userTimeOf(thread), systemTime: thread.systemTime }
 }
 
 function sysinfo(c: SyscallContext): number {

@@ -76,13 +76,16 @@ function wallMoment(c: SyscallContext, address: number): number {
   return view === undefined ? 0 : c.linux.clock.fromTimeOfDay(i64(view, 0), i64(view, 8))
 }
 
-/** Ticks of 10 ms: user, system (nothing), and the children's; the result is the ticks since the start. */
+/** Ticks of 10 ms: user, system, and the children's; the result is the ticks since the start. */
 function times(c: SyscallContext): number {
   const ticks = (nanoseconds: number) => Math.floor(nanoseconds / CLOCK_TICK)
   const children = readUsage(c.mm.memory, (c.process.ptr + CHILDREN_USAGE) as Ptr)
+  const own = c.linux.usageOf(c.process)
   const out = new StructWriter(32)
-    .u64(0, ticks(c.linux.usageOf(c.process).time))
-    .u64(16, ticks(children.time))
+    .u64(0, ticks(own.userTime))
+    .u64(8, ticks(own.systemTime))
+    .u64(16, ticks(children.userTime))
+    .u64(24, ticks(children.systemTime))
   if (copyOut(c, 0, out) < 0) return -EFAULT
   return ticks(c.linux.clock.now())
 }

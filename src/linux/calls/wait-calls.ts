@@ -103,9 +103,11 @@ function waitFor(c: SyscallContext, selection: Selection): Event | number {
 }
 
 /** struct rusage. */
-export function rusage({ time, minorFaults, majorFaults, residentPages }: Usage): StructWriter {
-  const out = new StructWriter(RUSAGE_BYTES).time(0, time, MICROSECOND)
-  return out
+export function rusage(usage: Usage): StructWriter {
+  const { userTime, systemTime, minorFaults, majorFaults, residentPages } = usage
+  return new StructWriter(RUSAGE_BYTES)
+    .time(0, userTime, MICROSECOND)
+    .time(16, systemTime, MICROSECOND)
     .u64(32, (residentPages * PAGE_SIZE) / 1024)
     .u64(64, minorFaults)
     .u64(72, majorFaults)

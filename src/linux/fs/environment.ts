@@ -10,6 +10,13 @@ import type { Timers } from '../timers.js'
 import type { Usage } from '../usage.js'
 import type { UserfaultWaits } from '../userfault-waits.js'
 
+/** Nanoseconds. */
+export interface MachineTimes {
+  readonly user: number
+  readonly system: number
+  readonly idle: number
+}
+
 export interface FileEnvironment {
   readonly mm: MemoryManager
   readonly host: Host
@@ -21,6 +28,8 @@ export interface FileEnvironment {
   readonly threads: { ofProcess(process: Ptr): Iterable<Thread>; at(record: Ptr): Thread }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
+  /** What the processors have done since the machine was started. */
+  machineTimes(): MachineTimes
   randomBytes(target: Uint8Array): void
   /** Sends a signal of the kernel's to the thread that makes the call: SIGPIPE, SIGXFSZ. */
   raise(process: Process, thread: Thread, signal: number): void

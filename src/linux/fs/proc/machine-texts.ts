@@ -15,10 +15,14 @@ export function cpuinfoText({ mm }: FileEnvironment): string {
   return text
 }
 
-/** All time counts as user time: nobody measures the kernel's. */
+/** In ticks: user, nice, system, idle; nobody waits for devices. */
 export function statisticsText(env: FileEnvironment): string {
   const { clock, processes } = env
-  const row = `${Math.floor(clock.now() / NANOSECONDS_PER_TICK)} 0 0 0 0 0 0 0 0 0`
+  const { user, system, idle } = env.machineTimes()
+  const [userTicks, systemTicks, idleTicks] = [user, system, idle].map((time) =>
+    Math.floor(time / NANOSECONDS_PER_TICK),
+  )
+  const row = `${userTicks} 0 ${systemTicks} ${idleTicks} 0 0 0 0 0 0`
   const started = clock.timeOfDay().seconds - Math.floor(clock.now() / 1e9)
   const running = [...processes.values()].filter(({ ptr }) =>
     [...env.threads.ofProcess(ptr)].some(({ state }) => state === ThreadState.ready),

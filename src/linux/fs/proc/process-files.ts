@@ -4,6 +4,7 @@ import { scoreOf } from '../../out-of-memory.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
+import { timeOf } from '../../usage.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { pathOf } from '../describe.js'
@@ -122,7 +123,7 @@ const texts: Record<string, ProcNode> = {
   ),
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
-  schedstat: processFile((process, _vfs, env) => `${Math.floor(env.usageOf(process).time)} 0 0\n`),
+  schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
   coredump_filter: {
     ...processFile(
       ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),

@@ -52,8 +52,10 @@ function usageFields(process: Process, env: FileEnvironment): Record<number, num
     11: children.minorFaults,
     12: own.majorFaults,
     13: children.majorFaults,
-    14: ticks(own.time),
-    16: ticks(children.time),
+    14: ticks(own.userTime),
+    15: ticks(own.systemTime),
+    16: ticks(children.userTime),
+    17: ticks(children.systemTime),
   }
 }
 

@@ -244,9 +244,10 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   sys: directory({ kernel: sysKernel, vm: sysVm, fs: sysFs, net: sysNet }),
 })
 
-/** Nobody counts idle time: the second number is that of a machine that was never idle. */
-function uptime({ clock }: FileEnvironment): string {
-  return `${(clock.now() / HZ_NANOSECONDS).toFixed(2)} 0.00\n`
+/** Seconds since the start, and those that nobody had something to do. */
+function uptime(env: FileEnvironment): string {
+  const seconds = [env.clock.now(), env.machineTimes().idle].map((time) => (time / HZ_NANOSECONDS).toFixed(2))
+  return `${seconds.join(' ')}\n`
 }
 
 /** No averages; threads that can run, all threads, and the newest number. */

@@ -147,6 +147,7 @@ export class FileMachine {
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
+        machineTimes: () => ({ user: 0, system: 0, idle: 0 }),
         randomBytes: (target) => target.fill(0x5a),
         raise: (_process, _thread, signal) => this.signals.push(signal),
         wakeFiles: (mask) => this.woken.push(mask),
