@@ -200,15 +200,21 @@ export class EntryTable {
     return this.functionAt(word) !== 0 || arrivals >= count || arrivals < NEVER / 2
   }
 
-  /** Addresses without a function that were arrived at `count` times or more; at most `most` of them. */
-  warm(count: number, most: number): number[] {
+  /** Whether a region begins at an address, or is about to. */
+  isTranslated(pc: number): boolean {
+    const word = this.find(pc)
+    return word >= 0 && (this.functionAt(word) !== 0 || this.#memory.i32[word + 3]! < NEVER / 2)
+  }
+
+  /** Addresses without a function that were arrived at `count` times or more, in ascending order. */
+  warm(count: number): number[] {
     const { i32, u32 } = this.#memory
     const found: number[] = []
     const end = (this.#base + CODE_TABLE_BYTES) >>> 2
-    for (let word = this.#base >>> 2; word < end && found.length < most; word += CODE_ENTRY_BYTES / 4) {
+    for (let word = this.#base >>> 2; word < end; word += CODE_ENTRY_BYTES / 4) {
       if (u32[word + 2] === 0 && i32[word + 3]! >= count) found.push(this.pcAt(word))
     }
-    return found
+    return found.sort((a, b) => a - b)
   }
 
   /** Instructions interpreted so far. */

@@ -1,7 +1,7 @@
 /** Arrivals after which a place is translated early. */
 const EARLY_THRESHOLD = 100_000
 /** From so many executed instructions on the hart's threshold is enough, */
-const LONG_RUN = 200_000_000
+const LONG_RUN = 120_000_000
 /** but no more than one instruction is translated for so many executed since. */
 const PACE = 3000
 /** So many at a time, or a module has too few to be worth its own cost. */

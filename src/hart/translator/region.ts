@@ -9,9 +9,16 @@ import type { RegionReader } from './region-reader.js'
 /** Instructions of a region, and of a function that is taken into the ones that call it. */
 const INSTRUCTIONS_MAX = 128
 const LEAF_INSTRUCTIONS_MAX = 32
+/** So far behind a branch is looked for what tells how often it was executed. */
+const LOOK_AHEAD_MAX = 48
 
-/** Whether jumps have led to an address often enough that it is worth translating with what leads there. */
-export type IsWarm = (pc: number) => boolean
+/** What is known of addresses. */
+export interface Arrivals {
+  /** Jumps have led there often enough that it is worth translating with what leads there. */
+  isWarm(pc: number): boolean
+  /** A region begins there. Others end before it: sqlite3 had each instruction translated three times without. */
+  isTranslated(pc: number): boolean
+}
 
 /** Where a block goes on: number of a block, or the address when it leaves the region. */
 export type Edge = { readonly block: number } | { readonly exit: number }
@@ -77,7 +84,7 @@ class Leaf {
 
 class RegionFinder {
   readonly #reader: RegionReader
-  readonly #isWarm: IsWarm
+  readonly #arrivals: Arrivals
   readonly #number: number
   /** What blocks begin with; some may not be reached before the region is full. */
   readonly #leaders: Instruction[] = []
@@ -86,9 +93,9 @@ class RegionFinder {
   /** By a return instruction: where it may return to. */
   readonly #returnsTo = new Map<Instruction, number[]>()
 
-  constructor(reader: RegionReader, isWarm: IsWarm) {
+  constructor(reader: RegionReader, arrivals: Arrivals) {
     this.#reader = reader
-    this.#isWarm = isWarm
+    this.#arrivals = arrivals
     this.#number = reader.begin()
   }
 
@@ -135,20 +142,45 @@ class RegionFinder {
         this.#goOn(instruction)
         return
       }
-      instruction = this.#reader.instruction(pc + bytes)
+      instruction = this.#arrivals.isTranslated(pc + bytes) ? undefined : this.#reader.instruction(pc + bytes)
     }
+  }
+
+  /** Leads to what another region does not begin with, or is in this one already. */
+  #leadOn(pc: number): void {
+    const instruction = this.#reader.known(pc)
+    const isHere = instruction !== undefined && this.#has(instruction)
+    if (isHere || !this.#arrivals.isTranslated(pc)) this.#lead(pc)
+  }
+
+  /** Whether what is behind a branch was executed seldom: all jumps that it comes to lead where few jumps have led. */
+  #isCold(start: number): boolean {
+    let pc = start
+    for (let i = 0; i < LOOK_AHEAD_MAX; i++) {
+      const instruction = this.#reader.instruction(pc)
+      if (instruction === undefined || this.#has(instruction)) return false
+      const { flow, target } = instruction
+      if (flow === Flow.trap || flow === Flow.indirect) return false
+      if (flow !== Flow.next && this.#arrivals.isWarm(target)) return false
+      if (flow === Flow.jump) return true
+      pc += instruction.bytes
+    }
+    return false
   }
 
   #goOn(instruction: Instruction): void {
     const { flow, pc, bytes, target, isCall } = instruction
-    if (flow === Flow.branch) this.#lead(pc + bytes)
-    if (flow === Flow.jump && !isCall) this.#lead(target)
-    if (flow === Flow.branch && this.#isWarm(target)) this.#lead(target)
+    if (flow === Flow.branch) {
+      const isWarm = this.#arrivals.isWarm(target)
+      if (!isWarm || !this.#isCold(pc + bytes)) this.#leadOn(pc + bytes)
+      if (isWarm) this.#leadOn(target)
+    }
+    if (flow === Flow.jump && !isCall) this.#leadOn(target)
     if (isCall) this.#call(instruction)
   }
 
   #call({ target, pc, bytes }: Instruction): void {
-    if (!this.#isWarm(target)) return
+    if (!this.#arrivals.isWarm(target)) return
     if (!this.#leaves.has(target)) this.#leaves.set(target, this.#leafAt(target))
     const leaf = this.#leaves.get(target)
     if (leaf === undefined) return
@@ -187,6 +219,6 @@ class RegionFinder {
 }
 
 /** The region that begins at an address; nothing when not even its first instruction can be executed. */
-export function findRegion(entry: number, reader: RegionReader, isWarm: IsWarm): Region | undefined {
-  return new RegionFinder(reader, isWarm).find(entry)
+export function findRegion(entry: number, reader: RegionReader, arrivals: Arrivals): Region | undefined {
+  return new RegionFinder(reader, arrivals).find(entry)
 }

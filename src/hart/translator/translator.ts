@@ -15,7 +15,7 @@ import { HELPER_TYPES } from './helper-types.js'
 import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
 import { PageSpans } from './page-spans.js'
-import { findRegion, type IsWarm, type Region } from './region.js'
+import { type Arrivals, findRegion, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
@@ -185,15 +185,18 @@ export class Translator {
   #translateWith(pc: number): void {
     this.#makeRoom()
     const { memory, layout } = this.#env
-    const warm = this.#entries.warm(this.#pace.warm, FUNCTIONS_IN_MODULE_MAX - 1)
+    const warm = this.#entries.warm(this.#pace.warm)
     const reader = new RegionReader(memory, layout.decode, this.#pages, this.#operands)
     const least = this.#pace.threshold >>> 5
-    const isWarm = (at: number) => this.#entries.isWarm(at, least)
+    const arrivals: Arrivals = {
+      isWarm: (at) => this.#entries.isWarm(at, least),
+      isTranslated: (at) => this.#entries.isTranslated(at),
+    }
     const candidates: Candidate[] = []
     const covered = new Set<number>()
     let instructions = 0
     const add = (each: number): void => {
-      const candidate = this.#candidate(each, reader, isWarm)
+      const candidate = this.#candidate(each, reader, arrivals)
       if (candidate === undefined) return
       candidates.push(candidate)
       instructions += candidate.region.length
@@ -201,8 +204,9 @@ export class Translator {
     }
     add(pc)
     if (candidates.length === 0) return
+    // Ascending: what comes before in a function has the rest of it, which then is not translated for itself.
     for (const each of warm) {
-      if (!this.#pace.allows(instructions)) break
+      if (candidates.length === FUNCTIONS_IN_MODULE_MAX || !this.#pace.allows(instructions)) break
       if (!covered.has(each)) add(each)
     }
     this.#translate(candidates)
@@ -214,8 +218,8 @@ export class Translator {
     if (isFull || this.#pages.isExhausted) this.#evictAll()
   }
 
-  #candidate(pc: number, reader: RegionReader, isWarm: IsWarm): Candidate | undefined {
-    const region = findRegion(pc, reader, isWarm)
+  #candidate(pc: number, reader: RegionReader, arrivals: Arrivals): Candidate | undefined {
+    const region = findRegion(pc, reader, arrivals)
     const word = this.#entries.find(pc)
     if (word < 0) return undefined
     this.#entries.set(word, 0, region === undefined ? LATER : NEVER)
