@@ -44,7 +44,7 @@ export class VmaSummaries {
       const oldFirst = f64[at]!
       const oldLast = f64[at + LAST]!
       const oldGap = f64[at + GAP]!
-      const gap = found >= oldGap ? found : gone < oldGap ? oldGap : this.#nodes.largestGap(child as Ptr)
+      const gap = found >= oldGap ? found : gone < oldGap ? oldGap : this.#seekGap(child as Ptr, found)
       if (oldFirst === first && oldLast === last && oldGap === gap) return
       gone = oldGap
       found = gap
@@ -64,5 +64,12 @@ export class VmaSummaries {
       child = parent
       parent = u32[(parent + NODE_PARENT) >>> 2]!
     }
+  }
+
+  /** The largest gap of a node; `found` is one. Of half of all pages it is the largest: the one where mmap places mostly is, of the whole space. */
+  #seekGap(node: Ptr, found: number): number {
+    const nodes = this.#nodes
+    const pages = nodes.last(node, nodes.count(node) - 1) - nodes.first(node, 0)
+    return 2 * found >= pages ? found : nodes.largestGap(node)
   }
 }

@@ -176,25 +176,44 @@ describe('VmaTree', () => {
     expect(pair.env.mm.slab.stats().find(({ name }) => name === 'vma')?.objects).toBe(0)
   })
 
-  test(`mappings that come and go at both ends, as mmap makes them (seed ${SEED})`, () => {
-    const random = new Random(SEED)
-    const pair = new Pair()
-    pair.insert(100_000, 100_001)
-    let wanted = 1
-    for (let i = 0; i < STEPS; i++) {
+  // Far below a program's mappings stands the program itself: between them is the largest gap.
+  test.each([0, 40])(
+    `mappings that come and go at both ends, as mmap makes them, above %i others (seed ${SEED})`,
+    (others) => {
+      const random = new Random(SEED)
+      const pair = new Pair()
       const { model } = pair
-      if (i % 100 === 0) wanted = random.below(random.chance(0.5) ? 700 : 30)
-      const below = random.chance(0.8)
-      const comes = model.length === 0 || random.chance(model.length < wanted ? 0.7 : 0.3)
-      const gap = random.below(3)
-      const edge = (below ? model[0]?.start : model.at(-1)?.end) ?? 100_000
-      if (!comes) pair.remove(below ? random.below(Math.min(3, model.length)) : model.length - 1)
-      else if (below) pair.insert(edge - gap - 2, edge - gap)
-      else pair.insert(edge + gap, edge + gap + 2)
-      pair.tree.check(pair.space)
-      if (model.length > 0) pair.compareNear(random.below(model.length))
-      if (i % 50 === 0) pair.compareWalk()
-    }
+      for (let i = 0; i < others; i++) pair.insert(i * 3, i * 3 + 2)
+      pair.insert(100_000, 100_001)
+      let wanted = others + 1
+      for (let i = 0; i < STEPS; i++) {
+        if (i % 100 === 0) wanted = others + random.below(random.chance(0.5) ? 700 : 30)
+        const below = random.chance(0.8)
+        const comes = model.length === others || random.chance(model.length < wanted ? 0.7 : 0.3)
+        const gap = random.below(3)
+        const lowest = model[others]?.start ?? 100_000
+        const highest = model.length > others ? model.at(-1)!.end : 100_000
+        if (!comes)
+          pair.remove(below ? others + random.below(Math.min(3, model.length - others)) : model.length - 1)
+        else if (below) pair.insert(lowest - gap - 2, lowest - gap)
+        else pair.insert(highest + gap, highest + gap + 2)
+        pair.tree.check(pair.space)
+        if (model.length > 0) pair.compareNear(random.below(model.length))
+        if (i % 50 === 0) pair.compareWalk()
+      }
+    },
+  )
+
+  test('a large gap that becomes smaller than another one is not the largest any more', () => {
+    const pair = new Pair()
+    for (const start of [0, 41, 80]) pair.insert(start, start + 1) // gaps of 40 and 38 pages
+    for (let i = 0; i < 40; i++) pair.insert(1000 + i, 1001 + i)
+    expect(pair.tree.height(pair.space)).toBe(2)
+    while (pair.model[3]!.start < 1030) pair.remove(3)
+    pair.insert(36, 41)
+    pair.tree.check(pair.space)
+    expect(highestGap(pair.tree, pair.space, 38, 0, 1000)).toBe(962)
+    expect(highestGap(pair.tree, pair.space, 38, 0, 81)).toBe(42)
   })
 
   test('a mapping that takes in the next one, over a gap, leaves no gap there for who searches', () => {
