@@ -8,8 +8,12 @@ export interface TimedTurn {
   readonly after: () => void
 }
 
-/** Unmeasured, until V8 has compiled what there is to compile: a turn calls most of it once. */
+/**
+ * Unmeasured, until V8 has compiled what there is to compile: a turn calls most of it once. At least so many turns, and for so long (CPU
+ * nanoseconds): with the patience that the command asks of V8, a fork's functions are compiled after some thousand.
+ */
 const WARM_UP_TURNS = 300
+const WARM_UP_TIME = 2e9
 
 /** CPU nanoseconds of the timed part, by `share` (how many operations a turn is). A part takes 100 µs at least. */
 export class PartTimer implements Contender {
@@ -28,7 +32,8 @@ export class PartTimer implements Contender {
   round(): void {
     if (this.#turn === undefined) {
       this.#turn = this.#prepare()
-      for (let i = 0; i < WARM_UP_TURNS; i++) this.#time(this.#turn)
+      const start = cpuNow()
+      for (let i = 0; i < WARM_UP_TURNS || cpuNow() - start < WARM_UP_TIME; i++) this.#time(this.#turn)
     }
     let sum = 0
     for (let i = 0; i < this.#turns; i++) sum += this.#time(this.#turn)

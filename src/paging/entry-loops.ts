@@ -125,50 +125,56 @@ class Emitter {
     this.#codeStamps = regionPtr(memory, Region.codeStamps)
   }
 
+  /**
+   * An entry, and the count and flags of its frame, are each loaded and stored as one word. What is rare is counted, in memory: absent entries,
+   * special ones, frames that are no anonymous memory. With more variables that change in the loop V8 keeps some of them on the stack, and a
+   * turn takes twice as long.
+   */
   share(code: Code): void {
-    const { present, special, accessed } = this.#format
+    const { present, accessed } = this.#format
     const [entry, target, pages, writable] = [0, 1, 2, 3]
-    const [at, low, frame, flags] = locals(code, 4)
-    const [found, counted, anonymous, first, last] = locals(code, 5)
+    const [start, end, low, frame] = locals(code, 4)
+    const [first, last] = locals(code, 2)
+    const [absent, special, other] = [Result.present, Result.counted, Result.anonymous]
+    const [both, state] = [code.local('i64'), code.local('i64')]
+    for (const word of [absent, special, other]) this.#result(code, word, () => code.i32(0))
     code.i32(-1).set(last)
+    code.get(entry).tee(start).get(pages).i32(ENTRY_SHIFT).op('i32_shl').op('i32_add').set(end)
+    code.get(target).get(entry).op('i32_sub').set(target)
     const [out, again] = [code.block(), code.loop()]
-    code.get(at).get(pages).op('i32_ge_u').brIf(out)
+    code.get(entry).get(end).op('i32_ge_u').brIf(out)
     const next = code.block()
-    code.get(entry).memory('i32_load').tee(low).i32(present).op('i32_and').op('i32_eqz').brIf(next)
-    code.get(low).get(writable).op('i32_and')
-    code.if()
-    code.get(entry).get(low).get(writable).op('i32_xor').tee(low).memory('i32_store')
-    noteRange(code, at, first, last)
+    code.get(entry).memory('i64_load').tee(both).op('i32_wrap_i64').tee(low)
+    code.i32(present).op('i32_and').op('i32_eqz').ifUnlikely()
+    this.#countResult(code, absent)
+    code.br(next).end()
+    code.get(low).get(writable).op('i32_and').if()
+    code.get(entry)
+    code.get(both).get(writable).op('i64_extend_i32_u').op('i64_xor').tee(both).memory('i64_store')
+    code.get(entry).get(start).op('i32_sub').i32(ENTRY_SHIFT).op('i32_shr_u').set(frame)
+    noteRange(code, frame, first, last)
     code.end()
-    code.get(target).get(entry).memory('i32_load', 4).memory('i32_store', 4)
-    code.get(target).get(low).i32(~accessed).op('i32_and').memory('i32_store')
-    increment(code, found)
-    code.get(low).i32(special).op('i32_and').brIf(next)
+    code.get(entry).get(target).op('i32_add')
+    code.get(both).i64(~BigInt(accessed)).op('i64_and').memory('i64_store')
+    code.get(low).i32(this.#format.special).op('i32_and').ifUnlikely()
+    this.#countResult(code, special)
+    code.br(next).end()
     this.#frameOf(code, low, frame)
-    code.get(frame).memory('i32_load').op('i32_eqz')
-    code.if()
-    code.i32(0).byte(RETURN)
+    code.get(frame).memory('i64_load').tee(state).op('i32_wrap_i64').op('i32_eqz').ifUnlikely()
+    code.i32(0).byte(RETURN).end()
+    code.get(frame)
+    code.get(state).i64(1).op('i64_add').i64(NOT_EXCLUSIVE).op('i64_and').memory('i64_store')
+    code.get(state).i64(ANONYMOUS).op('i64_and').op('i64_eqz').ifUnlikely()
+    this.#countResult(code, other)
     code.end()
-    code.get(frame).get(frame).memory('i32_load').i32(1).op('i32_add').memory('i32_store')
-    code.get(frame).memory('i32_load', FLAGS_AT).set(flags)
-    code.get(frame).get(flags).i32(~FrameFlag.exclusive).op('i32_and').memory('i32_store', FLAGS_AT)
-    increment(code, counted)
-    code.get(flags).i32(ANONYMOUS_BIT).op('i32_shr_u').i32(1).op('i32_and').get(anonymous).op('i32_add')
-    code.set(anonymous)
     code.end()
-    increment(code, at)
-    code
-      .get(entry)
-      .i32(1 << ENTRY_SHIFT)
-      .op('i32_add')
-      .set(entry)
-    code
-      .get(target)
-      .i32(1 << ENTRY_SHIFT)
-      .op('i32_add')
-      .set(target)
+    add(code, entry, 1 << ENTRY_SHIFT)
     code.br(again).end().end()
-    this.#store(code, { found, counted, anonymous, first, last })
+    const [found, counted, anonymous] = [pages, low, frame]
+    this.#subtractResult(code, found, pages, absent)
+    this.#subtractResult(code, counted, found, special)
+    this.#subtractResult(code, anonymous, counted, other)
+    this.#store(code, [found, counted, anonymous, first, last])
     code.i32(1)
   }
 
@@ -195,7 +201,7 @@ class Emitter {
     code.get(list)
     this.#number(code, low)
     code.memory('i32_store')
-    code.get(list).i32(4).op('i32_add').set(list)
+    add(code, list, 4)
     increment(code, counted)
     code.end()
     code.get(entry).i64(0).memory('i64_store')
@@ -203,13 +209,9 @@ class Emitter {
     increment(code, found)
     code.end()
     increment(code, at)
-    code
-      .get(entry)
-      .i32(1 << ENTRY_SHIFT)
-      .op('i32_add')
-      .set(entry)
+    add(code, entry, 1 << ENTRY_SHIFT)
     code.br(again).end().end()
-    this.#store(code, { found, counted, anonymous: counted, first, last })
+    this.#store(code, [found, counted, counted, first, last])
     code.get(at)
   }
 
@@ -237,16 +239,13 @@ class Emitter {
     code.get(frame).i64(INSIDE_FREE).memory('i64_store')
     this.#forgetCode(code, pfn)
     code.get(list).get(pfn).memory('i32_store')
-    code.get(list).i32(4).op('i32_add').set(list)
+    add(code, list, 4)
     increment(code, freed)
     code.end()
-    code.get(from).i32(4).op('i32_add').set(from)
+    add(code, from, 4)
     increment(code, at)
     code.br(again).end().end()
-    code
-      .i32(this.#results + Result.dropped * 4)
-      .get(at)
-      .memory('i32_store')
+    this.#result(code, Result.dropped, () => code.get(at))
     code.get(freed)
   }
 
@@ -266,17 +265,29 @@ class Emitter {
     code.i32(FRAME_SHIFT).op('i32_shl').i32(this.#frameTable).op('i32_add')
   }
 
-  #store(
-    code: Code,
-    results: Readonly<Record<'found' | 'counted' | 'anonymous' | 'first' | 'last', number>>,
-  ): void {
-    const { found, counted, anonymous, first, last } = results
-    const words = [found, counted, anonymous, first, last]
+  #result(code: Code, word: Result, value: () => void): void {
+    code.i32(this.#results + word * 4)
+    value()
+    code.memory('i32_store')
+  }
+
+  #load(code: Code, word: Result): Code {
+    return code.i32(this.#results + word * 4).memory('i32_load')
+  }
+
+  #countResult(code: Code, word: Result): void {
+    this.#result(code, word, () => this.#load(code, word).i32(1).op('i32_add'))
+  }
+
+  #subtractResult(code: Code, result: number, from: number, word: Result): void {
+    code.get(from)
+    this.#load(code, word).op('i32_sub').set(result)
+  }
+
+  /** The first words of the results. */
+  #store(code: Code, words: readonly number[]): void {
     words.forEach((local, word) => {
-      code
-        .i32(this.#results + word * 4)
-        .get(local)
-        .memory('i32_store')
+      this.#result(code, word, () => code.get(local))
     })
   }
 }
@@ -285,14 +296,20 @@ const RETURN = 0x0f
 const FLAGS_AT = 4
 /** Reference count and flags of a used frame inside a free block. */
 const INSIDE_FREE = BigInt(FrameFlag.dirtyMemory) << 32n
-const ANONYMOUS_BIT = Math.log2(FrameFlag.anonymous)
+/** In a frame's count and flags as one word: a flag, and all but another. */
+const ANONYMOUS = BigInt(FrameFlag.anonymous) << 32n
+const NOT_EXCLUSIVE = ~(BigInt(FrameFlag.exclusive) << 32n)
 
 function locals(code: Code, count: number): number[] {
   return Array.from({ length: count }, () => code.local('i32'))
 }
 
+function add(code: Code, local: number, value: number): void {
+  code.get(local).i32(value).op('i32_add').set(local)
+}
+
 function increment(code: Code, local: number): void {
-  code.get(local).i32(1).op('i32_add').set(local)
+  add(code, local, 1)
 }
 
 /** `at` belongs to the range from first to last. Nothing did yet when `last` is -1. */

@@ -1,6 +1,6 @@
 /**
  * The fast paths of frames and objects under the controlled scheduler: with PAGODA_FULL every interleaving of two harts that want
- * frames, and of the longer scenarios those with at most four preemptions; else those with at most two. Seeded bugs show that the
+ * a frame, and of the longer scenarios those with at most four preemptions; else those with at most two. Seeded bugs show that the
  * check can fail.
  */
 import { fileURLToPath } from 'node:url'

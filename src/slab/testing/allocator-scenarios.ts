@@ -176,8 +176,8 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   ]),
 ]
 
-/** Those of which all interleavings can be seen in a minute. */
-export const UNBOUNDED: readonly Scenario[] = SOUND_SCENARIOS.slice(0, 3)
+/** Those of which all interleavings can be seen in a minute. (Of the third one 200,000 runs, five minutes, are not all.) */
+export const UNBOUNDED: readonly Scenario[] = SOUND_SCENARIOS.slice(0, 2)
 
 export const THREE_HARTS = scenario('three harts want two frames', leave(2), [takesOne, takesOne, takesOne])
 
