@@ -12,7 +12,7 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
-import { presentFrame } from './present-frame.js'
+import { noteWritten, presentFrame } from './present-frame.js'
 import { isUserRange } from './user-copy.js'
 
 /** Bytes read before the first that cannot be. */
@@ -26,6 +26,7 @@ export function readForced(mm: FaultEnv, space: AddressSpace, address: number, t
 export function writeForced(mm: FaultEnv, space: AddressSpace, address: number, source: Uint8Array): number {
   return eachPage(mm, space, address, source.length, Access.write, (ptr, done, length) => {
     mm.memory.u8.set(source.subarray(done, done + length), ptr)
+    noteWritten(mm, ptr)
   })
 }
 
@@ -72,7 +73,6 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   const mapper = mm.userMappers.of(space.root)
   if (access === Access.read && mapper.translate(vpn)) return frameToPtr(mapper.lastPfn)
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok || !mapper.translate(vpn)) return NULL
-  if (access === Access.write) mm.frames.forgetCode(mapper.lastPfn)
   if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn)
   return frameToPtr(mapper.lastPfn)
 }

@@ -1,5 +1,5 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
-import { frameToPtr, NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import { frameToPtr, NULL, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { Access } from './access.js'
 import type { FaultEnv } from './fault.js'
@@ -7,7 +7,7 @@ import type { FaultEnv } from './fault.js'
 const NEEDED_TO_WRITE = EntryFlag.user | EntryFlag.write
 const NEEDED_TO_READ = EntryFlag.user | EntryFlag.read
 
-/** The bytes of a page whose entry allows the access already, else NULL. Who asks in order to write will write. */
+/** The bytes of a page whose entry allows the access already, else NULL. Who asks in order to write will write, and then calls `noteWritten`. */
 export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): Ptr {
   const mapper = mm.userMappers.of(space.root)
   const needed = access === Access.write ? NEEDED_TO_WRITE : NEEDED_TO_READ
@@ -17,9 +17,12 @@ export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access
   if ((flags & needed) !== needed) return NULL
   const marks = EntryFlag.accessed | (access === Access.write ? EntryFlag.dirty : 0)
   if ((flags & marks) !== marks) markUsed(mm, space, entry, vpn, marks)
-  const pfn = mapper.pfnAt(entry, vpn)
-  if (access === Access.write) mm.frames.forgetCode(pfn)
-  return frameToPtr(pfn)
+  return frameToPtr(mapper.pfnAt(entry, vpn))
+}
+
+/** Bytes of a page were written from `ptr` on: code that was translated from them is not good any more. */
+export function noteWritten(mm: FaultEnv, ptr: Ptr): void {
+  mm.frames.forgetWritten(ptrToFrame(ptr))
 }
 
 /** As the hardware's walker would, had the kernel gone through the page table. */

@@ -6,10 +6,10 @@
 import { NULL, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { LockRank } from '../state/atomics.js'
-import type { Access } from './access.js'
+import { Access } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultShared } from './handle-fault.js'
-import { presentFrame } from './present-frame.js'
+import { noteWritten, presentFrame } from './present-frame.js'
 
 /** Another hart may drop the page again between the fault and its use. */
 const ATTEMPTS_MAX = 3
@@ -48,6 +48,7 @@ function usePresent(
   atomics.lock(lock, rank)
   const frame = presentFrame(mm, space, vpn, access)
   if (frame !== NULL) use(frame)
+  if (frame !== NULL && access === Access.write) noteWritten(mm, frame)
   atomics.unlock(lock, rank)
   return frame !== NULL
 }

@@ -10,7 +10,7 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultLocked, faultPatiently } from './handle-fault.js'
-import { presentFrame } from './present-frame.js'
+import { noteWritten, presentFrame } from './present-frame.js'
 import { usePage } from './use-page.js'
 
 /** Copies all of `target.length` bytes from the program. 0 or -EFAULT; then `target` may be filled in part. */
@@ -64,6 +64,7 @@ export function copyToUserPartial(
     }
     const length = Math.min(source.length - done, PAGE_SIZE - (to & PAGE_MASK))
     mm.memory.u8.set(source.subarray(done, done + length), to)
+    noteWritten(mm, to)
     done += length
   }
   mm.atomics.unlock(space.lock, LockRank.space)
@@ -132,6 +133,7 @@ export function clearUser(mm: FaultEnv, space: AddressSpace, address: number, le
     if (to === NULL) break
     const count = Math.min(length - done, PAGE_SIZE - (to & PAGE_MASK))
     mm.memory.fill(to, 0, count)
+    noteWritten(mm, to)
     done += count
   }
   mm.atomics.unlock(space.lock, LockRank.space)
@@ -172,12 +174,14 @@ function readString(mm: FaultEnv, space: AddressSpace, address: number, max: num
 
 /**
  * Where an aligned word of the program (4 or 8 bytes) is in the buffer right now, made present for the access; NULL is
- * -EFAULT. For futexes and the like: good until the space's mappings change.
+ * -EFAULT. For futexes and the like: good until the space's mappings change. For a write no code is translated from the page any more; the
+ * caller writes at once, before any hart of the machine can translate again (harts with processes run one at a time).
  */
 export function userWord(mm: FaultEnv, space: AddressSpace, address: number, access: Access): Ptr {
   if (!isUserRange(mm, address, 4)) return NULL
   mm.atomics.lock(space.lock, LockRank.space)
   const ptr = userPtr(mm, space, address, access)
+  if (ptr !== NULL && access === Access.write) noteWritten(mm, ptr)
   mm.atomics.unlock(space.lock, LockRank.space)
   return ptr
 }
@@ -201,6 +205,7 @@ export function storeUser32(mm: FaultEnv, space: AddressSpace, address: number, 
     const ptr = mm.memory.shared ? NULL : userWord(mm, space, address, Access.write)
     if (ptr !== NULL) {
       mm.memory.u32[ptr >>> 2] = value
+      noteWritten(mm, ptr)
       return 0
     }
   }

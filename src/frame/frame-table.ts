@@ -101,6 +101,7 @@ export class FrameTable {
   readonly #u32: Uint32Array
   readonly #base: number
   readonly #u16: Uint16Array
+  readonly #shared: boolean
   readonly #stamps: number
 
   private constructor(memory: Memory) {
@@ -108,6 +109,7 @@ export class FrameTable {
     this.#u32 = memory.u32
     this.#base = regionPtr(memory, Region.frameTable) >>> 2
     this.#u16 = memory.u16
+    this.#shared = memory.shared
     this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
   }
 
@@ -223,6 +225,15 @@ export class FrameTable {
    */
   forgetCode(pfn: Pfn): void {
     if (this.#u16[this.#stamps + pfn] !== 0) this.#u16[this.#stamps + pfn] = 0
+  }
+
+  /**
+   * The same for the kernel, when it has changed it: not before, for another hart may translate the old bytes meanwhile. Whoever translates gives
+   * the stamp before it reads, so the bytes must be seen by all before the stamp is looked at: the addition of nothing is a barrier.
+   */
+  forgetWritten(pfn: Pfn): void {
+    if (this.#shared) Atomics.add(this.#u16, this.#stamps + pfn, 0)
+    this.forgetCode(pfn)
   }
 
   /** 0: nothing was translated from what the frame holds. */

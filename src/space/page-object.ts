@@ -143,8 +143,8 @@ export class PageObjects extends ObjectPages {
       const count = bytesInPage(at, source.length - done)
       const pfn = this.find(object, Math.floor(at / PAGE_SIZE))
       if (pfn !== NO_FRAME) {
-        this.env.frames.forgetCode(pfn)
         this.env.memory.u8.set(source.subarray(done, done + count), frameToPtr(pfn) + (at % PAGE_SIZE))
+        this.env.frames.forgetWritten(pfn)
       }
       done += count
     }
@@ -156,8 +156,8 @@ export class PageObjects extends ObjectPages {
     this.lock(object)
     const page = from < to ? this.find(object, Math.floor(from / PAGE_SIZE)) : NO_FRAME
     if (page !== NO_FRAME) {
-      this.env.frames.forgetCode(page)
       this.env.memory.fill((frameToPtr(page) + (from % PAGE_SIZE)) as Ptr, 0, to - from)
+      this.env.frames.forgetWritten(page)
       this.markDirty(page)
     }
     this.unlock(object)
@@ -182,8 +182,8 @@ export class PageObjects extends ObjectPages {
     const page = this.find(object, Math.floor(before / PAGE_SIZE))
     const length = Math.min(written, before + PAGE_SIZE - (before % PAGE_SIZE)) - before
     if (page === NO_FRAME) return
-    this.env.frames.forgetCode(page)
     this.env.memory.fill((frameToPtr(page) + (before % PAGE_SIZE)) as Ptr, 0, length)
+    this.env.frames.forgetWritten(page)
   }
 
   /** Copies part of one page; a hole of a file that is only here reads as zeroes and stays a hole. */
@@ -203,8 +203,8 @@ export class PageObjects extends ObjectPages {
   #writePart(object: Ptr, offset: number, source: Uint8Array): number {
     const pfn = this.getOrAdd(object, Math.floor(offset / PAGE_SIZE))
     if (pfn < 0) return pfn
-    this.env.frames.forgetCode(pfn as Pfn)
     this.env.memory.u8.set(source, frameToPtr(pfn as Pfn) + (offset % PAGE_SIZE))
+    this.env.frames.forgetWritten(pfn as Pfn)
     if (this.kind(object) !== ObjectKind.kernel) this.markDirty(pfn as Pfn)
     return 0
   }
@@ -219,8 +219,8 @@ export class PageObjects extends ObjectPages {
     this.dropLocked(object, pagesFor(from), OBJECT_PAGES_MAX)
     const cut = (from & PAGE_MASK) === 0 ? NO_FRAME : this.find(object, Math.floor(from / PAGE_SIZE))
     if (cut !== NO_FRAME) {
-      this.env.frames.forgetCode(cut)
       this.env.memory.fill((frameToPtr(cut) + start) as Ptr, 0, PAGE_SIZE - start)
+      this.env.frames.forgetWritten(cut)
       if (this.isShmem(object)) this.markDirty(cut)
     }
     this.unlock(object)
