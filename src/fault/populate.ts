@@ -19,7 +19,7 @@ import { usePage } from './use-page.js'
  * 0, or the first error: -EFAULT (no access, past the end of the object), -ENOMEM.
  */
 export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): number {
-  const reached = populateTogether(mm, space, start, end)
+  const reached = populateTogether(mm, space, start, end, (vma) => (writes(vma) ? Access.write : Access.read))
   if (reached >= end) return 0
   mm.atomics.lock(space.lock, LockRank.space)
   const result = populateLocked(mm, space, reached, end)
@@ -29,8 +29,17 @@ export function populate(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn
 
 const TOUCH = (): void => {}
 
-/** The first pages of the range while other harts fault in the space, up to one that needs the space alone, or is refused. The page after these. */
-function populateTogether(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn): Vpn {
+/**
+ * The first pages of the range while other harts fault in the space, up to one that needs the space alone, or is refused. The page after these.
+ * `accessTo` says how a mapping is accessed; undefined: not here.
+ */
+function populateTogether(
+  mm: FaultEnv,
+  space: AddressSpace,
+  start: Vpn,
+  end: Vpn,
+  accessTo: (vma: Vma) => Access | undefined,
+): Vpn {
   if (!mm.atomics.canShare) return start
   const vma = new Vma(mm.memory, NULL)
   let at: number = start
@@ -39,7 +48,8 @@ function populateTogether(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vp
     const found = mm.vmas.find(space, at as Vpn)
     if (found === NULL || vma.at(found).start > at || !isOrdinary(mm, vma)) break
     const stop = Math.min(end, vma.end)
-    const access = writes(vma) ? Access.write : Access.read
+    const access = accessTo(vma)
+    if (access === undefined) break
     while (isOn && at < stop) {
       isOn = usePage(mm, space, at as Vpn, access, TOUCH)
       if (isOn) at++
@@ -88,12 +98,15 @@ export function populateQuietly(mm: FaultEnv, space: AddressSpace, start: Vpn, e
  * load, write does not imply read: check_vma_flags), -EFAULT past the end of an object.
  */
 export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, access: Access): number {
-  let reached: number = start
+  const needed = access === Access.write ? VM_WRITE : VM_READ
+  const allowed = (vma: Vma) => ((vma.flags & needed) !== 0 ? access : undefined)
+  const first = populateTogether(mm, space, start, end, allowed)
+  if (first >= end) return 0
+  let reached: number = first
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = forEachMapping(mm, space, start, end, (vma, from, to) => {
+  const result = forEachMapping(mm, space, first, end, (vma, from, to) => {
     if (from > reached) return -ENOMEM
-    if ((vma.flags & (access === Access.write ? VM_WRITE : VM_READ)) === 0 || isSecret(mm, vma))
-      return -EINVAL
+    if ((vma.flags & needed) === 0 || isSecret(mm, vma)) return -EINVAL
     reached = to
     return faultIn(mm, space, from, to, access)
   })

@@ -11,8 +11,8 @@ const PRIVATE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
 const PAGE = 4096
 
 /** Two mapped pages, a hole, one read-only page. */
-function boot() {
-  const program = Program.boot()
+function boot(shared = false) {
+  const program = Program.boot(8, shared)
   const start = program.mmap(0, 4 * PAGE, RW, PRIVATE)
   program.call('munmap', start + 2 * PAGE, PAGE)
   program.call('mprotect', start + 3 * PAGE, PAGE, mman.PROT_READ)
@@ -76,8 +76,8 @@ test('words, aligned or across a page', () => {
   expect(user.userWord(mm, space, start, Access.write)).toBeGreaterThan(0)
 })
 
-test('strings end at their NUL, at the limit, or at the hole', () => {
-  const { mm, space, start, end } = boot()
+test.each([false, true])('strings end at their NUL, at the limit, or at the hole, shared: %s', (shared) => {
+  const { program, mm, space, start, end } = boot(shared)
   const put = (address: number, text: string) =>
     user.copyToUser(mm, space, address, new TextEncoder().encode(text))
   put(start, 'grün\0rest')
@@ -85,6 +85,11 @@ test('strings end at their NUL, at the limit, or at the hole', () => {
   expect(user.readUserString(mm, space, start, 3)).toBe(-ENAMETOOLONG)
   put(start + PAGE - 3, 'across\0')
   expect(user.readUserString(mm, space, start + PAGE - 3, 100)).toBe('across')
+  put(start, 'first\0')
+  // The page behind it stays what it is.
+  program.call('madvise', start + PAGE, PAGE, mman.MADV_DONTNEED)
+  expect(user.readUserString(mm, space, start, 2 * PAGE)).toBe('first')
+  expect(space.rssAnonymous).toBe(1)
   put(end - 4, 'end\0')
   expect(user.readUserString(mm, space, end - 4, 100)).toBe('end')
   put(end - 4, 'ends')

@@ -12,6 +12,7 @@ import type { FaultEnv } from './fault.js'
 import { faultLocked, faultPatiently } from './handle-fault.js'
 import { noteWritten, presentFrame } from './present-frame.js'
 import { usePage } from './use-page.js'
+import { UserText } from './user-text.js'
 
 /** Copies all of `target.length` bytes from the program. 0 or -EFAULT; then `target` may be filled in part. */
 export function copyFromUser(mm: FaultEnv, space: AddressSpace, address: number, target: Uint8Array): number {
@@ -71,9 +72,11 @@ export function copyToUserPartial(
   return done
 }
 
+const NEVER = (): boolean => false
+
 /**
  * Does it for the bytes from the first one on, in parts that lie in a page each, while other harts fault in the space. Returns for how many: for the rest, if
- * any, the space must be had alone.
+ * any, the space must be had alone. `isDone` ends it early: no further page is faulted in.
  */
 function copyTogether(
   mm: FaultEnv,
@@ -82,10 +85,11 @@ function copyTogether(
   length: number,
   access: Access,
   copy: (ptr: Ptr, at: number, length: number) => void,
+  isDone: () => boolean = NEVER,
 ): number {
   mm.atomics.lockShared(space.lock, LockRank.space)
   let done = 0
-  for (let isOn = true; isOn && done < length; ) {
+  for (let isOn = true; isOn && done < length && !isDone(); ) {
     const offset = (address + done) % PAGE_SIZE
     const count = Math.min(length - done, PAGE_SIZE - offset)
     isOn = usePage(mm, space, pageOf(address + done), access, (frame) =>
@@ -150,24 +154,31 @@ export function readUserString(
   address: number,
   max: number,
 ): string | number {
+  const text = new UserText(mm.memory.u8)
+  if (mm.atomics.canShare && isUserRange(mm, address, max)) {
+    const read = (from: Ptr, _at: number, length: number) => text.read(from, length)
+    copyTogether(mm, space, address, max, Access.read, read, () => text.isWhole)
+    if (text.isWhole) return text.characters
+  }
   mm.atomics.lock(space.lock, LockRank.space)
-  const result = readString(mm, space, address, max)
+  const result = readString(mm, space, address, max, text)
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
 
-function readString(mm: FaultEnv, space: AddressSpace, address: number, max: number): string | number {
-  const { u8 } = mm.memory
-  let text = ''
-  while (text.length < max) {
-    const at = address + text.length
+function readString(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  max: number,
+  text: UserText,
+): string | number {
+  while (text.characters.length < max) {
+    const at = address + text.characters.length
     const from = isUserRange(mm, at, 1) ? userPtr(mm, space, at, Access.read) : NULL
     if (from === NULL) return -EFAULT
-    const end = Math.min(from + max - text.length, from - (from & PAGE_MASK) + PAGE_SIZE)
-    for (let ptr: number = from; ptr < end; ptr++) {
-      if (u8[ptr] === 0) return text
-      text += String.fromCharCode(u8[ptr]!)
-    }
+    text.read(from, Math.min(max - text.characters.length, PAGE_SIZE - (from & PAGE_MASK)))
+    if (text.isWhole) return text.characters
   }
   return -ENAMETOOLONG
 }
