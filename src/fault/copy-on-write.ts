@@ -54,7 +54,7 @@ function isOnlyOwner(mm: FaultEnv, pfn: Pfn): boolean {
 
 /** First write to a page of a shared mapping: its provider, if it has one, will have to be told. */
 function writeShared(mm: FaultEnv, fault: Fault, pfn: Pfn): Attempt {
-  mm.objects.markDirty(pfn)
+  mm.objects.noteStore(fault.vma.object, pfn)
   return reuse(mm, fault)
 }
 

@@ -82,7 +82,7 @@ function refusal(errno: number): FaultResult {
 function mapObjectPage(mm: FaultEnv, fault: Fault, page: Pfn): void {
   const { vma } = fault
   const isShmem = mm.objects.isShmem(vma.object)
-  if (fault.isWrite) mm.objects.markDirty(page)
+  if (fault.isWrite) mm.objects.noteStore(vma.object, page)
   const flags = objectPageFlags(vma.flags, fault.isWrite, isShmem)
   fault.mapper.set(fault.entry, fault.vpn, page, flags, fault.batch)
   countOthers(mm, fault.space, vma.object, 1)

@@ -94,6 +94,8 @@ export interface FileServices {
   openExecutable(process: Process, path: string): ExecutableFile | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
+  /** The file of a number has been mapped. */
+  wasMapped(process: Process, fd: number): void
   /** Whether a process may know what is cached of a mapped file: who owns it or may write it. */
   mayLookAt(process: Process, object: import('../base/numbers.js').Ptr): boolean
   /** A signal is pending for a process or thread: who reads signals from files looks (signalfd). */

@@ -30,6 +30,8 @@ export class ObjectPages extends ObjectRecords {
   readonly providers = new Map<number, PageProvider>()
   protected readonly cache: PageCache
   readonly quotas: PageQuotas
+  /** Told of first stores through shared mappings of memory that no provider has: by whoever keeps the times of files on this thread. */
+  stored: ((object: Ptr) => void) | undefined
   /** Whether the last page that was asked for had to be put into the cache. */
   wasAdded = false
 
@@ -246,6 +248,12 @@ export class ObjectPages extends ObjectRecords {
     const flags = atomics.or(frames.flagsPtr(pfn), FrameFlag.dirtyPage)
     if ((flags & FrameFlag.file) === 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.dirtyPage)
     else if ((flags & FrameFlag.dirtyPage) === 0) this.countDirty(frames.owner(pfn) as Ptr, 1)
+  }
+
+  /** A program stores to a page for the first time through a shared mapping (fault_dirty_shared_page). */
+  noteStore(object: Ptr, pfn: Pfn): void {
+    this.markDirty(pfn)
+    if (this.kind(object) === ObjectKind.tmpfs) this.stored?.(object)
   }
 
   protected markClean(pfn: Pfn): void {

@@ -7,6 +7,7 @@ import { sysBrk } from '../../syscall/brk.js'
 import { sysMlock, sysMlock2, sysMlockall, sysMunlock, sysMunlockall } from '../../syscall/lock.js'
 import { sysMmap } from '../../syscall/map.js'
 import { sysMincore } from '../../syscall/mincore.js'
+import { MAP_ANONYMOUS } from '../../syscall/mman.js'
 import { sysMsync } from '../../syscall/msync.js'
 import { sysMprotect } from '../../syscall/protect.js'
 import { sysMremap } from '../../syscall/remap.js'
@@ -31,7 +32,9 @@ const on =
 
 function mmap(c: SyscallContext): number {
   applyLimits(c.process, c.space)
-  return sysMmap(c.mm, c.space, c.args, c.fileBacking)
+  const result = sysMmap(c.mm, c.space, c.args, c.fileBacking)
+  if (result >= 0 && (c.args.low(3) & MAP_ANONYMOUS) === 0) c.linux.files.wasMapped(c.process, c.args.int(4))
+  return result
 }
 
 /** No limit is asked. */

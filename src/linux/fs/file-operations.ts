@@ -1,5 +1,6 @@
 /** Reading, writing and polling an open file, by its kind. */
 import { EBADF, EINVAL, EIO, EISDIR, EPERM } from '../../base/errno.js'
+import { noteAccess } from './file-times.js'
 import { FILE_BYTES_MAX, POLL_ALWAYS, Seal } from './flags.js'
 import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
@@ -40,7 +41,7 @@ const pages: FileOperations = {
   read(vfs, file, position, target) {
     const { inode } = file.dentry
     const count = vfs.contents.read(inode.pages, position, target)
-    if (count > 0 && !inode.filesystem.readOnly) inode.accessed = vfs.now()
+    if (count > 0) noteAccess(vfs, inode)
     return count
   },
   write(vfs, file, position, source) {

@@ -38,6 +38,7 @@ import { checkAccess, isOwner, May } from './credentials.js'
 import { pathOf } from './describe.js'
 import { DEVICE_ZERO } from './devices.js'
 import type { FileEnvironment } from './environment.js'
+import { noteAccess, noteStore } from './file-times.js'
 import { FileUser, userOf } from './file-user.js'
 import { Open, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
@@ -74,6 +75,7 @@ export class Files implements FileServices {
    */
   constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
     this.vfs = new Vfs(env, layers)
+    env.mm.objects.stored = (object) => noteStore(this.vfs, object)
     this.syscalls = fileSyscalls(this.vfs)
   }
 
@@ -167,6 +169,11 @@ export class Files implements FileServices {
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,
       ...(inode.filesystem.kind === 'hugetlbfs' ? { huge: this.vfs.env.mm.objects.kind(object) } : {}),
     }
+  }
+
+  wasMapped(process: Process, fd: number): void {
+    const file = userOf(process).files.get(fd)
+    if (file?.kind === 'pages') noteAccess(this.vfs, file.dentry.inode)
   }
 
   mayLookAt(process: Process, object: Ptr): boolean {
