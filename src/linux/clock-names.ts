@@ -45,13 +45,13 @@ export function clockNamed(
 
 /** Only threads of the asker's own process have clocks that it can read. */
 function threadClock(linux: Linux, process: Process, self: Thread, id: number): NamedClock | undefined {
-  const thread = id === 0 ? self : linux.threads.byId(id)
+  const thread = id === 0 ? self : linux.threads.byId(process.namespace.idOf(id))
   if (thread === undefined || thread.process !== process.ptr) return undefined
   return { scale: TimerScale.thread, isWall: false, process, thread }
 }
 
 function processClock(linux: Linux, self: Process, id: number): NamedClock | undefined {
-  const process = id === 0 ? self : linux.processes.get(id)
+  const process = id === 0 ? self : linux.processes.get(self.namespace.idOf(id))
   return process && { scale: TimerScale.process, isWall: false, process }
 }
 

@@ -1,5 +1,5 @@
 /** New threads and processes (kernel/fork.c of Linux): clone(2) after its arguments were decoded. */
-import { EAGAIN, EEXIST, EFAULT, ENOMEM } from '../base/errno.js'
+import { EAGAIN, EFAULT, ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
@@ -7,6 +7,8 @@ import { resetStack } from './alternate-stack.js'
 import { PID_FILE_THREAD } from './fs/ipc/pid-file.js'
 import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
+import { makeNamespace, mayRestore } from './namespace-making.js'
+import type { PidNamespace } from './pid-namespace.js'
 import { Process, ProcessFlag } from './process.js'
 import { finishCall, setX } from './registers.js'
 import { THREAD_BLOCKED, type Thread } from './thread.js'
@@ -53,8 +55,8 @@ export interface CloneRequest {
   readonly childTid: number
   /** Where the number of the pidfd goes, for CLONE_PIDFD. */
   readonly pidFile: number
-  /** The number that it shall have, 0 = any. */
-  readonly id: number
+  /** The numbers that it shall have, from its own namespace outwards; any where there is none. */
+  readonly numbers: readonly number[]
 }
 
 /** Of the memory of a machine threads may take an eighth, at 16 KiB each (fork_init). */
@@ -75,23 +77,35 @@ export class Forking {
     this.#threadsMax = Math.max(THREADS_MIN, Math.floor(bytes / (SHARE * KERNEL_STACK_BYTES)))
   }
 
-  /** The child's number, -EAGAIN, -ENOMEM, -EEXIST, or PARKED while a vfork's child has the memory. */
+  /**
+   * The child's number as the caller has it, or PARKED while a vfork's child has the memory. -EAGAIN, -ENOMEM; what a new
+   * namespace (-EPERM, -EINVAL, -ENOSPC) or the choice of numbers refuses.
+   */
   clone(process: Process, thread: Thread, request: CloneRequest): number {
     const { userfaults } = this.#linux
     if (thread.hasSignal) return -ERESTARTNOINTR
-    const id = this.#isOverLimit(process) ? -EAGAIN : this.#takeId(request.id)
+    const namespace = this.#isOverLimit(process) ? -EAGAIN : this.#namespaceFor(process, thread, request)
+    if (typeof namespace === 'number') return namespace
+    const id = this.#takeId(process, namespace, request.numbers)
     if (id < 0) return id
     const isThread = (request.flags & CloneFlag.thread) !== 0
-    const child = isThread ? this.#makeThread(process, id) : this.#makeProcess(process, id, request)
-    if (child === undefined) return -ENOMEM
+    const child = isThread
+      ? this.#makeThread(process, id)
+      : this.#makeProcess(process, id, namespace, request)
+    if (child === undefined) {
+      this.#linux.ends.release(id)
+      return -ENOMEM
+    }
     const problem = this.#openPid(process, child, request)
     if (problem < 0) return problem
     if ((request.flags & CloneFlag.semaphores) !== 0) process.setFlag(ProcessFlag.undoList, true)
+    if (!isThread) this.#begin(namespace, child)
     this.#fillThread(thread, child, request)
     this.#tellNumber(process, child, request)
     const isVfork = (request.flags & CloneFlag.vfork) !== 0
     if (isVfork || !userfaults.holdChild(thread, child)) child.start()
-    return isVfork ? this.#waitForChild(thread, child) : id
+    const number = process.namespace.numberOf(id)
+    return isVfork ? this.#waitForChild(thread, child, number) : number
   }
 
   /** RLIMIT_NPROC counts the threads and zombies of a user other than root. */
@@ -105,11 +119,24 @@ export class Forking {
     return count >= process.softLimit(Limit.processes)
   }
 
-  #takeId(wanted: number): number {
+  /** Where the child is born. Threads stay where they are. */
+  #namespaceFor(process: Process, thread: Thread, { flags }: CloneRequest): PidNamespace | number {
+    const current = thread.childNamespace ?? process.namespace
+    if ((flags & CloneFlag.newPid) === 0) return current
+    return makeNamespace(process, current)
+  }
+
+  #takeId(process: Process, namespace: PidNamespace, numbers: readonly number[]): number {
     const { threads, processTable } = this.#linux
     if (threads.count >= this.#threadsMax) return -EAGAIN
-    if (wanted === 0) return processTable.takeId()
-    return processTable.isFree(wanted) ? wanted : -EEXIST
+    return processTable.pids.take(namespace, numbers, numbers.length > 0 && mayRestore(process))
+  }
+
+  /** Number 1 is the one with whom its namespace ends. */
+  #begin(namespace: PidNamespace, child: Thread): void {
+    if (!namespace.isNested || namespace.numberOf(child.id) !== 1) return
+    namespace.initId = child.id
+    this.#linux.processOf(child).setFlag(ProcessFlag.unkillable, true)
   }
 
   #makeThread(process: Process, id: number): Thread | undefined {
@@ -119,11 +146,16 @@ export class Forking {
   }
 
   /** A process with one thread that is not filled yet; undefined without memory, and then nothing is left of it. */
-  #makeProcess(parent: Process, id: number, request: CloneRequest): Thread | undefined {
+  #makeProcess(
+    parent: Process,
+    id: number,
+    namespace: PidNamespace,
+    request: CloneRequest,
+  ): Thread | undefined {
     const { mm, processTable } = this.#linux
     const space = this.#spaceFor(parent, request)
     if (space === NULL) return undefined
-    const thread = this.#makeRecords(parent, id, request)
+    const thread = this.#makeRecords(parent, id, namespace, request)
     if (thread === undefined) {
       mm.spaces.release(space)
       return undefined
@@ -152,7 +184,10 @@ export class Forking {
     const process = processTable.of(thread)
     process.threadCount--
     threads.remove(thread)
-    if (isThread) return
+    if (isThread) {
+      ends.release(thread.id)
+      return
+    }
     mm.spaces.release(process.space.ptr)
     process.files.close()
     ends.forget(process)
@@ -171,7 +206,12 @@ export class Forking {
     return ptr
   }
 
-  #makeRecords(parent: Process, id: number, request: CloneRequest): Thread | undefined {
+  #makeRecords(
+    parent: Process,
+    id: number,
+    namespace: PidNamespace,
+    request: CloneRequest,
+  ): Thread | undefined {
     const { processTable } = this.#linux
     const { flags } = request
     const { actions } = processTable
@@ -180,7 +220,7 @@ export class Forking {
     if (handlers === NULL) return undefined
     const files = parent.files.fork((flags & CloneFlag.files) !== 0, (flags & CloneFlag.surroundings) !== 0)
     const under = (flags & CloneFlag.parent) !== 0 ? parent.parent : parent
-    const child = processTable.create(id, files, handlers, under)
+    const child = processTable.create(id, files, handlers, under, namespace)
     const thread = child && this.#makeThread(child, id)
     if (thread !== undefined) return thread
     files.close()
@@ -239,14 +279,18 @@ export class Forking {
   /** Writes that fail are nobody's business. */
   #tellNumber(process: Process, child: Thread, { flags, parentTid, childTid }: CloneRequest): void {
     const { mm, processTable } = this.#linux
-    if ((flags & CloneFlag.parentSetTid) !== 0) storeUser32(mm, process.space, parentTid, child.id)
-    if ((flags & CloneFlag.childSetTid) !== 0)
-      storeUser32(mm, processTable.of(child).space, childTid, child.id)
+    if ((flags & CloneFlag.parentSetTid) !== 0)
+      storeUser32(mm, process.space, parentTid, process.namespace.numberOf(child.id))
+    if ((flags & CloneFlag.childSetTid) !== 0) {
+      const { namespace, space } = processTable.of(child)
+      storeUser32(mm, space, childTid, namespace.numberOf(child.id))
+    }
     if ((flags & CloneFlag.childClearTid) !== 0) child.clearChildTid = childTid
   }
 
   /** vfork: the parent's thread waits until the child has another program or has ended. */
-  #waitForChild(thread: Thread, child: Thread): number {
+  #waitForChild(thread: Thread, child: Thread, number: number): number {
+    thread.progress = number
     return thread.parkKillable(WaitKind.vfork, child.id)
   }
 }

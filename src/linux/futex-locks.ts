@@ -50,20 +50,25 @@ export class FutexLocks {
     const { u32 } = this.#mm.memory
     const value = u32[word >>> 2]!
     const owner = value & FUTEX_OWNER
-    if (owner === thread.id) return -EDEADLK
+    if (owner === this.#numberOf(thread)) return -EDEADLK
     const waiter = this.#table.first(lock.key)
     if (waiter !== NULL && this.#table.roleOf(waiter) !== FutexRole.lock) return -EINVAL
     if (owner === 0 && waiter === NULL) {
-      u32[word >>> 2] = ((value & FUTEX_OWNER_DIED) | thread.id) >>> 0
+      u32[word >>> 2] = ((value & FUTEX_OWNER_DIED) | this.#numberOf(thread)) >>> 0
       return 0
     }
-    if (owner !== 0 && !this.#isAlive(owner)) return -ESRCH
+    if (owner !== 0 && !this.#isAlive(thread, owner)) return -ESRCH
     if (!isTrying) u32[word >>> 2] = (value | FUTEX_WAITERS) >>> 0
     return LOCK_IS_HELD
   }
 
-  #isAlive(id: number): boolean {
-    const thread = this.#threads.byId(id)
+  /** Owners are written down as the namespace of who takes the lock calls them. */
+  #numberOf(thread: Thread): number {
+    return this.#processes.of(thread).namespace.numberOf(thread.id)
+  }
+
+  #isAlive(asker: Thread, owner: number): boolean {
+    const thread = this.#threads.byId(this.#processes.of(asker).namespace.idOf(owner))
     return thread !== undefined && thread.state !== ThreadState.exited
   }
 
@@ -76,7 +81,7 @@ export class FutexLocks {
   unlock(lock: Lock, thread: Thread): number {
     const word = this.#wordOf(lock)
     if (word === NULL) return -EFAULT
-    if ((this.#mm.memory.u32[word >>> 2]! & FUTEX_OWNER) !== thread.id) return -EPERM
+    if ((this.#mm.memory.u32[word >>> 2]! & FUTEX_OWNER) !== this.#numberOf(thread)) return -EPERM
     const next = this.#table.first(lock.key)
     if (next !== NULL && this.#table.roleOf(next) !== FutexRole.lock) return -EINVAL
     this.#handOver(word, next, 0)
@@ -86,7 +91,7 @@ export class FutexLocks {
   #handOver(word: Ptr, waiter: Ptr, left: number): void {
     const { u32 } = this.#mm.memory
     const next = waiter === NULL ? undefined : this.#table.threadOf(waiter)
-    u32[word >>> 2] = next === undefined ? left : (next.id | FUTEX_WAITERS | left) >>> 0
+    u32[word >>> 2] = next === undefined ? left : (this.#numberOf(next) | FUTEX_WAITERS | left) >>> 0
     if (next === undefined) return
     this.#table.remove(waiter)
     next.wakeForEvent()
@@ -111,7 +116,7 @@ export class FutexLocks {
     if (word === NULL) return NULL
     const value = this.#mm.memory.u32[word >>> 2]!
     const isGivenUp = (value & FUTEX_OWNER) === 0 && (value & FUTEX_OWNER_DIED) !== 0
-    return (value & FUTEX_OWNER) === owner.id || isGivenUp ? word : NULL
+    return (value & FUTEX_OWNER) === this.#numberOf(owner) || isGivenUp ? word : NULL
   }
 
   /**

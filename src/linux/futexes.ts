@@ -71,7 +71,8 @@ export class Futexes {
     this.table.leave(thread)
     const head = thread.robustList
     thread.robustList = 0
-    if (head !== 0) releaseRobustList(this.#mm, process.space, head, thread.id, this)
+    if (head !== 0)
+      releaseRobustList(this.#mm, process.space, head, process.namespace.numberOf(thread.id), this)
     this.locks.release(thread)
   }
 

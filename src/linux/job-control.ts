@@ -64,7 +64,7 @@ export class JobControl {
       const info = signals.info({
         signal: Signal.CHLD,
         code,
-        processId: process.id,
+        processId: parent.namespace.numberOf(process.id),
         userId: realUserOf(process),
         status,
         userTime,

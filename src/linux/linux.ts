@@ -27,6 +27,7 @@ import { HostLoop } from './host-loop.js'
 import { KernelTime } from './kernel-time.js'
 import { setDefaultLimits } from './limits.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
+import type { PidAllocator } from './pid-allocator.js'
 import { PROCESS_USAGE, type Process } from './process.js'
 import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
@@ -133,6 +134,10 @@ export class Linux implements SignalEnv, FileEnvironment {
   /** By process number: living ones and zombies. */
   get processes(): ReadonlyMap<number, Process> {
     return this.processTable.byId
+  }
+
+  get pids(): PidAllocator {
+    return this.processTable.pids
   }
 
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */

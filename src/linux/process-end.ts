@@ -4,6 +4,7 @@ import { storeUser32 } from '../fault/user-copy.js'
 import { AddressSpace } from '../space/address-space.js'
 import { childInfo } from './child-info.js'
 import type { Linux } from './linux.js'
+import type { PidNamespace } from './pid-namespace.js'
 import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
 import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
@@ -53,8 +54,10 @@ export class ProcessEnd {
       if (thread.id === process.id) threads.remove(thread)
     }
     if (survivor.id === process.id) return
-    this.#linux.files.taskEnded(survivor.id, true)
+    const { id } = survivor
+    this.#linux.files.taskEnded(id, true)
     threads.renumber(survivor, process.id)
+    this.release(id)
   }
 
   /** What a thread leaves in its program's memory: released locks, its number wiped out (mm_release). */
@@ -86,8 +89,10 @@ export class ProcessEnd {
     thread.exit()
     process.threadCount--
     if (thread.id === process.id) return
-    this.#linux.files.taskEnded(thread.id, true)
+    const { id } = thread
+    this.#linux.files.taskEnded(id, true)
     threads.remove(thread)
+    this.release(id)
   }
 
   /** When the first process ends, so does every other. */
@@ -108,8 +113,7 @@ export class ProcessEnd {
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
-    this.#linux.files.taskEnded(process.id, false)
-    this.#notifyParent(process)
+    this.#told(process)
     if (wasFirst) this.#linux.stop()
   }
 
@@ -127,14 +131,25 @@ export class ProcessEnd {
     this.#linux.threads.wake(WaitKind.vfork, process.id, 1)
   }
 
-  /** Orphans go to the nearest ancestor that asked for them, or to number 1, which forgets them when they end. */
+  /**
+   * Orphans go to the nearest ancestor that asked for them, or to number 1 of their namespace; that of the outermost one forgets
+   * them when they end. With number 1 of a nested one all others end.
+   */
   #leaveChildren(process: Process): void {
+    if (process.namespace.isNested && process.namespace.initId === process.id) {
+      this.#endNamespace(process)
+      return
+    }
     const { processTable, signals } = this.#linux
     const reaper = this.#reaperOf(process)
     for (const child of processTable.childrenOf(process)) {
       const signal = this.#deathSignal(child)
       if (signal !== 0) {
-        const info = signals.info({ signal, code: SignalCode.user, processId: process.id })
+        const info = signals.info({
+          signal,
+          code: SignalCode.user,
+          processId: child.namespace.numberOf(process.id),
+        })
         signals.sendToProcess(child, signal, info)
       }
       processTable.reparent(child, reaper)
@@ -148,18 +163,58 @@ export class ProcessEnd {
     return this.#linux.threads.of(child.ptr)?.deathSignal ?? 0
   }
 
-  #reaperOf(process: Process): Process | undefined {
-    let ancestor = process.parent
-    while (ancestor !== undefined && (!ancestor.hasFlag(ProcessFlag.subreaper) || ancestor.isZombie)) {
+  #reaperOf({ parent, namespace }: Process): Process | undefined {
+    let ancestor = parent
+    while (ancestor !== undefined && ancestor.namespace.level === namespace.level) {
+      if (ancestor.hasFlag(ProcessFlag.subreaper) && !ancestor.isZombie) return ancestor
       ancestor = ancestor.parent
     }
-    return ancestor
+    return namespace.isNested ? this.#linux.processes.get(namespace.initId) : undefined
+  }
+
+  /** Its first process has ended: the others are killed, and until they are gone nobody hears of it (zap_pid_ns_processes). */
+  #endNamespace(init: Process): void {
+    const { processTable, signals } = this.#linux
+    const { namespace } = init
+    namespace.isClosed = true
+    init.setFlag(ProcessFlag.lingering, true)
+    for (const child of processTable.childrenOf(init)) if (child.isZombie) this.#notifyParent(child)
+    for (const other of this.#othersIn(namespace, init)) {
+      const info = signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
+      signals.sendToProcess(other, Signal.KILL, info)
+    }
+    init.setFlag(ProcessFlag.lingering, this.#othersIn(namespace, init).length > 0)
+  }
+
+  #othersIn(namespace: PidNamespace, init: Process): Process[] {
+    const { processes } = this.#linux
+    return [...namespace.ids()]
+      .map((id) => processes.get(id))
+      .filter((process) => process !== undefined && process !== init) as Process[]
+  }
+
+  /** Nobody has a number any more, unless somebody is still called so. The first of a namespace may have waited for that. */
+  release(id: number): void {
+    const { processTable, processes } = this.#linux
+    let namespace = processTable.pids.release(id)
+    for (; namespace?.isNested; namespace = namespace.parent) {
+      const init = processes.get(namespace.initId)
+      if (!init?.hasFlag(ProcessFlag.lingering) || this.#othersIn(namespace, init).length > 0) continue
+      init.setFlag(ProcessFlag.lingering, false)
+      if (init.isZombie) this.#told(init)
+    }
+  }
+
+  #told(process: Process): void {
+    this.#linux.files.taskEnded(process.id, false)
+    this.#notifyParent(process)
   }
 
   /** The parent hears of a zombie; one that does not want to know has it forgotten at once. */
   #notifyParent(process: Process): void {
     const { parent, exitSignal } = process
-    if (parent === undefined) {
+    if (process.hasFlag(ProcessFlag.lingering)) return
+    if (parent === undefined || parent.hasFlag(ProcessFlag.lingering)) {
       this.forget(process)
       return
     }
@@ -182,7 +237,8 @@ export class ProcessEnd {
     const { userTime, systemTime } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     const userId = realUserOf(process)
     const what = childInfo(process.exitStatus)
-    const info = signals.info({ signal, ...what, processId: process.id, userId, userTime, systemTime })
+    const processId = parent.namespace.numberOf(process.id)
+    const info = signals.info({ signal, ...what, processId, userId, userTime, systemTime })
     signals.sendToProcess(parent, signal, info)
   }
 
@@ -203,9 +259,10 @@ export class ProcessEnd {
   /** The last of a zombie goes. */
   forget(process: Process): void {
     const { files, processTable, signals } = this.#linux
-    const { id } = process
+    const { id, groupId, sessionId } = process
     signals.leaveProcess(process)
     processTable.remove(process)
     files.taskEnded(id, true)
+    for (const number of [id, groupId, sessionId]) this.release(number)
   }
 }

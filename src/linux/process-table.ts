@@ -6,6 +6,8 @@ import type { MemoryManager } from '../mm.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { AddressSpace } from '../space/address-space.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { FIRST_ID_AGAIN, ID_END, PidAllocator } from './pid-allocator.js'
+import type { PidNamespace } from './pid-namespace.js'
 import { PROCESS_BYTES, PROCESS_CHILDREN, Process, SIBLING_LINK, STILL_RUNNING } from './process.js'
 import { RecordLists } from './record-lists.js'
 import { SignalActions } from './signal-actions.js'
@@ -14,11 +16,9 @@ import type { ProcessFiles } from './syscall-context.js'
 import type { Thread } from './thread.js'
 import type { ThreadList } from './thread-list.js'
 
-/** Number of the first process. Number 1, the parent of those that have none, is not there. */
+/** Number of the first process. Number 1, the parent of those that have none, is not there, but nobody else has it. */
+const INIT_ID = 1
 const FIRST_ID = 2
-/** kernel.pid_max, and where counting starts again after it (RESERVED_PIDS). */
-export const ID_END = 32768
-const FIRST_ID_AGAIN = 300
 
 const children = (process: Ptr) => (process + PROCESS_CHILDREN) as Ptr
 
@@ -32,6 +32,7 @@ export class ProcessTable {
   /** Whom `of` was asked for last: the scheduler asks several times for each trap. */
   #last: Process | undefined
   readonly actions: SignalActions
+  readonly pids: PidAllocator
 
   constructor(mm: MemoryManager, threads: ThreadList) {
     this.#mm = mm
@@ -39,6 +40,7 @@ export class ProcessTable {
     this.#cache = mm.slab.createCache('process', PROCESS_BYTES)
     this.#siblings = new RecordLists(mm.memory, SIBLING_LINK)
     this.actions = new SignalActions(mm)
+    this.pids = new PidAllocator(this)
   }
 
   /**
@@ -69,15 +71,21 @@ export class ProcessTable {
 
   /** Whether clone3(2) may choose this number. */
   isFree(id: number): boolean {
-    return !this.#isTaken(id, false)
+    return id !== INIT_ID && !this.#isTaken(id, false)
   }
 
   /** A new process with default signal actions and no address space yet; undefined without memory. */
-  create(id: number, files: ProcessFiles, actions: Ptr, parent: Process | undefined): Process | undefined {
+  create(
+    id: number,
+    files: ProcessFiles,
+    actions: Ptr,
+    parent: Process | undefined,
+    namespace: PidNamespace = this.pids.outermost,
+  ): Process | undefined {
     const record = this.#mm.slab.allocateZeroed(this.#cache)
     if (record === NULL) return undefined
     const space = new AddressSpace(this.#mm.memory, NULL)
-    const process = new Process(this.#mm.memory, record, space, files)
+    const process = new Process(this.#mm.memory, record, space, files, namespace)
     process.id = id
     process.actions = actions
     process.exitSignal = Signal.CHLD

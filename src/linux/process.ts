@@ -10,6 +10,7 @@
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
+import type { PidNamespace } from './pid-namespace.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 import { USAGE_BYTES } from './usage.js'
@@ -71,6 +72,10 @@ export const ProcessFlag = {
   continued: 512,
   /** Its threads have a list of semaphore operations to undo, as those made with CLONE_SYSVSEM do. */
   undoList: 1024,
+  /** The first of a namespace: signals that it does not handle do nothing to it, unless they come from outside. */
+  unkillable: 2048,
+  /** The first of a namespace has ended, and its parent does not hear of it before the last of the others is gone. */
+  lingering: 4096,
 } as const
 /** Above these bits: the signal that ends the process, as soon as one of its threads comes to it; 0 = none. */
 export const FATAL_SIGNAL_SHIFT = 24
@@ -79,6 +84,7 @@ const KEPT_AT_EXEC =
   ProcessFlag.subreaper |
   ProcessFlag.vforked |
   ProcessFlag.undoList |
+  ProcessFlag.unkillable |
   (0xff << FATAL_SIGNAL_SHIFT)
 
 /** `exitStatus` while it lives. */
@@ -90,6 +96,8 @@ export class Process {
   /** The view of its address space; execve gives it another. Its `ptr` is NULL when it has ended. */
   space: AddressSpace
   files: ProcessFiles
+  /** Whose numbers it sees. */
+  readonly namespace: PidNamespace
   /** NULL: its parent is the machine's, number 1. */
   parent: Process | undefined
   /** Absolute path of the program: /proc/PID/exe. As its arguments and environment, a byte string (fs/text.ts). */
@@ -102,11 +110,12 @@ export class Process {
   outOfMemoryScore = 0
   coreFilter = 0x33
 
-  constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles) {
+  constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles, namespace: PidNamespace) {
     this.#memory = memory
     this.ptr = ptr
     this.space = space
     this.files = files
+    this.namespace = namespace
   }
 
   #u32(offset: number): number {
@@ -125,7 +134,7 @@ export class Process {
     this.#memory.f64[(this.ptr + offset) >>> 3] = value
   }
 
-  /** getpid(2). */
+  /** Its number in the outermost namespace, by which the kernel knows it. */
   get id(): number {
     return this.#u32(ID)
   }
@@ -133,7 +142,12 @@ export class Process {
     this.#setU32(ID, value)
   }
 
-  /** getppid(2). */
+  /** getpid(2): its number in its own namespace. */
+  get number(): number {
+    return this.namespace.numberOf(this.id)
+  }
+
+  /** `id` of its parent; of the outermost namespace's number 1 when it has none. */
   get parentId(): number {
     return this.parent?.id ?? INIT
   }
@@ -146,7 +160,7 @@ export class Process {
     this.#setU32(PARENT, value)
   }
 
-  /** getpgid(2). */
+  /** The `id` of its process group. */
   get groupId(): number {
     return this.#u32(GROUP)
   }
@@ -154,7 +168,7 @@ export class Process {
     this.#setU32(GROUP, value)
   }
 
-  /** getsid(2). */
+  /** The `id` of its session. */
   get sessionId(): number {
     return this.#u32(SESSION)
   }

@@ -8,8 +8,8 @@ import type { JobControl } from './job-control.js'
 import { Limit } from './limits.js'
 import { PROCESS_PENDING, type Process, ProcessFlag } from './process.js'
 import type { SignalMasks } from './signal-masks.js'
-import { defaultAction, SIG_DFL, SIG_IGN, Signal } from './signal-numbers.js'
-import { hasBit, type SignalQueues } from './signal-queue.js'
+import { defaultAction, SIG_DFL, SIG_IGN, Signal, SignalCode } from './signal-numbers.js'
+import { hasBit, INFO_CODE, type SignalQueues } from './signal-queue.js'
 import type { SignalEnv } from './signals.js'
 import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
 
@@ -37,18 +37,20 @@ export class SignalSender {
    * are queued.
    */
   toProcess(process: Process, main: Thread | undefined, signal: number, info: Uint8Array): number {
-    if (main === undefined || !this.#prepare(process, main, signal)) return 0
+    if (main === undefined || !this.#prepare(process, main, signal, info)) return 0
     const limit = process.softLimit(Limit.pendingSignals)
-    const result = this.#queues.add(process, processPending(process), signal, info, limit)
+    const told = this.#asSeenBy(process, info)
+    const result = this.#queues.add(process, processPending(process), signal, told, limit)
     if (result === 0) this.#complete(process, main, signal, true)
     return result
   }
 
   /** To one thread. */
   toThread(process: Process, thread: Thread, signal: number, info: Uint8Array): number {
-    if (!this.#prepare(process, thread, signal)) return 0
+    if (!this.#prepare(process, thread, signal, info)) return 0
     const limit = process.softLimit(Limit.pendingSignals)
-    const result = this.#queues.add(thread, threadPending(thread), signal, info, limit)
+    const told = this.#asSeenBy(process, info)
+    const result = this.#queues.add(thread, threadPending(thread), signal, told, limit)
     if (result === 0) this.#complete(process, thread, signal, false)
     return result
   }
@@ -56,7 +58,7 @@ export class SignalSender {
   /** A timer's signal, with the timer's record; false when it is ignored. One that is still queued counts an overrun. */
   fromTimer(process: Process, thread: Thread, isShared: boolean, record: Ptr, info: Uint8Array): boolean {
     const signal = info[0]!
-    if (!this.#prepare(process, thread, signal)) return false
+    if (!this.#prepare(process, thread, signal, info)) return false
     if (this.#queues.isQueued(record)) {
       countOverrun(this.#queues.infoOf(record))
       return true
@@ -68,14 +70,40 @@ export class SignalSender {
   }
 
   /** What happens whether or not anybody listens; false when the signal is lost on them. */
-  #prepare(process: Process, thread: Thread, signal: number): boolean {
+  #prepare(process: Process, thread: Thread, signal: number, info: Uint8Array): boolean {
     if (process.isZombie || process.hasFlag(ProcessFlag.exiting) || process.fatalSignal !== 0) return false
     if (defaultAction(signal) === 'stop') this.#dropEverywhere(process, Signal.CONT)
     else if (signal === Signal.CONT) {
       for (const stop of STOP_SIGNALS) this.#dropEverywhere(process, stop)
       this.#jobs.continue(process)
     }
+    if (process.hasFlag(ProcessFlag.unkillable) && this.#isUnwanted(process, thread, signal, info))
+      return false
     return !this.isIgnored(process, thread, signal)
+  }
+
+  /** The first process of a namespace gets what it handles; besides only SIGKILL and SIGSTOP, from outside. */
+  #isUnwanted(process: Process, thread: Thread, signal: number, info: Uint8Array): boolean {
+    if (!this.#isDefault(process, signal)) return false
+    if (this.#masks.isBlocked(thread, signal) || this.#masks.isWaitedFor(thread, signal)) return false
+    return !isUnblockable(signal) || !this.#isFromOutside(process, info)
+  }
+
+  /** From the kernel itself, or from a process that the receiver's namespace has no number for. */
+  #isFromOutside({ namespace }: Process, info: Uint8Array): boolean {
+    const sender = this.#env.currentProcess()
+    if (sender === undefined || codeOf(info) === SignalCode.kernel) return true
+    return namespace.numberOf(sender.id) === 0
+  }
+
+  /** To who does not see the sender it has no number. */
+  #asSeenBy({ namespace }: Process, info: Uint8Array): Uint8Array {
+    if (!namespace.isNested || codeOf(info) > 0) return info
+    const sender = this.#env.currentProcess()
+    if (sender === undefined || namespace.numberOf(sender.id) !== 0) return info
+    const told = info.slice()
+    told.fill(0, SENDER, SENDER + 4)
+    return told
   }
 
   #dropEverywhere(process: Process, signal: number): void {
@@ -126,10 +154,14 @@ export class SignalSender {
 
   /** Whether it ends the process at once, without a core file to be written first: also while its threads are in calls. */
   #isFatal(process: Process, taker: Thread, signal: number): boolean {
+    if (process.hasFlag(ProcessFlag.unkillable) || !this.#isDefault(process, signal)) return false
+    return defaultAction(signal) === 'terminate' && !this.#masks.isWaitedFor(taker, signal)
+  }
+
+  #isDefault(process: Process, signal: number): boolean {
     const { u32 } = this.#env.mm.memory
     const action = process.action(signal) >>> 2
-    const isDefault = u32[action] === SIG_DFL && u32[action + 1] === 0
-    return isDefault && defaultAction(signal) === 'terminate' && !this.#masks.isWaitedFor(taker, signal)
+    return u32[action] === SIG_DFL && u32[action + 1] === 0
   }
 
   /** As if each thread had got SIGKILL, but for the status. */
@@ -166,6 +198,16 @@ export class SignalSender {
     const { memory } = this.#env.mm
     return hasBit(memory, threadPending(thread), signal) || hasBit(memory, processPending(process), signal)
   }
+}
+
+/** Whether a signal can be neither blocked, handled nor ignored. */
+export const isUnblockable = (signal: number) => signal === Signal.KILL || signal === Signal.STOP
+
+/** Offset of si_pid. */
+const SENDER = 16
+
+function codeOf(info: Uint8Array): number {
+  return new DataView(info.buffer, info.byteOffset).getInt32(INFO_CODE, true)
 }
 
 /** Offset of si_overrun. */

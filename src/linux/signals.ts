@@ -7,7 +7,7 @@ import type { Ptr } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { HandlerEntry, type HandlerEnv } from './handler-entry.js'
 import { JobControl, type JobEnv } from './job-control.js'
-import type { Process } from './process.js'
+import { type Process, ProcessFlag } from './process.js'
 import { finishCall } from './registers.js'
 import { ACTION_FLAGS } from './signal-actions.js'
 import { SignalMasks, UNBLOCKABLE } from './signal-masks.js'
@@ -21,7 +21,7 @@ import {
   SignalCode,
 } from './signal-numbers.js'
 import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo, SignalQueues } from './signal-queue.js'
-import { processPending, SignalSender, threadPending } from './signal-sender.js'
+import { isUnblockable, processPending, SignalSender, threadPending } from './signal-sender.js'
 import type { FileServices } from './syscall-context.js'
 import { THREAD_BLOCKED, type Thread } from './thread.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
@@ -30,6 +30,8 @@ import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
 export interface SignalEnv extends HandlerEnv, JobEnv {
   readonly files: FileServices
   processOf(thread: Thread): Process
+  /** Whose thread makes a call, or who ends. */
+  currentProcess(): Process | undefined
   /** Ends a process; `info` is the siginfo_t of the signal that did it. */
   killed(process: Process, thread: Thread, signal: number, info: Uint8Array): void
   readonly time: { signalTaken(process: Process, timer: Ptr, signal: number, info: Uint8Array): void }
@@ -80,6 +82,9 @@ export class Signals {
       this.#resetAction(action)
       this.#unblock(thread, signal)
     }
+    // Nobody survives its own faults.
+    if (this.#u32[action] === SIG_DFL && this.#u32[action + 1] === 0)
+      process.setFlag(ProcessFlag.unkillable, false)
     this.queues.add(thread, threadPending(thread), signal, this.info(info), Number.POSITIVE_INFINITY)
     this.masks.notify(thread)
   }
@@ -126,6 +131,7 @@ export class Signals {
 
   /** What happens without a handler; true when the thread does not go on now. */
   #doDefault(process: Process, thread: Thread, signal: number, info: Uint8Array): boolean {
+    if (process.hasFlag(ProcessFlag.unkillable) && !isUnblockable(signal)) return false
     switch (defaultAction(signal)) {
       case 'core':
       case 'terminate':

@@ -15,6 +15,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import type { PidNamespace } from './pid-namespace.js'
 import { FATAL_SIGNAL_SHIFT, PROCESS_FLAGS, PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
 import { RUN_LINK, SLEEP_LINK, ThreadQueues, WAIT_DEADLINE } from './thread-queues.js'
@@ -96,6 +97,8 @@ export class Thread {
   readonly #memory: Memory
   readonly #queues: ThreadQueues
   readonly ptr: Ptr
+  /** Where the processes that it makes are born, when unshare(2) or setns(2) have said so: pid_for_children. */
+  childNamespace: PidNamespace | undefined
 
   constructor(memory: Memory, ptr: Ptr = NULL, queues = new ThreadQueues(memory)) {
     this.#words = memory.u32
@@ -121,7 +124,7 @@ export class Thread {
     this.#numbers[(this.ptr + offset) >>> 3] = value
   }
 
-  /** gettid(2). */
+  /** Its number in the outermost namespace, by which the kernel knows it. */
   get id(): number {
     return this.#u32(ID)
   }

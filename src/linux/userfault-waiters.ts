@@ -7,6 +7,7 @@ import { resetAll, unregisterAll } from '../space/register-userfault.js'
 import type { UserfaultMessages } from '../space/userfault-message.js'
 import { type MissedPage, UserfaultFeature } from '../space/userfaults.js'
 import { LockRank } from '../state/atomics.js'
+import type { PidNamespace } from './pid-namespace.js'
 import type { Thread } from './thread.js'
 import { ownMessage, UserfaultCall } from './userfault-call.js'
 import { UserfaultQueues } from './userfault-queues.js'
@@ -16,6 +17,7 @@ import { WaitKind } from './wait.js'
 export interface UserfaultEnv {
   readonly mm: MemoryManager
   readonly threads: { at(record: Ptr): Thread } & Iterable<Thread>
+  processOf(thread: Thread): { readonly namespace: PidNamespace }
   readonly files: { userfaultArrived(context: Ptr): void }
   readonly forking: { abandon(child: Thread): void }
 }
@@ -98,7 +100,9 @@ export class UserfaultWaiters {
       address: wants(UserfaultFeature.exactAddress) ? exact : vpn * PAGE_SIZE,
       isWrite,
       isMinor,
-      threadId: wants(UserfaultFeature.threadId) ? thread.id : 0,
+      threadId: wants(UserfaultFeature.threadId)
+        ? this.env.processOf(thread).namespace.numberOf(thread.id)
+        : 0,
     })
     this.#wait(thread.ptr, message)
     this.queues.append('pending', message)

@@ -3,14 +3,16 @@ import { E2BIG, EFAULT, EINVAL } from '../../base/errno.js'
 import { PAGE_SIZE } from '../../base/numbers.js'
 import { copyFromUser, isUserRange } from '../../fault/user-copy.js'
 import { type CloneRequest, CloneFlag as Flag } from '../forking.js'
-import { ID_END } from '../process-table.js'
+import { makeNamespace } from '../namespace-making.js'
+import { NAMESPACE_LEVEL_MAX } from '../pid-namespace.js'
+import { ProcessFlag } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { ERESTARTNOINTR, WaitKind } from '../wait.js'
 import { readStruct, u64 } from './user-data.js'
 
 const EXIT_SIGNAL_MASK = 0xff
-const NAMESPACES =
-  Flag.newMounts | Flag.newCgroup | Flag.newUts | Flag.newIpc | Flag.newUser | Flag.newPid | Flag.newNet
+/** Those that this kernel has not. */
+const NAMESPACES = Flag.newMounts | Flag.newCgroup | Flag.newUts | Flag.newIpc | Flag.newUser | Flag.newNet
 /** In the upper half of clone3's flags. */
 const CLEAR_HANDLERS = 1
 const INTO_CGROUP = 2
@@ -18,26 +20,33 @@ const SIGNAL_MAX = 64
 
 const has = (flags: number, flag: number) => (flags & flag) !== 0
 
-/** What cannot be asked for together, and what this kernel has not (it is one without namespaces): 0 or -EINVAL. */
-function checkFlags(flags: number): number {
+/** What cannot be asked for together, and what this kernel has not (of namespaces only those of numbers): 0 or -EINVAL. */
+function checkFlags(c: SyscallContext, flags: number): number {
   if (has(flags, NAMESPACES) || has(flags, Flag.newTime & ~EXIT_SIGNAL_MASK)) return -EINVAL
   if (has(flags, Flag.thread) && !has(flags, Flag.signalActions)) return -EINVAL
+  if (has(flags, Flag.thread) && (has(flags, Flag.newPid) || isLeaving(c))) return -EINVAL
   if (has(flags, Flag.signalActions) && !has(flags, Flag.memory)) return -EINVAL
   return has(flags, Flag.pidFile) && has(flags, Flag.detached) ? -EINVAL : 0
 }
 
+/** Whether the children of the caller are born into another namespace than its own. */
+function isLeaving({ process, thread }: SyscallContext): boolean {
+  return thread.childNamespace !== undefined && thread.childNamespace !== process.namespace
+}
+
 function start(c: SyscallContext, request: CloneRequest): number {
-  const problem = checkFlags(request.flags)
+  const problem = checkFlags(c, request.flags)
   if (problem < 0) return problem
   const bothNumbers = has(request.flags, Flag.pidFile) && has(request.flags, Flag.parentSetTid)
   if (bothNumbers && request.pidFile === request.parentTid) return -EINVAL
-  if (has(request.flags, Flag.parent) && c.process.parent === undefined) return -EINVAL
+  const hasNoParent = c.process.parent === undefined || c.process.hasFlag(ProcessFlag.unkillable)
+  if (has(request.flags, Flag.parent) && hasNoParent) return -EINVAL
   return c.linux.forking.clone(c.process, c.thread, request)
 }
 
 /** The second run of a vfork: the child has let go of the memory, or this process is being killed. */
 function finishVfork(c: SyscallContext): number {
-  return c.thread.wasWoken ? c.thread.waitArgument : -ERESTARTNOINTR
+  return c.thread.wasWoken ? c.thread.progress : -ERESTARTNOINTR
 }
 
 const isVforkDone = (c: SyscallContext) => c.thread.isResumed && c.thread.waitKind === WaitKind.vfork
@@ -56,7 +65,7 @@ function clone(c: SyscallContext): number {
     parentTid: c.args.address(2),
     pidFile: c.args.address(2),
     childTid: c.args.address(4),
-    id: 0,
+    numbers: [],
   })
 }
 
@@ -79,8 +88,8 @@ function clone3(c: SyscallContext): number {
   if (isVforkDone(c)) return finishVfork(c)
   const view = readArguments(c)
   if (typeof view === 'number') return view
-  const id = chosenId(c, view)
-  if (id < 0) return id
+  const numbers = chosenNumbers(c, view)
+  if (typeof numbers === 'number') return numbers
   const problem = checkArguments(c, view)
   if (problem < 0) return problem
   const [stack, size] = [u64(view, 40), u64(view, 48)]
@@ -94,19 +103,17 @@ function clone3(c: SyscallContext): number {
     parentTid: u64(view, 24),
     pidFile: u64(view, 8),
     childTid: u64(view, 16),
-    id,
+    numbers,
   })
 }
 
 /** clone3_args_valid: 0 or -EINVAL. */
 function checkArguments(c: SyscallContext, view: DataView): number {
   const [low, high] = [view.getUint32(0, true), view.getUint32(4, true)]
-  const exitSignal = u64(view, 32)
   if ((high & ~(CLEAR_HANDLERS | INTO_CGROUP)) !== 0 || has(high, INTO_CGROUP)) return -EINVAL
   if (has(low, Flag.detached) || has(low, EXIT_SIGNAL_MASK)) return -EINVAL
   if (has(high, CLEAR_HANDLERS) && has(low, Flag.signalActions)) return -EINVAL
-  if (exitSignal > SIGNAL_MAX) return -EINVAL
-  if (has(low, Flag.thread | Flag.parent) && exitSignal !== 0) return -EINVAL
+  if (has(low, Flag.thread | Flag.parent) && u64(view, 32) !== 0) return -EINVAL
   return isStackValid(c, u64(view, 40), u64(view, 48)) ? 0 : -EINVAL
 }
 
@@ -115,19 +122,19 @@ function isStackValid(c: SyscallContext, stack: number, size: number): boolean {
   return size > 0 && isUserRange(c.mm, stack, size)
 }
 
-/** The number that set_tid asks for: there is one level of them. 0 = any; -EINVAL, -EFAULT. */
-function chosenId(c: SyscallContext, view: DataView): number {
+/** The numbers that set_tid asks for, and whether the exit signal is one (copy_clone_args_from_user): -EINVAL, -EFAULT. */
+function chosenNumbers(c: SyscallContext, view: DataView): number[] | number {
   const [address, count] = [u64(view, 64), u64(view, 72)]
-  if (count > 1 || (address === 0) !== (count === 0)) return -EINVAL
-  if (count === 0) return 0
-  const chosen = readStruct(c, address, 4)
-  if (chosen === undefined) return -EFAULT
-  const id = chosen.getInt32(0, true)
-  return id < 1 || id >= ID_END ? -EINVAL : id
+  if (count > NAMESPACE_LEVEL_MAX || (address === 0) !== (count === 0)) return -EINVAL
+  if (u64(view, 32) > SIGNAL_MAX) return -EINVAL
+  const chosen = count === 0 ? undefined : readStruct(c, address, count * 4)
+  if (count > 0 && chosen === undefined) return -EFAULT
+  return Array.from({ length: count }, (_, level) => chosen!.getInt32(level * 4, true))
 }
 
-/** unshare(2): there are no namespaces; files and directories that another process has too become its own. */
+/** unshare(2): files and directories that another process has too become its own; its children get a namespace of numbers. */
 const UNSHAREABLE =
+  Flag.newPid |
   Flag.thread |
   Flag.surroundings |
   NAMESPACES |
@@ -143,10 +150,16 @@ function unshare(c: SyscallContext): number {
   const isAlone = c.process.threadCount === 1
   if (has(flags, Flag.thread | Flag.signalActions | Flag.memory) && !isAlone) return -EINVAL
   if (has(flags, NAMESPACES | Flag.newTime)) return -EINVAL
-  const { files } = c.process
+  const { process, thread } = c
+  if (has(flags, Flag.newPid)) {
+    const namespace = makeNamespace(process, thread.childNamespace ?? process.namespace)
+    if (typeof namespace === 'number') return namespace
+    thread.childNamespace = namespace
+  }
+  const { files } = process
   const own = files.fork(!has(flags, Flag.files), !has(flags, Flag.surroundings))
   files.close()
-  c.process.files = own
+  process.files = own
   return 0
 }
 

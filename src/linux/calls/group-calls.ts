@@ -2,26 +2,27 @@
 import { EACCES, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { type Process, ProcessFlag } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-
-/** The process that a number names, 0 being the caller's. A number of a thread names its process. */
-export function processNamed(c: SyscallContext, id: number): Process | undefined {
-  if (id === 0 || id === c.process.id) return c.process
-  const { linux } = c
-  const thread = linux.threads.byId(id)
-  return linux.processes.get(id) ?? (thread && linux.processOf(thread))
-}
+import { idOf, numberOf, processNamed } from './numbers.js'
 
 function setpgid(c: SyscallContext): number {
   const group = c.args.int(1)
   if (group < 0) return -EINVAL
-  const process = c.args.int(0) === 0 ? c.process : c.linux.processes.get(c.args.int(0))
+  const process = c.args.int(0) === 0 ? c.process : c.linux.processes.get(idOf(c, c.args.int(0)))
   if (process === undefined) return -ESRCH
   const problem = checkMove(c, process)
   if (problem < 0) return problem
-  const wanted = group === 0 ? process.id : group
+  const wanted = group === 0 ? process.id : idOf(c, group)
   if (wanted !== process.id && !hasGroup(c, wanted)) return -EPERM
-  process.groupId = wanted
+  moveTo(c, process, wanted, process.sessionId)
   return 0
+}
+
+/** Nobody may be left who is called by the number of the group or session before. */
+function moveTo(c: SyscallContext, process: Process, groupId: number, sessionId: number): void {
+  const before = [process.groupId, process.sessionId]
+  process.groupId = groupId
+  process.sessionId = sessionId
+  for (const id of before) c.linux.ends.release(id)
 }
 
 /** Whether the caller may move a process to another group: its own children until they call execve, and itself. */
@@ -41,19 +42,20 @@ function hasGroup(c: SyscallContext, id: number): boolean {
 }
 
 function getpgid(c: SyscallContext): number {
-  return processNamed(c, c.args.int(0))?.groupId ?? -ESRCH
+  const process = processNamed(c, c.args.int(0))
+  return process === undefined ? -ESRCH : numberOf(c, process.groupId)
 }
 
 function getsid(c: SyscallContext): number {
-  return processNamed(c, c.args.int(0))?.sessionId ?? -ESRCH
+  const process = processNamed(c, c.args.int(0))
+  return process === undefined ? -ESRCH : numberOf(c, process.sessionId)
 }
 
 function setsid(c: SyscallContext): number {
   const { process } = c
   for (const _ of c.linux.processTable.group(process.id)) return -EPERM
-  process.groupId = process.id
-  process.sessionId = process.id
-  return process.id
+  moveTo(c, process, process.id, process.id)
+  return process.number
 }
 
 export const groupCalls: readonly Syscall[] = [

@@ -10,6 +10,7 @@ import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE, LINUX_RELEASE_26 } from '../release.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { numberOf } from './numbers.js'
 import { StructWriter } from './user-data.js'
 
 const NAME_BYTES = 65
@@ -132,7 +133,7 @@ export const identityCalls: readonly Syscall[] = [
   { number: 92, name: 'personality', trace: 'x', handler: setPersonality },
   { number: 160, name: 'uname', trace: 'p', handler: uname },
   { number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl },
-  { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.id },
-  { number: 173, name: 'getppid', trace: '', handler: (c) => c.process.parentId },
-  { number: 178, name: 'gettid', trace: '', handler: (c) => c.thread.id },
+  { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.number },
+  { number: 173, name: 'getppid', trace: '', handler: (c) => numberOf(c, c.process.parentId) },
+  { number: 178, name: 'gettid', trace: '', handler: (c) => numberOf(c, c.thread.id) },
 ]

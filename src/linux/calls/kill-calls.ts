@@ -7,8 +7,11 @@ import { checkSender, realUserOf } from '../signal-permission.js'
 import { INFO_CODE, SIGINFO_BYTES } from '../signal-queue.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
+import { idOf, numberOf, processAt, threadAt } from './numbers.js'
 
 const INT_MIN = -0x8000_0000
+/** What a number that nobody has stands for: no group. */
+const NOBODY = -1
 
 /** Signal 0 only asks whether somebody is there. */
 const isValid = (signal: number) => signal >= 0 && signal <= SIGNAL_MAX
@@ -20,7 +23,7 @@ function check(c: SyscallContext, target: Process, signal: number): number {
 
 /** What kill and tkill tell: who sent it. */
 export function senderInfo(c: SyscallContext, signal: number, code: number): Uint8Array {
-  return c.linux.signals.info({ signal, code, processId: c.process.id, userId: realUserOf(c.process) })
+  return c.linux.signals.info({ signal, code, processId: c.process.number, userId: realUserOf(c.process) })
 }
 
 /** `main`: the thread that was named, if it was not the first. */
@@ -43,10 +46,8 @@ function sendToAll(c: SyscallContext, signal: number, isMeant: (process: Process
 
 /** A number names a process, or one of its threads, which is then asked first. */
 function sendToNumber(c: SyscallContext, id: number, signal: number): number {
-  const { linux } = c
-  const thread = linux.threads.byId(id)
-  const process = linux.processes.get(id) ?? (thread && linux.processOf(thread))
-  return process === undefined ? -ESRCH : sendTo(c, process, signal, thread)
+  const process = processAt(c, id)
+  return process === undefined ? -ESRCH : sendTo(c, process, signal, threadAt(c, id))
 }
 
 function kill(c: SyscallContext): number {
@@ -54,16 +55,17 @@ function kill(c: SyscallContext): number {
   const signal = c.args.int(1)
   if (target > 0) return sendToNumber(c, target, signal)
   if (target === INT_MIN) return -ESRCH
-  if (target === -1) return sendToAll(c, signal, (process) => process !== c.process)
-  const group = target === 0 ? c.process.groupId : -target
+  if (target === -1)
+    return sendToAll(c, signal, (process) => process !== c.process && numberOf(c, process.id) > 1)
+  const group = target === 0 ? c.process.groupId : idOf(c, -target) || NOBODY
   return sendToAll(c, signal, ({ groupId }) => groupId === group)
 }
 
 /** The thread with a number, in a process if one is named. */
 function findThread(c: SyscallContext, group: number | undefined, id: number): Thread | undefined {
-  const thread = c.linux.threads.byId(id)
+  const thread = threadAt(c, id)
   if (thread === undefined || group === undefined) return thread
-  return c.linux.processOf(thread).id === group ? thread : undefined
+  return c.linux.processOf(thread).id === idOf(c, group) ? thread : undefined
 }
 
 function sendToThread(c: SyscallContext, group: number | undefined, id: number, signal: number): number {
@@ -79,7 +81,7 @@ function sendToThread(c: SyscallContext, group: number | undefined, id: number, 
 
 /** The first thread of a process that nobody has waited for is still there. */
 function isZombie(c: SyscallContext, group: number, id: number): boolean {
-  return group === id && c.linux.processes.get(id) !== undefined
+  return group === id && c.linux.processes.has(idOf(c, id))
 }
 
 /** A siginfo_t of the program; undefined where there is none. */
@@ -95,7 +97,7 @@ function infoFor(c: SyscallContext, id: number, signal: number, address: number)
   const view = new DataView(info.buffer)
   view.setInt32(0, signal, true)
   const code = view.getInt32(INFO_CODE, true)
-  return (code >= 0 || code === SignalCode.tkill) && id !== c.thread.id ? -EPERM : info
+  return (code >= 0 || code === SignalCode.tkill) && idOf(c, id) !== c.thread.id ? -EPERM : info
 }
 
 function rtSigqueueinfo(c: SyscallContext): number {
@@ -103,13 +105,11 @@ function rtSigqueueinfo(c: SyscallContext): number {
   const signal = c.args.int(1)
   const info = infoFor(c, id, signal, c.args.address(2))
   if (typeof info === 'number') return info
-  const { linux } = c
-  const thread = linux.threads.byId(id)
-  const process = linux.processes.get(id) ?? (thread && linux.processOf(thread))
+  const process = processAt(c, id)
   if (process === undefined) return -ESRCH
   const refused = check(c, process, signal)
   if (refused < 0 || signal === 0) return refused
-  return linux.signals.sendToProcess(process, signal, info, thread)
+  return c.linux.signals.sendToProcess(process, signal, info, threadAt(c, id))
 }
 
 function rtTgsigqueueinfo(c: SyscallContext): number {

@@ -16,7 +16,7 @@ import { userOf } from '../fs/file-user.js'
 import type { Process } from '../process.js'
 import { mayAccess } from '../process-access.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { processNamed } from './group-calls.js'
+import { processNamed } from './numbers.js'
 
 const NODE_0 = 1
 

@@ -4,6 +4,7 @@ import { loadUser64, readUserString } from '../../fault/user-copy.js'
 import { Signal } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { REGISTERS_SET } from '../wait.js'
+import { numberOf, threadAt } from './numbers.js'
 import { StructWriter } from './user-data.js'
 
 const PATH_BYTES_MAX = 4096
@@ -55,7 +56,7 @@ function execve(c: SyscallContext): number {
 
 function setTidAddress(c: SyscallContext): number {
   c.thread.clearChildTid = c.args.address(0)
-  return c.thread.id
+  return numberOf(c, c.thread.id)
 }
 
 function setRobustList(c: SyscallContext): number {
@@ -66,7 +67,7 @@ function setRobustList(c: SyscallContext): number {
 
 function getRobustList(c: SyscallContext): number {
   const id = c.args.int(0)
-  const thread = id === 0 ? c.thread : c.linux.threads.byId(id)
+  const thread = id === 0 ? c.thread : threadAt(c, id)
   if (thread === undefined) return -ESRCH
   if (new StructWriter(8).u64(0, ROBUST_HEAD_BYTES).copyTo(c, c.args.address(2)) < 0) return -EFAULT
   return new StructWriter(8).u64(0, thread.robustList).copyTo(c, c.args.address(1))

@@ -21,7 +21,7 @@ import { IOV_MAX } from '../fs/flags.js'
 import type { Process } from '../process.js'
 import { mayAccess } from '../process-access.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { processNamed } from './group-calls.js'
+import { processNamed } from './numbers.js'
 
 /** Local memory, piece by piece. */
 class LocalFlow {

@@ -9,7 +9,7 @@ import { applyLimits, Limit } from '../limits.js'
 import { CHILDREN_USAGE, Process } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { readUsage, type Usage } from '../usage.js'
-import { processNamed } from './group-calls.js'
+import { processNamed } from './numbers.js'
 import { copyOut, readStruct, SECOND, StructWriter, u64 } from './user-data.js'
 import { rusage } from './wait-calls.js'
 

@@ -5,6 +5,7 @@
 import { EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
+import { idOf, threadAt } from './numbers.js'
 import { readStruct, StructWriter } from './user-data.js'
 
 const Policy = { other: 0, fifo: 1, roundRobin: 2, batch: 3, idle: 5, deadline: 6, extensible: 7 } as const
@@ -22,7 +23,7 @@ const PRIORITY_USER = 2
 const isRealTime = (policy: number) => policy === Policy.fifo || policy === Policy.roundRobin
 
 /** The thread that a number names, 0 being the caller. */
-const threadNamed = (c: SyscallContext, id: number) => (id === 0 ? c.thread : c.linux.threads.byId(id))
+const threadNamed = (c: SyscallContext, id: number) => (id === 0 ? c.thread : threadAt(c, id))
 
 /** The thread that the first argument names; -EINVAL, -ESRCH. */
 function threadOf(c: SyscallContext): Thread | number {
@@ -106,7 +107,7 @@ function threadsOf(c: SyscallContext): readonly Thread[] | number {
       return thread === undefined ? [] : [thread]
     }
     case PRIORITY_GROUP: {
-      const members = [...c.linux.processTable.group(id === 0 ? c.process.groupId : id)]
+      const members = [...c.linux.processTable.group(id === 0 ? c.process.groupId : idOf(c, id))]
       return members.flatMap(({ ptr }) => [...c.linux.threads.ofProcess(ptr)])
     }
     case PRIORITY_USER:

@@ -8,6 +8,7 @@ import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { Notify, type Timer, TimerKind } from '../timer-record.js'
 import { ITIMERSPEC_BYTES, readSetting, settingOf, type TimerSetting } from '../timer-setting.js'
 import { WALL_CLOCKS } from '../vvar.js'
+import { threadAt } from './numbers.js'
 import { copyOut, readStruct, StructWriter } from './user-data.js'
 
 const SIGEVENT_BYTES = 64
@@ -41,7 +42,7 @@ function readEvent(c: SyscallContext): Event | undefined | number {
 function isGood(c: SyscallContext, { notify, signal, thread }: Event): boolean {
   if (notify === Notify.none) return true
   if (notify === Notify.threadId) {
-    if (c.linux.threads.byId(thread)?.process !== c.process.ptr) return false
+    if (threadAt(c, thread)?.process !== c.process.ptr) return false
   } else if (notify !== Notify.signal && notify !== Notify.thread) return false
   return signal > 0 && signal <= SIGNAL_MAX
 }

@@ -10,6 +10,7 @@ import { Signal } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { readUsage, sumOfUsage, type Usage } from '../usage.js'
 import { ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
+import { idOf, numberOf } from './numbers.js'
 import { copyOut, StructWriter } from './user-data.js'
 
 const WNOHANG = 1
@@ -31,11 +32,14 @@ const P_PID = 1
 const P_PGID = 2
 const P_PIDFD = 3
 
+/** What a number that nobody has stands for: no child. */
+const NOBODY = -1
+
 /** Which children a call is about. */
 interface Selection {
-  /** Process number; 0 = any. */
+  /** Of a process; 0 = any. */
   readonly id: number
-  /** Process group; 0 = any. */
+  /** Of a process group; 0 = any. */
   readonly group: number
   readonly options: number
   /** Nothing to tell yet is -EAGAIN. */
@@ -44,7 +48,8 @@ interface Selection {
 
 /** What happened to a child. */
 interface Event {
-  readonly id: number
+  /** What the caller calls the child. */
+  readonly number: number
   /** As wait4 gives it. */
   readonly status: number
   readonly usage: Usage
@@ -67,7 +72,7 @@ function findEvent(c: SyscallContext, selection: Selection): Event | number {
     found = 0
     const status = statusOf(child, selection.options)
     if (status < 0) continue
-    const event = { id: child.id, status, usage: usageOf(c, child) }
+    const event = { number: numberOf(c, child.id), status, usage: usageOf(c, child) }
     if (!has(selection.options, WNOWAIT)) consume(c, child, event.usage)
     return event
   }
@@ -76,7 +81,9 @@ function findEvent(c: SyscallContext, selection: Selection): Event | number {
 
 /** -1: nothing to tell. */
 function statusOf(child: Process, options: number): number {
-  if (child.isZombie) return has(options, WEXITED) ? child.exitStatus : -1
+  if (child.isZombie) {
+    return has(options, WEXITED) && !child.hasFlag(ProcessFlag.lingering) ? child.exitStatus : -1
+  }
   if (has(options, WUNTRACED) && child.stopSignal !== 0) return (child.stopSignal << 8) | STOPPED_STATUS
   return has(options, WCONTINUED) && child.hasFlag(ProcessFlag.continued) ? CONTINUED_STATUS : -1
 }
@@ -118,13 +125,20 @@ function wait4(c: SyscallContext): number {
   if (has(options, ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE))) return -EINVAL
   const wanted = c.args.int(0)
   if (wanted === INT_MIN) return -ESRCH
-  const group = wanted === 0 ? c.process.groupId : Math.max(0, -wanted)
-  const selection = { id: Math.max(0, wanted), group: wanted === -1 ? 0 : group, options: options | WEXITED }
-  const event = waitFor(c, selection)
+  const event = waitFor(c, { ...selected(c, wanted), options: options | WEXITED })
   if (typeof event === 'number') return event
   if (copyOut(c, 1, new StructWriter(4).u32(0, event.status)) < 0) return -EFAULT
-  return copyOut(c, 3, rusage(event.usage)) < 0 ? -EFAULT : event.id
+  return copyOut(c, 3, rusage(event.usage)) < 0 ? -EFAULT : event.number
 }
+
+/** A process, a group as a negative number, the caller's group 0, or any child -1. */
+function selected(c: SyscallContext, wanted: number): { id: number; group: number } {
+  if (wanted === -1) return { id: 0, group: 0 }
+  if (wanted > 0) return { id: named(c, wanted), group: 0 }
+  return { id: 0, group: wanted === 0 ? c.process.groupId : named(c, -wanted) }
+}
+
+const named = (c: SyscallContext, number: number) => idOf(c, number) || NOBODY
 
 /** Which children waitid is about, or -EINVAL. */
 function selectionOf(c: SyscallContext): Selection | number {
@@ -136,9 +150,9 @@ function selectionOf(c: SyscallContext): Selection | number {
     case P_ALL:
       return { id: 0, group: 0, options }
     case P_PID:
-      return id <= 0 ? -EINVAL : { id, group: 0, options }
+      return id <= 0 ? -EINVAL : { id: named(c, id), group: 0, options }
     case P_PGID:
-      return id < 0 ? -EINVAL : { id: 0, group: id === 0 ? c.process.groupId : id, options }
+      return id < 0 ? -EINVAL : { id: 0, group: id === 0 ? c.process.groupId : named(c, id), options }
     case P_PIDFD:
       return id < 0 ? -EINVAL : selectionByFile(c, id, options)
     default:
@@ -146,13 +160,18 @@ function selectionOf(c: SyscallContext): Selection | number {
   }
 }
 
-/** A pidfd with O_NONBLOCK does not let the call wait. What nobody is any more is no child: number -1. */
+/** A pidfd with O_NONBLOCK does not let the call wait. What nobody is any more is no child. */
 function selectionByFile(c: SyscallContext, fd: number, options: number): Selection | number {
   const file = userOf(c.process).files.get(fd)
   const id = idOfPidFile(file)
   if (id === -EBADF) return -EBADF
   const isImpatient = (file!.flags & Open.nonBlock) !== 0 && !has(options, WNOHANG)
-  return { id: Math.max(id, -1), group: 0, options: isImpatient ? options | WNOHANG : options, isImpatient }
+  return {
+    id: Math.max(id, NOBODY),
+    group: 0,
+    options: isImpatient ? options | WNOHANG : options,
+    isImpatient,
+  }
 }
 
 function waitid(c: SyscallContext): number {
@@ -171,7 +190,7 @@ function putInfo(c: SyscallContext, address: number, event: Event | number): boo
   if (typeof event !== 'number') {
     const { code, status } = childInfo(event.status)
     head.u32(0, Signal.CHLD).u32(8, code)
-    rest.u32(0, event.id).u32(8, status)
+    rest.u32(0, event.number).u32(8, status)
   }
   return head.copyTo(c, address) === 0 && rest.copyTo(c, address + 16) === 0
 }

@@ -29,6 +29,7 @@ export const Capability = {
   nice: 23,
   resource: 24,
   makeDevice: 27,
+  restore: 40,
 } as const
 
 export const ALL: CapabilitySet = [0xffff_ffff, 0x1ff]

@@ -7,6 +7,7 @@ import type { FileEnvironment } from '../../../src/linux/fs/environment.js'
 import { sharedMemoryCalls } from '../../../src/linux/fs/sysv/shm-calls.js'
 import { ShmSegments } from '../../../src/linux/fs/sysv/shm-segments.js'
 import type { Vfs } from '../../../src/linux/fs/vfs.js'
+import { PidNamespace } from '../../../src/linux/pid-namespace.js'
 import type { SyscallContext } from '../../../src/linux/syscall-context.js'
 import type { MemoryManager } from '../../../src/mm.js'
 import type { AddressSpace } from '../../../src/space/address-space.js'
@@ -20,6 +21,8 @@ const OWNERS_ONLY = 0o600
 const REMOVED = 0o1000
 
 const NOBODY = { ...ROOT, capabilities: { effective: NONE, permitted: NONE, inheritable: NONE } }
+
+const OUTERMOST = new PidNamespace(undefined)
 
 /** Who makes a call. */
 export interface Caller {
@@ -49,7 +52,8 @@ export class MachineSegments {
   }
 
   #call(name: string, caller: Caller, ...values: number[]): number {
-    const process = { files: { credentials: caller.isPrivileged ? ROOT : NOBODY } }
+    const files = { credentials: caller.isPrivileged ? ROOT : NOBODY }
+    const process = { files, namespace: OUTERMOST }
     const context = { mm: this.#mm, space: caller.space, process, args: caller.args(...values) }
     return this.#calls.get(name)!(context as unknown as SyscallContext)
   }

@@ -1,6 +1,6 @@
 /** capget(2) and capset(2), as kernel/capability.c. */
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
-import type { Process } from '../../process.js'
+import { idOf, processNamed } from '../../calls/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { ALL, type CapabilitySet, mayReplace } from '../capabilities.js'
 import { userOf } from '../file-user.js'
@@ -30,11 +30,6 @@ function numberOf(c: SyscallContext): number | undefined {
   return take(c, c.args.address(0) + 4, 4)?.getInt32(0, true)
 }
 
-function processOf(c: SyscallContext, id: number): Process | undefined {
-  const thread = id === 0 ? c.thread : c.linux.threads.byId(id)
-  return thread === undefined ? c.linux.processes.get(id) : c.linux.processOf(thread)
-}
-
 function capget(c: SyscallContext): number {
   const data = c.args.address(1)
   const records = recordsOf(c)
@@ -43,7 +38,7 @@ function capget(c: SyscallContext): number {
   const id = numberOf(c)
   if (id === undefined) return -EFAULT
   if (id < 0) return -EINVAL
-  const process = processOf(c, id)
+  const process = processNamed(c, id)
   if (process === undefined) return -ESRCH
   const { effective, permitted, inheritable } = userOf(process).credentials.capabilities
   const words = [0, 1].flatMap((word) => [effective[word]!, permitted[word]!, inheritable[word]!])
@@ -55,7 +50,7 @@ function capset(c: SyscallContext): number {
   if (records < 0) return records
   const id = numberOf(c)
   if (id === undefined) return -EFAULT
-  if (id !== 0 && id !== c.thread.id) return -EPERM
+  if (id !== 0 && idOf(c, id) !== c.thread.id) return -EPERM
   const data = take(c, c.args.address(1), records * RECORD_BYTES)
   if (data === undefined) return -EFAULT
   const word = (record: number, i: number) =>

@@ -1,5 +1,6 @@
 /** kcmp(2) (kernel/kcmp.c of Linux): whether two processes have something in common. */
 import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../../../base/errno.js'
+import { processAt } from '../../calls/numbers.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
@@ -25,7 +26,7 @@ export const compareCalls: readonly Syscall[] = [
 ]
 
 function compare(c: SyscallContext): number {
-  const [one, other] = [processAt(c, 0), processAt(c, 1)]
+  const [one, other] = [processArgument(c, 0), processArgument(c, 1)]
   if (one === undefined || other === undefined) return -ESRCH
   const refused = mayAccess(c.process, one, 'real') || mayAccess(c.process, other, 'real')
   if (refused < 0) return refused
@@ -58,10 +59,8 @@ function compare(c: SyscallContext): number {
 }
 
 /** 0 is no process's number here. */
-function processAt(c: SyscallContext, i: number): Process | undefined {
-  const id = c.args.int(i)
-  const thread = c.linux.threads.byId(id)
-  return c.linux.processes.get(id) ?? (thread && c.linux.processOf(thread))
+function processArgument(c: SyscallContext, i: number): Process | undefined {
+  return processAt(c, c.args.int(i))
 }
 
 /** Equal 0, less 1, greater 2: an order that stays the same, so that programs can sort by it. */

@@ -1,5 +1,7 @@
 /** Control messages (cmsg(3)): files and credentials that go with the bytes of a socket. */
+
 import { EBADF, EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
+import { idOf, numberOf } from '../../calls/numbers.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import { credentialsOf } from '../ipc/socket-file.js'
 import type { Attachments, Received } from '../ipc/socket-transfer.js'
@@ -61,8 +63,9 @@ function withCredentials(c: SyscallContext, soFar: Attachments, message: DataVie
   if (message.byteLength !== HEADER_BYTES + CREDENTIALS_BYTES) return -EINVAL
   const [pid, uid, gid] = [0, 4, 8].map((offset) => message.getInt32(HEADER_BYTES + offset, true))
   if (uid === -1 || gid === -1) return -EINVAL
-  if (!c.linux.processes.has(pid!)) return pid! <= 0 ? -EPERM : -ESRCH
-  return { ...soFar, isExplicit: true, credentials: { pid: pid!, uid: uid!, gid: gid! } }
+  const id = idOf(c, pid!)
+  if (!c.linux.processes.has(id)) return pid! <= 0 ? -EPERM : -ESRCH
+  return { ...soFar, isExplicit: true, credentials: { pid: id, uid: uid!, gid: gid! } }
 }
 
 /** Where control messages go, one after the other. */
@@ -86,7 +89,7 @@ export class ControlWriter {
   }
 
   credentials({ pid, uid, gid }: Credentials): void {
-    this.#write(SCM_CREDENTIALS, new Uint8Array(Int32Array.of(pid, uid, gid).buffer))
+    this.#write(SCM_CREDENTIALS, new Uint8Array(Int32Array.of(numberOf(this.#c, pid), uid, gid).buffer))
   }
 
   /** Gives the program numbers for files that came, as far as there is room for them; all are then dropped. */

@@ -1,5 +1,6 @@
 /** flock, and the commands of fcntl that lock ranges: F_GETLK, F_SETLK, F_SETLKW and their OFD forms. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EOVERFLOW } from '../../../base/errno.js'
+import { numberOf } from '../../calls/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { PARKED, WaitKind } from '../../wait.js'
 import { Flock } from '../file-locks.js'
@@ -79,16 +80,16 @@ function getLock(vfs: Vfs, c: SyscallContext, file: OpenFile, view: DataView, is
   if (isOpen && view.getInt32(24, true) !== 0) return -EINVAL
   const found = vfs.locks.records.conflict(file.dentry.inode, request)
   if (found === undefined) view.setInt16(0, LockType.unlock, true)
-  else describe(view, found)
+  else describe(c, view, found)
   return put(c, c.args.address(2), new Uint8Array(view.buffer))
 }
 
-function describe(view: DataView, { type, start, end, pid }: RecordLock): void {
+function describe(c: SyscallContext, view: DataView, { type, start, end, pid }: RecordLock): void {
   view.setInt16(0, type, true)
   view.setInt16(2, Seek.set, true)
   setInt64(view, 8, start)
   setInt64(view, 16, end === LOCK_END ? 0 : end - start + 1)
-  view.setInt32(24, pid, true)
+  view.setInt32(24, pid < 0 ? pid : numberOf(c, pid), true)
 }
 
 /** flock_to_posix_lock: -EINVAL, -EOVERFLOW. */

@@ -1,6 +1,7 @@
 /** System calls that make and use pidfds: pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2) (kernel/pid.c and signal.c of Linux). */
 import { EBADF, EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
 import { readInfo, senderInfo } from '../../calls/kill-calls.js'
+import { idOf } from '../../calls/numbers.js'
 import type { Process } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import { SIGNAL_MAX, SignalCode } from '../../signal-numbers.js'
@@ -29,8 +30,9 @@ function open(vfs: Vfs, c: SyscallContext): number {
   const id = c.args.int(0)
   const flags = c.args.low(1)
   if ((flags & ~(Open.nonBlock | PID_FILE_THREAD)) !== 0 || id <= 0) return -EINVAL
-  const problem = checkNumber(c, id, (flags & PID_FILE_THREAD) !== 0)
-  return problem < 0 ? problem : installFile(c, makePidFile(vfs, id, flags), true)
+  const whom = idOf(c, id)
+  const problem = whom === 0 ? -ESRCH : checkNumber(c, whom, (flags & PID_FILE_THREAD) !== 0)
+  return problem < 0 ? problem : installFile(c, makePidFile(vfs, whom, flags), true)
 }
 
 /** Whether a number is a process's, or a thread's: 0; -ESRCH when it is nobody's, -EINVAL when it is something else's. */

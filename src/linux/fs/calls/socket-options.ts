@@ -1,5 +1,7 @@
 /** getsockopt and setsockopt. */
+
 import { EDOM, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP } from '../../../base/errno.js'
+import { numberOf } from '../../calls/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { AF_UNIX, SOCKET_BUFFER_BYTES, takeError, type UnixSocket } from '../ipc/unix-socket.js'
 import { socketArgument, socketOf } from './socket-calls.js'
@@ -65,7 +67,7 @@ function getOption(c: SyscallContext): number {
   const room = take(c, c.args.address(4), 4)?.getInt32(0, true)
   if (room === undefined) return -EFAULT
   if (room < 0) return -EINVAL
-  const value = optionValue(socketOf(file), c.args.int(2))
+  const value = optionValue(c, socketOf(file), c.args.int(2))
   if (typeof value === 'number') return value
   const part = value.subarray(0, room)
   if (put(c, c.args.address(3), part) !== 0) return -EFAULT
@@ -77,7 +79,7 @@ function words(...values: number[]): Uint8Array {
 }
 
 /** The option's bytes, or -ENOPROTOOPT. */
-function optionValue(socket: UnixSocket, option: number): Uint8Array | number {
+function optionValue(c: SyscallContext, socket: UnixSocket, option: number): Uint8Array | number {
   switch (option) {
     case Option.type:
       return words(socket.type)
@@ -93,7 +95,7 @@ function optionValue(socket: UnixSocket, option: number): Uint8Array | number {
       return words(Number(socket.passesCredentials))
     case Option.peerCredentials: {
       const { pid, uid, gid } = socket.peerCredentials ?? NOBODY
-      return words(pid, uid, gid)
+      return words(numberOf(c, pid), uid, gid)
     }
     case Option.receiveLowWater:
     case Option.sendLowWater:

@@ -1,5 +1,6 @@
 /** What ioctl(2) does on a terminal (ioctl_tty(2)), and who may use it from the background. */
 import { EFAULT, EINVAL, ENOTTY, EPERM, ESRCH } from '../../../base/errno.js'
+import { idOf, numberOf } from '../../calls/numbers.js'
 import type { HostOutput } from '../../host.js'
 import { Signal } from '../../signal-numbers.js'
 import type { SyscallContext } from '../../syscall-context.js'
@@ -35,11 +36,11 @@ export function terminalIoctl(vfs: Vfs, c: SyscallContext, file: OpenFile, reque
     case Ioctl.setWindowSize:
       return setWindowSize(c, terminal)
     case Ioctl.getProcessGroup:
-      return putWord(c, foregroundOf(terminal, c))
+      return putWord(c, numberOf(c, foregroundOf(terminal, c)))
     case Ioctl.setProcessGroup:
       return changeFrom(vfs, c, () => setForeground(c, terminal))
     case Ioctl.getSession:
-      return putWord(c, sessionOf(terminal, c))
+      return putWord(c, numberOf(c, sessionOf(terminal, c)))
     case Ioctl.setControllingTerminal:
       return takeControl(c, terminal)
     case Ioctl.outputQueued:
@@ -117,10 +118,11 @@ function windowSize(screen: HostOutput): Uint8Array {
 
 /** tcsetpgrp(3): a group of the caller's session. */
 function setForeground(c: SyscallContext, terminal: TerminalState): number {
-  const group = take(c, c.args.address(2), 4)?.getInt32(0, true)
-  if (group === undefined) return -EFAULT
+  const number = take(c, c.args.address(2), 4)?.getInt32(0, true)
+  if (number === undefined) return -EFAULT
   if (!isControlling(terminal, c)) return -ENOTTY
-  if (group < 0) return -EINVAL
+  if (number < 0) return -EINVAL
+  const group = idOf(c, number)
   const members = [...c.linux.processes.values()].filter(({ groupId }) => groupId === group)
   if (members.length === 0) return -ESRCH
   if (members.every(({ sessionId }) => sessionId !== c.process.sessionId)) return -EPERM

@@ -1,5 +1,7 @@
 /** pidfd_open(2): a file that stands for a process or thread, whoever gets its number later (fs/pidfs.c of Linux). */
 import { EBADF, EINVAL, EOPNOTSUPP, ESRCH } from '../../../base/errno.js'
+import { numbersOf } from '../../pid-namespace.js'
+import { ProcessFlag } from '../../process.js'
 import { Open, Poll } from '../flags.js'
 import { type Dentry, makeDentry, makeInode } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
@@ -32,15 +34,17 @@ export const pidFile = channel({
   poll(vfs, file) {
     const { id, isGone } = pidOf(file)
     if (isGone) return ENDED | Poll.hangUp
-    return vfs.env.processes.get(id)?.isZombie ? ENDED : 0
+    const process = vfs.env.processes.get(id)
+    return process?.isZombie && !process.hasFlag(ProcessFlag.lingering) ? ENDED : 0
   },
   events: (file) => pidOf(file).events,
   bytesReadable: () => 0,
   truncate: () => -EOPNOTSUPP,
-  information(file) {
+  information(file, vfs) {
     const { id, isGone } = pidOf(file)
     const shown = isGone ? -1 : id
-    return `Pid:\t${shown}\nNSpid:\t${shown}\n`
+    const numbers = isGone ? [shown] : numbersOf(vfs.env.pids.homeOf(id), id)
+    return `Pid:\t${shown}\nNSpid:\t${numbers.join('\t')}\n`
   },
   close(vfs, file) {
     const { id, isGone, dentry } = pidOf(file)

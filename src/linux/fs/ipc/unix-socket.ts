@@ -19,6 +19,7 @@ const DATAGRAM_QUEUE_MAX = 10
 
 /** Of a process: SO_PEERCRED and SCM_CREDENTIALS. */
 export interface Credentials {
+  /** Its `id`. */
   readonly pid: number
   readonly uid: number
   readonly gid: number

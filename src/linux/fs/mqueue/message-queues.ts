@@ -151,16 +151,17 @@ export class MessageQueues {
   #signal({ owner, signal, valueLow, valueHigh }: MessageQueue): void {
     const { processes, signals } = this.#env
     const sender = this.#env.currentProcess()!
+    const receiver = processes.get(owner)!
     const info = signals.info({
       signal,
       code: SignalCode.messageQueue,
-      processId: sender.id,
+      processId: receiver.namespace.numberOf(sender.id),
       userId: realUserOf(sender),
     })
     const value = new DataView(info.buffer, info.byteOffset + SIGNAL_VALUE)
     value.setUint32(0, valueLow, true)
     value.setUint32(4, valueHigh, true)
-    signals.sendToProcess(processes.get(owner)!, signal, info)
+    signals.sendToProcess(receiver, signal, info)
   }
 
   /** A process closes a file number of a queue: it is not to be notified any more (mqueue_flush_file). */

@@ -2,6 +2,7 @@
 import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../../base/numbers.js'
 import { UserMapper } from '../../../paging/user-mapper.js'
 import type { AddressSpace } from '../../../space/address-space.js'
+import { numbersOf } from '../../pid-namespace.js'
 import { PROCESS_PENDING, type Process, ProcessFlag } from '../../process.js'
 import { ACTION_BYTES, FIRST_ACTION } from '../../signal-actions.js'
 import { SIGNAL_MAX } from '../../signal-numbers.js'
@@ -45,6 +46,7 @@ function escapedName(process: Process, thread: Thread | undefined): string {
 export function statusText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
   const { id, parentId, groupId, sessionId, isZombie } = process
   const number = thread?.id ?? id
+  const row = (of: number) => numbersOf(process.namespace, of).join('\t')
   const letter = stateOf(process, thread)
   const { files, umask: mask } = userOf(process)
   const umask = isZombie ? '' : `Umask:\t${mask.toString(8).padStart(4, '0')}\n`
@@ -53,7 +55,7 @@ export function statusText(process: Process, thread: Thread | undefined, env: Fi
     `Name:\t${escapedName(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
     `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t0\n` +
     `${identityLines(process)}FDSize:\t${size}\nGroups:\t${userOf(process).credentials.groups.join(' ')} \n` +
-    `NStgid:\t${id}\nNSpid:\t${number}\nNSpgid:\t${groupId}\nNSsid:\t${sessionId}\nKthread:\t0\n` +
+    `NStgid:\t${row(id)}\nNSpid:\t${row(number)}\nNSpgid:\t${row(groupId)}\nNSsid:\t${row(sessionId)}\nKthread:\t0\n` +
     `${isZombie ? '' : memoryLines(process, env)}Threads:\t${Math.max(1, process.threadCount)}\n` +
     `${signalLines(process, thread, env)}${securityLines(process)}` +
     'Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n' +

@@ -1,7 +1,9 @@
 /** shmctl. */
+
 import { EACCES, EFAULT, EINVAL, ENOMEM, EPERM } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { Setting, settingBits } from '../../../state/settings.js'
+import { numberOf } from '../../calls/numbers.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import { put, setInt64, take, userOfCall } from '../calls/support.js'
 import { Capability } from '../capabilities.js'
@@ -86,11 +88,11 @@ function stat(vfs: Vfs, c: SyscallContext, id: number, command: number): number 
   const segment = byId ? vfs.segments.byId(id) : vfs.segments.byIndex(id & (2 ** INDEX_BITS - 1))
   if (segment === undefined) return -EINVAL
   if (command !== Command.statAny && !isAllowed(userOfCall(c).credentials, segment, 0o444)) return -EACCES
-  const stored = put(c, c.args.address(2), describe(vfs, segment))
+  const stored = put(c, c.args.address(2), describe(vfs, c, segment))
   return stored < 0 || byId ? stored : segment.id
 }
 
-function describe(vfs: Vfs, segment: ShmSegment): Uint8Array {
+function describe(vfs: Vfs, c: SyscallContext, segment: ShmSegment): Uint8Array {
   const view = new DataView(new ArrayBuffer(SEGMENT_INFO_BYTES))
   const { key, uid, gid, creatorUid, creatorGid, mode, id } = segment
   const words = [key, uid, gid, creatorUid, creatorGid, mode]
@@ -100,8 +102,8 @@ function describe(vfs: Vfs, segment: ShmSegment): Uint8Array {
   setInt64(view, 56, segment.attached)
   setInt64(view, 64, segment.detached)
   setInt64(view, 72, segment.changed)
-  view.setInt32(80, segment.creator, true)
-  view.setInt32(84, segment.last, true)
+  view.setInt32(80, numberOf(c, segment.creator), true)
+  view.setInt32(84, numberOf(c, segment.last), true)
   setInt64(view, 88, vfs.segments.attaches(segment))
   return new Uint8Array(view.buffer)
 }

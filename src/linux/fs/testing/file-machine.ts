@@ -12,6 +12,8 @@ import { VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
 import { SyscallArguments } from '../../../syscall/syscall-arguments.js'
 import { Clock } from '../../clock.js'
 import type { Host, HostInput, HostOutput } from '../../host.js'
+import { PidAllocator } from '../../pid-allocator.js'
+import { PidNamespace } from '../../pid-namespace.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import type { Thread } from '../../thread.js'
@@ -144,6 +146,7 @@ export class FileMachine {
         host,
         clock,
         processes,
+        pids: new PidAllocator({ takeId: () => PID, isFree: (id) => id !== PID }),
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
@@ -175,6 +178,8 @@ export class FileMachine {
     const softLimit = (resource: number) => this.limits.get(resource) ?? Number.POSITIVE_INFINITY
     const fields = {
       id: PID,
+      number: PID,
+      namespace: new PidNamespace(undefined),
       ptr: NULL,
       parentId: 1,
       groupId: PID,
