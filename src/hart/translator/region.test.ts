@@ -33,25 +33,3 @@ test('what a region begins with is not translated again with what leads there', 
   expect(machine.hart.translation!.instructions).toBeGreaterThan(LONG)
   expect(machine.hart.translation!.instructions).toBeLessThan(2 * LONG)
 })
-
-test('what is behind a branch is left out when it goes on where no jump has led', () => {
-  const machine = new BareMachine({ threshold: THRESHOLD })
-  const source = (behind: string) => `
-    loop: beq a2, zero, on
-    ${behind}
-    jal zero, far
-    on: addi a0, a0, -1
-    bne a0, zero, loop
-    ecall
-    far: addi a2, a2, -1
-    jal zero, on`
-  run(machine, source(long(1)))
-  expect(machine.hart.translation!.regions).toBeGreaterThan(0)
-  expect(machine.hart.translation!.instructions).toBeLessThan(LONG)
-  // It is executed all the same when it is come to after all.
-  const before = machine.hart.instructions()
-  machine.set({ a0: TURNS, a1: 0, a2: TURNS / 2 })
-  expect(machine.run(source(long(1)), 1e6)).toBe(Exit.ecall)
-  expect([machine.get('a1'), machine.get('a2')]).toEqual([BigInt((TURNS / 2) * LONG), 0n])
-  expect(machine.hart.instructions() - before).toBe(TURNS * 3 + (TURNS / 2) * (LONG + 3))
-})

@@ -9,8 +9,6 @@ import type { RegionReader } from './region-reader.js'
 /** Instructions of a region, and of a function that is taken into the ones that call it. */
 const INSTRUCTIONS_MAX = 128
 const LEAF_INSTRUCTIONS_MAX = 32
-/** So far behind a branch is looked for what tells how often it was executed. */
-const LOOK_AHEAD_MAX = 48
 
 /** What is known of addresses. */
 export interface Arrivals {
@@ -153,27 +151,11 @@ class RegionFinder {
     if (isHere || !this.#arrivals.isTranslated(pc)) this.#lead(pc)
   }
 
-  /** Whether what is behind a branch was executed seldom: all jumps that it comes to lead where few jumps have led. */
-  #isCold(start: number): boolean {
-    let pc = start
-    for (let i = 0; i < LOOK_AHEAD_MAX; i++) {
-      const instruction = this.#reader.instruction(pc)
-      if (instruction === undefined || this.#has(instruction)) return false
-      const { flow, target } = instruction
-      if (flow === Flow.trap || flow === Flow.indirect) return false
-      if (flow !== Flow.next && this.#arrivals.isWarm(target)) return false
-      if (flow === Flow.jump) return true
-      pc += instruction.bytes
-    }
-    return false
-  }
-
   #goOn(instruction: Instruction): void {
     const { flow, pc, bytes, target, isCall } = instruction
     if (flow === Flow.branch) {
-      const isWarm = this.#arrivals.isWarm(target)
-      if (!isWarm || !this.#isCold(pc + bytes)) this.#leadOn(pc + bytes)
-      if (isWarm) this.#leadOn(target)
+      this.#leadOn(pc + bytes)
+      if (this.#arrivals.isWarm(target)) this.#leadOn(target)
     }
     if (flow === Flow.jump && !isCall) this.#leadOn(target)
     if (isCall) this.#call(instruction)
