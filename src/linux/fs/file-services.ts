@@ -239,7 +239,7 @@ export class Files implements FileServices {
   }
 
   #openStream(user: FileUser, fd: number, key: 'stdin' | 'stdout' | 'stderr', flags: number): void {
-    const file = openDentry(this.vfs, this.vfs.stream(key), flags)
+    const file = openDentry(this.vfs, this.vfs.internal.stream(key), flags)
     if (typeof file !== 'number') user.files.install(fd, file, false)
   }
 

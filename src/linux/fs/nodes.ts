@@ -6,7 +6,7 @@
  * Names and paths are *byte strings*: one character, 0 to 255, a byte (text.ts).
  */
 import { NULL, type Ptr } from '../../base/numbers.js'
-import { FileType } from './flags.js'
+import { deviceNumber, FileType } from './flags.js'
 import type { Pipe } from './ipc/pipe.js'
 import type { UnixSocket } from './ipc/unix-socket.js'
 import type { QueueNode } from './mqueue/mqueue-filesystem.js'
@@ -133,7 +133,43 @@ export interface Dentry {
   covers: Dentry | null
 }
 
+export interface FilesystemOptions {
+  readonly readOnly?: boolean
+  readonly provider?: number
+  readonly quota?: Ptr
+}
+
 export const TIME_ZERO: Time = { seconds: 0, nanoseconds: 0 }
+
+const FIRST_MINOR = 20
+
+/** `index`: its place among the machine's, which makes its device number. */
+export function makeFilesystem(
+  kind: FilesystemKind,
+  source: string,
+  mountPath: string,
+  index: number,
+  options: FilesystemOptions = {},
+): Filesystem {
+  return {
+    kind,
+    device: deviceNumber(0, FIRST_MINOR + index),
+    readOnly: options.readOnly ?? false,
+    source,
+    mountPath,
+    provider: options.provider ?? 0,
+    quota: options.quota ?? NULL,
+    nextInode: 1,
+    nextOrder: 1,
+  }
+}
+
+/** The root of a file system, its own parent. */
+export function makeRoot(filesystem: Filesystem, mode: number, now: Time): Dentry {
+  const root = makeDentry('', null, makeInode(filesystem, mode, now))
+  root.parent = root
+  return root
+}
 
 /** A new inode of a file system, with the next number if none is given. */
 export function makeInode(

@@ -3,20 +3,20 @@ import { assert } from '../../base/assert.js'
 import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import { sampleErrors } from '../../space/error-sequence.js'
-import { ObjectKind } from '../../space/page-object.js'
 import { buildBootTree, mountOverRoot } from './boot-tree.js'
 import { FileContents } from './contents.js'
 import { ROOT } from './credentials.js'
 import { ObjectNames } from './describe.js'
-import { DEVICE_PTS, Devices } from './devices.js'
+import { Devices } from './devices.js'
 import type { FileEnvironment } from './environment.js'
 import { FileLocks } from './file-locks.js'
 import { operationsOf, sizeOf } from './file-operations.js'
 import type { FilesystemOperations } from './filesystem.js'
-import { deviceNumber, FILE_BYTES_MAX, FileType, Seal } from './flags.js'
+import { FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { HostFilesystem } from './host-filesystem.js'
 import { HugeTlbFilesystem } from './hugetlbfs.js'
+import { InternalMounts } from './internal-mounts.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
 import type { Pid } from './ipc/pid-file.js'
@@ -31,10 +31,11 @@ import {
   type Dentry,
   type Filesystem,
   type FilesystemKind,
+  type FilesystemOptions,
   isDirectory,
   isRegular,
-  makeDentry,
-  makeInode,
+  makeFilesystem,
+  makeRoot,
   type Time,
 } from './nodes.js'
 import { type FileKind, isWritable, makeOpenFile, type OpenFile } from './open-file.js'
@@ -43,7 +44,6 @@ import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
 import { SecretFilesystem } from './secretmem.js'
-import type { ShmSegment } from './sysv/shm-segment.js'
 import { ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
@@ -56,10 +56,8 @@ export interface VfsState {
   readonly filesystems: Filesystem[]
   /** Memfds, O_TMPFILE and the streams live in a file system that is mounted nowhere. */
   readonly hidden: Dentry
-  hiddenHuge: Dentry | null
-  hiddenSecret: Dentry | null
-  /** The names of message queues. */
-  hiddenQueues: Dentry | null
+  /** Roots of the others that are mounted nowhere, as they were needed. */
+  readonly internal: Map<FilesystemKind, Dentry>
   /** Message queues at which threads wait, by their records (mqueue/queue-waiters.ts): each counts as a file number. */
   readonly queueWaits: Map<Ptr, OpenFile>
   /** By user: what the pages of memfd_secret are charged to. */
@@ -79,8 +77,6 @@ export interface VfsState {
   /** Those that files stand for and that somebody has, by number. */
   readonly pids: Map<number, Pid>
 }
-
-const FIRST_MINOR = 20
 
 export class Vfs {
   readonly env: FileEnvironment
@@ -102,8 +98,8 @@ export class Vfs {
   readonly queues: MessageQueues
   readonly queueFiles: QueueFilesystem
   readonly state: VfsState
+  readonly internal: InternalMounts
   readonly #operations: Operations
-  readonly #hugeTlb: HugeTlbFilesystem
 
   /** `layers`: folders of the host that the root is made of, the uppermost first. */
   constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
@@ -120,10 +116,11 @@ export class Vfs {
     this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
     this.queues = new MessageQueues(env)
     this.queueFiles = new QueueFilesystem(this.contents, this.queues)
-    this.#hugeTlb = new HugeTlbFilesystem(this.contents)
+    const hugeTlb = new HugeTlbFilesystem(this.contents)
+    this.internal = new InternalMounts(this, hugeTlb)
     this.#operations = {
       tmpfs,
-      hugetlbfs: this.#hugeTlb,
+      hugetlbfs: hugeTlb,
       secretmem: this.secrets,
       mqueue: this.queueFiles,
       overlay,
@@ -137,7 +134,7 @@ export class Vfs {
     this.locks = new FileLocks(this.events)
     this.pipes = new Pipes(env.mm, this.events)
     this.sockets = new Sockets(env.mm, this.events, this.state.sockets, (file) => this.drop(file))
-    this.segments = new ShmSegments(env, (segment) => this.#nameSegment(segment))
+    this.segments = new ShmSegments(env, (segment) => this.internal.nameSegment(segment))
     if (this.overlay === undefined) buildBootTree(this)
     else mountOverRoot(this)
   }
@@ -173,7 +170,7 @@ export class Vfs {
     if (typeof place === 'number') return place
     const { readOnly = false, source = 'host' } = options
     const provider = this.hosts.add(directory)
-    const filesystem = this.#nextFilesystem('host', source, path, { readOnly, provider })
+    const filesystem = this.nextFilesystem('host', source, path, { readOnly, provider })
     const root = this.hosts.root(filesystem, this.now())
     if (typeof root === 'number') return root
     this.#cover(place, root)
@@ -184,7 +181,7 @@ export class Vfs {
   mountOwn(kind: 'proc' | 'sysfs' | 'tmpfs', path: string, place: Dentry, permissions = 0o755): Dentry {
     const half = Math.floor(this.contents.frames().total / 2)
     const quota = kind === 'tmpfs' ? this.contents.createQuota(half) : NULL
-    const filesystem = this.#nextFilesystem(kind, kind, path, { quota })
+    const filesystem = this.nextFilesystem(kind, kind, path, { quota })
     const mode = FileType.directory | (kind === 'tmpfs' ? permissions : 0o555)
     const root = makeRoot(filesystem, mode, this.now())
     this.#cover(place, root)
@@ -227,69 +224,6 @@ export class Vfs {
     const made = operations.create(directory, name, mode, 0, this.now())
     if (typeof made === 'number') return made
     return Math.min(0, operations.write(made.inode, 0, bytes))
-  }
-
-  /** A regular file without a name, `huge`: of huge pages; memfd_create. -ENOSPC. */
-  createHidden(name: string, permissions: number, huge?: ObjectKind): Dentry | number {
-    const hidden = huge === undefined ? this.state.hidden : this.#hiddenHuge()
-    const made = this.operations(hidden).createUnnamed(hidden, FileType.regular | permissions, this.now())
-    if (typeof made === 'number') return made
-    made.name = name
-    // Shared anonymous memory is in the same file system, and called by the number of its object.
-    if (hidden === this.state.hidden) made.inode.number = this.env.mm.objects.identity(made.inode.pages)
-    const result = huge === ObjectKind.gigantic ? this.#hugeTlb.makeGigantic(made.inode) : 0
-    if (result < 0) this.#hugeTlb.forget(made.inode)
-    return result < 0 ? result : made
-  }
-
-  /** A segment of SysV shared memory is called by its key, and its number is that of a file that has no other name. */
-  #nameSegment({ id, key, object }: ShmSegment): void {
-    const { hidden } = this.state
-    const inode = makeInode(hidden.inode.filesystem, FileType.regular | 0o777, this.now(), id)
-    const dentry = makeDentry(`/SYSV${(key >>> 0).toString(16).padStart(8, '0')}`, hidden, inode)
-    dentry.unlinked = true
-    this.names.note(object, dentry)
-  }
-
-  /** A file of memfd_secret: -ENOMEM. */
-  createSecret(user: number, group: number): Dentry | number {
-    if (this.state.hiddenSecret === null) {
-      const filesystem = this.#nextFilesystem('secretmem', 'none', '', {})
-      this.state.filesystems.push(filesystem)
-      this.state.hiddenSecret = makeRoot(filesystem, FileType.directory | 0o700, this.now())
-    }
-    return this.secrets.make(this.state.hiddenSecret, user, group, this.now())
-  }
-
-  /** Where all message queues have their names: mounted nowhere, and made with the first of them. */
-  queueFolder(): Dentry {
-    if (this.state.hiddenQueues === null) {
-      const filesystem = this.#nextFilesystem('mqueue', 'none', '', {})
-      this.state.filesystems.push(filesystem)
-      this.state.hiddenQueues = makeRoot(filesystem, FileType.directory | 0o1777, this.now())
-    }
-    return this.state.hiddenQueues
-  }
-
-  /** Files of huge pages are in a file system of their own, made when the first is. */
-  #hiddenHuge(): Dentry {
-    if (this.state.hiddenHuge === null) {
-      const filesystem = this.#nextFilesystem('hugetlbfs', 'none', '', {})
-      this.state.filesystems.push(filesystem)
-      this.state.hiddenHuge = makeRoot(filesystem, FileType.directory | 0o700, this.now())
-    }
-    return this.state.hiddenHuge
-  }
-
-  /** The entry behind file number 0, 1 or 2: a terminal, or a pipe. */
-  stream(key: 'stdin' | 'stdout' | 'stderr'): Dentry {
-    const terminal = this.env.host[key].terminal === true
-    const { hidden } = this.state
-    const type = terminal ? FileType.character | 0o620 : FileType.fifo | 0o600
-    const inode = makeInode(hidden.inode.filesystem, type, this.now())
-    inode.key = key
-    inode.rdev = terminal ? DEVICE_PTS : 0
-    return makeDentry(terminal ? '/dev/pts/0' : `pipe:[${inode.number}]`, hidden, inode)
   }
 
   /** A new open file, to which no number refers yet. */
@@ -356,11 +290,12 @@ export class Vfs {
     this.queues.check()
   }
 
-  #nextFilesystem(
+  /** The record of a new file system, which the caller adds to the table with its root. */
+  nextFilesystem(
     kind: FilesystemKind,
     source: string,
     path: string,
-    options: { readOnly?: boolean; provider?: number; quota?: Ptr },
+    options: FilesystemOptions = {},
   ): Filesystem {
     return makeFilesystem(kind, source, path, this.state.filesystems.length, options)
   }
@@ -381,9 +316,7 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     root: overlay?.root(visible) ?? makeRoot(visible, FileType.directory | 0o755, now),
     filesystems: [visible, nameless],
     hidden: makeRoot(nameless, FileType.directory | 0o700, now),
-    hiddenHuge: null,
-    hiddenSecret: null,
-    hiddenQueues: null,
+    internal: new Map(),
     queueWaits: new Map(),
     secretQuotas: new Map(),
     nextOpenFile: 1,
@@ -395,30 +328,4 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState
     userfaultFiles: new Map(),
     pids: new Map(),
   }
-}
-
-function makeFilesystem(
-  kind: FilesystemKind,
-  source: string,
-  mountPath: string,
-  index: number,
-  options: { readOnly?: boolean; provider?: number; quota?: Ptr } = {},
-): Filesystem {
-  return {
-    kind,
-    device: deviceNumber(0, FIRST_MINOR + index),
-    readOnly: options.readOnly ?? false,
-    source,
-    mountPath,
-    provider: options.provider ?? 0,
-    quota: options.quota ?? NULL,
-    nextInode: 1,
-    nextOrder: 1,
-  }
-}
-
-function makeRoot(filesystem: Filesystem, mode: number, now: Time): Dentry {
-  const root = makeDentry('', null, makeInode(filesystem, mode, now))
-  root.parent = root
-  return root
 }

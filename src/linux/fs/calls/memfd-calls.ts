@@ -27,7 +27,7 @@ function createSecret(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.low(0)
   if ((flags & ~Open.closeOnExec) !== 0) return -EINVAL
   const { user, group } = userOfCall(c).credentials
-  const dentry = vfs.createSecret(user.files, group.files)
+  const dentry = vfs.internal.createSecret(user.files, group.files)
   if (typeof dentry === 'number') return dentry
   const file = vfs.openFile('secret', dentry, Open.readWrite | Open.largeFile)
   return installFile(c, file, (flags & Open.closeOnExec) !== 0)
@@ -42,7 +42,7 @@ function createMemfd(vfs: Vfs, c: SyscallContext): number {
   const huge = isHuge ? hugeKind(flags >>> HUGE_SHIFT) : undefined
   if (isHuge && huge === undefined) return -ENODEV
   const isNoExec = (flags & Memfd.noExecSeal) !== 0
-  const dentry = vfs.createHidden(`/memfd:${name}`, isNoExec ? 0o666 : 0o777, huge)
+  const dentry = vfs.internal.createFile(`/memfd:${name}`, isNoExec ? 0o666 : 0o777, huge)
   if (typeof dentry === 'number') return dentry
   const isSealable = isNoExec || (flags & Memfd.allowSealing) !== 0
   dentry.inode.seals = (isSealable ? 0 : Seal.seal) | (isNoExec ? Seal.exec : 0)

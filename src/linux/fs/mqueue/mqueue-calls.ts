@@ -73,13 +73,13 @@ function open(vfs: Vfs, c: SyscallContext): number {
 function lookUp(vfs: Vfs, name: string): Dentry | undefined | number {
   if (name === '.' || name === '..' || name.includes('/')) return -EACCES
   if (name.length > NAME_MAX) return -ENAMETOOLONG
-  return vfs.queueFolder().children.get(name)
+  return vfs.internal.queueFolder().children.get(name)
 }
 
 function create(vfs: Vfs, c: SyscallContext, name: string, size: QueueSize | undefined): Dentry | number {
   if ((c.args.int(1) & Open.create) === 0) return -ENOENT
   const user = userOfCall(c)
-  const folder = vfs.queueFolder()
+  const folder = vfs.internal.queueFolder()
   const refused = checkChange(user.credentials, folder.inode)
   if (refused !== 0) return refused
   const ptr = vfs.queues.create(size, {
@@ -116,7 +116,7 @@ function unlink(vfs: Vfs, c: SyscallContext): number {
   if (typeof found === 'number') return found
   if (found === undefined) return -ENOENT
   const { credentials } = userOfCall(c)
-  const folder = vfs.queueFolder().inode
+  const folder = vfs.internal.queueFolder().inode
   const refused = checkChange(credentials, folder)
   if (refused !== 0) return refused
   if (isProtected(credentials, folder, found.inode)) return -EPERM
