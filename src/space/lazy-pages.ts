@@ -6,9 +6,11 @@ import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
 import { folioStart, foliosRun, isLikelyShared, isOfFolio } from './large-folio.js'
+import { forEachMapper, foundAnonymous } from './mappers.js'
+import type { ObjectSpacesEnv } from './object-spaces.js'
 import { isDirtyFrame, mappingsOf } from './page-usage.js'
 import type { SpaceEnv } from './space-env.js'
-import { HUGE_PAGES } from './vm-flags.js'
+import { HUGE_PAGES, VM_LOCKED } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
 const USED = EntryFlag.accessed | EntryFlag.dirty
@@ -19,6 +21,8 @@ export class Unfinished {
   readonly split = new Set<Pfn>()
   /** Frames of such folios that were given up since: whether they had been written to before. */
   readonly givenUp: Map<Pfn, boolean> = new Map()
+  /** Single frames that were given up, and that somebody else may have locked. */
+  readonly doubtful: Pfn[] = []
   /** MADV_PAGEOUT: first frames of folios that were given up, to be freed. */
   readonly lazy: Pfn[] = []
   /** MADV_PAGEOUT: single frames to be freed. */
@@ -130,6 +134,7 @@ export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
       if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return
       if (isDirtyFrame(mm, pfn) && mappingsOf(mm, pfn) > 1) return
       giveUp(pfn)
+      if (mappingsOf(mm, pfn) > 1 && hasLockedPlace(mm, pfn)) part.unfinished.doubtful.push(pfn)
       const had = mapper.changeFlags(entry, vpn, USED, 0, batch)
       if (isOfFolio(frames, pfn)) part.unfinished.givenUp.set(pfn, (had & EntryFlag.dirty) !== 0)
     },
@@ -143,6 +148,26 @@ export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
       giveUpAll(pfn)
       mapper.changeRun(entry, vpn, HUGE_PAGES, USED, 0, batch)
     },
+  })
+}
+
+/** Whether a mapping is locked that would show the page of a frame: maybe another one, since the page was copied. */
+function hasLockedPlace(mm: SpaceEnv, pfn: Pfn): boolean {
+  const index = mm.frames.index(pfn)
+  let isLocked = false
+  mm.families.visitIfLive(mm.frames.owner(pfn), ({ flags, start, end, pageOffset }) => {
+    const vpn = start + index - pageOffset
+    if ((flags & VM_LOCKED) !== 0 && vpn >= start && vpn < end) isLocked = true
+  })
+  return isLocked
+}
+
+/** A frame that was given up is wanted after all where a mapping has it locked (folio_mark_lazyfree of one that is unevictable). Holds no lock. */
+export function keepLocked(mm: ObjectSpacesEnv, pfn: Pfn): void {
+  const found = foundAnonymous(mm, pfn)
+  if (found === undefined) return
+  forEachMapper(mm, found, (_space, { flags }) => {
+    if ((flags & VM_LOCKED) !== 0) mm.atomics.and(mm.frames.flagsPtr(pfn), ~FrameFlag.lazyFree)
   })
 }
 

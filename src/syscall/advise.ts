@@ -11,7 +11,7 @@ import { pageOut, pageOutLazy } from '../fault/reclaim.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
 import { unitOf } from '../space/huge-pool.js'
-import { coolDown, freeLazily, takeOut, Unfinished } from '../space/lazy-pages.js'
+import { coolDown, freeLazily, keepLocked, takeOut, Unfinished } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
 import { keepsContents } from '../space/seal.js'
@@ -114,8 +114,9 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
   return result
 }
 
-function finish(mm: FaultEnv, { split, givenUp, lazy, frames }: Unfinished): void {
+function finish(mm: FaultEnv, { split, givenUp, doubtful, lazy, frames }: Unfinished): void {
   for (const first of split) splitFolio(mm, first, givenUp)
+  for (const pfn of doubtful) keepLocked(mm, pfn)
   for (const first of lazy) pageOutLazy(mm, first)
   for (const pfn of frames) pageOut(mm, pfn)
 }
