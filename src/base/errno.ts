@@ -43,6 +43,7 @@ export const ENODATA = 61
 export const EOVERFLOW = 75
 export const ELIBBAD = 80
 export const EILSEQ = 84
+export const EUSERS = 87
 export const ENOTSOCK = 88
 export const EMSGSIZE = 90
 export const EPROTOTYPE = 91
@@ -106,6 +107,7 @@ const TABLE: ReadonlyMap<number, readonly [name: string, message: string]> = new
   [EOVERFLOW, ['EOVERFLOW', 'Value too large for defined data type']],
   [ELIBBAD, ['ELIBBAD', 'Accessing a corrupted shared library']],
   [EILSEQ, ['EILSEQ', 'Invalid or incomplete multibyte or wide character']],
+  [EUSERS, ['EUSERS', 'Too many users']],
   [ENOTSOCK, ['ENOTSOCK', 'Socket operation on non-socket']],
   [EMSGSIZE, ['EMSGSIZE', 'Message too long']],
   [EPROTOTYPE, ['EPROTOTYPE', 'Protocol wrong type for socket']],

@@ -4,6 +4,7 @@ import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
+import { CloneFlag } from './clone-flags.js'
 import { PID_FILE_THREAD } from './fs/ipc/pid-file.js'
 import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
@@ -13,32 +14,6 @@ import { Process, ProcessFlag } from './process.js'
 import { finishCall, setX } from './registers.js'
 import { THREAD_BLOCKED, type Thread } from './thread.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
-
-/** include/uapi/linux/sched.h; the lowest byte is the exit signal in clone(2). */
-export const CloneFlag = {
-  newTime: 0x80,
-  memory: 0x100,
-  surroundings: 0x200,
-  files: 0x400,
-  signalActions: 0x800,
-  pidFile: 0x1000,
-  vfork: 0x4000,
-  parent: 0x8000,
-  thread: 0x1_0000,
-  newMounts: 0x2_0000,
-  semaphores: 0x4_0000,
-  setTls: 0x8_0000,
-  parentSetTid: 0x10_0000,
-  childClearTid: 0x20_0000,
-  detached: 0x40_0000,
-  childSetTid: 0x100_0000,
-  newCgroup: 0x200_0000,
-  newUts: 0x400_0000,
-  newIpc: 0x800_0000,
-  newUser: 0x1000_0000,
-  newPid: 0x2000_0000,
-  newNet: 0x4000_0000,
-} as const
 
 export interface CloneRequest {
   /** CloneFlag bits. */
@@ -123,7 +98,7 @@ export class Forking {
   #namespaceFor(process: Process, thread: Thread, { flags }: CloneRequest): PidNamespace | number {
     const current = thread.childNamespace ?? process.namespace
     if ((flags & CloneFlag.newPid) === 0) return current
-    return makeNamespace(process, current)
+    return makeNamespace(this.#linux.namespaces, process, current)
   }
 
   #takeId(process: Process, namespace: PidNamespace, numbers: readonly number[]): number {

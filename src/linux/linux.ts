@@ -26,6 +26,7 @@ import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
 import { KernelTime } from './kernel-time.js'
 import { setDefaultLimits } from './limits.js'
+import type { Namespaces } from './namespaces.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
 import type { PidAllocator } from './pid-allocator.js'
 import { PROCESS_USAGE, type Process } from './process.js'
@@ -138,6 +139,10 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   get pids(): PidAllocator {
     return this.processTable.pids
+  }
+
+  get namespaces(): Namespaces {
+    return this.processTable.namespaces
   }
 
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */

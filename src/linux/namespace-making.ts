@@ -3,17 +3,22 @@ import { EINVAL, ENOSPC, EPERM } from '../base/errno.js'
 import { Capability } from './fs/capabilities.js'
 import { may } from './fs/credentials.js'
 import { userOf } from './fs/file-user.js'
-import { NAMESPACE_LEVEL_MAX, PidNamespace } from './pid-namespace.js'
+import type { Namespaces } from './namespaces.js'
+import { NAMESPACE_LEVEL_MAX, type PidNamespace } from './pid-namespace.js'
 import type { Process } from './process.js'
 
 /**
  * A namespace below the one where the children of a process's thread are born. -EPERM without CAP_SYS_ADMIN, -EINVAL when that is
  * not the process's own, -ENOSPC at more than 32 levels.
  */
-export function makeNamespace(process: Process, current: PidNamespace): PidNamespace | number {
+export function makeNamespace(
+  namespaces: Namespaces,
+  process: Process,
+  current: PidNamespace,
+): PidNamespace | number {
   if (!may(userOf(process).credentials, Capability.administrate)) return -EPERM
   if (current !== process.namespace) return -EINVAL
-  return current.level >= NAMESPACE_LEVEL_MAX ? -ENOSPC : new PidNamespace(current)
+  return current.level >= NAMESPACE_LEVEL_MAX ? -ENOSPC : namespaces.makePid(current)
 }
 
 /** CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: set_tid of clone3(2). */

@@ -1,6 +1,6 @@
 /** Gives out numbers in a namespace and in all those around it, and takes them back (kernel/pid.c of Linux). */
 import { EAGAIN, EEXIST, EINVAL, ENOMEM, EPERM } from '../base/errno.js'
-import { PidNamespace } from './pid-namespace.js'
+import type { PidNamespace } from './pid-namespace.js'
 
 /** kernel.pid_max, and where counting starts again after it (RESERVED_PIDS). */
 export const ID_END = 32768
@@ -15,12 +15,13 @@ export interface OuterNumbers {
 }
 
 export class PidAllocator {
-  readonly outermost = new PidNamespace(undefined)
+  readonly outermost: PidNamespace
   readonly #outer: OuterNumbers
   /** The innermost namespace of everybody who is in a nested one. */
   readonly #homes = new Map<number, PidNamespace>()
 
-  constructor(outer: OuterNumbers) {
+  constructor(outermost: PidNamespace, outer: OuterNumbers) {
+    this.outermost = outermost
     this.#outer = outer
   }
 

@@ -8,6 +8,9 @@
 export const NAMESPACE_LEVEL_MAX = 32
 
 export class PidNamespace {
+  readonly kind = 'pid'
+  /** Of its file (namespaces.ts). */
+  readonly number: number
   /** Undefined for the outermost. */
   readonly parent: PidNamespace | undefined
   /** 0 for the outermost. */
@@ -21,9 +24,17 @@ export class PidNamespace {
   readonly #ids = new Map<number, number>()
   readonly #numbers = new Map<number, number>()
 
-  constructor(parent: PidNamespace | undefined) {
+  constructor(parent: PidNamespace | undefined, number: number) {
     this.parent = parent
+    this.number = number
     this.level = parent === undefined ? 0 : parent.level + 1
+  }
+
+  /** Whether it is another one, or is nested in it. */
+  isWithin(other: PidNamespace): boolean {
+    let at: PidNamespace | undefined = this
+    while (at !== undefined && at !== other) at = at.parent
+    return at !== undefined
   }
 
   get isNested(): boolean {

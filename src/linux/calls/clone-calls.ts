@@ -2,7 +2,8 @@
 import { E2BIG, EFAULT, EINVAL } from '../../base/errno.js'
 import { PAGE_SIZE } from '../../base/numbers.js'
 import { copyFromUser, isUserRange } from '../../fault/user-copy.js'
-import { type CloneRequest, CloneFlag as Flag } from '../forking.js'
+import { CloneFlag as Flag } from '../clone-flags.js'
+import type { CloneRequest } from '../forking.js'
 import { makeNamespace } from '../namespace-making.js'
 import { NAMESPACE_LEVEL_MAX } from '../pid-namespace.js'
 import { ProcessFlag } from '../process.js'
@@ -152,7 +153,8 @@ function unshare(c: SyscallContext): number {
   if (has(flags, NAMESPACES | Flag.newTime)) return -EINVAL
   const { process, thread } = c
   if (has(flags, Flag.newPid)) {
-    const namespace = makeNamespace(process, thread.childNamespace ?? process.namespace)
+    const current = thread.childNamespace ?? process.namespace
+    const namespace = makeNamespace(c.linux.namespaces, process, current)
     if (typeof namespace === 'number') return namespace
     thread.childNamespace = namespace
   }

@@ -2,7 +2,7 @@
  * Who a process is, and what it may do with files: fs/namei.c's generic_permission and the rules of setuid(2) and its kin.
  * What root may do beyond that is in its capabilities.
  */
-import { EACCES } from '../../base/errno.js'
+import { EACCES, EPERM } from '../../base/errno.js'
 import {
   afterExec,
   both,
@@ -89,8 +89,9 @@ export function isOwner(who: Credentials, inode: Inode): boolean {
   return who.user.files === inode.uid || may(who, Capability.actAsOwner)
 }
 
-/** 0, or -EACCES. No capability lets one execute what nobody may. */
+/** 0, or -EACCES; -EPERM for the file of a namespace, which nobody writes. No capability lets one execute what nobody may. */
 export function checkAccess(who: Credentials, inode: Inode, wanted: number): number {
+  if (inode.namespace !== null && (wanted & May.write) !== 0) return -EPERM
   if ((grantedTo(who, inode) & wanted) === wanted) return 0
   const isFolder = isDirectory(inode)
   const isLooking = isFolder ? (wanted & May.write) === 0 : wanted === May.read

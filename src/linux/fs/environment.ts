@@ -3,6 +3,7 @@ import type { Ptr } from '../../base/numbers.js'
 import type { MemoryManager } from '../../mm.js'
 import type { Clock } from '../clock.js'
 import type { Host } from '../host.js'
+import type { Namespaces } from '../namespaces.js'
 import type { PidAllocator } from '../pid-allocator.js'
 import type { Process } from '../process.js'
 import type { Signals } from '../signals.js'
@@ -25,6 +26,7 @@ export interface FileEnvironment {
   /** Living ones and zombies. */
   readonly processes: ReadonlyMap<number, Process>
   readonly pids: PidAllocator
+  readonly namespaces: Namespaces
   /** Whose thread makes the call that is being done; undefined outside of one. */
   currentProcess(): Process | undefined
   readonly threads: { ofProcess(process: Ptr): Iterable<Thread>; at(record: Ptr): Thread }

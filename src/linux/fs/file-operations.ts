@@ -93,6 +93,9 @@ const directory: FileOperations = { ...READY, read: () => -EISDIR, write: () => 
 /** memfd_secret: only to be mapped. */
 const secret: FileOperations = { ...READY, read: () => -EINVAL, write: () => -EINVAL }
 
+/** Namespaces: without contents. */
+const namespace: FileOperations = secret
+
 const path: FileOperations = { ...READY, read: () => -EBADF, write: () => -EBADF }
 
 const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
@@ -112,6 +115,7 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   pidfd: pidFile,
   userfaultfd: userfaultFile,
   mqueue: queueFile,
+  namespace,
 }
 
 export function operationsOf(file: OpenFile): FileOperations {
@@ -126,7 +130,8 @@ export function eventsOf(file: OpenFile): EventSource | undefined {
 
 /** Whether it has a position: pipes and terminals have none. */
 export function isSeekable(vfs: Vfs, file: OpenFile): boolean {
-  if (operationsOf(file).channel !== undefined || file.kind === 'secret') return false
+  if (operationsOf(file).channel !== undefined) return false
+  if (file.kind === 'secret' || file.kind === 'namespace') return false
   return file.kind !== 'device' || vfs.devices.of(file.dentry.inode)?.seek === 'still'
 }
 

@@ -16,6 +16,7 @@ import { epollCalls } from './calls/epoll-calls.js'
 import { ioctlCalls } from './calls/ioctl-calls.js'
 import { lockCalls } from './calls/lock-calls.js'
 import { memfdCalls } from './calls/memfd-calls.js'
+import { namespaceCalls } from './calls/namespace-calls.js'
 import { openingCalls } from './calls/opening-calls.js'
 import { pidFileCalls } from './calls/pid-file-calls.js'
 import { pipeCalls } from './calls/pipe-calls.js'
@@ -282,6 +283,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...timerFileCalls(vfs),
     ...userfaultCalls(vfs),
     ...pidFileCalls(vfs),
+    ...namespaceCalls(vfs),
     ...spliceCalls(vfs),
     ...socketCalls(vfs),
     ...socketOptionCalls,

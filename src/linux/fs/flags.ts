@@ -161,6 +161,7 @@ export const FilesystemMagic = {
   hugetlbfs: 0x958458f6,
   secretmem: 0x5345434d,
   mqueue: 0x19800202,
+  nsfs: 0x6e736673,
 } as const
 
 /** The device number that stat reports, as the kernel encodes it for user space (new_encode_dev). */

@@ -3,6 +3,7 @@
  * queues. Each but the first is made with the first file in it.
  */
 import { ObjectKind } from '../../space/page-object.js'
+import type { Namespace } from '../namespaces.js'
 import { DEVICE_PTS } from './devices.js'
 import { FileType } from './flags.js'
 import type { HugeTlbFilesystem } from './hugetlbfs.js'
@@ -37,6 +38,11 @@ export class InternalMounts {
   /** A file of memfd_secret: -ENOMEM. */
   createSecret(user: number, group: number): Dentry | number {
     return this.#vfs.secrets.make(this.#root('secretmem'), user, group, this.#vfs.now())
+  }
+
+  /** The file that stands for a namespace. */
+  namespaceFile(namespace: Namespace): Dentry {
+    return this.#vfs.namespaceFiles.file(this.#root('nsfs'), namespace, this.#vfs.now())
   }
 
   /** Where all message queues have their names. */

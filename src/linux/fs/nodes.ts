@@ -6,6 +6,7 @@
  * Names and paths are *byte strings*: one character, 0 to 255, a byte (text.ts).
  */
 import { NULL, type Ptr } from '../../base/numbers.js'
+import type { Namespace } from '../namespaces.js'
 import { deviceNumber, FileType } from './flags.js'
 import type { Pipe } from './ipc/pipe.js'
 import type { UnixSocket } from './ipc/unix-socket.js'
@@ -26,6 +27,7 @@ export type FilesystemKind =
   | 'host'
   | 'proc'
   | 'sysfs'
+  | 'nsfs'
 
 /** A file or folder in a layer of the host below an overlay; the path as HostDirectory has it. */
 export interface LowerPlace {
@@ -112,6 +114,8 @@ export interface Inode {
   socket: UnixSocket | null
   /** The message queue that it is. */
   queue: QueueNode | null
+  /** The namespace that it stands for. */
+  namespace: Namespace | null
   /** Overlays: what it has from the host, or null for what the guest made. */
   below: Below | null
 }
@@ -201,6 +205,7 @@ export function makeInode(
     pipe: null,
     socket: null,
     queue: null,
+    namespace: null,
     below: null,
   }
 }

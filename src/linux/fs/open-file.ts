@@ -26,6 +26,7 @@ export type FileKind =
   | 'pidfd'
   | 'userfaultfd'
   | 'mqueue'
+  | 'namespace'
 
 /** What open(2) makes and dup(2) and fork(2) share. */
 export interface OpenFile {

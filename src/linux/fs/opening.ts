@@ -137,6 +137,7 @@ function kindOf(vfs: Vfs, dentry: Dentry, flags: number): FileKind {
   if (isFifo(inode)) return 'pipe'
   if (typeOf(inode) !== FileType.regular) return 'device'
   if (inode.queue !== null) return 'mqueue'
+  if (inode.namespace !== null) return 'namespace'
   if (!isMadeUp(inode.filesystem)) return 'pages'
   return vfs.madeUp(dentry).isRaw(inode) ? 'raw' : 'text'
 }

@@ -38,6 +38,7 @@ import {
   makeRoot,
   type Time,
 } from './nodes.js'
+import { NamespaceFilesystem } from './nsfs.js'
 import { type FileKind, isWritable, makeOpenFile, type OpenFile } from './open-file.js'
 import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
@@ -97,6 +98,7 @@ export class Vfs {
   readonly secrets: SecretFilesystem
   readonly queues: MessageQueues
   readonly queueFiles: QueueFilesystem
+  readonly namespaceFiles: NamespaceFilesystem
   readonly state: VfsState
   readonly internal: InternalMounts
   readonly #operations: Operations
@@ -116,6 +118,7 @@ export class Vfs {
     this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
     this.queues = new MessageQueues(env)
     this.queueFiles = new QueueFilesystem(this.contents, this.queues)
+    this.namespaceFiles = new NamespaceFilesystem(this.contents)
     const hugeTlb = new HugeTlbFilesystem(this.contents)
     this.internal = new InternalMounts(this, hugeTlb)
     this.#operations = {
@@ -127,6 +130,7 @@ export class Vfs {
       host: this.hosts,
       proc: this.proc,
       sysfs: this.sys,
+      nsfs: this.namespaceFiles,
     }
     this.walk = new PathWalk(this.#operations)
     this.names = new ObjectNames(env.mm.objects, () => this.root)

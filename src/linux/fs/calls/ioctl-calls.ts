@@ -5,6 +5,7 @@ import { operationsOf, sizeOf } from '../file-operations.js'
 import { Ioctl, Open } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { namespaceIoctl, pidFileIoctl } from './namespace-requests.js'
 import { fileArgument, put, take, userOfCall } from './support.js'
 import { terminalIoctl } from './terminal-calls.js'
 import { isUserfault, userfaultIoctl } from './userfault-calls.js'
@@ -28,6 +29,8 @@ function ioctl(vfs: Vfs, c: SyscallContext): number {
       return file.kind === 'userfaultfd' ? -EINVAL : bytesReadable(vfs, c, file)
     default:
       if (file.kind === 'text' || file.kind === 'raw') return vfs.madeUp(file.dentry).control(c, file)
+      if (file.kind === 'namespace') return namespaceIoctl(vfs, c, file, request)
+      if (file.kind === 'pidfd') return pidFileIoctl(vfs, c, file, request)
       return isUserfault(file) ? userfaultIoctl(vfs, c, file, request) : terminalIoctl(vfs, c, file, request)
   }
 }

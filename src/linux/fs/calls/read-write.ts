@@ -68,7 +68,8 @@ function positionedFile(vfs: Vfs, c: SyscallContext, direction: Direction): Open
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
   if (isSeekable(vfs, file)) return fileFor(c, direction)
-  return operationsOf(file).channel?.refusesPositions === true ? -EINVAL : -ESPIPE
+  const hasNoBytes = file.kind === 'namespace' || operationsOf(file).channel?.refusesPositions === true
+  return hasNoBytes ? -EINVAL : -ESPIPE
 }
 
 function positioned(vfs: Vfs, c: SyscallContext, direction: Direction): number {

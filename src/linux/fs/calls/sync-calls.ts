@@ -27,7 +27,7 @@ function syncFile(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   if (file.kind === 'device' || file.kind === 'text' || file.kind === 'raw') return -EINVAL
   if (operationsOf(file).channel !== undefined) return -EINVAL
-  if (file.kind === 'secret' || file.kind === 'mqueue') return -EINVAL
+  if (file.kind === 'secret' || file.kind === 'mqueue' || file.kind === 'namespace') return -EINVAL
   if (file.kind !== 'pages') return 0
   const result = vfs.operations(file.dentry).sync(file.dentry.inode)
   return hearErrors(vfs, file) || result

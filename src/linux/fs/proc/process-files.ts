@@ -19,6 +19,7 @@ import { clearRefs } from './clear-refs.js'
 import { mapFiles } from './map-files.js'
 import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
+import { namespaceFiles } from './namespace-files.js'
 import { pagemap } from './pagemap.js'
 import { directory, file, link, type ProcDirectory, type ProcNode, processFile } from './proc-node.js'
 import { auxiliaryVectorText, memory } from './process-memory.js'
@@ -171,6 +172,7 @@ function filesFor(
     stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env)),
     fd: descriptors,
     fdinfo: descriptorInfo,
+    ns: namespaceFiles(threadOf),
   }
 }
 

@@ -12,8 +12,8 @@ import { VM_READ, VM_WRITE } from '../../../space/vm-flags.js'
 import { SyscallArguments } from '../../../syscall/syscall-arguments.js'
 import { Clock } from '../../clock.js'
 import type { Host, HostInput, HostOutput } from '../../host.js'
+import { Namespaces } from '../../namespaces.js'
 import { PidAllocator } from '../../pid-allocator.js'
-import { PidNamespace } from '../../pid-namespace.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import type { Thread } from '../../thread.js'
@@ -139,6 +139,7 @@ export class FileMachine {
     this.faults = faults
     const processes = new Map<number, Process>()
     const host: Host = { stdin: this.stdin, stdout: this.stdout, stderr: this.stderr }
+    const namespaces = new Namespaces()
     const clock = new Clock('virtual', () => this.#instructions++)
     this.files = new Files(
       {
@@ -146,7 +147,8 @@ export class FileMachine {
         host,
         clock,
         processes,
-        pids: new PidAllocator({ takeId: () => PID, isFree: (id) => id !== PID }),
+        namespaces,
+        pids: new PidAllocator(namespaces.outermost, { takeId: () => PID, isFree: (id) => id !== PID }),
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
@@ -179,7 +181,7 @@ export class FileMachine {
     const fields = {
       id: PID,
       number: PID,
-      namespace: new PidNamespace(undefined),
+      namespace: new Namespaces().outermost,
       ptr: NULL,
       parentId: 1,
       groupId: PID,
