@@ -213,8 +213,12 @@ export class Forking {
     child.sessionId = parent.sessionId
     child.startTime = this.#linux.clock.now()
     for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
-    const { executable, name, arguments: args, environment, outOfMemoryScore, coreFilter } = parent
-    Object.assign(child, { executable, name, arguments: args, environment, outOfMemoryScore, coreFilter })
+    child.executable = parent.executable
+    child.name = parent.name
+    child.arguments = parent.arguments
+    child.environment = parent.environment
+    child.outOfMemoryScore = parent.outOfMemoryScore
+    child.coreFilter = parent.coreFilter
     if (request.clearsHandlers) this.#linux.signals.resetActions(child)
   }
 

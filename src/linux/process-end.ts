@@ -10,7 +10,7 @@ import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
 import { realUserOf } from './signal-permission.js'
 import { type Thread, ThreadState } from './thread.js'
-import { addUsage, NO_USAGE, readUsage, type Usage } from './usage.js'
+import { addUsage, readUsage, type Usage } from './usage.js'
 import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
@@ -78,9 +78,11 @@ export class ProcessEnd {
     this.#linux.userfaults.threadEnds(thread)
     this.#linux.files.threadEnds(thread)
     addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
-      ...NO_USAGE,
       userTime: scheduler.userTimeOf(thread),
       systemTime: thread.systemTime,
+      minorFaults: 0,
+      majorFaults: 0,
+      residentPages: 0,
     })
     signals.leaveThread(thread)
     scheduler.forget(thread)
@@ -120,7 +122,7 @@ export class ProcessEnd {
   /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
   countFaults(process: Process): void {
     const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
-    const usage = { ...NO_USAGE, minorFaults, majorFaults, residentPages }
+    const usage = { userTime: 0, systemTime: 0, minorFaults, majorFaults, residentPages }
     addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
   }
 
@@ -236,9 +238,9 @@ export class ProcessEnd {
     if (signal === 0 || signal > SIGNAL_MAX || parent.isZombie || isRefused) return
     const { userTime, systemTime } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     const userId = realUserOf(process)
-    const what = childInfo(process.exitStatus)
+    const { code, status } = childInfo(process.exitStatus)
     const processId = parent.namespace.numberOf(process.id)
-    const info = signals.info({ signal, ...what, processId, userId, userTime, systemTime })
+    const info = signals.info({ signal, code, status, processId, userId, userTime, systemTime })
     signals.sendToProcess(parent, signal, info)
   }
 

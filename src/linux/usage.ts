@@ -34,16 +34,26 @@ export const NO_USAGE: Usage = {
 /** Processor time, whoever used it. */
 export const timeOf = ({ userTime, systemTime }: Usage) => userTime + systemTime
 
-type FiveNumbers = readonly [number, number, number, number, number]
-
-export function readUsage(memory: Memory, at: Ptr): Usage {
-  const words = memory.f64.subarray(at >>> 3, (at + USAGE_BYTES) >>> 3)
-  const [userTime, systemTime, minorFaults, majorFaults, residentPages] = words as unknown as FiveNumbers
-  return { userTime, systemTime, minorFaults, majorFaults, residentPages }
+export function readUsage({ f64 }: Memory, at: Ptr): Usage {
+  const first = at >>> 3
+  return {
+    userTime: f64[first]!,
+    systemTime: f64[first + 1]!,
+    minorFaults: f64[first + 2]!,
+    majorFaults: f64[first + 3]!,
+    residentPages: f64[first + 4]!,
+  }
 }
 
 export function addUsage(memory: Memory, at: Ptr, more: Usage): void {
-  memory.f64.set(Object.values(sumOfUsage(readUsage(memory, at), more)), at >>> 3)
+  const { f64 } = memory
+  const first = at >>> 3
+  const sum = sumOfUsage(readUsage(memory, at), more)
+  f64[first] = sum.userTime
+  f64[first + 1] = sum.systemTime
+  f64[first + 2] = sum.minorFaults
+  f64[first + 3] = sum.majorFaults
+  f64[first + 4] = sum.residentPages
 }
 
 export function sumOfUsage(one: Usage, other: Usage): Usage {

@@ -7,7 +7,7 @@ import type { FrameTally } from '../paging/run-mapper.js'
 import { UserMapper } from '../paging/user-mapper.js'
 import { countPages } from './accounting.js'
 import { type AddressSpace, CALLER_FLAGS, inheritedFlags, SpaceFlag } from './address-space.js'
-import { type Extent, extentOf, insertVma } from './extent.js'
+import { type Extent, insertVma } from './extent.js'
 import { isEnoughMemory } from './overcommit.js'
 import { resetAll } from './register-userfault.js'
 import type { SpaceEnv } from './space-env.js'
@@ -122,7 +122,9 @@ function needsEntries(vma: Vma): boolean {
 /** Memory locks are not inherited, nor is what readers of the parent's pages do not ask for. */
 function childExtent(vma: Vma, userfault: Ptr): Extent {
   const lost = userfault === NULL ? VM_LOCKED_MASK | VM_UFFD_FLAGS : VM_LOCKED_MASK
-  return { ...extentOf(vma, vma.start, vma.end, vma.flags & ~lost), family: NULL, userfault }
+  const { start, end, pageOffset, object, file, name, policy } = vma
+  const flags = vma.flags & ~lost
+  return { start, end, pageOffset, flags, object, file, family: NULL, name, policy, userfault }
 }
 
 /**

@@ -125,17 +125,17 @@ function wait4(c: SyscallContext): number {
   if (has(options, ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE))) return -EINVAL
   const wanted = c.args.int(0)
   if (wanted === INT_MIN) return -ESRCH
-  const event = waitFor(c, { ...selected(c, wanted), options: options | WEXITED })
+  const event = waitFor(c, selected(c, wanted, options | WEXITED))
   if (typeof event === 'number') return event
   if (copyOut(c, 1, new StructWriter(4).u32(0, event.status)) < 0) return -EFAULT
   return copyOut(c, 3, rusage(event.usage)) < 0 ? -EFAULT : event.number
 }
 
-/** A process, a group as a negative number, the caller's group 0, or any child -1. */
-function selected(c: SyscallContext, wanted: number): { id: number; group: number } {
-  if (wanted === -1) return { id: 0, group: 0 }
-  if (wanted > 0) return { id: named(c, wanted), group: 0 }
-  return { id: 0, group: wanted === 0 ? c.process.groupId : named(c, -wanted) }
+/** A process, a group as a negative number, the caller's group 0, or any child -1. (Whole, not spread into another object: V8 gives each of those a shape of its own.) */
+function selected(c: SyscallContext, wanted: number, options: number): Selection {
+  if (wanted === -1) return { id: 0, group: 0, options }
+  if (wanted > 0) return { id: named(c, wanted), group: 0, options }
+  return { id: 0, group: wanted === 0 ? c.process.groupId : named(c, -wanted), options }
 }
 
 const named = (c: SyscallContext, number: number) => idOf(c, number) || NOBODY
