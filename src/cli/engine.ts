@@ -14,9 +14,12 @@ const INLINING = ['--max-inlined-bytecode-size=700', '--max-inlined-bytecode-siz
  */
 const BRANCH_HINTS = '--experimental-wasm-branch-hinting'
 
+/** A module's functions are checked when they are first called, and not also when the module is made: most of the interpreter's never are. */
+const LAZY_VALIDATION = '--wasm-lazy-validation'
+
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
-  for (const flag of [...INLINING, BRANCH_HINTS]) setFlagsFromString(flag)
+  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION]) setFlagsFromString(flag)
   if (KNOWS_DEFAULTS) setFlagsFromString(`--interrupt-budget=${BUDGET}`)
 }
 

@@ -211,15 +211,36 @@ export class PageTable {
     visit: VisitRun,
     visitHuge: VisitRun | undefined,
   ): void {
-    for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
+    for (let vpn = this.#nextUsed(table, level, start, end); vpn < end; ) {
       const entry = this.entryAt(table, vpn, level)
       const child = this.childOf(entry)
-      const stop = Math.min(this.nextAt(vpn, level), end) as Vpn
+      const next = this.nextAt(vpn, level)
+      const stop = next < end ? next : end
       if (child === NO_FRAME) {
         if (level === 1 && visitHuge !== undefined && this.isLeaf(entry)) visitHuge(vpn, entry, stop - vpn)
       } else if (level === 1) visit(vpn, this.entryAt(child, vpn, 0), stop - vpn)
       else this.#walkTable(child, level - 1, vpn, stop, visit, visitHuge)
+      vpn = this.#nextUsed(table, level, next, end)
     }
+  }
+
+  /**
+   * The first page from `vpn` on whose entry in the table is not empty, or one that is passed over in vain: `end`, and where the upper half of
+   * a root is followed by the lower one. Most entries are empty.
+   */
+  #nextUsed(table: Pfn, level: number, vpn: Vpn, end: Vpn): Vpn {
+    if (vpn >= end) return end
+    const { arch } = this
+    const { u32 } = this.memory
+    const first = this.entryAt(table, vpn, level) >>> 2
+    if ((u32[first]! | u32[first + 1]!) !== 0) return vpn
+    const span = arch.span(level)
+    const begin = arch.spanStart(vpn, level)
+    const inTable = (1 << arch.indexBits) - arch.index(vpn, level)
+    const entries = Math.min(Math.ceil((end - begin) / span), inTable)
+    let i = 1
+    while (i < entries && (u32[first + 2 * i]! | u32[first + 2 * i + 1]!) === 0) i++
+    return (begin + i * span) as Vpn
   }
 
   /**
@@ -242,12 +263,15 @@ export class PageTable {
     visit: (table: Pfn, entry: Ptr, level: number, vpn: Vpn) => void,
   ): void {
     if (level === 0) return
-    for (let vpn = start; vpn < end; vpn = this.nextAt(vpn, level)) {
+    for (let vpn = this.#nextUsed(table, level, start, end); vpn < end; ) {
       const entry = this.entryAt(table, vpn, level)
       const child = this.childOf(entry)
-      if (child === NO_FRAME) continue
-      this.#eachTableIn(child, level - 1, vpn, Math.min(this.nextAt(vpn, level), end) as Vpn, visit)
-      visit(child, entry, level - 1, vpn)
+      const next = this.nextAt(vpn, level)
+      if (child !== NO_FRAME) {
+        this.#eachTableIn(child, level - 1, vpn, next < end ? next : end, visit)
+        visit(child, entry, level - 1, vpn)
+      }
+      vpn = this.#nextUsed(table, level, next, end)
     }
   }
 
