@@ -17,9 +17,16 @@ const BRANCH_HINTS = '--experimental-wasm-branch-hinting'
 /** A module's functions are checked when they are first called, and not also when the module is made: most of the interpreter's never are. */
 const LAZY_VALIDATION = '--wasm-lazy-validation'
 
+/**
+ * Leaves out of WebAssembly what asks at each call and each turn of a loop whether somebody interrupts it, or the stack is full. It is all
+ * ours: it calls nothing that calls it again, and comes back after a bounded number of instructions. Of a loop of five instructions it took a
+ * register and a sixth of the time (8 MiB sum 0.68 to 0.58 s, sieve 0.83 to 0.63 s).
+ */
+const STACK_CHECKS = '--no-wasm-stack-checks'
+
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
-  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION]) setFlagsFromString(flag)
+  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setFlagsFromString(flag)
   if (KNOWS_DEFAULTS) setFlagsFromString(`--interrupt-budget=${BUDGET}`)
 }
 
