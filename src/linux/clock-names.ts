@@ -2,9 +2,10 @@
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
+import { ClockBase } from './time-offset.js'
 import { TimerScale } from './timer-record.js'
 import { timeOf } from './usage.js'
-import { STEADY_CLOCKS, WALL_CLOCKS } from './vvar.js'
+import { baseOf, STEADY_CLOCKS, WALL_CLOCKS } from './vvar.js'
 
 const PROCESS_TIME = 2
 const THREAD_TIME = 3
@@ -15,15 +16,12 @@ const OF_THREAD = 4
 /** A clock that exists. */
 export interface NamedClock {
   readonly scale: TimerScale
-  /** Moments count from 1970. */
-  readonly isWall: boolean
+  /** What moments count from. */
+  readonly base: ClockBase
   /** Whose time it is, of TimerScale.process and thread. */
   readonly process?: Process
   readonly thread?: Thread
 }
-
-const WALL: NamedClock = { scale: TimerScale.monotonic, isWall: true }
-const STEADY: NamedClock = { scale: TimerScale.monotonic, isWall: false }
 
 /** The clock of a number, for a thread that asks; undefined when there is none (EINVAL). */
 export function clockNamed(
@@ -32,10 +30,9 @@ export function clockNamed(
   thread: Thread,
   id: number,
 ): NamedClock | undefined {
-  if (WALL_CLOCKS.has(id)) return WALL
-  if (STEADY_CLOCKS.has(id)) return STEADY
-  if (id === PROCESS_TIME) return { scale: TimerScale.process, isWall: false, process }
-  if (id === THREAD_TIME) return { scale: TimerScale.thread, isWall: false, process, thread }
+  if (WALL_CLOCKS.has(id) || STEADY_CLOCKS.has(id)) return { scale: TimerScale.monotonic, base: baseOf(id) }
+  if (id === PROCESS_TIME) return { scale: TimerScale.process, base: ClockBase.processor, process }
+  if (id === THREAD_TIME) return { scale: TimerScale.thread, base: ClockBase.processor, process, thread }
   if (id >= 0 || (id & COUNTED) === COUNTED) return undefined
   const owner = ~(id >> 3)
   return (id & OF_THREAD) !== 0
@@ -47,12 +44,12 @@ export function clockNamed(
 function threadClock(linux: Linux, process: Process, self: Thread, id: number): NamedClock | undefined {
   const thread = id === 0 ? self : linux.threads.byId(process.namespace.idOf(id))
   if (thread === undefined || thread.process !== process.ptr) return undefined
-  return { scale: TimerScale.thread, isWall: false, process, thread }
+  return { scale: TimerScale.thread, base: ClockBase.processor, process, thread }
 }
 
 function processClock(linux: Linux, self: Process, id: number): NamedClock | undefined {
   const process = id === 0 ? self : linux.processes.get(self.namespace.idOf(id))
-  return process && { scale: TimerScale.process, isWall: false, process }
+  return process && { scale: TimerScale.process, base: ClockBase.processor, process }
 }
 
 /** Nanoseconds of processor time. */

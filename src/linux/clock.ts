@@ -6,7 +6,7 @@
 import { monotonic } from '../base/monotonic.js'
 import { TIMEBASE_HZ } from '../hart/hart-state.js'
 
-const NANOSECONDS = 1_000_000_000
+export const NANOSECONDS = 1_000_000_000
 /** 2025-01-01, when every virtual machine is started. */
 const VIRTUAL_EPOCH_SECONDS = 1_735_689_600
 
@@ -28,7 +28,8 @@ export class Clock {
   readonly #hostStart = monotonic()
   /** When the machine was started, since 1970. */
   readonly epochSeconds: number
-  readonly #epochNanoseconds: number
+  /** And what is left of a second. */
+  readonly epochNanoseconds: number
   /** Ticks besides those of the harts' instructions: what the kernel took, and what was slept. Whole ones, so that the register's base is exact. */
   #ticks = 0
 
@@ -38,7 +39,7 @@ export class Clock {
     this.#instructions = instructions
     const milliseconds = mode === 'real' ? Date.now() : VIRTUAL_EPOCH_SECONDS * 1000
     this.epochSeconds = Math.floor(milliseconds / 1000)
-    this.#epochNanoseconds = (milliseconds % 1000) * 1_000_000
+    this.epochNanoseconds = (milliseconds % 1000) * 1_000_000
   }
 
   /** Nanoseconds since the machine was started: CLOCK_MONOTONIC. */
@@ -58,22 +59,16 @@ export class Clock {
 
   /** CLOCK_REALTIME. */
   timeOfDay(): TimeOfDay {
-    const nanoseconds = this.now() + this.#epochNanoseconds
+    const nanoseconds = this.now() + this.epochNanoseconds
     return {
       seconds: this.epochSeconds + Math.floor(nanoseconds / NANOSECONDS),
       nanoseconds: nanoseconds % NANOSECONDS,
     }
   }
 
-  /** A moment that a program names, as nanoseconds since 1970 or since the start, on the scale of `now`. */
-  fromClock(nanoseconds: number, sinceEpoch: boolean): number {
-    if (!sinceEpoch) return nanoseconds
-    return nanoseconds - this.epochSeconds * NANOSECONDS - this.#epochNanoseconds
-  }
-
-  /** As `fromClock`, without the rounding that nanoseconds since 1970 suffer in one number. */
+  /** A moment since 1970 on the scale of `now`. (Nanoseconds since then would be rounded in one number.) */
   fromTimeOfDay(seconds: number, nanoseconds: number): number {
-    return (seconds - this.epochSeconds) * NANOSECONDS + nanoseconds - this.#epochNanoseconds
+    return (seconds - this.epochSeconds) * NANOSECONDS + nanoseconds - this.epochNanoseconds
   }
 
   /** Nothing can run before that moment: virtual time jumps there. */

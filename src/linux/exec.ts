@@ -3,7 +3,7 @@
  * interpreters; the program, the interpreter that it names (ld.so) and the kernel's own pages are mapped, the stack is filled.
  */
 import { E2BIG, ELOOP, ENOENT, ENOEXEC, ENOMEM, errnoMessage } from '../base/errno.js'
-import { NULL, PAGE_SIZE } from '../base/numbers.js'
+import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
 import { AddressSpace, inheritedFlags, SpaceFlag } from '../space/address-space.js'
 import { setLayout } from '../space/placement.js'
@@ -55,6 +55,8 @@ export interface Execution {
 export interface ExecEnv {
   readonly mm: MemoryManager
   readonly pages: VdsoPages
+  /** The [vvar] that the program sees. */
+  readonly vvar: Ptr
   readonly files: Pick<FileServices, 'openExecutable'>
 }
 
@@ -253,7 +255,7 @@ function layOut(mm: MemoryManager, process: Process, space: AddressSpace, execut
 }
 
 function fillSpace(
-  { mm, pages }: ExecEnv,
+  { mm, pages, vvar }: ExecEnv,
   process: Process,
   space: AddressSpace,
   { main, interpreter, execution }: ProgramFiles,
@@ -266,7 +268,7 @@ function fillSpace(
   setSegments(space, program, bias)
   const base = interpreter && mapAt(mm, space, interpreter, placeInterpreter(mm, space, interpreter.program))
   if (typeof base === 'object') return base
-  const vdso = pages.map(mm, space)
+  const vdso = pages.map(mm, space, vvar)
   if (vdso < 0) return NO_MEMORY
   const stackPointer = makeStack(mm, process, space, {
     ...encoded(execution),

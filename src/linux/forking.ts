@@ -1,5 +1,5 @@
 /** New threads and processes (kernel/fork.c of Linux): clone(2) after its arguments were decoded. */
-import { EAGAIN, EFAULT, ENOMEM } from '../base/errno.js'
+import { EAGAIN, EFAULT, ENOMEM, EPERM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { HART_CONTEXT_BYTES, HartField } from '../hart/hart-state.js'
@@ -8,7 +8,7 @@ import { CloneFlag } from './clone-flags.js'
 import { PID_FILE_THREAD } from './fs/ipc/pid-file.js'
 import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
-import { makeNamespace, mayRestore } from './namespace-making.js'
+import { makeNamespace, mayMakeNamespace, mayRestore } from './namespace-making.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { Process, ProcessFlag } from './process.js'
 import { finishCall, setX } from './registers.js'
@@ -57,10 +57,31 @@ export class Forking {
    * namespace (-EPERM, -EINVAL, -ENOSPC) or the choice of numbers refuses.
    */
   clone(process: Process, thread: Thread, request: CloneRequest): number {
-    const { userfaults } = this.#linux
     if (thread.hasSignal) return -ERESTARTNOINTR
     const namespace = this.#isOverLimit(process) ? -EAGAIN : this.#namespaceFor(process, thread, request)
     if (typeof namespace === 'number') return namespace
+    const time = this.#timeFor(thread, request)
+    if (time < 0) return time
+    const result = this.#cloneInto(process, thread, namespace, time as Ptr, request)
+    this.#linux.namespaces.times.release(time as Ptr)
+    return result
+  }
+
+  /** Into which namespace of time its children will be born, for the caller to release: -ENOMEM. */
+  #timeFor({ childTime }: Thread, { flags }: CloneRequest): Ptr | number {
+    const { namespaces } = this.#linux
+    if ((flags & CloneFlag.newTime) === 0) return namespaces.times.retain(childTime)
+    return namespaces.makeTime(childTime) || -ENOMEM
+  }
+
+  #cloneInto(
+    process: Process,
+    thread: Thread,
+    namespace: PidNamespace,
+    time: Ptr,
+    request: CloneRequest,
+  ): number {
+    const { userfaults } = this.#linux
     const id = this.#takeId(process, namespace, request.numbers)
     if (id < 0) return id
     const isThread = (request.flags & CloneFlag.thread) !== 0
@@ -71,6 +92,7 @@ export class Forking {
       this.#linux.ends.release(id)
       return -ENOMEM
     }
+    this.#enterTime(process, child, time, request)
     const problem = this.#openPid(process, child, request)
     if (problem < 0) return problem
     if ((request.flags & CloneFlag.semaphores) !== 0) process.setFlag(ProcessFlag.undoList, true)
@@ -97,8 +119,21 @@ export class Forking {
   /** Where the child is born. Threads stay where they are. */
   #namespaceFor(process: Process, thread: Thread, { flags }: CloneRequest): PidNamespace | number {
     const current = thread.childNamespace ?? process.namespace
-    if ((flags & CloneFlag.newPid) === 0) return current
+    if ((flags & CloneFlag.newPid) === 0) {
+      return (flags & CloneFlag.newTime) !== 0 && !mayMakeNamespace(process) ? -EPERM : current
+    }
     return makeNamespace(this.#linux.namespaces, process, current)
+  }
+
+  /** Who shares the memory stays in the time that it has until it is another program. */
+  #enterTime(parent: Process, child: Thread, time: Ptr, { flags }: CloneRequest): void {
+    const { namespaces, processTable, programs } = this.#linux
+    namespaces.setChildTime(child, time)
+    if ((flags & CloneFlag.thread) !== 0) return
+    const process = processTable.of(child)
+    if ((flags & CloneFlag.memory) !== 0 || time === parent.timeNamespace) {
+      namespaces.enterTime(process, parent.timeNamespace)
+    } else programs.enterTime(process, time)
   }
 
   #takeId(process: Process, namespace: PidNamespace, numbers: readonly number[]): number {
@@ -155,14 +190,16 @@ export class Forking {
 
   /** A thread that was made and has not started, with the process that was made for it. */
   #unmake(thread: Thread, isThread: boolean): void {
-    const { ends, mm, processTable, threads } = this.#linux
+    const { ends, mm, namespaces, processTable, threads } = this.#linux
     const process = processTable.of(thread)
     process.threadCount--
+    namespaces.setChildTime(thread, NULL)
     threads.remove(thread)
     if (isThread) {
       ends.release(thread.id)
       return
     }
+    namespaces.enterTime(process, NULL)
     mm.spaces.release(process.space.ptr)
     process.files.close()
     ends.forget(process)

@@ -26,7 +26,7 @@ import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
 import { KernelTime } from './kernel-time.js'
 import { setDefaultLimits } from './limits.js'
-import type { Namespaces } from './namespaces.js'
+import { Namespaces } from './namespaces.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
 import type { PidAllocator } from './pid-allocator.js'
 import { PROCESS_USAGE, type Process } from './process.js'
@@ -88,6 +88,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly files: FileServices
   readonly signals: Signals
   readonly threads: ThreadList
+  readonly namespaces: Namespaces
   readonly processTable: ProcessTable
   readonly futexes: Futexes
   readonly time: Timekeeper
@@ -115,7 +116,8 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.kernelTime = new KernelTime(this)
     this.threads = new ThreadList(mm)
     this.userfaults = new UserfaultWaits(this)
-    this.processTable = new ProcessTable(mm, this.threads)
+    this.namespaces = new Namespaces(mm, this.clock)
+    this.processTable = new ProcessTable(mm, this.threads, this.namespaces.outermost)
     this.files = options.files(this)
     this.signals = new Signals(this)
     this.futexes = new Futexes(mm, this.threads, this.processTable)
@@ -139,10 +141,6 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   get pids(): PidAllocator {
     return this.processTable.pids
-  }
-
-  get namespaces(): Namespaces {
-    return this.processTable.namespaces
   }
 
   /** Makes the first process and loads a program into it; what is wrong with the program, or nothing. */
@@ -322,5 +320,6 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.futexes.check()
     this.userfaults.check()
     this.time.timers.check()
+    this.namespaces.check(this.processes.values(), this.threads)
   }
 }

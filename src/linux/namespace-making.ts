@@ -1,4 +1,4 @@
-/** Who may make a namespace of process numbers, or choose numbers (create_pid_namespace of Linux). */
+/** Who may make namespaces, or choose process numbers (kernel/nsproxy.c and create_pid_namespace of Linux). */
 import { EINVAL, ENOSPC, EPERM } from '../base/errno.js'
 import { Capability } from './fs/capabilities.js'
 import { may } from './fs/credentials.js'
@@ -16,9 +16,13 @@ export function makeNamespace(
   process: Process,
   current: PidNamespace,
 ): PidNamespace | number {
-  if (!may(userOf(process).credentials, Capability.administrate)) return -EPERM
+  if (!mayMakeNamespace(process)) return -EPERM
   if (current !== process.namespace) return -EINVAL
   return current.level >= NAMESPACE_LEVEL_MAX ? -ENOSPC : namespaces.makePid(current)
+}
+
+export function mayMakeNamespace(process: Process): boolean {
+  return may(userOf(process).credentials, Capability.administrate)
 }
 
 /** CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN: set_tid of clone3(2). */

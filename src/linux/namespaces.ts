@@ -1,11 +1,18 @@
 /**
  * The namespaces of a machine (namespaces(7)). Of most kinds there is the one that Linux begins with and no other; those of process
- * numbers can be nested. A number stands for a namespace in all of /proc: it is the inode number of its file.
+ * numbers can be nested, and of time there can be several. A number stands for a namespace in all of /proc: it is the inode number of its file.
  */
+import { assert } from '../base/assert.js'
+import { NULL, type Ptr } from '../base/numbers.js'
+import type { MemoryManager } from '../mm.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { Clock } from './clock.js'
 import { CloneFlag } from './clone-flags.js'
 import { PidNamespace } from './pid-namespace.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
+import { TimeNamespace, TimeNamespaces } from './time-namespace.js'
+import type { ClockBase, TimeOffset } from './time-offset.js'
 
 /** How Linux calls the kinds, and what clone(2) and setns(2) call them. */
 export const NamespaceFlag = {
@@ -56,7 +63,17 @@ const NUMBERS_FROM = 0xf000_0002
 export class Namespaces {
   /** The namespace of process numbers that all others are in. */
   readonly outermost = new PidNamespace(undefined, INITIAL.pid)
-  #nextNumber = NUMBERS_FROM
+  readonly times: TimeNamespaces
+  readonly #mm: MemoryManager
+
+  constructor(mm: MemoryManager, clock: Clock) {
+    this.#mm = mm
+    this.times = new TimeNamespaces(mm, clock)
+  }
+
+  #takeNumber(): number {
+    return NUMBERS_FROM + this.#mm.memory.u32[wordIndex(Word.namespaces)]!++
+  }
 
   /** The one that Linux began with. */
   initial(kind: NamespaceKind): Namespace {
@@ -65,7 +82,58 @@ export class Namespaces {
 
   /** A new one of process numbers within another. */
   makePid(parent: PidNamespace): PidNamespace {
-    return new PidNamespace(parent, this.#nextNumber++)
+    return new PidNamespace(parent, this.#takeNumber())
+  }
+
+  /** A new one of time with the offsets of another, for the caller to release; NULL without memory. */
+  makeTime(from: Ptr): Ptr {
+    const made = this.times.create(from, NUMBERS_FROM)
+    if (made !== NULL) this.times.at(made).number = this.#takeNumber()
+    return made
+  }
+
+  /** Where the children of a thread will be. */
+  setChildTime(thread: Thread, time: Ptr): void {
+    this.times.retain(time)
+    this.times.release(thread.childTime)
+    thread.childTime = time
+  }
+
+  /** The process is in a namespace of time from now on; its offsets stay what they are. */
+  enterTime(process: Process, time: Ptr): void {
+    this.times.retain(time)
+    this.times.release(process.timeNamespace)
+    process.timeNamespace = time
+    this.times.freeze(time)
+  }
+
+  /** What is added to a clock that a process reads. */
+  offset(process: Process | undefined, base: ClockBase): TimeOffset {
+    return this.times.offset(process?.timeNamespace ?? NULL, base)
+  }
+
+  /** The file of a namespace is open, or is not any more. */
+  hold(namespace: Namespace): void {
+    if (namespace instanceof TimeNamespace) this.times.retain(namespace.ptr)
+  }
+  letGo(namespace: Namespace): void {
+    if (namespace instanceof TimeNamespace) this.times.release(namespace.ptr)
+  }
+
+  /** Asserts that those of time are held by as many as have them, but for their files. */
+  check(processes: Iterable<Process>, threads: Iterable<Thread>): void {
+    const holders = new Map<Ptr, number>()
+    const count = (ptr: Ptr) => ptr !== NULL && holders.set(ptr, (holders.get(ptr) ?? 0) + 1)
+    for (const process of processes) count(process.timeNamespace)
+    for (const thread of threads) count(thread.childTime)
+    for (const [ptr, held] of holders) {
+      assert(this.times.at(ptr).references >= held, 'everybody who has a namespace of time holds it')
+    }
+    assert(holders.size <= this.times.used, 'a namespace of time that somebody has is there')
+  }
+
+  time(ptr: Ptr): Namespace {
+    return ptr === NULL ? this.initial('time') : this.times.at(ptr)
   }
 
   /**
@@ -77,7 +145,8 @@ export class Namespaces {
     if (name === 'user') return this.initial(name)
     if (thread === undefined) return undefined
     if (name === 'pid_for_children') return bornInto(thread.childNamespace ?? process.namespace)
-    return this.initial(name === 'time_for_children' ? 'time' : name)
+    if (name === 'time') return this.time(process.timeNamespace)
+    return name === 'time_for_children' ? this.time(thread.childTime) : this.initial(name)
   }
 }
 

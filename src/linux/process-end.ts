@@ -85,6 +85,7 @@ export class ProcessEnd {
       residentPages: 0,
     })
     signals.leaveThread(thread)
+    this.#linux.namespaces.setChildTime(thread, NULL)
     scheduler.forget(thread)
     thread.userTime = 0
     thread.systemTime = 0
@@ -111,6 +112,7 @@ export class ProcessEnd {
     this.ending = process
     mm.spaces.release(space)
     process.files.close()
+    this.#linux.namespaces.enterTime(process, NULL)
     this.ending = undefined
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)

@@ -6,7 +6,6 @@ import type { MemoryManager } from '../mm.js'
 import type { CacheId } from '../slab/cache-table.js'
 import { AddressSpace } from '../space/address-space.js'
 import { Word, wordIndex } from '../state/layout.js'
-import { Namespaces } from './namespaces.js'
 import { FIRST_ID_AGAIN, ID_END, PidAllocator } from './pid-allocator.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { PROCESS_BYTES, PROCESS_CHILDREN, Process, SIBLING_LINK, STILL_RUNNING } from './process.js'
@@ -33,16 +32,15 @@ export class ProcessTable {
   /** Whom `of` was asked for last: the scheduler asks several times for each trap. */
   #last: Process | undefined
   readonly actions: SignalActions
-  readonly namespaces = new Namespaces()
   readonly pids: PidAllocator
 
-  constructor(mm: MemoryManager, threads: ThreadList) {
+  constructor(mm: MemoryManager, threads: ThreadList, outermost: PidNamespace) {
     this.#mm = mm
     this.#threads = threads
     this.#cache = mm.slab.createCache('process', PROCESS_BYTES)
     this.#siblings = new RecordLists(mm.memory, SIBLING_LINK)
     this.actions = new SignalActions(mm)
-    this.pids = new PidAllocator(this.namespaces.outermost, this)
+    this.pids = new PidAllocator(outermost, this)
   }
 
   /**

@@ -44,6 +44,7 @@ export const PROCESS_TIMERS = 224
 export const PROCESS_CPU_TIMERS = 232
 const NEXT_TIMER_ID = 240
 const EXECUTIONS = 244
+const TIME_NAMESPACE = 248
 const LIMITS = 256
 export const INTERVAL_TIMERS = 512
 const LIMIT_COUNT = 16
@@ -140,6 +141,14 @@ export class Process {
   }
   set id(value: number) {
     this.#setU32(ID, value)
+  }
+
+  /** Which time its threads see (time-namespace.ts); NULL the first namespace's, and when it has ended. Namespaces sets it. */
+  get timeNamespace(): Ptr {
+    return this.#u32(TIME_NAMESPACE) as Ptr
+  }
+  set timeNamespace(value: Ptr) {
+    this.#setU32(TIME_NAMESPACE, value)
   }
 
   /** getpid(2): its number in its own namespace. */

@@ -13,7 +13,7 @@ import { drawLayout } from './random-layout.js'
 import { withRandom } from './random-source.js'
 import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
-import { VdsoPages } from './vdso-pages.js'
+import { replaceVvar, VdsoPages } from './vdso-pages.js'
 
 export const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory for a process' }
 const RANDOM_BYTES = 16
@@ -43,7 +43,8 @@ export class Programs {
     const identity = identityAfterExec(process)
     const layout = withRandom(mm.memory, (source) => drawLayout(mm.memory, source, identity.personality))
     const execution = { ...request, random, layout, identity }
-    const loaded = loadProgram({ mm, pages: this.#pages, files }, process, execution)
+    const vvar = this.#vvarOf(thread.childTime, this.#pages)
+    const loaded = loadProgram({ mm, pages: this.#pages, vvar, files }, process, execution)
     if (isExecProblem(loaded)) return loaded
     if (!this.#unshareActions(process)) {
       mm.spaces.release(loaded.space.ptr)
@@ -52,6 +53,17 @@ export class Programs {
     this.#replaceProgram(process, thread, loaded, identity)
     this.#describe(process, thread, loaded, request)
     return undefined
+  }
+
+  #vvarOf(time: Ptr, pages: VdsoPages): Ptr {
+    return time === NULL ? pages.vvar : this.#linux.namespaces.times.at(time).vvar
+  }
+
+  /** A process whose memory nobody else has comes into a namespace of time. */
+  enterTime(process: Process, time: Ptr): void {
+    const { mm, namespaces } = this.#linux
+    namespaces.enterTime(process, time)
+    if (this.#pages !== undefined) replaceVvar(mm, process.space, this.#vvarOf(time, this.#pages))
   }
 
   #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
@@ -78,6 +90,8 @@ export class Programs {
     const old = process.space.ptr
     if (old !== NULL) this.#leaveProgram(process, thread, identity)
     process.space = loaded.space
+    if (thread.childTime !== process.timeNamespace)
+      this.#linux.namespaces.enterTime(process, thread.childTime)
     this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
     this.#linux.signals.resetActions(process)
     process.forgetProgram()

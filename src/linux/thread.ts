@@ -55,6 +55,7 @@ export const ThreadFlag = {
 const ID = 704
 const STATE = 708
 const FLAGS = 712
+const CHILD_TIME = 716
 const PROCESS = 720
 const RESTART = 724
 const WAIT_KIND = 728
@@ -159,6 +160,14 @@ export class Thread {
 
   hasFlag(flag: number): boolean {
     return (this.flags & flag) !== 0
+  }
+
+  /** In which namespace of time its children will be: time_for_children. Namespaces sets it. */
+  get childTime(): Ptr {
+    return this.#u32(CHILD_TIME) as Ptr
+  }
+  set childTime(value: Ptr) {
+    this.#setU32(CHILD_TIME, value)
   }
 
   /** Record of the process that it belongs to. */

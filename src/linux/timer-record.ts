@@ -7,10 +7,11 @@
  *     48   f64 moment, on the scale of its clock   56 interval (nanoseconds, 0 = once)
  *     64   u32 × 2 the program's value
  *     72   f64 overruns, counting   80 overruns of the last signal
- *     88   u32 stamp: odd while its signal is to set it again   92 armed   96 f64 expirations (timerfd)   104 u32 clock's thread   108 clock of the day
+ *     88   u32 stamp: odd while its signal is to set it again   92 armed   96 f64 expirations (timerfd)   104 u32 clock's thread   108 what its moments count from (ClockBase)
  */
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import type { ClockBase } from './time-offset.js'
 
 export const TIMER_BYTES = 112
 export const ARMED_LINK = 0
@@ -43,7 +44,7 @@ const STAMP = 88
 const ARMED = 92
 const TICKS = 96
 const CLOCK_THREAD = 104
-const IS_WALL = 108
+const BASE = 108
 
 /** A view on a timer. */
 export class Timer {
@@ -132,12 +133,12 @@ export class Timer {
     this.#setU32(CLOCK_THREAD, value)
   }
 
-  /** Whether absolute moments are given since 1970. */
-  get isWall(): boolean {
-    return this.#u32(IS_WALL) !== 0
+  /** What absolute moments count from. */
+  get base(): ClockBase {
+    return this.#u32(BASE) as ClockBase
   }
-  set isWall(value: boolean) {
-    this.#setU32(IS_WALL, value ? 1 : 0)
+  set base(value: ClockBase) {
+    this.#setU32(BASE, value)
   }
 
   /** What its signal is queued with: made with the timer, so that it is never lost. */

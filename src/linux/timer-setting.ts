@@ -1,7 +1,8 @@
 /** Setting and reading a timer as timer_settime(2) and timerfd_settime(2) do: struct itimerspec. */
 import { EINVAL } from '../base/errno.js'
-import { i64, StructWriter, timeAt } from './calls/user-data.js'
-import type { Clock } from './clock.js'
+import { momentAt, StructWriter, timeAt } from './calls/user-data.js'
+import type { SyscallContext } from './syscall-context.js'
+import { ClockBase } from './time-offset.js'
 
 export const ITIMERSPEC_BYTES = 32
 
@@ -13,18 +14,18 @@ export interface TimerSetting {
   readonly isAbsolute: boolean
 }
 
-/** Reads a setting, or -EINVAL. `isWall`: moments are given since 1970. */
+/** Reads a setting, or -EINVAL. `base`: what moments count from. */
 export function readSetting(
+  c: SyscallContext,
   view: DataView,
-  clock: Clock,
   isAbsolute: boolean,
-  isWall: boolean,
+  base: ClockBase,
 ): TimerSetting | number {
   const interval = timeAt(view, 0)
   const value = timeAt(view, 16)
   if (interval < 0 || value < 0) return -EINVAL
-  if (!isAbsolute || !isWall || value === 0) return { value, interval, isAbsolute }
-  const moment = clock.fromTimeOfDay(i64(view, 16), i64(view, 24))
+  if (!isAbsolute || base === ClockBase.processor || value === 0) return { value, interval, isAbsolute }
+  const moment = momentAt(c, base, view, 16)
   // A moment before the machine was started has passed, which 0 does not say.
   return { value: Math.max(1, moment), interval, isAbsolute }
 }

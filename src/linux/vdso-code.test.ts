@@ -9,6 +9,8 @@ const TIME = `
   ld t3, 8(t1)
   csrrs t4, 0xc01, zero
   mul t4, t4, t2
+  ld t5, 24(t1)
+  add t4, t4, t5
   lui t5, 0x3b9ad
   addiw t5, t5, -1536
   divu t6, t4, t5

@@ -112,6 +112,8 @@ export const Word = {
   userfaults: 28,
   /** Threads in the middle of a call that waits for the reader of one (linux/userfault-waits.ts). */
   userfaultCalls: 29,
+  /** How many namespaces have been made (linux/namespaces.ts). */
+  namespaces: 30,
   /** Settings of transparent huge pages (space/huge-policy.ts), and the block of zeroes that read faults map, 0 for none. */
   hugePolicy: 40,
   hugeZeroFrame: 41,

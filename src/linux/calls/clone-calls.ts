@@ -1,10 +1,10 @@
 /** clone(2) and clone3(2): decoded here, done in forking.ts. */
-import { E2BIG, EFAULT, EINVAL } from '../../base/errno.js'
-import { PAGE_SIZE } from '../../base/numbers.js'
+import { E2BIG, EFAULT, EINVAL, ENOMEM, EPERM } from '../../base/errno.js'
+import { NULL, PAGE_SIZE } from '../../base/numbers.js'
 import { copyFromUser, isUserRange } from '../../fault/user-copy.js'
 import { CloneFlag as Flag } from '../clone-flags.js'
 import type { CloneRequest } from '../forking.js'
-import { makeNamespace } from '../namespace-making.js'
+import { makeNamespace, mayMakeNamespace } from '../namespace-making.js'
 import { NAMESPACE_LEVEL_MAX } from '../pid-namespace.js'
 import { ProcessFlag } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
@@ -21,9 +21,9 @@ const SIGNAL_MAX = 64
 
 const has = (flags: number, flag: number) => (flags & flag) !== 0
 
-/** What cannot be asked for together, and what this kernel has not (of namespaces only those of numbers): 0 or -EINVAL. */
+/** What cannot be asked for together, and what this kernel has not (of namespaces only those of numbers and of time): 0 or -EINVAL. */
 function checkFlags(c: SyscallContext, flags: number): number {
-  if (has(flags, NAMESPACES) || has(flags, Flag.newTime & ~EXIT_SIGNAL_MASK)) return -EINVAL
+  if (has(flags, NAMESPACES)) return -EINVAL
   if (has(flags, Flag.thread) && !has(flags, Flag.signalActions)) return -EINVAL
   if (has(flags, Flag.thread) && (has(flags, Flag.newPid) || isLeaving(c))) return -EINVAL
   if (has(flags, Flag.signalActions) && !has(flags, Flag.memory)) return -EINVAL
@@ -112,7 +112,7 @@ function clone3(c: SyscallContext): number {
 function checkArguments(c: SyscallContext, view: DataView): number {
   const [low, high] = [view.getUint32(0, true), view.getUint32(4, true)]
   if ((high & ~(CLEAR_HANDLERS | INTO_CGROUP)) !== 0 || has(high, INTO_CGROUP)) return -EINVAL
-  if (has(low, Flag.detached) || has(low, EXIT_SIGNAL_MASK)) return -EINVAL
+  if (has(low, Flag.detached) || has(low, EXIT_SIGNAL_MASK & ~Flag.newTime)) return -EINVAL
   if (has(high, CLEAR_HANDLERS) && has(low, Flag.signalActions)) return -EINVAL
   if (has(low, Flag.thread | Flag.parent) && u64(view, 32) !== 0) return -EINVAL
   return isStackValid(c, u64(view, 40), u64(view, 48)) ? 0 : -EINVAL
@@ -133,7 +133,7 @@ function chosenNumbers(c: SyscallContext, view: DataView): number[] | number {
   return Array.from({ length: count }, (_, level) => chosen!.getInt32(level * 4, true))
 }
 
-/** unshare(2): files and directories that another process has too become its own; its children get a namespace of numbers. */
+/** unshare(2): files and directories that another process has too become its own; its children get a namespace of numbers, or of time. */
 const UNSHAREABLE =
   Flag.newPid |
   Flag.thread |
@@ -150,19 +150,32 @@ function unshare(c: SyscallContext): number {
   if (has(flags, ~UNSHAREABLE)) return -EINVAL
   const isAlone = c.process.threadCount === 1
   if (has(flags, Flag.thread | Flag.signalActions | Flag.memory) && !isAlone) return -EINVAL
-  if (has(flags, NAMESPACES | Flag.newTime)) return -EINVAL
+  if (has(flags, NAMESPACES)) return -EINVAL
   const { process, thread } = c
+  if (has(flags, Flag.newTime) && !mayMakeNamespace(process)) return -EPERM
   if (has(flags, Flag.newPid)) {
     const current = thread.childNamespace ?? process.namespace
     const namespace = makeNamespace(c.linux.namespaces, process, current)
     if (typeof namespace === 'number') return namespace
+    if (!unshareTime(c, flags)) return -ENOMEM
     thread.childNamespace = namespace
-  }
+  } else if (!unshareTime(c, flags)) return -ENOMEM
   const { files } = process
   const own = files.fork(!has(flags, Flag.files), !has(flags, Flag.surroundings))
   files.close()
   process.files = own
   return 0
+}
+
+/** Whether there was memory for a namespace of time, where one is asked for. */
+function unshareTime({ linux, thread }: SyscallContext, flags: number): boolean {
+  if (!has(flags, Flag.newTime)) return true
+  const { namespaces } = linux
+  const made = namespaces.makeTime(thread.childTime)
+  if (made === NULL) return false
+  namespaces.setChildTime(thread, made)
+  namespaces.times.release(made)
+  return true
 }
 
 export const cloneCalls: readonly Syscall[] = [

@@ -1,6 +1,8 @@
 /** The arguments of futex(2): commands, flags and timeouts (include/uapi/linux/futex.h). */
+import { EFAULT } from '../../base/errno.js'
 import type { SyscallContext } from '../syscall-context.js'
-import { readTime } from './user-data.js'
+import { ClockBase } from '../time-offset.js'
+import { momentAt, readStruct, timeAt } from './user-data.js'
 
 export const FutexCommand = {
   wait: 0,
@@ -29,9 +31,10 @@ export const isPrivate = (c: SyscallContext) => (c.args.low(1) & FutexCommand.pr
 /** When the wait ends: Infinity without a timeout, or a negative errno. FUTEX_WAIT counts from now, the others name a moment. */
 export function deadlineOf(c: SyscallContext, command: number): number {
   if (c.args.isZero(3)) return Number.POSITIVE_INFINITY
-  const time = readTime(c, c.args.address(3))
+  const view = readStruct(c, c.args.address(3), 16)
+  const time = view === undefined ? -EFAULT : timeAt(view, 0)
   if (time < 0 || c.thread.isResumed) return time < 0 ? time : c.thread.deadline
   if (command === FutexCommand.wait) return c.linux.clock.now() + time
   const isRealtime = command === FutexCommand.lock || (c.args.low(1) & FutexCommand.realtime) !== 0
-  return Math.max(0, c.linux.clock.fromClock(time, isRealtime))
+  return Math.max(0, momentAt(c, isRealtime ? ClockBase.wall : ClockBase.monotonic, view!, 0))
 }

@@ -4,8 +4,9 @@ import { Access } from '../../fault/access.js'
 import { loadUser32 } from '../../fault/user-copy.js'
 import { type FutexKey, findKey, makeKey } from '../futex-keys.js'
 import type { SyscallContext } from '../syscall-context.js'
+import { ClockBase } from '../time-offset.js'
 import { ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
-import { i64, readStruct, readTime } from './user-data.js'
+import { i64, momentAt, readStruct, timeAt } from './user-data.js'
 
 /** FUTEX_WAITV_MAX. */
 const MOST = 128
@@ -50,8 +51,10 @@ function deadlineOf(c: SyscallContext): number {
   if (c.thread.isResumed) return c.thread.deadline
   const clock = c.args.int(4)
   if (clock !== CLOCK_REALTIME && clock !== CLOCK_MONOTONIC) return -EINVAL
-  const time = readTime(c, c.args.address(3))
-  return time < 0 ? time : Math.max(0, c.linux.clock.fromClock(time, clock === CLOCK_REALTIME))
+  const view = readStruct(c, c.args.address(3), 16)
+  const time = view === undefined ? -EFAULT : timeAt(view, 0)
+  const base = clock === CLOCK_REALTIME ? ClockBase.wall : ClockBase.monotonic
+  return time < 0 ? time : Math.max(0, momentAt(c, base, view!, 0))
 }
 
 function readWaited(c: SyscallContext, count: number): Waited[] | number {

@@ -8,9 +8,10 @@ import { userOf } from '../fs/file-user.js'
 import { applyLimits, Limit } from '../limits.js'
 import { CHILDREN_USAGE, Process } from '../process.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { ClockBase, shifted } from '../time-offset.js'
 import { readUsage, type Usage } from '../usage.js'
 import { processNamed } from './numbers.js'
-import { copyOut, readStruct, SECOND, StructWriter, u64 } from './user-data.js'
+import { copyOut, readStruct, StructWriter, u64 } from './user-data.js'
 import { rusage } from './wait-calls.js'
 
 const RLIM_INFINITY = 2n ** 64n - 1n
@@ -103,7 +104,10 @@ function timesOf({ linux, thread }: SyscallContext): { userTime: number; systemT
 
 function sysinfo(c: SyscallContext): number {
   const out = new StructWriter(SYSINFO_BYTES)
-  out.u64(0, Math.floor(c.linux.clock.now() / SECOND))
+  const offset = c.linux.namespaces.offset(c.process, ClockBase.boottime)
+  const uptime = shifted(c.linux.clock.now(), offset)
+  // A part of a second counts as a whole one.
+  out.u64(0, uptime.seconds + (uptime.nanoseconds > 0 ? 1 : 0))
   out.u64(32, c.mm.buddy.totalFrames() * PAGE_SIZE).u64(40, c.mm.buddy.zones.freeFrames * PAGE_SIZE)
   out.u64(48, sharedPages(c.mm) * PAGE_SIZE)
   out.u16(80, c.linux.threads.count).u32(104, 1)

@@ -1,13 +1,15 @@
 /** System calls about time: clocks and sleeping. */
 import { EFAULT, EINVAL, EOPNOTSUPP } from '../../base/errno.js'
 import type { Ptr } from '../../base/numbers.js'
+import type { TimeOfDay } from '../clock.js'
 import { clockNamed, cpuTimeOf, type NamedClock } from '../clock-names.js'
 import { CHILDREN_USAGE } from '../process.js'
 import { finishSleep, type Remaining, sleepUntil } from '../sleep.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { ClockBase, shifted } from '../time-offset.js'
 import { readUsage } from '../usage.js'
 import { COARSE_CLOCKS, COARSE_RESOLUTION } from '../vvar.js'
-import { copyOut, i64, readStruct, readTime, StructWriter } from './user-data.js'
+import { copyOut, momentAt, readStruct, readTime, StructWriter } from './user-data.js'
 
 const TIMER_ABSTIME = 1
 const MICROSECOND = 1000
@@ -22,12 +24,16 @@ function clockGettime(c: SyscallContext): number {
   const clock = clockArgument(c)
   if (clock === undefined) return -EINVAL
   const out = new StructWriter(16)
-  if (clock.isWall) {
-    const { seconds, nanoseconds } = c.linux.clock.timeOfDay()
+  if (clock.process === undefined) {
+    const { seconds, nanoseconds } = timeBy(c, clock.base)
     out.u64(0, seconds).u64(8, nanoseconds)
-  } else if (clock.process === undefined) out.time(0, c.linux.clock.now())
-  else out.time(0, cpuTimeOf(c.linux, clock))
+  } else out.time(0, cpuTimeOf(c.linux, clock))
   return out.copyTo(c, c.args.address(1))
+}
+
+function timeBy({ linux, process }: SyscallContext, base: ClockBase): TimeOfDay {
+  const { clock, namespaces } = linux
+  return base === ClockBase.wall ? clock.timeOfDay() : shifted(clock.now(), namespaces.offset(process, base))
 }
 
 function clockGetres(c: SyscallContext): number {
@@ -67,13 +73,8 @@ function clockNanosleep(c: SyscallContext): number {
   if ((c.args.low(1) & TIMER_ABSTIME) === 0) {
     return finishSleep(c, sleepUntil(c, c.linux.clock.now() + time), remainingAt(3))
   }
-  return sleepUntil(c, clock.isWall ? wallMoment(c, c.args.address(2)) : time)
-}
-
-/** A struct timespec since 1970, which was read before, on the scale of the monotonic clock. */
-function wallMoment(c: SyscallContext, address: number): number {
-  const view = readStruct(c, address, 16)
-  return view === undefined ? 0 : c.linux.clock.fromTimeOfDay(i64(view, 0), i64(view, 8))
+  const view = readStruct(c, c.args.address(2), 16)
+  return view === undefined ? -EFAULT : sleepUntil(c, momentAt(c, clock.base, view, 0))
 }
 
 /** Ticks of 10 ms: user, system, and the children's; the result is the ticks since the start. */

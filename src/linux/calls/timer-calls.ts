@@ -5,9 +5,9 @@ import { clockNamed, type NamedClock } from '../clock-names.js'
 import { Limit } from '../limits.js'
 import { SIGNAL_MAX, Signal } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { ClockBase } from '../time-offset.js'
 import { Notify, type Timer, TimerKind } from '../timer-record.js'
 import { ITIMERSPEC_BYTES, readSetting, settingOf, type TimerSetting } from '../timer-setting.js'
-import { WALL_CLOCKS } from '../vvar.js'
 import { threadAt } from './numbers.js'
 import { copyOut, readStruct, StructWriter } from './user-data.js'
 
@@ -86,7 +86,7 @@ function describe(c: SyscallContext, timer: Timer, clock: NamedClock, event: Eve
   timer.setValue(wanted.valueLow, wanted.valueHigh)
   timer.scale = clock.scale
   timer.clockThread = clock.thread?.id ?? 0
-  timer.isWall = WALL_CLOCKS.has(c.args.int(0))
+  timer.base = clock.base
   timer.overrun = -1
   return new StructWriter(4).u32(0, timer.id).copyTo(c, c.args.address(2))
 }
@@ -104,7 +104,7 @@ function timerSettime(c: SyscallContext): number {
   if (view === undefined) return -EFAULT
   const timer = timerArgument(c)
   const isAbsolute = (c.args.low(1) & TIMER_ABSTIME) !== 0
-  const setting = readSetting(view, c.linux.clock, isAbsolute, timer?.isWall ?? false)
+  const setting = readSetting(c, view, isAbsolute, timer?.base ?? ClockBase.monotonic)
   if (typeof setting === 'number') return setting
   if (timer === undefined) return -EINVAL
   const previous = leftOf(c, timer)

@@ -2,6 +2,7 @@
 import { EFAULT, EINVAL } from '../../base/errno.js'
 import { copyFromUser, copyToUser } from '../../fault/user-copy.js'
 import type { SyscallContext } from '../syscall-context.js'
+import { type ClockBase, momentBy } from '../time-offset.js'
 
 export const SECOND = 1_000_000_000
 
@@ -83,6 +84,17 @@ export function timeAt(view: DataView, at: number, unit = 1): number {
   const rest = i64(view, at + 8)
   if (seconds < 0 || rest < 0 || rest >= SECOND / unit) return -EINVAL
   return seconds * SECOND + rest * unit
+}
+
+/** A struct timespec that names a moment by a clock as the caller sees it, on the scale of `Clock.now`. */
+export function momentAt(
+  { linux, process }: SyscallContext,
+  base: ClockBase,
+  view: DataView,
+  at: number,
+): number {
+  const time = { seconds: i64(view, at), nanoseconds: i64(view, at + 8) }
+  return momentBy(linux.clock, base, linux.namespaces.offset(process, base), time)
 }
 
 /** Copies a struct out when the program asked for it (NULL means it did not). 0 or -EFAULT. */

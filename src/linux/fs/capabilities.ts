@@ -28,6 +28,7 @@ export const Capability = {
   administrate: 21,
   nice: 23,
   resource: 24,
+  setTime: 25,
   makeDevice: 27,
   restore: 40,
 } as const

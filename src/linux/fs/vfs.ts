@@ -232,6 +232,9 @@ export class Vfs {
 
   /** A new open file, to which no number refers yet. */
   openFile(kind: FileKind, dentry: Dentry, flags: number): OpenFile {
+    if (dentry.inode.namespace !== null && dentry.inode.opens === 0) {
+      this.env.namespaces.hold(dentry.inode.namespace)
+    }
     dentry.inode.opens++
     const file = makeOpenFile(this.state.nextOpenFile++, kind, dentry, flags)
     if (kind === 'pages') file.errors = sampleErrors(this.contents.errors(dentry.inode.pages))
@@ -267,6 +270,7 @@ export class Vfs {
     inode.opens--
     if (isWritable(file)) inode.writers--
     if (inode.opens > 0) return
+    if (inode.namespace !== null) this.env.namespaces.letGo(inode.namespace)
     if (inode.links === 0 || inode.filesystem.kind === 'secretmem') this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
     else this.hosts.closed(inode)

@@ -7,7 +7,7 @@ import type { FileEnvironment } from '../../../src/linux/fs/environment.js'
 import { sharedMemoryCalls } from '../../../src/linux/fs/sysv/shm-calls.js'
 import { ShmSegments } from '../../../src/linux/fs/sysv/shm-segments.js'
 import type { Vfs } from '../../../src/linux/fs/vfs.js'
-import { Namespaces } from '../../../src/linux/namespaces.js'
+import { PidNamespace } from '../../../src/linux/pid-namespace.js'
 import type { SyscallContext } from '../../../src/linux/syscall-context.js'
 import type { MemoryManager } from '../../../src/mm.js'
 import type { AddressSpace } from '../../../src/space/address-space.js'
@@ -22,7 +22,7 @@ const REMOVED = 0o1000
 
 const NOBODY = { ...ROOT, capabilities: { effective: NONE, permitted: NONE, inheritable: NONE } }
 
-const OUTERMOST = new Namespaces().outermost
+const OUTERMOST = new PidNamespace(undefined, 0)
 
 /** Who makes a call. */
 export interface Caller {

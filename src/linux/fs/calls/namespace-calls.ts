@@ -1,10 +1,12 @@
 /** setns(2): a thread enters namespaces, by their files or as somebody else is in them (kernel/nsproxy.c of Linux). */
 import { EBADF, EINVAL, EPERM, ESRCH, EUSERS } from '../../../base/errno.js'
+import { NULL } from '../../../base/numbers.js'
 import { type Namespace, NamespaceFlag, type NamespaceKind, type NamespaceName } from '../../namespaces.js'
 import { PidNamespace } from '../../pid-namespace.js'
 import { ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { TimeNamespace } from '../../time-namespace.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { pidOf } from '../ipc/pid-file.js'
@@ -92,7 +94,15 @@ const effects: Partial<Record<NamespaceKind, (vfs: Vfs, c: SyscallContext) => vo
   },
 }
 
+function enterTime(c: SyscallContext, namespace: Namespace): void {
+  const { namespaces, programs } = c.linux
+  const time = namespace instanceof TimeNamespace ? namespace.ptr : NULL
+  namespaces.setChildTime(c.thread, time)
+  programs.enterTime(c.process, time)
+}
+
 function commit(vfs: Vfs, c: SyscallContext, namespace: Namespace): void {
   if (namespace instanceof PidNamespace) c.thread.childNamespace = namespace
+  else if (namespace.kind === 'time') enterTime(c, namespace)
   else effects[namespace.kind]?.(vfs, c)
 }

@@ -6,7 +6,7 @@ import { Open, Seek } from '../flags.js'
 import { type FileKind, isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument } from './support.js'
-import { readRanges, singleRange, type UserRange, vectorRanges, writeRanges } from './transfer.js'
+import { isSequence, readRanges, singleRange, type UserRange, vectorRanges, writeRanges } from './transfer.js'
 
 type Direction = 'read' | 'write'
 
@@ -67,6 +67,7 @@ function positionedFile(vfs: Vfs, c: SyscallContext, direction: Direction): Open
   if (c.args.signed(3) < 0) return -EINVAL
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
+  if (direction === 'write' && isSequence(vfs, file)) return -ESPIPE
   if (isSeekable(vfs, file)) return fileFor(c, direction)
   const hasNoBytes = file.kind === 'namespace' || operationsOf(file).channel?.refusesPositions === true
   return hasNoBytes ? -EINVAL : -ESPIPE

@@ -2,10 +2,11 @@
 import { EBADF, EFAULT, EINVAL, ENOMEM } from '../../../base/errno.js'
 import { UNBLOCKABLE } from '../../signal-masks.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { ClockBase } from '../../time-offset.js'
 import { ITIMERSPEC_BYTES, readSetting } from '../../timer-setting.js'
 import { Open } from '../flags.js'
 import { makeSignalFile, setSignalMask } from '../ipc/signal-file.js'
-import { isWallTimer, makeTimerFile, readTimerFile, setTimerFile } from '../ipc/timer-file.js'
+import { baseOfTimer, makeTimerFile, readTimerFile, setTimerFile } from '../ipc/timer-file.js'
 import type { FileKind, OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument, installFile, take } from './support.js'
@@ -17,6 +18,12 @@ const TFD_TIMER_CANCEL_ON_SET = 2
 /** Realtime and its alarm; monotonic, boottime and its alarm. */
 const WALL: ReadonlySet<number> = new Set([0, 8])
 const STEADY: ReadonlySet<number> = new Set([1, 7, 9])
+const MONOTONIC = 1
+
+function baseOf(clock: number): ClockBase {
+  if (WALL.has(clock)) return ClockBase.wall
+  return clock === MONOTONIC ? ClockBase.monotonic : ClockBase.boottime
+}
 
 export function timerFileCalls(vfs: Vfs): Syscall[] {
   return [
@@ -31,7 +38,7 @@ function create(vfs: Vfs, c: SyscallContext): number {
   const clock = c.args.int(0)
   const flags = c.args.int(1)
   if ((flags & ~FLAGS) !== 0 || !(WALL.has(clock) || STEADY.has(clock))) return -EINVAL
-  const file = makeTimerFile(vfs, WALL.has(clock), flags & Open.nonBlock)
+  const file = makeTimerFile(vfs, baseOf(clock), flags & Open.nonBlock)
   return file === undefined ? -ENOMEM : installFile(c, file, (flags & Open.closeOnExec) !== 0)
 }
 
@@ -47,11 +54,11 @@ function settime(vfs: Vfs, c: SyscallContext): number {
   if (view === undefined) return -EFAULT
   const flags = c.args.int(1)
   if ((flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)) !== 0) return -EINVAL
-  if (typeof readSetting(view, c.linux.clock, false, false) === 'number') return -EINVAL
+  if (typeof readSetting(c, view, false, ClockBase.monotonic) === 'number') return -EINVAL
   const file = fileOf(c, 'timerfd')
   if (typeof file === 'number') return file
   const isAbsolute = (flags & TFD_TIMER_ABSTIME) !== 0
-  const setting = readSetting(view, c.linux.clock, isAbsolute, isWallTimer(vfs, file))
+  const setting = readSetting(c, view, isAbsolute, baseOfTimer(vfs, file))
   if (typeof setting === 'number') return setting
   const previous = setTimerFile(vfs, file, setting)
   return c.args.isZero(3) ? 0 : previous.copyTo(c, c.args.address(3))

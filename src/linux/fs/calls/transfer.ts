@@ -127,6 +127,11 @@ function isEmptyText({ kind }: OpenFile, ranges: readonly UserRange[]): boolean 
   return kind === 'text' && ranges.every(({ length }) => length === 0)
 }
 
+/** Text files of which writes have no position. */
+export function isSequence(vfs: Vfs, file: OpenFile): boolean {
+  return file.kind === 'text' && vfs.madeUp(file.dentry).isSequence(file)
+}
+
 /** What a write's result means besides: waiting, SIGPIPE, the file's position (from `start`, if it is to move). */
 export function finishWrite(
   vfs: Vfs,
@@ -137,7 +142,7 @@ export function finishWrite(
 ): number {
   if (done === -EAGAIN) return waitFor(vfs, c, file)
   if (done === -EPIPE) vfs.env.raise(c.process, c.thread, Signal.PIPE)
-  if (done > 0 && start !== undefined) file.position = start + done
+  if (done > 0 && start !== undefined && !isSequence(vfs, file)) file.position = start + done
   return done
 }
 

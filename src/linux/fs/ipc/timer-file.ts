@@ -2,6 +2,7 @@
 import { EAGAIN, EFAULT, EINVAL } from '../../../base/errno.js'
 import type { Ptr } from '../../../base/numbers.js'
 import type { StructWriter } from '../../calls/user-data.js'
+import type { ClockBase } from '../../time-offset.js'
 import type { Timer } from '../../timer-record.js'
 import { settingOf, type TimerSetting } from '../../timer-setting.js'
 import { Open, Poll } from '../flags.js'
@@ -50,10 +51,10 @@ export const timerFile = channel({
 })
 
 /** A new one whose timer is not set; undefined without memory. */
-export function makeTimerFile(vfs: Vfs, isWall: boolean, flags: number): OpenFile | undefined {
+export function makeTimerFile(vfs: Vfs, base: ClockBase, flags: number): OpenFile | undefined {
   const timer = timersOf(vfs).createForFile()
   if (timer === undefined) return undefined
-  timer.isWall = isWall
+  timer.base = base
   const file = makeAnonymousFile(vfs, 'timerfd', '[timerfd]', flags | Open.readWrite)
   const object: TimerFile = { events: vfs.events.makeSource(), timer: timer.ptr }
   file.object = object
@@ -61,9 +62,9 @@ export function makeTimerFile(vfs: Vfs, isWall: boolean, flags: number): OpenFil
   return file
 }
 
-/** Whether its absolute moments are given since 1970. */
-export function isWallTimer(vfs: Vfs, file: OpenFile): boolean {
-  return timerOf(vfs, file).isWall
+/** What its absolute moments count from. */
+export function baseOfTimer(vfs: Vfs, file: OpenFile): ClockBase {
+  return timerOf(vfs, file).base
 }
 
 /** Its timer has expired: readers look. */

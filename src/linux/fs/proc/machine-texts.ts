@@ -1,5 +1,7 @@
 /** /proc/cpuinfo and stat: the processors and what they have done, in the order of fs/proc. */
+
 import { ThreadState } from '../../thread.js'
+import { ClockBase } from '../../time-offset.js'
 import type { FileEnvironment } from '../environment.js'
 
 const NANOSECONDS_PER_TICK = 1e7
@@ -23,13 +25,14 @@ export function statisticsText(env: FileEnvironment): string {
     Math.floor(time / NANOSECONDS_PER_TICK),
   )
   const row = `${userTicks} 0 ${systemTicks} ${idleTicks} 0 0 0 0 0 0`
-  const started = clock.timeOfDay().seconds - Math.floor(clock.now() / 1e9)
+  const offset = env.namespaces.offset(env.currentProcess(), ClockBase.boottime)
+  const started = clock.epochSeconds - offset.seconds - (offset.nanoseconds > clock.epochNanoseconds ? 1 : 0)
   const running = [...processes.values()].filter(({ ptr }) =>
     [...env.threads.ofProcess(ptr)].some(({ state }) => state === ThreadState.ready),
   ).length
   const newest = Math.max(0, ...processes.keys())
   return (
-    `cpu  ${row}\ncpu0 ${row}\nintr 0\nctxt 0\nbtime ${started}\nprocesses ${newest}\n` +
+    `cpu  ${row}\ncpu0 ${row}\nintr 0\nctxt 0\nbtime ${BigInt.asUintN(64, BigInt(started))}\nprocesses ${newest}\n` +
     `procs_running ${Math.max(1, running)}\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n`
   )
 }

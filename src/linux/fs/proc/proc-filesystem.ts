@@ -150,6 +150,12 @@ export class ProcFilesystem implements FilesystemOperations {
     return node?.type === 'file' && node.raw !== undefined
   }
 
+  /** Whether writes to an open file have no position. */
+  isSequence({ kind, dentry }: OpenFile): boolean {
+    const node = kind === 'text' ? this.#nodeOf(dentry.inode) : undefined
+    return node?.type === 'file' && node.isSequence === true
+  }
+
   /** The process whose directory an entry is (not one in it, or a thread's); 0 = it is none. */
   processOf({ inode }: Dentry): number {
     const isTop = inode.filesystem.kind === 'proc' && inode.key === ''
@@ -199,7 +205,9 @@ export class ProcFilesystem implements FilesystemOperations {
     const process = this.#env.processes.get(inode.pid)
     if (node?.type !== 'file') return -ESRCH
     if (node.raw?.write !== undefined) return node.raw.write(this.#request(file), position, source)
-    return node.write === undefined ? -EIO : node.write(source, process, this.#env, position)
+    return node.write === undefined
+      ? -EIO
+      : node.write(source, process, this.#env, position, file.opener ?? ROOT)
   }
 
   /** ioctl(2) on a file of a process: -ENOTTY for nearly all. */

@@ -47,13 +47,16 @@ export interface ProcFile {
   readonly needsMemory?: true
   /** Its text is that of the opening, even when the memory that it tells of is gone. */
   readonly kept?: true
-  /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`. */
+  /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`, `opener` who opened the file. */
   readonly write?: (
     source: Uint8Array,
     process: Process | undefined,
     env: FileEnvironment,
     position: number,
+    opener: Credentials,
   ) => number
+  /** What is written (seq_file with a write of its own) does not move the position, and has none to be told (-ESPIPE). */
+  readonly isSequence?: true
   /** ioctl(2): -ENOTTY without. */
   readonly ioctl?: (c: SyscallContext, vfs: Vfs, space: AddressSpace | undefined) => number
 }

@@ -25,6 +25,7 @@ import { directory, file, link, type ProcDirectory, type ProcNode, processFile }
 import { auxiliaryVectorText, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
 import { statusText } from './process-status.js'
+import { timeOffsets } from './time-offsets.js'
 
 /** Name of a process as ps shows it: 15 bytes. */
 const COMM_MAX = 15
@@ -187,6 +188,7 @@ const OWN_FILES = filesFor((process, env) => threadsOf(process, env).find(({ id 
 export const PROCESS_TREE: ProcDirectory = directory({
   ...OWN_FILES,
   map_files: mapFiles,
+  timens_offsets: timeOffsets,
   task: directory({}, taskDirectories),
 })
 

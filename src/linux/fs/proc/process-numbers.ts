@@ -5,17 +5,26 @@ import { Limit } from '../../limits.js'
 import { CHILDREN_USAGE, Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
+import { ClockBase, shifted } from '../../time-offset.js'
 import { readUsage } from '../../usage.js'
 import type { FileEnvironment } from '../environment.js'
 import { nameOf, stateOf, textPages } from './process-status.js'
 
 /** USER_HZ: what a clock tick is in these files. */
 const NANOSECONDS_PER_TICK = 1e7
+const TICKS_PER_SECOND = 100
 const PF_EXITING = 0x4
 const PF_FORKNOEXEC = 0x40
 const PF_RANDOMIZE = 0x400000
 
 const ticks = (nanoseconds: number) => Math.floor((nanoseconds || 0) / NANOSECONDS_PER_TICK)
+
+/** When it was made, as the clocks of who reads have it. */
+function startTicks({ startTime }: Process, env: FileEnvironment): number {
+  const offset = env.namespaces.offset(env.currentProcess(), ClockBase.boottime)
+  const { seconds, nanoseconds } = shifted(startTime, offset)
+  return seconds * TICKS_PER_SECOND + ticks(nanoseconds)
+}
 
 /** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. */
 export function statText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
@@ -32,7 +41,7 @@ export function statText(process: Process, thread: Thread | undefined, env: File
     18: 20 + (thread?.nice ?? 0),
     19: thread?.nice ?? 0,
     20: Math.max(1, process.threadCount),
-    22: ticks(process.startTime),
+    22: startTicks(process, env),
     25: residentLimit === Number.POSITIVE_INFINITY ? '18446744073709551615' : residentLimit,
     38: process.exitSignal,
     41: thread?.policy ?? 0,

@@ -1,11 +1,16 @@
 /** The files of /proc that belong to no process. */
+
 import { EINVAL } from '../../../base/errno.js'
+import { NULL, type Ptr } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import { dropCaches } from '../../../space/drop-caches.js'
 import { applyWatermarks } from '../../../space/tunables.js'
+import { Word, wordIndex } from '../../../state/layout.js'
 import { Setting, writeSetting } from '../../../state/settings.js'
+import type { TimeOfDay } from '../../clock.js'
 import { LINUX_RELEASE } from '../../release.js'
 import { ThreadState } from '../../thread.js'
+import { ClockBase, NO_OFFSET, shifted } from '../../time-offset.js'
 import { Capability } from '../capabilities.js'
 import type { FileEnvironment } from '../environment.js'
 import { MESSAGE_BYTES_MAX, MESSAGES_MAX } from '../mqueue/message-queues.js'
@@ -21,7 +26,8 @@ import { integerSetting, unsignedSetting } from './sysctl.js'
 import { vmstatText } from './vmstat.js'
 import { zoneRecord } from './zoneinfo.js'
 
-const HZ_NANOSECONDS = 1e9
+/** Nanoseconds. */
+const HUNDREDTH = 1e7
 const UUID_BYTES = 16
 /** Bytes of a setting that are looked at. */
 const SETTING_BYTES_MAX = 24
@@ -210,7 +216,7 @@ function recordFile(
 /** The top of /proc but for the processes. */
 export const SYSTEM_TREE: ProcDirectory = directory({
   self: link((_vfs, _process, pid) => `${pid}`),
-  'thread-self': link((_vfs, _process, pid) => `${pid}/task/${pid}`),
+  'thread-self': link((vfs, _process, pid) => `${pid}/task/${threadOf(vfs.env, pid)}`),
   mounts: link(() => 'self/mounts'),
   meminfo: file((_vfs, _process, env) => meminfoText(env)),
   cpuinfo: file((_vfs, _process, env) => cpuinfoText(env)),
@@ -244,10 +250,22 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   sys: directory({ kernel: sysKernel, vm: sysVm, fs: sysFs, net: sysNet }),
 })
 
+/** The thread of a process that makes the call which is being done. */
+function threadOf({ mm, threads }: FileEnvironment, pid: number): number {
+  const record = mm.memory.u32[wordIndex(Word.currentThread)]! as Ptr
+  return record === NULL ? pid : threads.at(record).id
+}
+
 /** Seconds since the start, and those that nobody had something to do. */
 function uptime(env: FileEnvironment): string {
-  const seconds = [env.clock.now(), env.machineTimes().idle].map((time) => (time / HZ_NANOSECONDS).toFixed(2))
-  return `${seconds.join(' ')}\n`
+  const offset = env.namespaces.offset(env.currentProcess(), ClockBase.boottime)
+  const times = [shifted(env.clock.now(), offset), shifted(env.machineTimes().idle, NO_OFFSET)]
+  return `${times.map(hundredths).join(' ')}\n`
+}
+
+/** Seconds and hundredths that have passed. */
+function hundredths({ seconds, nanoseconds }: TimeOfDay): string {
+  return `${seconds}.${String(Math.floor(nanoseconds / HUNDREDTH)).padStart(2, '0')}`
 }
 
 /** No averages; threads that can run, all threads, and the newest number. */

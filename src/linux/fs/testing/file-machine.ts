@@ -14,6 +14,7 @@ import { Clock } from '../../clock.js'
 import type { Host, HostInput, HostOutput } from '../../host.js'
 import { Namespaces } from '../../namespaces.js'
 import { PidAllocator } from '../../pid-allocator.js'
+import type { PidNamespace } from '../../pid-namespace.js'
 import type { Process } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import type { Thread } from '../../thread.js'
@@ -139,8 +140,8 @@ export class FileMachine {
     this.faults = faults
     const processes = new Map<number, Process>()
     const host: Host = { stdin: this.stdin, stdout: this.stdout, stderr: this.stderr }
-    const namespaces = new Namespaces()
     const clock = new Clock('virtual', () => this.#instructions++)
+    const namespaces = new Namespaces(mm, clock)
     this.files = new Files(
       {
         mm,
@@ -163,7 +164,7 @@ export class FileMachine {
     this.space = new AddressSpace(mm.memory, mm.spaces.create())
     this.#map(DATA_PAGE, DATA_PAGES)
     this.user = this.files.createFiles(cwd)
-    this.process = this.#makeProcess()
+    this.process = this.#makeProcess(namespaces.outermost)
     processes.set(PID, this.process)
     this.#argumentPtr = mm.slab.allocateZeroed(mm.slab.createCache('test_arguments', 48, 8))
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
@@ -176,12 +177,12 @@ export class FileMachine {
     assert(start === (page as Vpn), 'the test has memory for its arguments')
   }
 
-  #makeProcess(): Process {
+  #makeProcess(namespace: PidNamespace): Process {
     const softLimit = (resource: number) => this.limits.get(resource) ?? Number.POSITIVE_INFINITY
     const fields = {
       id: PID,
       number: PID,
-      namespace: new Namespaces().outermost,
+      namespace,
       ptr: NULL,
       parentId: 1,
       groupId: PID,
