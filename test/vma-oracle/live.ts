@@ -142,6 +142,11 @@ async function compare(script: Script, linux: Log): Promise<boolean> {
   return false
 }
 
+/** How many of a script's operations its log speaks of. */
+function operationsOf(script: Script, { isKilled, lines }: Log): number {
+  return isKilled ? Number.parseInt(lines.at(-1) ?? '0', 10) : script.ops
+}
+
 async function main(): Promise<void> {
   if (values.help) return console.log(HELP)
   buildPrograms()
@@ -156,7 +161,7 @@ async function main(): Promise<void> {
     const logs = askLinuxAll(batch, logOptions(batch[0]!))
     for (const [k, script] of batch.entries()) {
       good = (await compare(script, logs[k]!)) && good
-      compared += script.ops
+      compared += operationsOf(script, logs[k]!)
       if (!good && !values['keep-going']) break
     }
     console.log(`${compared} operations compared, ${good ? 'no difference' : 'there are differences'}`)

@@ -11,6 +11,10 @@ import { type Log, oracleArguments, parseLog, type Script, scriptText } from './
 
 const exec = fileURLToPath(new URL('../riscv64-linux/rv-exec', import.meta.url))
 
+/** What waitpid(2) says of a program that SIGKILL ended: the OOM killer's. */
+const KILLED = '9'
+const KILLED_EXIT_CODE = 128 + 9
+
 /** RAM of both machines. */
 const MEMORY = 2 ** 31
 
@@ -20,11 +24,12 @@ const fileOf = ({ policy, pages }: Script, i: number) => `/s/${i}.${pages}.${pol
 function logOf(script: Script, output: string, file: string): Log {
   const start = output.indexOf(`= ${file}\n`)
   const end = output.indexOf(`= ${file} status `)
-  if (start < 0 || end < 0 || !output.startsWith(`= ${file} status 0\n`, end))
+  const [, status] = end < 0 ? [] : /status (\d+)\n/.exec(output.slice(end))!
+  if (start < 0 || (status !== '0' && status !== KILLED))
     throw new Error(
       `seed ${script.seed} ${script.policy} did not end well: ${output.slice(start).slice(-500)}`,
     )
-  return parseLog(script, output.slice(start + `= ${file}\n`.length, end))
+  return parseLog(script, output.slice(start + `= ${file}\n`.length, end), status === KILLED)
 }
 
 /** What vmaoracle prints for scripts on a real kernel, all in one boot. */
@@ -65,8 +70,10 @@ export async function askPagoda(script: Script, options: readonly string[] = [])
   if (problem) throw new Error(problem.reason)
   const report = await linux.run()
   const errors = Buffer.concat(err).toString('latin1')
-  if (report.exitCode !== 0) throw new Error(`vmaoracle ended with ${report.exitCode}: ${errors}`)
+  const isKilled = report.exitCode === KILLED_EXIT_CODE
+  if (report.exitCode !== 0 && !isKilled)
+    throw new Error(`vmaoracle ended with ${report.exitCode}: ${errors}`)
   mm.check()
   linux.check()
-  return parseLog(script, Buffer.concat(out).toString('latin1'))
+  return parseLog(script, Buffer.concat(out).toString('latin1'), isKilled)
 }

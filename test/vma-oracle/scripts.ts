@@ -101,14 +101,16 @@ export interface Log {
   readonly scriptHash: string
   /** Without the first line, which names the kernel. */
   readonly lines: readonly string[]
+  /** Memory ran out, and the OOM killer took the program: the log ends somewhere before that. */
+  readonly isKilled: boolean
 }
 
 /** What vmaoracle printed, as a log. */
-export function parseLog(script: Script, output: string): Log {
+export function parseLog(script: Script, output: string, isKilled = false): Log {
   const [head, ...lines] = output.trimEnd().split('\n')
   const kernel = /Linux (\S+)/.exec(head ?? '')?.[1] ?? 'unknown'
   const ownPages = Number(/own (\d+)/.exec(head ?? '')?.[1])
-  return { kernel, ownPages, scriptHash: scriptHash(script), lines }
+  return { kernel, ownPages, scriptHash: scriptHash(script), lines, isKilled }
 }
 
 /** What a script is called. */
@@ -125,10 +127,11 @@ export function readLog(script: Script): Log | undefined {
   if (!existsSync(path)) return undefined
   const [head, ...lines] = readFileSync(path, 'utf8').trimEnd().split('\n')
   const [, kernel, hash, own] = /^# Linux (\S+), script (\S+), own (\d+)/.exec(head!)!
-  return { kernel: kernel!, ownPages: Number(own), scriptHash: hash!, lines }
+  return { kernel: kernel!, ownPages: Number(own), scriptHash: hash!, lines, isKilled: false }
 }
 
-export function writeLog(script: Script, { kernel, ownPages, scriptHash, lines }: Log): void {
+export function writeLog(script: Script, { kernel, ownPages, scriptHash, lines, isKilled }: Log): void {
+  if (isKilled) throw new Error(`${nameOf(script)}: a script that runs out of memory is not recorded`)
   mkdirSync(folder, { recursive: true })
   writeFileSync(
     logPath(script),
@@ -148,7 +151,9 @@ export function compareLogs(script: Script, linux: Log, ours: Log): Difference[]
   const operations = scriptText(script)
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
-  const count = Math.max(linux.lines.length, ours.lines.length)
+  if (linux.isKilled !== ours.isKilled)
+    return [{ operation: 'the OOM killer', linux: `${linux.isKilled}`, ours: `${ours.isKilled}` }]
+  const count = linux.isKilled ? linux.lines.length : Math.max(linux.lines.length, ours.lines.length)
   return Array.from({ length: count }, (_, i) => {
     const [line, own] = [linux.lines[i] ?? '', ours.lines[i] ?? '']
     return { operation: operations[Number.parseInt(line || own, 10) - 1] ?? '', linux: line, ours: own }
