@@ -3,9 +3,8 @@ import { NO_FRAME, type Pfn, type Ptr } from '../src/base/numbers.js'
 import type { BuddyAllocator } from '../src/frame/buddy-allocator.js'
 import { ORDER_MAX } from '../src/frame/frame-allocator.js'
 import { mmInit } from '../src/mm.js'
-import type { CacheId } from '../src/slab/cache-table.js'
 import type { GeneralAllocator } from '../src/slab/general-allocator.js'
-import type { SlabAllocator } from '../src/slab/slab-allocator.js'
+import type { SlabCache } from '../src/slab/slab-cache.js'
 import type { Benchmark } from './benchmark.js'
 import { CallTimer, inShortLoops } from './call-timer.js'
 import type { MmBench } from './mm-bench.js'
@@ -53,22 +52,22 @@ function splitAndMerge(buddy: BuddyAllocator, count: number): void {
 function slabPairs(zeroed: boolean): Pairs {
   const { slab } = mmInit({ bytes: MEMORY_BYTES })
   const cache = slab.createCache('bench', OBJECT_BYTES)
-  const held = Array.from({ length: HELD }, () => slab.allocate(cache))
+  const held = Array.from({ length: HELD }, () => cache.allocate())
   const exchange = zeroed ? exchangeZeroedObjects : exchangeObjects
-  return inShortLoops((count) => exchange(slab, cache, held, count))
+  return inShortLoops((count) => exchange(cache, held, count))
 }
 
-function exchangeObjects(slab: SlabAllocator, cache: CacheId, held: Ptr[], count: number): void {
+function exchangeObjects(cache: SlabCache, held: Ptr[], count: number): void {
   for (let i = 0; i < count; i++) {
-    slab.free(cache, held[i & 63]!)
-    held[i & 63] = slab.allocate(cache)
+    cache.free(held[i & 63]!)
+    held[i & 63] = cache.allocate()
   }
 }
 
-function exchangeZeroedObjects(slab: SlabAllocator, cache: CacheId, held: Ptr[], count: number): void {
+function exchangeZeroedObjects(cache: SlabCache, held: Ptr[], count: number): void {
   for (let i = 0; i < count; i++) {
-    slab.free(cache, held[i & 63]!)
-    held[i & 63] = slab.allocateZeroed(cache)
+    cache.free(held[i & 63]!)
+    held[i & 63] = cache.allocateZeroed()
   }
 }
 

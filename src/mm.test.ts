@@ -106,7 +106,7 @@ describe('check finds what is broken', () => {
   test('a mapping, a tree node or a page cache node that is lost', () => {
     expect(broken(({ mm }) => mm.vmas.allocateVma())).toThrow('every mapping is in a tree')
     const allocate = (name: string, bytes: number) => {
-      return broken(({ mm }) => mm.slab.allocateZeroed(mm.slab.createCache(name, bytes)))
+      return broken(({ mm }) => mm.slab.createCache(name, bytes).allocateZeroed())
     }
     expect(allocate('vma_node', 736)).toThrow('every node is in a tree')
     expect(allocate('page_cache_node', 264)).toThrow('belongs to an object')

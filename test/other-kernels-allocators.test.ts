@@ -79,8 +79,7 @@ describe('an empty list was filled under its own lock, which was taken again', (
     const mm = mmInit({ bytes: 8 * MIB, shared: true, debug: true })
     const cache = mm.slab.createCache('thing', 4000)
     const objects: Ptr[] = []
-    for (let object = mm.slab.allocate(cache); object !== NULL; object = mm.slab.allocate(cache))
-      objects.push(object)
+    for (let object = cache.allocate(); object !== NULL; object = cache.allocate()) objects.push(object)
     takeAll(mm)
     for (let order = 0; order <= 18; order++) expect(mm.buddy.allocate(order)).toBe(NO_FRAME)
     expect([mm.heap.allocate(10_000), mm.buddy.allocateRun(3), mm.buddy.drainCaches()]).toEqual([
@@ -88,10 +87,10 @@ describe('an empty list was filled under its own lock, which was taken again', (
       NO_FRAME,
       0,
     ])
-    expect(mm.slab.allocate(cache)).toBe(NULL)
+    expect(cache.allocate()).toBe(NULL)
     expect(mm.atomics.holdsNone).toBe(true)
-    for (const object of objects) mm.slab.free(cache, object)
-    expect(mm.slab.allocate(cache)).not.toBe(NULL)
+    for (const object of objects) cache.free(object)
+    expect(cache.allocate()).not.toBe(NULL)
     expect(mm.atomics.holdsNone).toBe(true)
   })
 })
@@ -120,12 +119,12 @@ describe('a storm of allocations ran the reserve dry while it was being filled',
       for (let i = 0, misses = 0; misses < 40; i++) {
         const order = i % 5
         const pfn = mm.buddy.allocate(order)
-        const object = mm.slab.allocate(cache)
+        const object = cache.allocate()
         if (pfn !== NO_FRAME) frames.push([pfn, order])
         if (object !== NULL) objects.push(object)
         if (pfn === NO_FRAME || object === NULL) misses++
       }
-      for (const object of objects) mm.slab.free(cache, object)
+      for (const object of objects) cache.free(object)
       for (const [pfn, order] of frames) mm.buddy.free(pfn, order)
       mm.slab.shrink()
       expect(mm.buddy.freeFrames()).toBe(free)

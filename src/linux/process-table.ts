@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js'
 import { EAGAIN } from '../base/errno.js'
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { AddressSpace } from '../space/address-space.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FIRST_ID_AGAIN, ID_END, PidAllocator } from './pid-allocator.js'
@@ -25,7 +25,7 @@ const children = (process: Ptr) => (process + PROCESS_CHILDREN) as Ptr
 export class ProcessTable {
   readonly #mm: MemoryManager
   readonly #threads: ThreadList
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #siblings: RecordLists
   readonly #byId = new Map<number, Process>()
   readonly #byRecord = new Map<Ptr, Process>()
@@ -82,7 +82,7 @@ export class ProcessTable {
     parent: Process | undefined,
     namespace: PidNamespace = this.pids.outermost,
   ): Process | undefined {
-    const record = this.#mm.slab.allocateZeroed(this.#cache)
+    const record = this.#cache.allocateZeroed()
     if (record === NULL) return undefined
     const space = new AddressSpace(this.#mm.memory, NULL)
     const process = new Process(this.#mm.memory, record, space, files, namespace)
@@ -116,7 +116,7 @@ export class ProcessTable {
     this.#byId.delete(process.id)
     this.#byRecord.delete(process.ptr)
     this.#last = undefined
-    this.#mm.slab.free(this.#cache, process.ptr)
+    this.#cache.free(process.ptr)
   }
 
   /** Living ones and zombies, by number. */
@@ -164,6 +164,6 @@ export class ProcessTable {
       assert(process.isZombie === (threads.length === 0), 'a zombie is a process without threads')
       assert(process.isZombie === (process.space.ptr === NULL), 'a zombie has no memory')
     }
-    assert(this.#mm.slab.used(this.#cache) === this.#byId.size, 'every process is in the table')
+    assert(this.#cache.used === this.#byId.size, 'every process is in the table')
   }
 }

@@ -7,7 +7,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { SIGNAL_MAX } from './signal-numbers.js'
 
 export const ACTION_BYTES = 24
@@ -18,7 +18,7 @@ const RECORD_BYTES = FIRST_ACTION + SIGNAL_MAX * ACTION_BYTES
 
 export class SignalActions {
   readonly #mm: MemoryManager
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(mm: MemoryManager) {
     this.#mm = mm
@@ -27,7 +27,7 @@ export class SignalActions {
 
   /** All default; NULL without memory. */
   create(): Ptr {
-    const record = this.#mm.slab.allocateZeroed(this.#cache)
+    const record = this.#cache.allocateZeroed()
     if (record !== NULL) this.#mm.memory.u32[record >>> 2] = 1
     return record
   }
@@ -55,6 +55,6 @@ export class SignalActions {
   }
 
   release(record: Ptr): void {
-    if (--this.#mm.memory.u32[record >>> 2]! === 0) this.#mm.slab.free(this.#cache, record)
+    if (--this.#mm.memory.u32[record >>> 2]! === 0) this.#cache.free(record)
   }
 }

@@ -13,7 +13,7 @@ function setUp(faults?: FaultInjector) {
   const mm = mmInit({ bytes: 8 * 2 ** 20, debug: true, ...(faults === undefined ? {} : { faults }) })
   const queues = new SignalQueues(mm.memory, mm.slab)
   const cache = mm.slab.createCache('test', 64)
-  const set = mm.slab.allocateZeroed(cache)
+  const set = cache.allocateZeroed()
   const target: SignalTarget = { ptr: set, queue: NULL }
   return { mm, queues, target, set: set as Ptr }
 }

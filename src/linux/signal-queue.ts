@@ -13,8 +13,8 @@
  */
 import { EAGAIN } from '../base/errno.js'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { Memory } from '../state/memory.js'
 import { FIRST_REALTIME, Signal, SignalCode } from './signal-numbers.js'
 
@@ -93,23 +93,21 @@ export function clearBit(memory: Memory, set: Ptr, signal: number): void {
 
 export class SignalQueues {
   readonly #memory: Memory
-  readonly #slab: SlabAllocator
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(memory: Memory, slab: SlabAllocator) {
     this.#memory = memory
-    this.#slab = slab
     this.#cache = slab.createCache('signal', RECORD_BYTES)
   }
 
   /** Records in use: all users' together, as all programs run as root. */
   get used(): number {
-    return this.#slab.used(this.#cache)
+    return this.#cache.used
   }
 
   /** A record that a timer keeps for its signal; NULL without memory or beyond the limit. */
   createFor(timer: Ptr, limit: number): Ptr {
-    const record = this.used < limit ? this.#slab.allocateZeroed(this.#cache) : NULL
+    const record = this.used < limit ? this.#cache.allocateZeroed() : NULL
     if (record !== NULL) this.#memory.u32[(record >>> 2) + TIMER] = timer
     return record
   }
@@ -117,7 +115,7 @@ export class SignalQueues {
   /** The timer is gone; its signal, if it is pending, is not. */
   disown(record: Ptr): void {
     this.#memory.u32[(record >>> 2) + TIMER] = NULL
-    if (!this.isQueued(record)) this.#slab.free(this.#cache, record)
+    if (!this.isQueued(record)) this.#cache.free(record)
   }
 
   isQueued(record: Ptr): boolean {
@@ -146,7 +144,7 @@ export class SignalQueues {
   /** What the kernel or kill(2) sends of the ordinary ones is not refused a record for being one too many. */
   #allocate(signal: number, code: number, limit: number): Ptr {
     const isFree = signal < FIRST_REALTIME && code >= 0
-    return isFree || this.used < limit ? this.#slab.allocateZeroed(this.#cache) : NULL
+    return isFree || this.used < limit ? this.#cache.allocateZeroed() : NULL
   }
 
   /** Makes a signal pending with a record that is there already. */
@@ -215,7 +213,7 @@ export class SignalQueues {
     const { u32 } = this.#memory
     const timer = u32[(record >>> 2) + TIMER]! as Ptr
     u32[(record >>> 2) + QUEUED] = 0
-    if (timer === NULL) this.#slab.free(this.#cache, record)
+    if (timer === NULL) this.#cache.free(record)
     return timer
   }
 

@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { PROCESS_THREADS } from './process.js'
 import { RecordLists } from './record-lists.js'
@@ -15,7 +15,7 @@ const mates = (process: Ptr) => (process + PROCESS_THREADS) as Ptr
 
 export class ThreadList {
   readonly #mm: MemoryManager
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #queues: ThreadQueues
   readonly #all: RecordLists
   readonly #mates: RecordLists
@@ -32,7 +32,7 @@ export class ThreadList {
 
   /** A new thread of a process with all registers zero; it runs when `start` was called. Undefined without memory. */
   create(id: number, process: Ptr): Thread | undefined {
-    const record = this.#mm.slab.allocateZeroed(this.#cache)
+    const record = this.#cache.allocateZeroed()
     if (record === NULL) return undefined
     const thread = new Thread(this.#mm.memory, record, this.#queues)
     thread.id = id
@@ -51,7 +51,7 @@ export class ThreadList {
     this.#mates.remove(mates(thread.process), thread.ptr)
     this.#views.delete(thread.ptr)
     if (this.#byId.get(thread.id) === thread) this.#byId.delete(thread.id)
-    this.#mm.slab.free(this.#cache, thread.ptr)
+    this.#cache.free(thread.ptr)
   }
 
   /** execve(2) by a thread that is not the first: it takes over the number of its process, which nobody has any more. */
@@ -152,6 +152,6 @@ export class ThreadList {
     }
     assert(ready.size === 0 && sleeping.size === 0, 'the queues hold threads')
     assert(threads === this.#views.size, 'the list of threads is complete')
-    assert(this.#mm.slab.used(this.#cache) === threads, 'every thread is in the list')
+    assert(this.#cache.used === threads, 'every thread is in the list')
   }
 }

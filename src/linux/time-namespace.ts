@@ -11,7 +11,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { RecordView } from '../state/record-view.js'
 import type { Clock } from './clock.js'
 import { ClockBase, NO_OFFSET, type TimeOffset } from './time-offset.js'
@@ -77,7 +77,7 @@ function placeOf(base: ClockBase): number {
 export class TimeNamespaces {
   readonly #mm: MemoryManager
   readonly #clock: Clock
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(mm: MemoryManager, clock: Clock) {
     this.#mm = mm
@@ -92,12 +92,12 @@ export class TimeNamespaces {
 
   /** A new one with the offsets of another, which the caller holds; NULL without memory. */
   create(from: Ptr, number: number): Ptr {
-    const ptr = this.#mm.slab.allocateZeroed(this.#cache)
+    const ptr = this.#cache.allocateZeroed()
     if (ptr === NULL) return NULL
     const fresh = this.at(ptr)
     fresh.vvar = createVvar(this.#mm, this.#clock, (base) => this.offset(from, base))
     if (fresh.vvar === NULL) {
-      this.#mm.slab.free(this.#cache, ptr)
+      this.#cache.free(ptr)
       return NULL
     }
     fresh.references = 1
@@ -110,7 +110,7 @@ export class TimeNamespaces {
 
   /** How many there are besides the first. */
   get used(): number {
-    return this.#mm.slab.used(this.#cache)
+    return this.#cache.used
   }
 
   retain(ptr: Ptr): Ptr {
@@ -121,7 +121,7 @@ export class TimeNamespaces {
   release(ptr: Ptr): void {
     if (ptr === NULL || --this.at(ptr).references > 0) return
     this.#mm.objects.release(this.at(ptr).vvar)
-    this.#mm.slab.free(this.#cache, ptr)
+    this.#cache.free(ptr)
   }
 
   /** What it adds to a clock. */

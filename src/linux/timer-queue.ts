@@ -5,7 +5,7 @@
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { MemoryManager } from '../mm.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { PROCESS_CPU_TIMERS, PROCESS_TIMERS } from './process.js'
 import { RecordLists } from './record-lists.js'
@@ -18,7 +18,7 @@ const owned = (process: Ptr) => (process === NULL ? FILE_TIMERS : process + PROC
 
 export class TimerQueue {
   readonly #mm: MemoryManager
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #armed: RecordLists
   readonly #owned: RecordLists
 
@@ -35,7 +35,7 @@ export class TimerQueue {
 
   /** A timer that is not set, of a process, or of a file (NULL); undefined without memory. */
   create(process: Ptr): Timer | undefined {
-    const record = this.#mm.slab.allocateZeroed(this.#cache)
+    const record = this.#cache.allocateZeroed()
     if (record === NULL) return undefined
     const timer = this.at(record)
     timer.process = process
@@ -51,7 +51,7 @@ export class TimerQueue {
   free(timer: Timer): void {
     this.disarm(timer)
     this.#owned.remove(owned(timer.process), timer.ptr)
-    this.#mm.slab.free(this.#cache, timer.ptr)
+    this.#cache.free(timer.ptr)
   }
 
   /** It will expire at its moment. Of two with the same moment the first to be armed expires first. */
@@ -117,6 +117,6 @@ export class TimerQueue {
         count++
       }
     }
-    assert(this.#mm.slab.used(this.#cache) === count, 'every timer belongs to somebody')
+    assert(this.#cache.used === count, 'every timer belongs to somebody')
   }
 }

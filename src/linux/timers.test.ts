@@ -31,7 +31,7 @@ function setUp() {
   const process = linux.processes.get(2)!
   const thread = linux.threads.byId(2)!
   const args = new SyscallArguments(mm.memory)
-  const at = mm.slab.allocateZeroed(mm.slab.createCache('test_arguments', 48, 8))
+  const at = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
   const table = new Map(
     [...timerCalls, ...killCalls, ...files.syscalls].map((entry) => [entry.number, entry]),
   )

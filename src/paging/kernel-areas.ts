@@ -12,7 +12,8 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import type { FlushBatch } from './flush-batch.js'
@@ -31,17 +32,12 @@ export interface KernelAreasEnv {
   readonly kernelMapper: KernelMapper
   readonly flusher: PageFlusher
   readonly buddy: Pick<TableAllocator, 'allocateZeroed'>
-  readonly slab: {
-    createCache(name: string, size: number): CacheId
-    allocate(cache: CacheId): Ptr
-    free(cache: CacheId, object: Ptr): void
-    used(cache: CacheId): number
-  }
+  readonly slab: Pick<SlabAllocator, 'createCache'>
 }
 
 export class KernelAreas {
   readonly #env: KernelAreasEnv
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #start: number
   readonly #end: number
 
@@ -75,12 +71,12 @@ export class KernelAreas {
 
   /** Takes an area away, given its first page. TLBs forget it on every hart before its frames go back. */
   free(start: Vpn): void {
-    const { kernelMapper, flusher, slab } = this.#env
+    const { kernelMapper, flusher } = this.#env
     const batch = flusher.batch(kernelMapper.root)
     assert(kernelMapper.enter(), 'an area is freed in the midst of another change')
     const area = this.#unlink(start)
     this.#clear(start, this.#pages(area), this.#isOwned(area), batch)
-    slab.free(this.#cache, area)
+    this.#cache.free(area)
     // Before anybody else can have the pages, nobody knows what they were.
     batch.finish()
     kernelMapper.leave()
@@ -128,7 +124,7 @@ export class KernelAreas {
       const pfn = frameOf(index)
       if (this.#mapPage((start + index) as Vpn, pfn, isOwned, flags, batch)) continue
       this.#clear(start, index, isOwned, batch)
-      this.#env.slab.free(this.#cache, this.#unlink(start))
+      this.#cache.free(this.#unlink(start))
       return 0 as Vpn
     }
     return start
@@ -153,7 +149,7 @@ export class KernelAreas {
 
   /** A record in the first gap that has room for the pages and the guard page; NULL without. */
   #link(pages: number, isOwned: boolean): Ptr {
-    const { memory, slab } = this.#env
+    const { memory } = this.#env
     let below = NULL as Ptr
     let start = this.#start
     for (let area = this.#head; area !== NULL; area = this.#next(area)) {
@@ -162,7 +158,7 @@ export class KernelAreas {
       below = area
     }
     if (start + pages + GUARD_PAGES > this.#end) return NULL
-    const made = slab.allocate(this.#cache)
+    const made = this.#cache.allocate()
     if (made === NULL) return NULL
     memory.f64[made >>> 3] = start
     memory.u32[(made >>> 2) + 2] = pages
@@ -186,7 +182,7 @@ export class KernelAreas {
 
   /** Asserts that areas rise, keep their guard pages, and are mapped in whole. */
   check(): void {
-    const { kernelMapper, slab } = this.#env
+    const { kernelMapper } = this.#env
     let above = this.#start
     let areas = 0
     for (let area = this.#head; area !== NULL; area = this.#next(area)) {
@@ -207,7 +203,7 @@ export class KernelAreas {
     kernelMapper.walk(above as Vpn, this.#end as Vpn, () =>
       assert(false, 'nothing is mapped above the areas'),
     )
-    assert(slab.used(this.#cache) === areas, 'every area is in the list')
+    assert(this.#cache.used === areas, 'every area is in the list')
   }
 
   get #head(): Ptr {

@@ -62,7 +62,7 @@ describe('GeneralAllocator', () => {
 
   test('what is no allocation is not given back', () => {
     const { heap, slab, buddy } = boot()
-    const other = slab.allocate(slab.createCache('other', 64))
+    const other = slab.createCache('other', 64).allocate()
     const large = heap.allocate(20_000)
     for (const ptr of [other, large + 4096, buddy.allocate(0) * 4096, 4096, 0xfffff000]) {
       expect(() => heap.free(ptr as Ptr)).toThrow('of no general allocation')

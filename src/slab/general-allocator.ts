@@ -13,8 +13,9 @@ import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import { ORDER_MAX, orderFor } from '../frame/frame-allocator.js'
 import { FrameFlag, type FrameTable, ORDER_MASK } from '../frame/frame-table.js'
 import type { Memory } from '../state/memory.js'
-import { CACHES_MAX, type CacheId, OBJECT_BYTES_MAX } from './cache-table.js'
+import { CACHES_MAX, OBJECT_BYTES_MAX } from './cache-table.js'
 import type { SlabAllocator } from './slab-allocator.js'
+import type { SlabCache } from './slab-cache.js'
 
 /** The classes, as Linux has them: powers of two, and two in between where much would be wasted. */
 const CLASS_BYTES = [8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, OBJECT_BYTES_MAX] as const
@@ -32,7 +33,7 @@ export class GeneralAllocator {
   readonly #buddy: BuddyAllocator
   readonly #frames: FrameTable
   /** By bytes / 8, rounded up. */
-  readonly #caches: readonly CacheId[]
+  readonly #caches: readonly SlabCache[]
   /** 1 for each cache that is among them. */
   readonly #isGeneral = new Uint8Array(CACHES_MAX)
 
@@ -41,11 +42,11 @@ export class GeneralAllocator {
     this.#slab = env.slab
     this.#buddy = env.buddy
     this.#frames = env.frames
-    const caches: CacheId[] = []
+    const caches: SlabCache[] = []
     for (const bytes of CLASS_BYTES) {
       const align = Math.min(bytes & -bytes, CACHE_LINE)
       const cache = this.#slab.createCache(`kmalloc-${bytes}`, bytes, align)
-      this.#isGeneral[cache] = 1
+      this.#isGeneral[cache.id] = 1
       while (caches.length <= bytes / STEP_BYTES) caches.push(cache)
     }
     this.#caches = caches
@@ -54,7 +55,7 @@ export class GeneralAllocator {
   /** At least so many bytes, which are anything. */
   allocate(bytes: number): Ptr {
     if (bytes > OBJECT_BYTES_MAX) return this.#allocateBlock(bytes)
-    const object = this.#slab.allocate(this.#caches[(bytes + (STEP_BYTES - 1)) >>> 3]!)
+    const object = this.#caches[(bytes + (STEP_BYTES - 1)) >>> 3]!.allocate()
     return object === NULL && bytes > PAGE_SIZE / 2 ? this.#allocateBlock(bytes) : object
   }
 
@@ -80,13 +81,13 @@ export class GeneralAllocator {
     if (ptr === NULL) return
     const order = this.#largeOrder(ptr)
     if (order !== undefined) this.#buddy.free(ptrToFrame(ptr), order)
-    else this.#slab.free(this.#cacheOf(ptr), ptr)
+    else this.#cacheOf(ptr).free(ptr)
   }
 
   /** Bytes that may be used at a pointer: at least as many as were asked for. */
   usableBytes(ptr: Ptr): number {
     const order = this.#largeOrder(ptr)
-    return order === undefined ? this.#slab.usableBytes(this.#cacheOf(ptr)) : PAGE_SIZE * 2 ** order
+    return order === undefined ? this.#cacheOf(ptr).usableBytes : PAGE_SIZE * 2 ** order
   }
 
   /** The same bytes with room for so many, perhaps elsewhere. NULL without memory: then all is as it was. */
@@ -108,10 +109,10 @@ export class GeneralAllocator {
     return (flags & FrameFlag.large) !== 0 ? flags & ORDER_MASK : undefined
   }
 
-  #cacheOf(ptr: Ptr): CacheId {
+  #cacheOf(ptr: Ptr): SlabCache {
     const cache = this.#slab.cacheOf(ptr)
     assert(
-      cache !== undefined && this.#isGeneral[cache] === 1,
+      cache !== undefined && this.#isGeneral[cache.id] === 1,
       'slab: this pointer is of no general allocation',
     )
     return cache

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from './cache-table.js'
-import type { SlabAllocator } from './slab-allocator.js'
+import type { SlabCache } from './slab-cache.js'
 import { bootSlab } from './testing.js'
 
 /** A machine as it is used: nothing fails on purpose, and nobody watches. */
@@ -9,18 +8,18 @@ function bootPlain() {
   return bootSlab({ plain: true })
 }
 
-function allocate(slab: SlabAllocator, cache: CacheId, count: number): Ptr[] {
-  return Array.from({ length: count }, () => slab.allocate(cache))
+function allocate(cache: SlabCache, count: number): Ptr[] {
+  return Array.from({ length: count }, () => cache.allocate())
 }
 
 describe.each([{ plain: true }, { shared: true }, {}])('magazines: %o', (options) => {
   test('the object that was freed last comes first', () => {
     const { slab } = bootSlab(options)
     const cache = slab.createCache('thing', 64)
-    const [a, b] = allocate(slab, cache, 2) as [Ptr, Ptr]
-    slab.free(cache, a)
-    slab.free(cache, b)
-    expect(allocate(slab, cache, 2)).toEqual([b, a])
+    const [a, b] = allocate(cache, 2) as [Ptr, Ptr]
+    cache.free(a)
+    cache.free(b)
+    expect(allocate(cache, 2)).toEqual([b, a])
   })
 
   test('objects that they hold are not in use, and their slabs come back with shrink', () => {
@@ -28,12 +27,12 @@ describe.each([{ plain: true }, { shared: true }, {}])('magazines: %o', (options
     const free = buddy.freeFrames()
     for (const size of [8, 64, 500, 2048, 8192]) {
       const cache = slab.createCache(`thing-${size}`, size)
-      const objects = allocate(slab, cache, 500 / size < 1 ? 20 : 500)
-      expect(slab.used(cache)).toBe(objects.length)
+      const objects = allocate(cache, 500 / size < 1 ? 20 : 500)
+      expect(cache.used).toBe(objects.length)
       expect(new Set(objects).size).toBe(objects.length)
       slab.check()
-      for (const object of objects) slab.free(cache, object)
-      expect(slab.used(cache)).toBe(0)
+      for (const object of objects) cache.free(object)
+      expect(cache.used).toBe(0)
       slab.check()
     }
     slab.shrink()
@@ -44,8 +43,8 @@ describe.each([{ plain: true }, { shared: true }, {}])('magazines: %o', (options
   test('a cache gives its slabs back as objects come, but for a magazine and an empty one', () => {
     const { slab } = bootSlab(options)
     const cache = slab.createCache('thing', 1024)
-    const objects = allocate(slab, cache, 400)
-    for (const object of objects) slab.free(cache, object)
+    const objects = allocate(cache, 400)
+    for (const object of objects) cache.free(object)
     const { slabs, objectsPerSlab } = slab.stats()[0]!
     expect(slabs).toBeLessThanOrEqual(Math.ceil(8 / objectsPerSlab) + 9)
     expect(slabs).toBeLessThan(400 / objectsPerSlab / 2)
@@ -54,13 +53,13 @@ describe.each([{ plain: true }, { shared: true }, {}])('magazines: %o', (options
 
 test('an object is found in another hart’s magazine before an allocation fails', () => {
   const machine = bootSlab({ shared: true })
-  const other = machine.attach()
   const cache = machine.slab.createCache('thing', 4096)
+  const other = machine.attach().cache(cache.id)
   const all: Ptr[] = []
-  for (let object = other.allocate(cache); object !== NULL; object = other.allocate(cache)) all.push(object)
-  machine.slab.free(cache, all[0]!)
-  expect(other.allocate(cache)).toBe(all[0])
-  expect(other.allocate(cache)).toBe(NULL)
+  for (let object = other.allocate(); object !== NULL; object = other.allocate()) all.push(object)
+  cache.free(all[0]!)
+  expect(other.allocate()).toBe(all[0])
+  expect(other.allocate()).toBe(NULL)
   machine.slab.check()
 })
 
@@ -68,9 +67,9 @@ describe('without a lock', () => {
   test('what is freed twice is found when the magazine is emptied', () => {
     const { slab } = bootPlain()
     const cache = slab.createCache('thing', 64)
-    const object = slab.allocate(cache)
-    slab.free(cache, object)
-    slab.free(cache, object)
+    const object = cache.allocate()
+    cache.free(object)
+    cache.free(object)
     expect(() => slab.check()).toThrow('twice in a magazine')
     expect(() => slab.shrink()).toThrow('freed twice')
   })
@@ -79,10 +78,10 @@ describe('without a lock', () => {
     const { slab, memory } = bootPlain()
     for (const size of [1, 8, 12, 64, 100, 256, 264, 4096]) {
       const cache = slab.createCache(`thing-${size}`, size)
-      const object = slab.allocate(cache)
+      const object = cache.allocate()
       memory.u8.fill(255, object, object + size)
-      slab.free(cache, object)
-      expect(slab.allocateZeroed(cache)).toBe(object)
+      cache.free(object)
+      expect(cache.allocateZeroed()).toBe(object)
       expect(memory.u8.subarray(object, object + size).every((byte) => byte === 0)).toBe(true)
     }
   })
@@ -93,15 +92,15 @@ describe('many at once', () => {
     const { slab, faults } = bootSlab()
     const cache = slab.createCache('thing', 200)
     const objects = new Uint32Array(100)
-    expect(slab.allocateMany(cache, objects, 100)).toBe(true)
-    expect([new Set(objects).size, slab.used(cache)]).toEqual([100, 100])
-    slab.freeMany(cache, objects, 100)
-    expect(slab.used(cache)).toBe(0)
+    expect(cache.allocateMany(objects, 100)).toBe(true)
+    expect([new Set(objects).size, cache.used]).toEqual([100, 100])
+    cache.freeMany(objects, 100)
+    expect(cache.used).toBe(0)
     for (const n of [1, 2, 50, 100]) {
       faults.reset()
       faults.failAt(n)
-      expect(slab.allocateMany(cache, objects, 100)).toBe(false)
-      expect(slab.used(cache)).toBe(0)
+      expect(cache.allocateMany(objects, 100)).toBe(false)
+      expect(cache.used).toBe(0)
       slab.check()
     }
   })
@@ -120,10 +119,10 @@ describe('constructors', () => {
       const cache = slab.createCache('thing', 30, 8, { construct })
       const isMade = (object: Ptr) => memory.u8.subarray(object, object + 30).every((byte) => byte === 0x77)
       for (let round = 0; round < 3; round++) {
-        const objects = allocate(slab, cache, 200)
+        const objects = allocate(cache, 200)
         expect(objects.every((object) => made.includes(object) && isMade(object))).toBe(true)
         slab.check()
-        for (const object of objects) slab.free(cache, object)
+        for (const object of objects) cache.free(object)
       }
       slab.shrink()
       slab.check()
@@ -133,9 +132,10 @@ describe('constructors', () => {
   test('another thread says its own', () => {
     const machine = bootSlab({ shared: true })
     const cache = machine.slab.createCache('thing', 30, 8, { construct: () => {} })
-    const other = machine.attach()
-    expect(() => other.allocate(cache)).toThrow('no constructor')
-    expect(other.createCache('thing', 30, 8, { construct: () => {} })).toBe(cache)
-    expect(other.allocate(cache)).not.toBe(NULL)
+    const view = machine.attach()
+    const other = view.cache(cache.id)
+    expect(() => other.allocate()).toThrow('no constructor')
+    expect(view.createCache('thing', 30, 8, { construct: () => {} })).toBe(other)
+    expect(other.allocate()).not.toBe(NULL)
   })
 })

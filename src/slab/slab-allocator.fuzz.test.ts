@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { NULL, type Ptr } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { fuzzSteps, SEED } from '../base/testing.js'
-import type { CacheId } from './cache-table.js'
+import type { SlabCache } from './slab-cache.js'
 import { bootSlab, type SlabMachineOptions } from './testing.js'
 
 interface Given {
-  readonly cache: CacheId
+  readonly cache: SlabCache
   readonly size: number
   readonly stamp: number
 }
@@ -34,7 +34,7 @@ test.each<SlabMachineOptions>([{}, { debug: true }, { shared: true }, { plain: t
       const { cache, size } = random.pick(caches)
       const injected = !options.plain && random.chance(0.02)
       if (injected) faults.failAt(1)
-      const object = injected ? slabs[0]!.allocateZeroed(cache) : random.pick(slabs).allocateZeroed(cache)
+      const object = (injected ? slabs[0]! : random.pick(slabs)).cache(cache.id).allocateZeroed()
       if (injected) expect(object, where).toBe(NULL)
       if (object === NULL) {
         expect(injected || buddy.freeFrames() < 8, where).toBe(true)
@@ -57,7 +57,7 @@ test.each<SlabMachineOptions>([{}, { debug: true }, { shared: true }, { plain: t
       const { cache, size, stamp } = given.get(object)!
       const intact = memory.u8.subarray(object, object + size).every((byte) => byte === stamp)
       expect(intact, where).toBe(true)
-      random.pick(slabs).free(cache, object)
+      random.pick(slabs).cache(cache.id).free(object)
       given.delete(object)
     }
 
@@ -65,7 +65,7 @@ test.each<SlabMachineOptions>([{}, { debug: true }, { shared: true }, { plain: t
       random.pick(slabs).check()
       for (const { cache } of caches) {
         const expected = [...given.values()].filter((it) => it.cache === cache).length
-        expect(slabs[1]!.used(cache), where).toBe(expected)
+        expect(slabs[1]!.cache(cache.id).used, where).toBe(expected)
       }
     }
 

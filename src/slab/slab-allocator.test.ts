@@ -17,7 +17,7 @@ describe('SlabAllocator', () => {
       const free = buddy.freeFrames()
       const objects: Ptr[] = []
       for (let i = 0; i < 300; i++) {
-        const object = slab.allocateZeroed(cache)
+        const object = cache.allocateZeroed()
         expect(object % 8).toBe(0)
         expect(isZero(memory, object, size)).toBe(true)
         memory.u8.fill(i + 1, object, object + size)
@@ -25,14 +25,14 @@ describe('SlabAllocator', () => {
       }
       slab.check()
       buddy.check()
-      expect(slab.used(cache)).toBe(300)
+      expect(cache.used).toBe(300)
       objects.forEach((object, i) => {
         const intact = memory.u8.subarray(object, object + size).every((byte) => byte === ((i + 1) & 255))
         expect(intact).toBe(true)
-        slab.free(cache, object)
+        cache.free(object)
       })
       slab.check()
-      expect(slab.used(cache)).toBe(0)
+      expect(cache.used).toBe(0)
       slab.shrink()
       expect(buddy.freeFrames()).toBe(free)
       buddy.check()
@@ -42,7 +42,7 @@ describe('SlabAllocator', () => {
   test.each([8, 64, 256, 4096])('aligns to %i', (align) => {
     const { slab } = bootSlab()
     const cache = slab.createCache('thing', 100, align)
-    for (let i = 0; i < 50; i++) expect(slab.allocateZeroed(cache) % align).toBe(0)
+    for (let i = 0; i < 50; i++) expect(cache.allocateZeroed() % align).toBe(0)
     slab.check()
   })
 
@@ -59,10 +59,10 @@ describe('SlabAllocator', () => {
     for (const size of [8, 128, 1024]) {
       const { memory, slab } = bootSlab()
       const cache = slab.createCache('thing', size)
-      const object = slab.allocateZeroed(cache)
+      const object = cache.allocateZeroed()
       memory.u8.fill(255, object, object + size)
-      slab.free(cache, object)
-      expect(slab.allocateZeroed(cache)).toBe(object)
+      cache.free(object)
+      expect(cache.allocateZeroed()).toBe(object)
       expect(isZero(memory, object, size)).toBe(true)
     }
   })
@@ -70,7 +70,7 @@ describe('SlabAllocator', () => {
   test('a fresh object on untouched RAM is not written', () => {
     const { slab, filled } = bootSlab()
     const cache = slab.createCache('thing', 1024)
-    for (let i = 0; i < 100; i++) slab.allocate(cache)
+    for (let i = 0; i < 100; i++) cache.allocate()
     expect(filled).toEqual([])
   })
 
@@ -78,10 +78,10 @@ describe('SlabAllocator', () => {
     const { slab, buddy } = bootSlab()
     const cache = slab.createCache('thing', 1024)
     const { objectsPerSlab } = slab.stats()[0]!
-    for (let i = 0; i < objectsPerSlab; i++) slab.allocateZeroed(cache)
-    slab.free(cache, slab.allocateZeroed(cache))
+    for (let i = 0; i < objectsPerSlab; i++) cache.allocateZeroed()
+    cache.free(cache.allocateZeroed())
     const free = buddy.freeFrames()
-    slab.free(cache, slab.allocateZeroed(cache))
+    cache.free(cache.allocateZeroed())
     expect(buddy.freeFrames()).toBe(free)
   })
 
@@ -90,9 +90,9 @@ describe('SlabAllocator', () => {
     const small = slab.createCache('small', 48)
     const other = slab.createCache('other', 48)
     const large = slab.createCache('large', 4096)
-    const [a, b, gone] = [slab.allocateZeroed(small), slab.allocateZeroed(small), slab.allocateZeroed(small)]
-    const page = slab.allocateZeroed(large)
-    slab.free(small, gone)
+    const [a, b, gone] = [small.allocateZeroed(), small.allocateZeroed(), small.allocateZeroed()]
+    const page = large.allocateZeroed()
+    small.free(gone)
     const stats = slab.stats()
     const wrong: [Ptr, typeof small, string][] = [
       [gone, small, 'freed twice'],
@@ -108,7 +108,7 @@ describe('SlabAllocator', () => {
       [(buddy.allocate(0) * PAGE_SIZE) as Ptr, small, 'not of this cache'],
       [0xfffff000 as Ptr, small, 'not of this cache'],
     ]
-    for (const [ptr, cache, message] of wrong) expect(() => slab.free(cache, ptr)).toThrow(message)
+    for (const [ptr, cache, message] of wrong) expect(() => cache.free(ptr)).toThrow(message)
     expect(slab.stats()).toEqual(stats)
     slab.check()
   })
@@ -116,11 +116,11 @@ describe('SlabAllocator', () => {
   test('a pointer to the header is not looked up in the map', () => {
     const { slab, memory } = bootSlab()
     const cache = slab.createCache('page', 4096, 4096)
-    const header = (slab.allocateZeroed(cache) - 4096) as Ptr
+    const header = (cache.allocateZeroed() - 4096) as Ptr
     // Where the bit of "object -1" would be if its number were taken as unsigned.
     const stray = (header >>> 2) + 6 + 0x7fff
     memory.u32[stray] = 0xffffffff
-    expect(() => slab.free(cache, header)).toThrow('no object starts here')
+    expect(() => cache.free(header)).toThrow('no object starts here')
     expect(memory.u32[stray]).toBe(0xffffffff)
   })
 
@@ -129,12 +129,13 @@ describe('SlabAllocator', () => {
     const cache = machine.slab.createCache('vma', 100, 16)
     expect(machine.slab.createCache('other', 8)).not.toBe(cache)
     const other = machine.attach()
-    expect(other.createCache('vma', 100, 16)).toBe(cache)
-    const object = machine.slab.allocateZeroed(cache)
-    expect(other.used(cache)).toBe(1)
-    expect(other.allocateZeroed(cache)).not.toBe(object)
-    other.free(cache, object)
-    expect(() => machine.slab.free(cache, object)).toThrow('freed twice')
+    const seen = other.createCache('vma', 100, 16)
+    expect(seen.id).toBe(cache.id)
+    const object = cache.allocateZeroed()
+    expect(seen.used).toBe(1)
+    expect(seen.allocateZeroed()).not.toBe(object)
+    seen.free(object)
+    expect(() => cache.free(object)).toThrow('freed twice')
     expect(other.stats()).toEqual(machine.slab.stats())
     machine.slab.check()
     other.check()
@@ -153,7 +154,7 @@ describe('SlabAllocator', () => {
     expect(() => slab.createCache('a', 8, 12)).toThrow('alignment')
     for (let i = 1; i < 96; i++) slab.createCache(`cache-${i}`, 8)
     expect(() => slab.createCache('one-more', 8)).toThrow('too many')
-    expect(slab.createCache('vma', 100)).toBe(0)
+    expect(slab.createCache('vma', 100).id).toBe(0)
     expect(slab.stats().length).toBe(96)
   })
 
@@ -162,13 +163,13 @@ describe('SlabAllocator', () => {
     const cache = slab.createCache('thing', 2048)
     const free = buddy.freeFrames()
     const objects: Ptr[] = []
-    for (let object = slab.allocateZeroed(cache); object !== NULL; object = slab.allocateZeroed(cache))
+    for (let object = cache.allocateZeroed(); object !== NULL; object = cache.allocateZeroed())
       objects.push(object)
     expect(objects.length).toBeGreaterThan((free * 2 * 3) / 4)
-    expect(slab.allocateZeroed(cache)).toBe(NULL)
+    expect(cache.allocateZeroed()).toBe(NULL)
     slab.check()
     buddy.check()
-    for (const object of objects) slab.free(cache, object)
+    for (const object of objects) cache.free(object)
     slab.shrink()
     expect(buddy.freeFrames()).toBe(free)
   })
@@ -179,10 +180,10 @@ describe('SlabAllocator', () => {
     for (let n = 1; n <= 20; n++) {
       faults.reset()
       faults.failAt(n)
-      const objects = Array.from({ length: 12 }, () => slab.allocateZeroed(cache))
+      const objects = Array.from({ length: 12 }, () => cache.allocateZeroed())
       expect(objects.filter((object) => object === NULL).length).toBe(n <= faults.count ? 1 : 0)
       slab.check()
-      for (const object of objects) if (object !== NULL) slab.free(cache, object)
+      for (const object of objects) if (object !== NULL) cache.free(object)
       slab.shrink()
       buddy.check()
       expect(buddy.freeFrames()).toBe(buddy.totalFrames())
@@ -192,7 +193,7 @@ describe('SlabAllocator', () => {
   test('dump has the columns of /proc/slabinfo', () => {
     const { slab } = bootSlab()
     const cache = slab.createCache('vm_area_struct', 128)
-    slab.allocateZeroed(cache)
+    cache.allocateZeroed()
     const { objectsPerSlab } = slab.stats()[0]!
     expect(slab.dump().split('\n')[1]!.split(/ +/)).toEqual(
       ['vm_area_struct', 1, objectsPerSlab, 128, objectsPerSlab, 1, ':', 'slabdata', 1].map(String),
@@ -211,10 +212,10 @@ describe('check finds', () => {
   ])('%s', (_, corrupt) => {
     const { memory, slab } = bootSlab()
     const cache = slab.createCache('thing', 96)
-    const kept = slab.allocateZeroed(cache)
-    const gone = slab.allocateZeroed(cache)
-    slab.allocateZeroed(cache)
-    slab.free(cache, gone)
+    const kept = cache.allocateZeroed()
+    const gone = cache.allocateZeroed()
+    cache.allocateZeroed()
+    cache.free(gone)
     slab.check()
     corrupt(memory.u32, Math.floor(kept / 4096) * 1024, gone / 4)
     expect(() => slab.check()).toThrow(InvariantError)

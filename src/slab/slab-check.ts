@@ -8,7 +8,7 @@ import { FrameFlag, type FrameTable, ORDER_MASK } from '../frame/frame-table.js'
 import type { Memory } from '../state/memory.js'
 import { CacheField, type CacheId, type CacheTable } from './cache-table.js'
 import { CacheFlag } from './geometry.js'
-import type { Magazines } from './magazines.js'
+import type { HartMagazines } from './hart-magazines.js'
 import type { SlabDebug } from './slab-debug.js'
 import { SlabField } from './slab-header.js'
 import type { SlabPool } from './slab-pool.js'
@@ -32,7 +32,7 @@ export function checkSlabs(
   memory: Memory,
   frames: FrameTable,
   { caches, debug }: SlabPool,
-  all: readonly Magazines[],
+  all: readonly HartMagazines[],
 ): void {
   const env = { memory, frames, caches, debug }
   const found = Array.from({ length: caches.count }, () => ({ slabs: 0, used: 0, partial: 0, empty: 0 }))
@@ -50,12 +50,16 @@ export function checkSlabs(
 }
 
 /** What magazines hold is used, and in one of them once. */
-function checkMagazines({ memory, frames, caches }: Env, cache: CacheId, all: readonly Magazines[]): void {
-  const held = all.flatMap((magazines) => magazines.objects(cache))
+function checkMagazines(
+  { memory, frames, caches }: Env,
+  cache: CacheId,
+  all: readonly HartMagazines[],
+): void {
+  const held = all.flatMap((magazines) => magazines.of(cache).objects())
   assert(new Set(held).size === held.length, 'slab: an object is twice in a magazine')
   const limit = caches.get(cache, CacheField.limit)
   assert(
-    all.every((magazines) => magazines.count(cache) <= limit),
+    all.every((magazines) => magazines.of(cache).count <= limit),
     'slab: a magazine holds too many objects',
   )
   for (const object of held) {

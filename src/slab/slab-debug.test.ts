@@ -1,16 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
-import type { CacheId } from './cache-table.js'
-import type { SlabAllocator } from './slab-allocator.js'
+import type { SlabCache } from './slab-cache.js'
 import { bootSlab } from './testing.js'
 
-function firstSite(slab: SlabAllocator, cache: CacheId): Ptr {
-  return slab.allocate(cache)
+function firstSite(cache: SlabCache): Ptr {
+  return cache.allocate()
 }
 
-function secondSite(slab: SlabAllocator, cache: CacheId, object: Ptr): void {
-  slab.free(cache, object)
+function secondSite(cache: SlabCache, object: Ptr): void {
+  cache.free(object)
 }
 
 /** The message of what is thrown. */
@@ -27,37 +26,37 @@ function messageOf(operation: () => unknown): string {
 function boot(size = 50) {
   const machine = bootSlab({ debug: true })
   const cache = machine.slab.createCache('thing', size)
-  return { ...machine, cache, object: firstSite(machine.slab, cache) }
+  return { ...machine, cache, object: firstSite(cache) }
 }
 
 describe('debug caches name both sites of', () => {
   test('a double free', () => {
-    const { slab, cache, object } = boot()
-    secondSite(slab, cache, object)
-    const message = messageOf(() => slab.free(cache, object))
+    const { cache, object } = boot()
+    secondSite(cache, object)
+    const message = messageOf(() => cache.free(object))
     expect(message).toMatch(/of thing was freed twice/)
     expect(message).toMatch(/it was given out\n(.|\n)*firstSite(.|\n)*it was freed last\n(.|\n)*secondSite/)
   })
 
   test.each([0, 17, 49])('a use after free, of byte %i', (byte) => {
-    const { slab, memory, cache, object } = boot()
-    secondSite(slab, cache, object)
+    const { memory, cache, object } = boot()
+    secondSite(cache, object)
     memory.u8[object + byte] = 1
-    const message = messageOf(() => slab.allocate(cache))
+    const message = messageOf(() => cache.allocate())
     expect(message).toMatch(/was used after it was freed/)
     expect(message).toMatch(/firstSite(.|\n)*secondSite/)
   })
 
   test.each([50, 51, 57])('an overflow, of byte %i', (byte) => {
-    const { slab, memory, cache, object } = boot()
+    const { memory, cache, object } = boot()
     memory.u8[object + byte] = 1
-    expect(messageOf(() => slab.free(cache, object))).toMatch(/written to beyond its end(.|\n)*firstSite/)
+    expect(messageOf(() => cache.free(object))).toMatch(/written to beyond its end(.|\n)*firstSite/)
   })
 
   test.each([-1, -8])('an underflow, of byte %i', (byte) => {
-    const { slab, memory, cache, object } = boot()
+    const { memory, cache, object } = boot()
     memory.u8[object + byte] = 1
-    expect(messageOf(() => slab.free(cache, object))).toMatch(/written to before its start(.|\n)*firstSite/)
+    expect(messageOf(() => cache.free(object))).toMatch(/written to before its start(.|\n)*firstSite/)
   })
 
   test('what check sees first', () => {
@@ -66,7 +65,7 @@ describe('debug caches name both sites of', () => {
     expect(messageOf(() => slab.check())).toMatch(/beyond its end/)
     memory.u8[object + 50] = 0xcc
     slab.check()
-    slab.free(cache, object)
+    cache.free(object)
     memory.u8[object + 3] = 1
     expect(messageOf(() => slab.check())).toMatch(/used after it was freed/)
   })
@@ -77,14 +76,14 @@ test('an object may be written from its first byte to its last, at every alignme
   for (const size of [1, 8, 13, 64, 100, 4096, 8192]) {
     for (const align of [8, 64, 4096]) {
       const cache = slab.createCache(`thing-${size}-${align}`, size, align)
-      const objects = Array.from({ length: 5 }, () => slab.allocate(cache))
+      const objects = Array.from({ length: 5 }, () => cache.allocate())
       for (const object of objects) {
         expect(object % align).toBe(0)
         memory.u8.fill(0xff, object, object + size)
       }
       slab.check()
-      for (const object of objects) slab.free(cache, object)
-      const zeroed = slab.allocateZeroed(cache)
+      for (const object of objects) cache.free(object)
+      const zeroed = cache.allocateZeroed()
       expect(memory.u8.subarray(zeroed, zeroed + size).every((byte) => byte === 0)).toBe(true)
       slab.check()
     }
@@ -93,7 +92,7 @@ test('an object may be written from its first byte to its last, at every alignme
 
 test('a new object is no zeroes by chance', () => {
   const { slab, memory } = bootSlab({ debug: true })
-  const object = slab.allocate(slab.createCache('thing', 24))
+  const object = slab.createCache('thing', 24).allocate()
   expect(memory.u8.subarray(object, object + 24).every((byte) => byte === 0x5a)).toBe(true)
 })
 
@@ -101,8 +100,7 @@ test('another view that does not debug keeps to what the cache is', () => {
   const machine = bootSlab({ debug: true })
   const cache = machine.slab.createCache('thing', 50)
   const { attach } = machine
-  const other = attach()
-  const object = other.allocate(cache)
+  const object = attach().cache(cache.id).allocate()
   machine.memory.u8[object + 50] = 1
-  expect(messageOf(() => machine.slab.free(cache, object))).toMatch(/in another thread/)
+  expect(messageOf(() => cache.free(object))).toMatch(/in another thread/)
 })

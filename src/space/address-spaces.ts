@@ -5,7 +5,7 @@
 import { assert } from '../base/assert.js'
 import { NO_FRAME, NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import { AddressSpace, SpaceFlag, spaceGeometry } from './address-space.js'
@@ -36,7 +36,7 @@ export interface SpaceStats {
 
 export class AddressSpaces {
   readonly #mm: SpaceEnv
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   /** Boots or attaches: the list is in the header, the records in the slab. */
   constructor(mm: SpaceEnv) {
@@ -114,7 +114,7 @@ export class AddressSpaces {
 
   /** Asserts the invariants of every space, and that no mapping or tree node is lost. */
   check(): void {
-    const { memory, slab, vmas, families } = this.#mm
+    const { memory, vmas, families } = this.#mm
     let spaces = 0
     let mappings = 0
     let nodes = 0
@@ -134,7 +134,7 @@ export class AddressSpaces {
       spaces++
     })
     assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
-    assert(slab.used(this.#cache) === spaces, 'every space is in the list')
+    assert(this.#cache.used === spaces, 'every space is in the list')
     vmas.checkTotals({ mappings, nodes })
     families.check(this.#withFamilies())
     this.#mm.names.check(names)
@@ -189,12 +189,12 @@ export class AddressSpaces {
 
   /** A record with a root, in no list. */
   #make(): Ptr {
-    const { memory, slab, kernelMapper, arch } = this.#mm
-    const ptr = slab.allocateZeroed(this.#cache)
+    const { memory, kernelMapper, arch } = this.#mm
+    const ptr = this.#cache.allocateZeroed()
     if (ptr === NULL) return NULL
     const root = UserMapper.create(this.#mm, kernelMapper.root)
     if (root === NO_FRAME) {
-      slab.free(this.#cache, ptr)
+      this.#cache.free(ptr)
       return NULL
     }
     const space = new AddressSpace(memory, ptr)
@@ -211,7 +211,7 @@ export class AddressSpaces {
   }
 
   #destroy(space: AddressSpace): void {
-    const { atomics, arch, flusher, slab, shootdown, userfaults, vmas } = this.#mm
+    const { atomics, arch, flusher, shootdown, userfaults, vmas } = this.#mm
     atomics.lock(space.lock, LockRank.space)
     // Nobody runs in it any more: forgotten as a whole at once, so that no page needs to be (exit_mmap).
     shootdown.retire(space.root)
@@ -225,7 +225,7 @@ export class AddressSpaces {
     batch.finish()
     atomics.unlock(space.lock, LockRank.space)
     this.#unlink(space)
-    slab.free(this.#cache, space.ptr)
+    this.#cache.free(space.ptr)
   }
 
   #link(ptr: Ptr): void {

@@ -19,8 +19,8 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 import { VM_ACCESS_FLAGS } from './vm-flags.js'
@@ -49,7 +49,7 @@ interface Env {
 export class AnonymousFamilies {
   readonly #env: Env
   readonly #u32: Uint32Array
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #relative: Vma
 
   constructor(env: Env) {
@@ -121,7 +121,7 @@ export class AnonymousFamilies {
   #free(family: Ptr): void {
     const word = family >>> 2
     for (let field = MEMBERS; field <= BELOW; field++) this.#u32[word + field] = 0
-    this.#env.slab.free(this.#cache, family)
+    this.#cache.free(family)
   }
 
   /** Whether it went through no fork: its anon_vma_chain has one link. */
@@ -145,9 +145,9 @@ export class AnonymousFamilies {
    * or somebody else works on it.
    */
   visitIfLive(owner: number, visit: (vma: Vma) => void): void {
-    const { atomics, slab } = this.#env
+    const { atomics } = this.#env
     const root = owner as Ptr
-    if (!slab.whileThere(this.#cache, owner, () => atomics.tryLock(root, LockRank.family))) return
+    if (!this.#cache.whileThere(owner, () => atomics.tryLock(root, LockRank.family))) return
     this.#visitLocked(root, visit)
     this.#unlock(root)
   }
@@ -176,10 +176,7 @@ export class AnonymousFamilies {
       assert(this.#u32[(root >>> 2) + BELOW] === sum.below, 'a root counts the families below it')
       families += sum.below + 1
     }
-    assert(
-      this.#env.slab.used(this.#cache) === families,
-      'every family has a member, or is a root of one that has',
-    )
+    assert(this.#cache.used === families, 'every family has a member, or is a root of one that has')
   }
 
   /** Asserts the links; returns how many relatives there are. */
@@ -197,7 +194,7 @@ export class AnonymousFamilies {
 
   /** A family without members, below a root or (NULL) its own; NULL without memory. */
   #create(root: Ptr): Ptr {
-    const family = this.#env.slab.allocate(this.#cache)
+    const family = this.#cache.allocate()
     if (family === NULL) return NULL
     this.#u32[(family >>> 2) + ROOT] = root === NULL ? family : root
     if (root === NULL) return family

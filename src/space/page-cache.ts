@@ -14,8 +14,8 @@
 import { assert } from '../base/assert.js'
 import { ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { Memory } from '../state/memory.js'
 
 const BITS = 6
@@ -37,12 +37,10 @@ interface Range {
 
 export class PageCache {
   readonly #memory: Memory
-  readonly #slab: SlabAllocator
-  readonly #nodes: CacheId
+  readonly #nodes: SlabCache
 
   constructor(memory: Memory, slab: SlabAllocator) {
     this.#memory = memory
-    this.#slab = slab
     this.#nodes = slab.createCache('page_cache_node', NODE_BYTES, 8)
   }
 
@@ -134,7 +132,7 @@ export class PageCache {
 
   /** Asserts that all caches together have every node that was given out. */
   checkTotal(nodes: number): void {
-    assert(this.#slab.used(this.#nodes) === nodes, 'every page cache node belongs to an object')
+    assert(this.#nodes.used === nodes, 'every page cache node belongs to an object')
   }
 
   #checkNode(node: number, shift: number, found: { pages: number; nodes: number }): void {
@@ -168,7 +166,7 @@ export class PageCache {
   }
 
   #addChild(node: number, slot: number): boolean {
-    const child = this.#slab.allocateZeroed(this.#nodes)
+    const child = this.#nodes.allocateZeroed()
     if (child === NULL) return false
     this.#memory.u32[slot] = child
     this.#memory.u32[node >>> 2]!++
@@ -181,7 +179,7 @@ export class PageCache {
     const word = handle >>> 2
     if (u32[word] === 0) return this.#plant(word, index)
     while (index >>> (u32[word + 1]! * BITS) !== 0) {
-      const root = this.#slab.allocateZeroed(this.#nodes)
+      const root = this.#nodes.allocateZeroed()
       if (root === NULL) return false
       u32[slotOf(root, 0, 0)] = u32[word]!
       u32[root >>> 2] = 1
@@ -193,7 +191,7 @@ export class PageCache {
 
   /** The first root of an empty tree, at the height that `index` needs. */
   #plant(word: number, index: number): boolean {
-    const root = this.#slab.allocateZeroed(this.#nodes)
+    const root = this.#nodes.allocateZeroed()
     if (root === NULL) return false
     let levels = 1
     while (index >>> (levels * BITS) !== 0) levels++
@@ -240,7 +238,7 @@ export class PageCache {
   /** Clears a slot, giving an emptied child node back. */
   #emptySlot(node: number, slot: number, shift: number): void {
     const { u32 } = this.#memory
-    if (shift > 0) this.#slab.free(this.#nodes, u32[slot]! as Ptr)
+    if (shift > 0) this.#nodes.free(u32[slot]! as Ptr)
     u32[slot] = 0
     u32[node >>> 2]!--
   }
@@ -249,7 +247,7 @@ export class PageCache {
     const { u32 } = this.#memory
     const root = u32[handle >>> 2]! as Ptr
     if (root === 0 || u32[root >>> 2] !== 0) return
-    this.#slab.free(this.#nodes, root)
+    this.#nodes.free(root)
     u32[handle >>> 2] = 0
     u32[(handle >>> 2) + 1] = 0
   }

@@ -13,7 +13,7 @@ const steps = Number(process.env.PAGODA_FUZZ_STEPS ?? 3000)
 describe('page cache', () => {
   function boot() {
     const { mm, faults } = bootMachine()
-    const handle = mm.slab.allocateZeroed(mm.slab.createCache('test_handle', 8))
+    const handle = mm.slab.createCache('test_handle', 8).allocateZeroed()
     return { mm, faults, handle, cache: new PageCache(mm.memory, mm.slab) }
   }
 
@@ -47,14 +47,14 @@ describe('page cache', () => {
     expect(seen).toEqual([...model.keys()].sort((a, b) => a - b))
     cache.removeRange(handle, 0, OBJECT_PAGES_MAX, () => undefined)
     expect(mm.memory.u32[handle >>> 2]).toBe(0)
-    expect(mm.slab.used(mm.slab.createCache('page_cache_node', 264))).toBe(0)
+    expect(mm.slab.createCache('page_cache_node', 264).used).toBe(0)
   })
 
   test('an insert that finds no memory leaves nothing behind', () => {
     const { mm, faults, handle, cache } = boot()
     for (const start of [-1, 0, 70, 2 ** 29]) {
       if (start >= 0) cache.insert(handle, start, 1 as Pfn)
-      const nodes = () => mm.slab.used(mm.slab.createCache('page_cache_node', 264))
+      const nodes = () => mm.slab.createCache('page_cache_node', 264).used
       for (let n = 1; ; n++) {
         const before = nodes()
         faults.failAt(n)

@@ -21,7 +21,7 @@ import {
   pagesFor,
 } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import type { CacheId } from '../slab/cache-table.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { LockRank } from '../state/atomics.js'
 import { ObjectPages } from './object-pages.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
@@ -35,7 +35,7 @@ export { ObjectKind, type ObjectsEnv } from './object-records.js'
 export const OBJECT_BYTES_MAX = 2 ** 63
 
 export class PageObjects extends ObjectPages {
-  readonly #slabCache: CacheId
+  readonly #slabCache: SlabCache
 
   /** Boots or attaches: the slab caches are found by name, the list is in the header. */
   constructor(env: ObjectsEnv) {
@@ -47,7 +47,7 @@ export class PageObjects extends ObjectPages {
   /** A new object with one reference; NULL without memory. `bytes` ≤ OBJECT_BYTES_MAX. */
   create(kind: ObjectKind, bytes: number, provider = 0): Ptr {
     assert(bytes >= 0 && bytes <= OBJECT_BYTES_MAX, 'the size of an object is in range')
-    const object = this.env.slab.allocate(this.#slabCache)
+    const object = this.#slabCache.allocate()
     if (object !== NULL) this.enlist(object, kind, bytes, provider)
     return object
   }
@@ -63,7 +63,7 @@ export class PageObjects extends ObjectPages {
     if (this.isPromised(object)) commitPages(this.env, -pagesFor(this.size(object)))
     // As constructed, but for the lock: reclaim may have it, until it sees that there are no references.
     this.env.memory.u32.fill(0, (object + 4) >>> 2, (object + OBJECT_BYTES) >>> 2)
-    this.env.slab.free(this.#slabCache, object)
+    this.#slabCache.free(object)
   }
 
   /**
@@ -71,9 +71,9 @@ export class PageObjects extends ObjectPages {
    * none, or none any more, or somebody else works on it.
    */
   tryRetainOf(pfn: Pfn, object: number, index: number): boolean {
-    const { atomics, slab } = this.env
+    const { atomics } = this.env
     const tryLock = () => atomics.tryLock(object as Ptr, LockRank.object)
-    if (!slab.whileThere(this.#slabCache, object, tryLock)) return false
+    if (!this.#slabCache.whileThere(object, tryLock)) return false
     const isRetained = this.isPageOf(pfn, object as Ptr, index) && this.tryRetain(object as Ptr)
     this.unlock(object as Ptr)
     return isRetained
@@ -258,7 +258,7 @@ export class PageObjects extends ObjectPages {
     for (const [quota, pages] of charged) {
       assert(this.quotas.used(quota) === pages, 'a quota counts the pages of its files')
     }
-    assert(this.env.slab.used(this.#slabCache) === objects, 'every page object is in the list')
+    assert(this.#slabCache.used === objects, 'every page object is in the list')
     this.cache.checkTotal(nodes)
   }
 

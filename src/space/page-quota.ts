@@ -7,8 +7,8 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 
@@ -17,19 +17,17 @@ const QUOTA_BYTES = 8
 export class PageQuotas {
   readonly #memory: Memory
   readonly #atomics: AtomicWords
-  readonly #slab: SlabAllocator
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(env: { memory: Memory; atomics: AtomicWords; slab: SlabAllocator }) {
     this.#memory = env.memory
     this.#atomics = env.atomics
-    this.#slab = env.slab
     this.#cache = env.slab.createCache('page_quota', QUOTA_BYTES, 8)
   }
 
   /** NULL without memory. */
   create(pages: number): Ptr {
-    const quota = this.#slab.allocateZeroed(this.#cache)
+    const quota = this.#cache.allocateZeroed()
     if (quota !== NULL) this.#memory.u32[quota >>> 2] = pages
     return quota
   }

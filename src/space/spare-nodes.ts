@@ -1,8 +1,8 @@
 /** Nodes of a VmaTree that are set aside in the record of a space, linked through their parent field: so an insert cannot fail half way. */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { Memory } from '../state/memory.js'
 import { type AddressSpace, SPACE_SPARE_COUNT, SPACE_SPARE_NODES } from './address-space.js'
 import type { VmaNodes } from './vma-node.js'
@@ -13,14 +13,12 @@ const KEPT = 4
 
 export class SpareNodes {
   readonly #u32: Uint32Array
-  readonly #slab: SlabAllocator
   readonly #nodes: VmaNodes
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   /** Boots or attaches: the state is in the spaces' records and the slab. */
   constructor({ u32 }: Memory, slab: SlabAllocator, nodes: VmaNodes) {
     this.#u32 = u32
-    this.#slab = slab
     this.#nodes = nodes
     this.#cache = slab.createCache('vma_node', NODE_BYTES, 8)
   }
@@ -32,7 +30,7 @@ export class SpareNodes {
   /** Sets aside until there are so many. False without memory; what was set aside stays. */
   reserve(space: AddressSpace, wanted: number): boolean {
     while (this.count(space) < wanted) {
-      const node = this.#slab.allocateZeroed(this.#cache)
+      const node = this.#cache.allocateZeroed()
       if (node === NULL) return false
       this.#nodes.clear(node)
       this.#push(space, node)
@@ -53,12 +51,12 @@ export class SpareNodes {
   /** Gives a node without entries back: to the space, or to the slab when that has some. */
   free(space: AddressSpace, node: Ptr): void {
     if (this.count(space) < KEPT) this.#push(space, node)
-    else this.#slab.free(this.#cache, node)
+    else this.#cache.free(node)
   }
 
   /** Gives all that are set aside back to the slab. */
   release(space: AddressSpace): void {
-    while (this.count(space) > 0) this.#slab.free(this.#cache, this.take(space))
+    while (this.count(space) > 0) this.#cache.free(this.take(space))
   }
 
   #push(space: AddressSpace, node: Ptr): void {
@@ -79,6 +77,6 @@ export class SpareNodes {
 
   /** Asserts that so many nodes were given out to all spaces together: none is lost. */
   checkTotal(nodes: number): void {
-    assert(this.#slab.used(this.#cache) === nodes, 'every node is in a tree, or spare')
+    assert(this.#cache.used === nodes, 'every node is in a tree, or spare')
   }
 }

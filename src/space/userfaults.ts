@@ -16,8 +16,8 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
@@ -68,9 +68,8 @@ const LOCK = lockPtr(LockWord.userfaults)
 export class Userfaults {
   readonly #memory: Memory
   readonly #atomics: AtomicWords
-  readonly #slab: SlabAllocator
-  readonly #cache: CacheId
-  readonly #messageCache: CacheId
+  readonly #cache: SlabCache
+  readonly #messageCache: SlabCache
   readonly messages: UserfaultMessages
   /** Records for changes that have no errno left to say that there is no memory. */
   #spares: Ptr[] = []
@@ -86,7 +85,6 @@ export class Userfaults {
   constructor(memory: Memory, atomics: AtomicWords, slab: SlabAllocator) {
     this.#memory = memory
     this.#atomics = atomics
-    this.#slab = slab
     this.#cache = slab.createCache('userfaultfd_ctx_cache', RECORD_BYTES, 8)
     this.#messageCache = slab.createCache('userfaultfd_message', MESSAGE_BYTES, 8)
     this.messages = new UserfaultMessages(memory)
@@ -99,7 +97,7 @@ export class Userfaults {
 
   /** A new context of a space, not initialised; NULL without memory. */
   create(space: Ptr, flags: number): Ptr {
-    const context = this.#slab.allocateZeroed(this.#cache)
+    const context = this.#cache.allocateZeroed()
     if (context === NULL) return NULL
     this.#set(context, 0, space)
     this.#set(context, 8, flags)
@@ -120,7 +118,7 @@ export class Userfaults {
       if (previous !== NULL) this.#set(previous, 20, next)
       else this.#memory.u32[LIST] = next
     })
-    this.#slab.free(this.#cache, context)
+    this.#cache.free(context)
   }
 
   /** A space goes: its mappings with it, and nobody is told. */
@@ -166,7 +164,7 @@ export class Userfaults {
 
   /** A change that will have to be read of; false without memory, and nobody hears of it. */
   announce(change: SpaceChange): boolean {
-    const record = this.#spares.pop() ?? this.#slab.allocate(this.#messageCache)
+    const record = this.#spares.pop() ?? this.#messageCache.allocate()
     if (record === NULL) return false
     this.messages.write(record, change)
     this.beginChange(change.context)
@@ -177,7 +175,7 @@ export class Userfaults {
   /** So many changes can be announced now, whatever comes; false without memory. `endPreparation` must follow. */
   prepare(changes: number): boolean {
     while (this.#spares.length < changes) {
-      const record = this.#slab.allocate(this.#messageCache)
+      const record = this.#messageCache.allocate()
       if (record === NULL) return false
       this.#spares.push(record)
     }
@@ -197,12 +195,12 @@ export class Userfaults {
   }
 
   freeMessage(record: Ptr): void {
-    this.#slab.free(this.#messageCache, record)
+    this.#messageCache.free(record)
   }
 
   /** How many messages of changes there are, whoever has them. */
   get messageCount(): number {
-    return this.#slab.used(this.#messageCache)
+    return this.#messageCache.used
   }
 
   /** Of the changes from `from` on, those of places come before those of pages that are gone (mremap). */
@@ -245,7 +243,7 @@ export class Userfaults {
       assert(contexts.includes(context), 'a registered mapping names a context that is there')
       assert(this.space(context) === space, 'a context is of the space that its mappings are in')
     }
-    assert(this.#slab.used(this.#cache) === contexts.length, 'every context is in the list')
+    assert(this.#cache.used === contexts.length, 'every context is in the list')
   }
 
   #word(context: Ptr, offset: number): Ptr {

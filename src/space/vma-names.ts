@@ -8,8 +8,8 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 
@@ -21,20 +21,18 @@ const RECORD_BYTES = 88
 export class VmaNames {
   readonly #memory: Memory
   readonly #atomics: AtomicWords
-  readonly #slab: SlabAllocator
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(memory: Memory, atomics: AtomicWords, slab: SlabAllocator) {
     this.#memory = memory
     this.#atomics = atomics
-    this.#slab = slab
     this.#cache = slab.createCache('vma_name', RECORD_BYTES, 8)
   }
 
   /** A name of at most NAME_BYTES_MAX bytes with one reference, the caller's; NULL without memory. */
   create(text: Uint8Array): Ptr {
     assert(text.length <= NAME_BYTES_MAX, 'a name is not too long')
-    const name = this.#slab.allocateZeroed(this.#cache)
+    const name = this.#cache.allocateZeroed()
     if (name === NULL) return NULL
     this.#memory.u32[name >>> 2] = 1
     this.#memory.u32[(name + 4) >>> 2] = text.length
@@ -52,7 +50,7 @@ export class VmaNames {
     if (name === NULL) return
     const before = this.#atomics.add(name, -1)
     assert(before > 0, 'a name is released once per reference')
-    if (before === 1) this.#slab.free(this.#cache, name)
+    if (before === 1) this.#cache.free(name)
   }
 
   /** Whether two names read the same (anon_vma_name_eq). */
@@ -77,7 +75,7 @@ export class VmaNames {
       assert(this.#atomics.load(name) === count, 'a name has a reference from each of its mappings')
       assert(this.#length(name) <= NAME_BYTES_MAX, 'a name is not too long')
     }
-    assert(this.#slab.used(this.#cache) === counts.size, 'every name belongs to a mapping')
+    assert(this.#cache.used === counts.size, 'every name belongs to a mapping')
   }
 
   #length(name: Ptr): number {

@@ -21,7 +21,7 @@ class Pair {
   constructor() {
     const { bytes, align } = spaceGeometry(this.env.mm.memory)
     const cache = this.env.mm.slab.createCache('space', bytes, align)
-    this.space = new AddressSpace(this.env.mm.memory, this.env.mm.slab.allocateZeroed(cache))
+    this.space = new AddressSpace(this.env.mm.memory, cache.allocateZeroed())
     this.space.id = 1 // with a number, so that what was found is kept
   }
 

@@ -7,8 +7,8 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
-import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
+import type { SlabCache } from '../slab/slab-cache.js'
 import type { Memory } from '../state/memory.js'
 import { type AddressSpace, SPACE_TREE_HEIGHT, SPACE_TREE_ROOT } from './address-space.js'
 import { LastFound } from './last-found.js'
@@ -31,8 +31,7 @@ export class VmaTree {
   readonly #memory: Memory
   readonly #u32: Uint32Array
   readonly #f64: Float64Array
-  readonly #slab: SlabAllocator
-  readonly #vmaCache: CacheId
+  readonly #vmaCache: SlabCache
   readonly #spares: SpareNodes
   readonly #summaries: VmaSummaries
   readonly #lastFound: LastFound
@@ -43,7 +42,6 @@ export class VmaTree {
     this.#memory = memory
     this.#u32 = memory.u32
     this.#f64 = memory.f64
-    this.#slab = slab
     this.#vmaCache = slab.createCache('vma', VMA_BYTES, 8)
     this.#spares = new SpareNodes(memory, slab, this.nodes)
     this.#summaries = new VmaSummaries(memory, this.nodes)
@@ -52,12 +50,12 @@ export class VmaTree {
 
   /** A record of zeroes that is in no tree yet; NULL without memory. */
   allocateVma(): Ptr {
-    return this.#slab.allocateZeroed(this.#vmaCache)
+    return this.#vmaCache.allocateZeroed()
   }
 
   /** NULL is allowed. */
   freeVma(vma: Ptr): void {
-    if (vma !== NULL) this.#slab.free(this.#vmaCache, vma)
+    if (vma !== NULL) this.#vmaCache.free(vma)
   }
 
   /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
@@ -307,7 +305,7 @@ export class VmaTree {
 
   /** Asserts that all spaces together have every record and node that was given out: none is lost. */
   checkTotals({ mappings, nodes }: TreeCensus): void {
-    assert(this.#slab.used(this.#vmaCache) === mappings, 'every mapping is in a tree')
+    assert(this.#vmaCache.used === mappings, 'every mapping is in a tree')
     this.#spares.checkTotal(nodes)
   }
 

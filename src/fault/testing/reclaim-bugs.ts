@@ -3,7 +3,7 @@ import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { assert } from '../../base/assert.js'
 import type { Ptr } from '../../base/numbers.js'
 import { UserMapper } from '../../paging/user-mapper.js'
-import { SlabAllocator } from '../../slab/slab-allocator.js'
+import { SlabCache } from '../../slab/slab-cache.js'
 import { AddressSpace } from '../../space/address-space.js'
 import type { Bug } from './fault-bugs.js'
 
@@ -26,11 +26,11 @@ export const heldObject: Bug = ({ mm: { objects, atomics } }) => {
 }
 
 /** What a frame names as its owner is taken for one, and locked, whatever it is. */
-export const credulous: Bug = ({ mm: { slab } }) => {
-  const { whileThere } = SlabAllocator.prototype
-  slab.whileThere = (cache, pointer, look) => {
+export const credulous: Bug = () => {
+  const { whileThere } = SlabCache.prototype
+  SlabCache.prototype.whileThere = function (pointer, look) {
     const isLocked = look()
-    assert(!isLocked || whileThere.call(slab, cache, pointer, () => true), 'something else is locked')
+    assert(!isLocked || whileThere.call(this, pointer, () => true), 'something else is locked')
     return isLocked
   }
 }

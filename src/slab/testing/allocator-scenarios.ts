@@ -58,10 +58,11 @@ class Player {
   }
 
   object(): boolean {
-    const object = this.slab.allocate(CACHE)
+    const cache = this.slab.cache(CACHE)
+    const object = cache.allocate()
     if (object === NULL) return false
     this.own((object + OWNER_OFFSET) as Ptr)
-    this.slab.free(CACHE, object)
+    cache.free(object)
     return true
   }
 }
@@ -82,7 +83,7 @@ function scenario(name: string, setUp: SetUp, plays: readonly Play[]): Scenario 
 function boot(harts: number, setUp: SetUp): Memory {
   const { memory, atomics, bump, frames, buddy } = bootFrames({ shared: true, harts })
   const slab = SlabAllocator.boot(memory, atomics, bump, frames, buddy, { harts })
-  assert(slab.createCache('thing', OBJECT_BYTES) === CACHE, 'the cache is the first')
+  assert(slab.createCache('thing', OBJECT_BYTES).id === CACHE, 'the cache is the first')
   const player = new Player(memory, 0)
   const all: Pfn[] = []
   for (let pfn = buddy.allocate(0); pfn !== NO_FRAME; pfn = buddy.allocate(0)) all.push(pfn)

@@ -29,7 +29,7 @@ export function stormHart({ memory: raw, hart, seed, steps, exchange }: StormDat
   const allocate = (): number => {
     const isFrame = random.chance(0.5)
     const order = random.chance(0.9) ? 0 : random.below(4)
-    const got = isFrame ? buddy.allocate(order) : slab.allocate(cache)
+    const got = isFrame ? buddy.allocate(order) : cache.allocate()
     if (got === (isFrame ? NO_FRAME : NULL)) return 0
     return isFrame ? got * 2 + 1 : got
   }
@@ -52,7 +52,7 @@ export function stormHart({ memory: raw, hart, seed, steps, exchange }: StormDat
   }
   const free = (item: number) => {
     if ((item & 1) === 1) freeFrame((item >>> 1) as Pfn)
-    else slab.free(cache, item as Ptr)
+    else cache.free(item as Ptr)
   }
   for (let step = 0; step < steps; step++) {
     const mine = allocate()

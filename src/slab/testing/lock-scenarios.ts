@@ -11,8 +11,8 @@ import { Region, regionBytes, regionPtr, wordIndex } from '../../state/layout.js
 import { Memory } from '../../state/memory.js'
 import type { Scenario, ThreadBody } from '../../state/testing/scenario.js'
 import { watchedMemory } from '../../state/testing/watched-memory.js'
-import type { CacheId } from '../cache-table.js'
 import { SlabAllocator } from '../slab-allocator.js'
+import type { SlabCache } from '../slab-cache.js'
 import { bootSlab } from '../testing.js'
 
 /** An unused word of the header: free frames at first. */
@@ -53,7 +53,7 @@ class Player {
   readonly words: AtomicWords
   readonly buddy: BuddyAllocator
   readonly slab: SlabAllocator
-  readonly cache: CacheId
+  readonly cache: SlabCache
 
   constructor(memory: Memory, hart: number, onStep?: AtomicsOptions['onStep'], setting: Setting = {}) {
     const options = { owner: hart + 1, ...(onStep && { onStep }) }
@@ -83,7 +83,7 @@ class Player {
   }
 
   takeObject(): Ptr {
-    const object = this.slab.allocate(this.cache)
+    const object = this.cache.allocate()
     if (object !== NULL) this.#enter((object + 64) as Ptr)
     return object
   }
@@ -91,7 +91,7 @@ class Player {
   giveObject(object: Ptr): void {
     if (object === NULL) return
     this.#leave((object + 64) as Ptr)
-    this.slab.free(this.cache, object)
+    this.cache.free(object)
   }
 
   #enter(ptr: Ptr): void {
@@ -147,7 +147,7 @@ function check(memory: Memory): void {
   const { buddy, slab, cache } = new Player(memory, 0)
   buddy.check()
   slab.check()
-  assert(slab.used(cache) === 0, 'every object was given back')
+  assert(cache.used === 0, 'every object was given back')
   const kept = memory.u32[FREE]! - buddy.freeFrames()
   assert(kept >= 0 && kept <= 2, 'every frame was given back')
 }

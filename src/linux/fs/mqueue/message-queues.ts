@@ -3,7 +3,7 @@ import { assert } from '../../../base/assert.js'
 import { EINVAL, EMFILE, ENOMEM, ENOSPC } from '../../../base/errno.js'
 import { NULL, type Ptr } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
-import type { CacheId } from '../../../slab/cache-table.js'
+import type { SlabCache } from '../../../slab/slab-cache.js'
 import { Word, wordIndex } from '../../../state/layout.js'
 import { readIntSetting, Setting } from '../../../state/settings.js'
 import { RecordLists } from '../../record-lists.js'
@@ -37,7 +37,7 @@ export class MessageQueues {
   readonly waiters: QueueWaiters
   readonly #env: FileEnvironment
   readonly #mm: MemoryManager
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   readonly #lists: RecordLists
 
   constructor(env: FileEnvironment) {
@@ -59,7 +59,7 @@ export class MessageQueues {
 
   /** Queues there are, those included that have no name any more. */
   get count(): number {
-    return this.#mm.slab.used(this.#cache)
+    return this.#cache.used
   }
 
   /** Bytes that RLIMIT_MSGQUEUE counts for a user. */
@@ -79,7 +79,7 @@ export class MessageQueues {
     const size = asked ?? this.#defaultSize()
     if (!this.#isAllowed(size, maker)) return -EINVAL
     if (this.charged(maker.user) + chargeOf(size) > maker.limit) return -EMFILE
-    const ptr = this.#mm.slab.allocateZeroed(this.#cache)
+    const ptr = this.#cache.allocateZeroed()
     if (ptr === NULL) return -ENOMEM
     const queue = this.at(ptr)
     queue.messages = size.messages
@@ -109,7 +109,7 @@ export class MessageQueues {
     const queue = this.at(ptr)
     while (queue.count > 0) this.messages.free(this.messages.takeFirst(queue))
     this.#lists.remove(QUEUES, ptr)
-    this.#mm.slab.free(this.#cache, ptr)
+    this.#cache.free(ptr)
   }
 
   /** Gives a message to who waits for one, else to the queue, which has room. Whether it is in the queue. */

@@ -12,7 +12,7 @@
  */
 import { NULL, type Ptr } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
-import type { CacheId } from '../../../slab/cache-table.js'
+import type { SlabCache } from '../../../slab/slab-cache.js'
 import { RecordLists } from '../../record-lists.js'
 import type { Thread } from '../../thread.js'
 import type { MessageQueue, Role } from './queue-record.js'
@@ -31,7 +31,7 @@ function rankOf({ policy, priority, nice }: Thread): number {
 export class QueueWaiters {
   readonly #mm: MemoryManager
   readonly #lists: RecordLists
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
 
   constructor(mm: MemoryManager) {
     this.#mm = mm
@@ -47,7 +47,7 @@ export class QueueWaiters {
   }
 
   get used(): number {
-    return this.#mm.slab.used(this.#cache)
+    return this.#cache.used
   }
 
   thread(waiter: Ptr): Ptr {
@@ -64,7 +64,7 @@ export class QueueWaiters {
 
   /** Puts a thread behind those that are as important; NULL without memory. */
   add(queue: MessageQueue, role: Role, thread: Thread, message: Ptr): Ptr {
-    const waiter = this.#mm.slab.allocateZeroed(this.#cache)
+    const waiter = this.#cache.allocateZeroed()
     if (waiter === NULL) return NULL
     const rank = rankOf(thread)
     this.#setWord(waiter, 8, thread.ptr)
@@ -100,7 +100,7 @@ export class QueueWaiters {
   remove(waiter: Ptr): Ptr {
     if (!this.isServed(waiter)) this.#unlist(waiter)
     const message = this.message(waiter)
-    this.#mm.slab.free(this.#cache, waiter)
+    this.#cache.free(waiter)
     return message
   }
 

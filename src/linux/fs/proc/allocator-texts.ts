@@ -2,7 +2,7 @@
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { buddyInfo, LINUX_ORDER_MAX, linuxOrders, ZONE_NAMES } from '../../../frame/buddy-info.js'
 import type { MemoryManager } from '../../../mm.js'
-import type { CacheStats } from '../../../slab/slab-allocator.js'
+import type { CacheStats } from '../../../slab/slab-cache.js'
 import type { TextRecord } from './record-text.js'
 
 /** A record for each area of the kernel's vmalloc window, its guard page with it (vmalloc_info_show). Who made it is not known. */

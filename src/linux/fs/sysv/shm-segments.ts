@@ -6,7 +6,7 @@ import { assert } from '../../../base/assert.js'
 import { ENOMEM, ENOSPC } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, pagesFor } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
-import type { CacheId } from '../../../slab/cache-table.js'
+import type { SlabCache } from '../../../slab/slab-cache.js'
 import { pagesOfKind } from '../../../space/huge-pool.js'
 import type { ObjectKind } from '../../../space/page-object.js'
 import { Word, wordIndex } from '../../../state/layout.js'
@@ -40,7 +40,7 @@ function sizeFor(kind: ObjectKind, bytes: number): number {
 export class ShmSegments {
   readonly #env: FileEnvironment
   readonly #mm: MemoryManager
-  readonly #cache: CacheId
+  readonly #cache: SlabCache
   /** Gives a new object its name in /proc/PID/maps. */
   readonly #name: (segment: ShmSegment) => void
 
@@ -122,11 +122,11 @@ export class ShmSegments {
 
   /** A new segment, or -ENOSPC (shmall, shmmni), -ENOMEM. */
   create(wanted: NewSegment): ShmSegment | number {
-    const { memory, objects, slab } = this.#mm
+    const { memory, objects } = this.#mm
     if (this.pages + pagesFor(wanted.bytes) > readUnsignedSetting(memory, Setting.shmAll)) return -ENOSPC
     if (this.count >= readSetting(memory, Setting.shmMni)) return -ENOSPC
     const object = objects.create(wanted.kind, sizeFor(wanted.kind, wanted.bytes), SHM_PROVIDER)
-    const ptr = object === NULL ? NULL : slab.allocateZeroed(this.#cache)
+    const ptr = object === NULL ? NULL : this.#cache.allocateZeroed()
     if (ptr === NULL) {
       if (object !== NULL) objects.release(object)
       return -ENOMEM
@@ -227,14 +227,14 @@ export class ShmSegments {
   #destroyUnused(segment: ShmSegment): void {
     const isWanted = (segment.mode & ShmMode.removed) === 0 && !this.#isForced()
     if (isWanted || this.attaches(segment) > 0) return
-    const { memory, objects, slab } = this.#mm
+    const { memory, objects } = this.#mm
     let before: ShmSegment | undefined
     for (const other of this) if (other.next === segment.ptr) before = other
     if (before === undefined) this.#set(Word.shmSegments, segment.next)
     else before.next = segment.next
     this.#set(Word.shmCount, this.count - 1)
     const { object } = new ShmSegment(memory, segment.ptr)
-    slab.free(this.#cache, segment.ptr)
+    this.#cache.free(segment.ptr)
     objects.release(object)
   }
 
@@ -258,6 +258,6 @@ export class ShmSegments {
       count++
     }
     assert(count === this.count, 'the segments are counted')
-    assert(this.#mm.slab.used(this.#cache) === count, 'every segment is in the list')
+    assert(this.#cache.used === count, 'every segment is in the list')
   }
 }

@@ -166,7 +166,7 @@ export class FileMachine {
     this.user = this.files.createFiles(cwd)
     this.process = this.#makeProcess(namespaces.outermost)
     processes.set(PID, this.process)
-    this.#argumentPtr = mm.slab.allocateZeroed(mm.slab.createCache('test_arguments', 48, 8))
+    this.#argumentPtr = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
   }
 
