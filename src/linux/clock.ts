@@ -5,8 +5,11 @@
  */
 import { monotonic } from '../base/monotonic.js'
 import { TIMEBASE_HZ } from '../hart/hart-state.js'
+import { Word, wordIndex } from '../state/layout.js'
+import type { Memory } from '../state/memory.js'
 
 export const NANOSECONDS = 1_000_000_000
+const TICKS = wordIndex(Word.clockTicks) >>> 1
 /** 2025-01-01, when every virtual machine is started. */
 const VIRTUAL_EPOCH_SECONDS = 1_735_689_600
 
@@ -30,16 +33,21 @@ export class Clock {
   readonly epochSeconds: number
   /** And what is left of a second. */
   readonly epochNanoseconds: number
-  /** Ticks besides those of the harts' instructions: what the kernel took, and what was slept. Whole ones, so that the register's base is exact. */
-  #ticks = 0
+  readonly #f64: Float64Array
 
   /** `instructions` counts what all harts have executed. */
-  constructor(mode: ClockMode, instructions: () => number) {
+  constructor(mode: ClockMode, memory: Memory, instructions: () => number) {
     this.mode = mode
+    this.#f64 = memory.f64
     this.#instructions = instructions
     const milliseconds = mode === 'real' ? Date.now() : VIRTUAL_EPOCH_SECONDS * 1000
     this.epochSeconds = Math.floor(milliseconds / 1000)
     this.epochNanoseconds = (milliseconds % 1000) * 1_000_000
+  }
+
+  /** Ticks besides those of the harts' instructions: what the kernel took, and what was slept. Whole ones, so that the register's base is exact. */
+  get #ticks(): number {
+    return this.#f64[TICKS]!
   }
 
   /** Nanoseconds since the machine was started: CLOCK_MONOTONIC. */
@@ -80,7 +88,7 @@ export class Clock {
 
   /** Virtual time goes on, and no instruction is executed. */
   pass(ticks: number): void {
-    this.#ticks += ticks
+    this.#f64[TICKS]! += ticks
   }
 }
 

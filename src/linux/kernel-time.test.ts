@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { hashMemory, restoreSnapshot, takeSnapshot } from '../state/snapshot.js'
 import { TICK_NANOSECONDS } from './clock.js'
 import { CALL_TICKS, TRAP_TICKS } from './kernel-time.js'
-import { call, program } from './testing/elf-image.js'
+import { call, li, program } from './testing/elf-image.js'
 import { bootGuest, startGuest } from './testing/guest.js'
 
 const GETPPID = 173
@@ -52,4 +53,45 @@ test('a frame that is taken costs more than a call, and the same each time', () 
   })
   expect(times[0]).toBe(times[1])
   expect(times[0]).toBeGreaterThan((CALLS * CALL_TICKS + 2 * TRAP_TICKS) * TICK_NANOSECONDS)
+})
+
+/** Sleeps, faults and calls, again and again; what the clocks say goes to pages of its stack. */
+const sleeper = program(
+  `${li('t0', 0x10000)} sub sp, sp, t0
+  mv s1, sp
+  again: ${li('t1', 1_000_000)}
+  sd zero, 0(sp)
+  sd t1, 8(sp)
+  mv a0, sp
+  mv a1, zero
+  li a7, 101
+  ecall
+  li a0, 1
+  addi a1, s1, 64
+  li a7, 113
+  ecall
+  ${li('t0', 4096)} add s1, s1, t0
+  ${call(GETPPID)} j again`,
+)
+
+test('a snapshot that is put back puts the time back too, and what follows is the same', () => {
+  const guest = bootGuest()
+  expect(startGuest(guest, sleeper)).toBeUndefined()
+  const { linux, mm } = guest
+  const state = () => [
+    linux.clock.now(),
+    linux.clock.registerBase(),
+    linux.kernelTime.total,
+    linux.machineTimes(),
+    hashMemory(mm.memory),
+  ]
+  linux.runSync({ instructions: 100 })
+  const snapshot = takeSnapshot(mm.memory)
+  const before = state()
+  linux.runSync({ instructions: 100 })
+  const after = state()
+  restoreSnapshot(mm.memory, snapshot)
+  expect(state()).toEqual(before)
+  linux.runSync({ instructions: 100 })
+  expect(state()).toEqual(after)
 })

@@ -8,6 +8,7 @@ import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import type { MemoryManager } from '../mm.js'
 import { Counter, countedHere } from '../state/counters.js'
+import { Word, wordIndex } from '../state/layout.js'
 import { type Clock, TICK_NANOSECONDS } from './clock.js'
 import type { Thread } from './thread.js'
 
@@ -15,6 +16,10 @@ import type { Thread } from './thread.js'
 export const CALL_TICKS = 5
 export const TRAP_TICKS = 13
 const FRAME_TICKS = 13
+/** In the buffer. */
+const TICKS = wordIndex(Word.kernelTicks) >>> 1
+/** Frames that have been counted. */
+const FRAMES = wordIndex(Word.kernelFrames) >>> 1
 
 export interface KernelTimeEnv {
   readonly mm: MemoryManager
@@ -24,18 +29,17 @@ export interface KernelTimeEnv {
 
 export class KernelTime {
   readonly #env: KernelTimeEnv
-  /** Frames that have been counted. */
-  #frames: number
-  #ticks = 0
+  readonly #f64: Float64Array
 
   constructor(env: KernelTimeEnv) {
     this.#env = env
-    this.#frames = countedHere(env.mm.memory, Counter.framesAllocated)
+    this.#f64 = env.mm.memory.f64
+    this.#f64[FRAMES] = countedHere(env.mm.memory, Counter.framesAllocated)
   }
 
   /** Nanoseconds of the whole machine. */
   get total(): number {
-    return this.#ticks * TICK_NANOSECONDS
+    return this.#f64[TICKS]! * TICK_NANOSECONDS
   }
 
   /** The thread that has the hart enters the kernel. */
@@ -46,14 +50,15 @@ export class KernelTime {
   /** It leaves: what it came for is done. */
   leave(thread: Thread): void {
     const frames = countedHere(this.#env.mm.memory, Counter.framesAllocated)
-    if (frames === this.#frames) return
-    this.#charge(thread, (frames - this.#frames) * FRAME_TICKS)
-    this.#frames = frames
+    const counted = this.#f64[FRAMES]!
+    if (frames === counted) return
+    this.#charge(thread, (frames - counted) * FRAME_TICKS)
+    this.#f64[FRAMES] = frames
   }
 
   #charge(thread: Thread, ticks: number): void {
     const { clock, hart } = this.#env
-    this.#ticks += ticks
+    this.#f64[TICKS]! += ticks
     thread.systemTime += ticks * TICK_NANOSECONDS
     if (clock.mode !== 'virtual') return
     clock.pass(ticks)

@@ -112,7 +112,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.#cwd = options.cwd ?? '/'
     applyWatermarks(mm)
     if (options.aslr === false) writeSetting(mm.memory, Setting.randomizeVaSpace, 0)
-    this.clock = new Clock(options.clock ?? 'virtual', () => hart.instructions())
+    this.clock = new Clock(options.clock ?? 'virtual', mm.memory, () => hart.instructions())
     this.kernelTime = new KernelTime(this)
     this.threads = new ThreadList(mm)
     this.userfaults = new UserfaultWaits(this)

@@ -114,6 +114,13 @@ export const Word = {
   userfaultCalls: 29,
   /** How many namespaces have been made (linux/namespaces.ts). */
   namespaces: 30,
+  /**
+   * Numbers of the machine's time, f64: ticks besides those of instructions (linux/clock.ts), those of the kernel's own work and the frames
+   * that were counted for it (linux/kernel-time.ts).
+   */
+  clockTicks: 32,
+  kernelTicks: 34,
+  kernelFrames: 36,
   /** Settings of transparent huge pages (space/huge-policy.ts), and the block of zeroes that read faults map, 0 for none. */
   hugePolicy: 40,
   hugeZeroFrame: 41,

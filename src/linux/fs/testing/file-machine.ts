@@ -140,7 +140,7 @@ export class FileMachine {
     this.faults = faults
     const processes = new Map<number, Process>()
     const host: Host = { stdin: this.stdin, stdout: this.stdout, stderr: this.stderr }
-    const clock = new Clock('virtual', () => this.#instructions++)
+    const clock = new Clock('virtual', mm.memory, () => this.#instructions++)
     const namespaces = new Namespaces(mm, clock)
     this.files = new Files(
       {
