@@ -10,6 +10,7 @@
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { Memory } from '../state/memory.js'
+import { RecordView } from '../state/record-view.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
@@ -91,9 +92,7 @@ const KEPT_AT_EXEC =
 /** `exitStatus` while it lives. */
 export const STILL_RUNNING = -1
 
-export class Process {
-  readonly ptr: Ptr
-  readonly #memory: Memory
+export class Process extends RecordView {
   /** The view of its address space; execve gives it another. Its `ptr` is NULL when it has ended. */
   space: AddressSpace
   files: ProcessFiles
@@ -112,43 +111,26 @@ export class Process {
   coreFilter = 0x33
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles, namespace: PidNamespace) {
-    this.#memory = memory
-    this.ptr = ptr
+    super(memory, ptr)
     this.space = space
     this.files = files
     this.namespace = namespace
   }
 
-  #u32(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
-  }
-
-  #setU32(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
-  }
-
-  #f64(offset: number): number {
-    return this.#memory.f64[(this.ptr + offset) >>> 3]!
-  }
-
-  #setF64(offset: number, value: number): void {
-    this.#memory.f64[(this.ptr + offset) >>> 3] = value
-  }
-
   /** Its number in the outermost namespace, by which the kernel knows it. */
   get id(): number {
-    return this.#u32(ID)
+    return this.u32(ID)
   }
   set id(value: number) {
-    this.#setU32(ID, value)
+    this.setU32(ID, value)
   }
 
   /** Which time its threads see (time-namespace.ts); NULL the first namespace's, and when it has ended. Namespaces sets it. */
   get timeNamespace(): Ptr {
-    return this.#u32(TIME_NAMESPACE) as Ptr
+    return this.u32(TIME_NAMESPACE) as Ptr
   }
   set timeNamespace(value: Ptr) {
-    this.#setU32(TIME_NAMESPACE, value)
+    this.setU32(TIME_NAMESPACE, value)
   }
 
   /** getpid(2): its number in its own namespace. */
@@ -163,73 +145,73 @@ export class Process {
 
   /** The parent's record, NULL for number 1. Set by ProcessTable. */
   get parentPtr(): Ptr {
-    return this.#u32(PARENT) as Ptr
+    return this.u32(PARENT) as Ptr
   }
   set parentPtr(value: Ptr) {
-    this.#setU32(PARENT, value)
+    this.setU32(PARENT, value)
   }
 
   /** The `id` of its process group. */
   get groupId(): number {
-    return this.#u32(GROUP)
+    return this.u32(GROUP)
   }
   set groupId(value: number) {
-    this.#setU32(GROUP, value)
+    this.setU32(GROUP, value)
   }
 
   /** The `id` of its session. */
   get sessionId(): number {
-    return this.#u32(SESSION)
+    return this.u32(SESSION)
   }
   set sessionId(value: number) {
-    this.#setU32(SESSION, value)
+    this.setU32(SESSION, value)
   }
 
   get personality(): number {
-    return this.#u32(PERSONALITY)
+    return this.u32(PERSONALITY)
   }
   set personality(value: number) {
-    this.#setU32(PERSONALITY, value)
+    this.setU32(PERSONALITY, value)
   }
 
   /** As wait4 gives it: exit code in bits 8 to 15, or the signal in bits 0 to 6; STILL_RUNNING before. */
   get exitStatus(): number {
-    return this.#u32(STATUS) | 0
+    return this.u32(STATUS) | 0
   }
   set exitStatus(value: number) {
-    this.#setU32(STATUS, value)
+    this.setU32(STATUS, value)
   }
 
   /** What its parent is sent when it ends: SIGCHLD as a rule, 0 = nothing. */
   get exitSignal(): number {
-    return this.#u32(EXIT_SIGNAL)
+    return this.u32(EXIT_SIGNAL)
   }
   set exitSignal(value: number) {
-    this.#setU32(EXIT_SIGNAL, value)
+    this.setU32(EXIT_SIGNAL, value)
   }
 
   /** Job control: the signal that stopped it, as long as wait4(2) has not told; 0 = none. */
   get stopSignal(): number {
-    return this.#u32(STOP_SIGNAL)
+    return this.u32(STOP_SIGNAL)
   }
   set stopSignal(value: number) {
-    this.#setU32(STOP_SIGNAL, value)
+    this.setU32(STOP_SIGNAL, value)
   }
 
   /** Threads that have not ended. */
   get threadCount(): number {
-    return this.#u32(THREAD_COUNT)
+    return this.u32(THREAD_COUNT)
   }
   set threadCount(value: number) {
-    this.#setU32(THREAD_COUNT, value)
+    this.setU32(THREAD_COUNT, value)
   }
 
   /** ProcessFlag bits. */
   get flags(): number {
-    return this.#u32(PROCESS_FLAGS)
+    return this.u32(PROCESS_FLAGS)
   }
   set flags(value: number) {
-    this.#setU32(PROCESS_FLAGS, value)
+    this.setU32(PROCESS_FLAGS, value)
   }
 
   setFlag(flag: number, on: boolean): void {
@@ -254,43 +236,43 @@ export class Process {
   /** execve(2): what belongs to the program that is gone. */
   forgetProgram(): void {
     this.flags = (this.flags & KEPT_AT_EXEC) | ProcessFlag.executed
-    this.#setU32(EXECUTIONS, this.executions + 1)
+    this.setU32(EXECUTIONS, this.executions + 1)
   }
 
   /** How often it has become another program. */
   get executions(): number {
-    return this.#u32(EXECUTIONS)
+    return this.u32(EXECUTIONS)
   }
 
   /** First queued record of a signal for the whole process. */
   get queue(): Ptr {
-    return this.#u32(QUEUE) as Ptr
+    return this.u32(QUEUE) as Ptr
   }
   set queue(value: Ptr) {
-    this.#setU32(QUEUE, value)
+    this.setU32(QUEUE, value)
   }
 
   /** When it was made, in nanoseconds of the monotonic clock. */
   get startTime(): number {
-    return this.#f64(START_TIME)
+    return this.f64(START_TIME)
   }
   set startTime(value: number) {
-    this.#setF64(START_TIME, value)
+    this.setF64(START_TIME, value)
   }
 
   /** timer_create(2) gives numbers that were not used before. */
   takeTimerId(): number {
-    const id = this.#u32(NEXT_TIMER_ID)
-    this.#setU32(NEXT_TIMER_ID, (id + 1) & 0x7fff_ffff)
+    const id = this.u32(NEXT_TIMER_ID)
+    this.setU32(NEXT_TIMER_ID, (id + 1) & 0x7fff_ffff)
     return id
   }
 
   /** Record of its signals' actions (signal-actions.ts), which CLONE_SIGHAND shares; NULL when it has ended. */
   get actions(): Ptr {
-    return this.#u32(ACTIONS) as Ptr
+    return this.u32(ACTIONS) as Ptr
   }
   set actions(value: Ptr) {
-    this.#setU32(ACTIONS, value)
+    this.setU32(ACTIONS, value)
   }
 
   /** Byte offset in the buffer of a signal's action. */
@@ -299,16 +281,16 @@ export class Process {
   }
 
   softLimit(resource: number): number {
-    return this.#f64(LIMITS + resource * 16)
+    return this.f64(LIMITS + resource * 16)
   }
 
   hardLimit(resource: number): number {
-    return this.#f64(LIMITS + resource * 16 + 8)
+    return this.f64(LIMITS + resource * 16 + 8)
   }
 
   setLimit(resource: number, soft: number, hard: number): void {
-    this.#setF64(LIMITS + resource * 16, soft)
-    this.#setF64(LIMITS + resource * 16 + 8, hard)
+    this.setF64(LIMITS + resource * 16, soft)
+    this.setF64(LIMITS + resource * 16 + 8, hard)
   }
 
   static readonly limitCount = LIMIT_COUNT

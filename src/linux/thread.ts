@@ -15,6 +15,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import { RecordView } from '../state/record-view.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { FATAL_SIGNAL_SHIFT, PROCESS_FLAGS, PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
@@ -92,49 +93,28 @@ const PROGRESS = 1016
 export const THREAD_USERFAULT = 1024
 
 /** A view; one a thread, made by ThreadList. */
-export class Thread {
-  readonly #words: Uint32Array
-  readonly #numbers: Float64Array
+export class Thread extends RecordView {
   readonly #memory: Memory
   readonly #queues: ThreadQueues
-  readonly ptr: Ptr
   /** Where the processes that it makes are born, when unshare(2) or setns(2) have said so: pid_for_children. */
   childNamespace: PidNamespace | undefined
 
   constructor(memory: Memory, ptr: Ptr = NULL, queues = new ThreadQueues(memory)) {
-    this.#words = memory.u32
-    this.#numbers = memory.f64
+    super(memory, ptr)
     this.#memory = memory
     this.#queues = queues
-    this.ptr = ptr
-  }
-
-  #u32(offset: number): number {
-    return this.#words[(this.ptr + offset) >>> 2]!
-  }
-
-  #setU32(offset: number, value: number): void {
-    this.#words[(this.ptr + offset) >>> 2] = value
-  }
-
-  #f64(offset: number): number {
-    return this.#numbers[(this.ptr + offset) >>> 3]!
-  }
-
-  #setF64(offset: number, value: number): void {
-    this.#numbers[(this.ptr + offset) >>> 3] = value
   }
 
   /** Its number in the outermost namespace, by which the kernel knows it. */
   get id(): number {
-    return this.#u32(ID)
+    return this.u32(ID)
   }
   set id(value: number) {
-    this.#setU32(ID, value)
+    this.setU32(ID, value)
   }
 
   get state(): ThreadState {
-    return this.#u32(STATE) as ThreadState
+    return this.u32(STATE) as ThreadState
   }
 
   /** Leaves what its state keeps it in, and enters what the new one does. */
@@ -142,20 +122,20 @@ export class Thread {
     const before = this.state
     if (before === ThreadState.ready) this.#queues.leave(this.ptr)
     if (before === ThreadState.parked && this.#hasDeadline) this.#queues.endSleep(this.ptr)
-    this.#setU32(STATE, state)
+    this.setU32(STATE, state)
     if (state === ThreadState.ready) this.#queues.enter(this.ptr)
     if (state === ThreadState.parked && this.#hasDeadline) this.#queues.sleep(this.ptr)
   }
 
   get #hasDeadline(): boolean {
-    return this.#f64(WAIT_DEADLINE) !== Number.POSITIVE_INFINITY
+    return this.f64(WAIT_DEADLINE) !== Number.POSITIVE_INFINITY
   }
 
   get flags(): number {
-    return this.#u32(FLAGS)
+    return this.u32(FLAGS)
   }
   set flags(value: number) {
-    this.#setU32(FLAGS, value)
+    this.setU32(FLAGS, value)
   }
 
   hasFlag(flag: number): boolean {
@@ -164,49 +144,49 @@ export class Thread {
 
   /** In which namespace of time its children will be: time_for_children. Namespaces sets it. */
   get childTime(): Ptr {
-    return this.#u32(CHILD_TIME) as Ptr
+    return this.u32(CHILD_TIME) as Ptr
   }
   set childTime(value: Ptr) {
-    this.#setU32(CHILD_TIME, value)
+    this.setU32(CHILD_TIME, value)
   }
 
   /** Record of the process that it belongs to. */
   get process(): Ptr {
-    return this.#u32(PROCESS) as Ptr
+    return this.u32(PROCESS) as Ptr
   }
   set process(value: Ptr) {
-    this.#setU32(PROCESS, value)
+    this.setU32(PROCESS, value)
   }
 
   /** Why the call that has just ended may have to run again: an ERESTART code, 0 = no. */
   get restart(): number {
-    return this.#u32(RESTART)
+    return this.u32(RESTART)
   }
   set restart(value: number) {
-    this.#setU32(RESTART, value)
+    this.setU32(RESTART, value)
   }
 
   get waitKind(): WaitKind {
-    return this.#u32(WAIT_KIND) as WaitKind
+    return this.u32(WAIT_KIND) as WaitKind
   }
 
   get waitArgument(): number {
-    return this.#f64(WAIT_ARGUMENT)
+    return this.f64(WAIT_ARGUMENT)
   }
 
   /** Nanoseconds of the machine's monotonic clock; Infinity = none. */
   get deadline(): number {
-    return this.isResumed ? this.#f64(WAIT_DEADLINE) : Number.POSITIVE_INFINITY
+    return this.isResumed ? this.f64(WAIT_DEADLINE) : Number.POSITIVE_INFINITY
   }
 
   /** The deadline of a thread that is parked, whoever asks. */
   get wakeTime(): number {
-    return this.#f64(WAIT_DEADLINE)
+    return this.f64(WAIT_DEADLINE)
   }
 
   /** Whether nothing is to be done for it before its next instruction: no signal, no call that was parked or is to be made again, no wait. */
   get goesOn(): boolean {
-    const words = this.#words
+    const { words } = this
     const at = this.ptr >>> 2
     const special = words[at + FLAGS / 4]! & (ThreadFlag.resumed | ThreadFlag.signalled)
     return (special | words[at + RESTART / 4]! | words[at + WAIT_KIND / 4]!) === 0
@@ -246,21 +226,21 @@ export class Thread {
 
   /** It waits for nothing any more. */
   endWait(): void {
-    this.#setU32(WAIT_KIND, 0)
+    this.setU32(WAIT_KIND, 0)
   }
 
   /** After a wait that the handler of its call knows nothing of: whether the call has parked before, and until when. */
   resumeFrom(wasResumed: boolean, deadline: number): void {
     this.endWait()
-    this.#setF64(WAIT_DEADLINE, deadline)
+    this.setF64(WAIT_DEADLINE, deadline)
     this.flags &= ~(ThreadFlag.resumed | ThreadFlag.killable)
     if (wasResumed) this.flags |= ThreadFlag.resumed
   }
 
   #setWait(kind: WaitKind, argument: number, deadline: number): void {
-    this.#setU32(WAIT_KIND, kind)
-    this.#setF64(WAIT_ARGUMENT, argument)
-    this.#setF64(WAIT_DEADLINE, deadline)
+    this.setU32(WAIT_KIND, kind)
+    this.setF64(WAIT_ARGUMENT, argument)
+    this.setF64(WAIT_DEADLINE, deadline)
     this.flags = (this.flags | ThreadFlag.resumed) & ~(ThreadFlag.woken | ThreadFlag.killable)
   }
 
@@ -311,16 +291,16 @@ export class Thread {
   /** The call is through: the next one starts fresh. */
   endCall(): void {
     this.progress = 0
-    this.#setU32(WAIT_KIND, 0)
+    this.setU32(WAIT_KIND, 0)
     this.flags &= ~(ThreadFlag.resumed | ThreadFlag.woken | ThreadFlag.killable)
   }
 
   /** How much of the call was done before it parked (bytes, for files): the next run of it goes on from there. */
   get progress(): number {
-    return this.#f64(PROGRESS)
+    return this.f64(PROGRESS)
   }
   set progress(value: number) {
-    this.#setF64(PROGRESS, value)
+    this.setF64(PROGRESS, value)
   }
 
   /** Whether it is to deliver a signal: one that it does not block, and that no other thread of its process was told of. */
@@ -332,76 +312,76 @@ export class Thread {
   get isKilled(): boolean {
     const { process } = this
     if (this.#memory.u32[(process + PROCESS_FLAGS) >>> 2]! >>> FATAL_SIGNAL_SHIFT !== 0) return true
-    const pending = this.#u32(THREAD_PENDING) | this.#memory.u32[(process + PROCESS_PENDING) >>> 2]!
+    const pending = this.u32(THREAD_PENDING) | this.#memory.u32[(process + PROCESS_PENDING) >>> 2]!
     return (pending & (1 << (Signal.KILL - 1))) !== 0
   }
 
   /** First queued signal record, oldest first. */
   get queue(): Ptr {
-    return this.#u32(QUEUE) as Ptr
+    return this.u32(QUEUE) as Ptr
   }
   set queue(value: Ptr) {
-    this.#setU32(QUEUE, value)
+    this.setU32(QUEUE, value)
   }
 
   /** sigaltstack(2): SS_DISABLE 2, SS_AUTODISARM 2^31; the base and size in bytes. */
   get altFlags(): number {
-    return this.#u32(ALT_FLAGS)
+    return this.u32(ALT_FLAGS)
   }
   set altFlags(value: number) {
-    this.#setU32(ALT_FLAGS, value)
+    this.setU32(ALT_FLAGS, value)
   }
   get altBase(): number {
-    return this.#f64(ALT_BASE)
+    return this.f64(ALT_BASE)
   }
   set altBase(value: number) {
-    this.#setF64(ALT_BASE, value)
+    this.setF64(ALT_BASE, value)
   }
   get altSize(): number {
-    return this.#f64(ALT_SIZE)
+    return this.f64(ALT_SIZE)
   }
   set altSize(value: number) {
-    this.#setF64(ALT_SIZE, value)
+    this.setF64(ALT_SIZE, value)
   }
 
   /** Address of the word that is zeroed and woken at exit, 0 = none. */
   get clearChildTid(): number {
-    return this.#f64(CLEAR_CHILD_TID)
+    return this.f64(CLEAR_CHILD_TID)
   }
   set clearChildTid(value: number) {
-    this.#setF64(CLEAR_CHILD_TID, value)
+    this.setF64(CLEAR_CHILD_TID, value)
   }
 
   /** Address of the struct robust_list_head, 0 = none. */
   get robustList(): number {
-    return this.#f64(ROBUST_LIST)
+    return this.f64(ROBUST_LIST)
   }
   set robustList(value: number) {
-    this.#setF64(ROBUST_LIST, value)
+    this.setF64(ROBUST_LIST, value)
   }
 
   /** Nanoseconds on the hart before the slice that runs now: ask Scheduler.userTimeOf for all. */
   get userTime(): number {
-    return this.#f64(USER_TIME)
+    return this.f64(USER_TIME)
   }
   set userTime(value: number) {
-    this.#setF64(USER_TIME, value)
+    this.setF64(USER_TIME, value)
   }
 
   /** Nanoseconds of the kernel's work for it (kernel-time.ts). */
   get systemTime(): number {
-    return this.#f64(SYSTEM_TIME)
+    return this.f64(SYSTEM_TIME)
   }
   set systemTime(value: number) {
-    this.#setF64(SYSTEM_TIME, value)
+    this.setF64(SYSTEM_TIME, value)
   }
 
   /** When its turn on the hart is over, in instructions of the hart. */
   get sliceEnd(): number {
-    return this.#f64(SLICE_END)
+    return this.f64(SLICE_END)
   }
   set sliceEnd(value: number) {
-    this.#setF64(SLICE_END, value)
+    this.setF64(SLICE_END, value)
   }
 
   /** PR_SET_NAME, /proc/PID/task/TID/comm: 15 bytes. */
@@ -418,41 +398,41 @@ export class Thread {
 
   /** set_mempolicy(2): of the memory that has no policy of its own; a number as space/memory-policy.ts has it. */
   get memoryPolicy(): number {
-    return this.#u32(MEMORY_POLICY)
+    return this.u32(MEMORY_POLICY)
   }
   set memoryPolicy(policy: number) {
-    this.#setU32(MEMORY_POLICY, policy)
+    this.setU32(MEMORY_POLICY, policy)
   }
 
   /** PR_SET_PDEATHSIG: sent to it when its parent ends, 0 = none. */
   get deathSignal(): number {
-    return this.#u32(DEATH_SIGNAL)
+    return this.u32(DEATH_SIGNAL)
   }
   set deathSignal(value: number) {
-    this.#setU32(DEATH_SIGNAL, value)
+    this.setU32(DEATH_SIGNAL, value)
   }
 
   /** sched_setscheduler(2): SCHED_OTHER 0, FIFO 1, RR 2, BATCH 3, IDLE 5; SCHED_RESET_ON_FORK is bit 30. */
   get policy(): number {
-    return this.#u32(POLICY)
+    return this.u32(POLICY)
   }
   set policy(value: number) {
-    this.#setU32(POLICY, value)
+    this.setU32(POLICY, value)
   }
 
   /** Of the real-time policies, 1 to 99. All threads take turns all the same. */
   get priority(): number {
-    return this.#u32(PRIORITY)
+    return this.u32(PRIORITY)
   }
   set priority(value: number) {
-    this.#setU32(PRIORITY, value)
+    this.setU32(PRIORITY, value)
   }
 
   /** -20 to 19. */
   get nice(): number {
-    return this.#u32(NICE) | 0
+    return this.u32(NICE) | 0
   }
   set nice(value: number) {
-    this.#setU32(NICE, value)
+    this.setU32(NICE, value)
   }
 }

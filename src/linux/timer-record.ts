@@ -10,7 +10,7 @@
  *     88   u32 stamp: odd while its signal is to set it again   92 armed   96 f64 expirations (timerfd)   104 u32 clock's thread   108 what its moments count from (ClockBase)
  */
 import type { Ptr } from '../base/numbers.js'
-import type { Memory } from '../state/memory.js'
+import { RecordView } from '../state/record-view.js'
 import type { ClockBase } from './time-offset.js'
 
 export const TIMER_BYTES = 112
@@ -47,172 +47,148 @@ const CLOCK_THREAD = 104
 const BASE = 108
 
 /** A view on a timer. */
-export class Timer {
-  readonly #memory: Memory
-  readonly ptr: Ptr
-
-  constructor(memory: Memory, ptr: Ptr) {
-    this.#memory = memory
-    this.ptr = ptr
-  }
-
-  #u32(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
-  }
-
-  #setU32(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
-  }
-
-  #f64(offset: number): number {
-    return this.#memory.f64[(this.ptr + offset) >>> 3]!
-  }
-
-  #setF64(offset: number, value: number): void {
-    this.#memory.f64[(this.ptr + offset) >>> 3] = value
-  }
-
+export class Timer extends RecordView {
   get kind(): TimerKind {
-    return this.#u32(KIND) as TimerKind
+    return this.u32(KIND) as TimerKind
   }
   set kind(value: TimerKind) {
-    this.#setU32(KIND, value)
+    this.setU32(KIND, value)
   }
 
   /** Record of the process that it belongs to; NULL for a timerfd. */
   get process(): Ptr {
-    return this.#u32(PROCESS) as Ptr
+    return this.u32(PROCESS) as Ptr
   }
   set process(value: Ptr) {
-    this.#setU32(PROCESS, value)
+    this.setU32(PROCESS, value)
   }
 
   /** timer_t. */
   get id(): number {
-    return this.#u32(ID)
+    return this.u32(ID)
   }
   set id(value: number) {
-    this.#setU32(ID, value)
+    this.setU32(ID, value)
   }
 
   get scale(): TimerScale {
-    return this.#u32(SCALE) as TimerScale
+    return this.u32(SCALE) as TimerScale
   }
   set scale(value: TimerScale) {
-    this.#setU32(SCALE, value)
+    this.setU32(SCALE, value)
   }
 
   get signal(): number {
-    return this.#u32(SIGNAL)
+    return this.u32(SIGNAL)
   }
   set signal(value: number) {
-    this.#setU32(SIGNAL, value)
+    this.setU32(SIGNAL, value)
   }
 
   /** Notify. */
   get notify(): number {
-    return this.#u32(NOTIFY)
+    return this.u32(NOTIFY)
   }
   set notify(value: number) {
-    this.#setU32(NOTIFY, value)
+    this.setU32(NOTIFY, value)
   }
 
   /** Number of the thread that gets the signal (Notify.threadId). */
   get thread(): number {
-    return this.#u32(THREAD)
+    return this.u32(THREAD)
   }
   set thread(value: number) {
-    this.#setU32(THREAD, value)
+    this.setU32(THREAD, value)
   }
 
   /** Number of the thread whose time counts (TimerScale.thread). */
   get clockThread(): number {
-    return this.#u32(CLOCK_THREAD)
+    return this.u32(CLOCK_THREAD)
   }
   set clockThread(value: number) {
-    this.#setU32(CLOCK_THREAD, value)
+    this.setU32(CLOCK_THREAD, value)
   }
 
   /** What absolute moments count from. */
   get base(): ClockBase {
-    return this.#u32(BASE) as ClockBase
+    return this.u32(BASE) as ClockBase
   }
   set base(value: ClockBase) {
-    this.#setU32(BASE, value)
+    this.setU32(BASE, value)
   }
 
   /** What its signal is queued with: made with the timer, so that it is never lost. */
   get record(): Ptr {
-    return this.#u32(RECORD) as Ptr
+    return this.u32(RECORD) as Ptr
   }
   set record(value: Ptr) {
-    this.#setU32(RECORD, value)
+    this.setU32(RECORD, value)
   }
 
   /** When it expires or has expired. */
   get moment(): number {
-    return this.#f64(MOMENT)
+    return this.f64(MOMENT)
   }
   set moment(value: number) {
-    this.#setF64(MOMENT, value)
+    this.setF64(MOMENT, value)
   }
 
   get interval(): number {
-    return this.#f64(INTERVAL)
+    return this.f64(INTERVAL)
   }
   set interval(value: number) {
-    this.#setF64(INTERVAL, value)
+    this.setF64(INTERVAL, value)
   }
 
   get valueLow(): number {
-    return this.#u32(VALUE)
+    return this.u32(VALUE)
   }
   get valueHigh(): number {
-    return this.#u32(VALUE + 4)
+    return this.u32(VALUE + 4)
   }
   setValue(low: number, high: number): void {
-    this.#setU32(VALUE, low)
-    this.#setU32(VALUE + 4, high)
+    this.setU32(VALUE, low)
+    this.setU32(VALUE + 4, high)
   }
 
   /** Expirations since its last signal, less that one's own. */
   get overrun(): number {
-    return this.#f64(OVERRUN)
+    return this.f64(OVERRUN)
   }
   set overrun(value: number) {
-    this.#setF64(OVERRUN, value)
+    this.setF64(OVERRUN, value)
   }
 
   /** timer_getoverrun(2). */
   get lastOverrun(): number {
-    return this.#f64(LAST_OVERRUN)
+    return this.f64(LAST_OVERRUN)
   }
   set lastOverrun(value: number) {
-    this.#setF64(LAST_OVERRUN, value)
+    this.setF64(LAST_OVERRUN, value)
   }
 
   /** Tells a signal of this setting from one of an earlier setting. */
   get stamp(): number {
-    return this.#u32(STAMP)
+    return this.u32(STAMP)
   }
   set stamp(value: number) {
-    this.#setU32(STAMP, value)
+    this.setU32(STAMP, value)
   }
 
   /** Whether it is in a queue. Kept by TimerQueue. */
   get isArmed(): boolean {
-    return this.#u32(ARMED) !== 0
+    return this.u32(ARMED) !== 0
   }
   set isArmed(value: boolean) {
-    this.#setU32(ARMED, value ? 1 : 0)
+    this.setU32(ARMED, value ? 1 : 0)
   }
 
   /** Expirations that nobody has read yet. */
   get ticks(): number {
-    return this.#f64(TICKS)
+    return this.f64(TICKS)
   }
   set ticks(value: number) {
-    this.#setF64(TICKS, value)
+    this.setF64(TICKS, value)
   }
 
   /** Moves its moment on by whole intervals until it lies after `now`: how many (hrtimer_forward). */

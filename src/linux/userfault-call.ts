@@ -15,6 +15,7 @@
 import { NULL, type Ptr } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { RecordView } from '../state/record-view.js'
 import { THREAD_USERFAULT } from './thread.js'
 
 const WAITER = 56
@@ -43,44 +44,24 @@ export const ownMessage = (thread: Ptr) => (thread + THREAD_USERFAULT) as Ptr
 export const callsWaiting = (memory: Memory) => memory.u32[wordIndex(Word.userfaultCalls)]!
 
 /** A view on the record of a thread. */
-export class UserfaultCall {
-  readonly #memory: Memory
-  readonly #base: number
-
+export class UserfaultCall extends RecordView {
   constructor(memory: Memory, thread: Ptr) {
-    this.#memory = memory
-    this.#base = thread + THREAD_USERFAULT
-  }
-
-  #u32(offset: number): number {
-    return this.#memory.u32[(this.#base + offset) >>> 2]!
-  }
-
-  #setU32(offset: number, value: number): void {
-    this.#memory.u32[(this.#base + offset) >>> 2] = value
-  }
-
-  #f64(offset: number): number {
-    return this.#memory.f64[(this.#base + offset) >>> 3]!
-  }
-
-  #setF64(offset: number, value: number): void {
-    this.#memory.f64[(this.#base + offset) >>> 3] = value
+    super(memory, ownMessage(thread))
   }
 
   #has(flag: number): boolean {
-    return (this.#u32(FLAGS) & flag) !== 0
+    return (this.u32(FLAGS) & flag) !== 0
   }
 
   #set(flag: number, isSet: boolean): void {
-    this.#setU32(FLAGS, isSet ? this.#u32(FLAGS) | flag : this.#u32(FLAGS) & ~flag)
+    this.setU32(FLAGS, isSet ? this.u32(FLAGS) | flag : this.u32(FLAGS) & ~flag)
   }
 
   get waiter(): Ptr {
-    return this.#u32(WAITER) as Ptr
+    return this.u32(WAITER) as Ptr
   }
   set waiter(message: Ptr) {
-    this.#setU32(WAITER, message)
+    this.setU32(WAITER, message)
   }
 
   get isThere(): boolean {
@@ -90,17 +71,17 @@ export class UserfaultCall {
   /** The call is one that waits; nothing when it is one already. */
   begin(): void {
     if (this.isThere) return
-    this.#memory.u32.fill(0, (this.#base + FLAGS) >>> 2, (this.#base + END) >>> 2)
-    this.#setU32(FLAGS, CallFlag.there)
-    this.#setF64(REMOVAL, -1)
-    this.#memory.u32[wordIndex(Word.userfaultCalls)]!++
+    this.words.fill(0, (this.ptr + FLAGS) >>> 2, (this.ptr + END) >>> 2)
+    this.setU32(FLAGS, CallFlag.there)
+    this.setF64(REMOVAL, -1)
+    this.words[wordIndex(Word.userfaultCalls)]!++
   }
 
   /** It is through, and its lists are empty. */
   end(): void {
     if (!this.isThere) return
-    this.#setU32(FLAGS, 0)
-    this.#memory.u32[wordIndex(Word.userfaultCalls)]!--
+    this.setU32(FLAGS, 0)
+    this.words[wordIndex(Word.userfaultCalls)]!--
   }
 
   get isParked(): boolean {
@@ -112,7 +93,7 @@ export class UserfaultCall {
     this.begin()
     this.#set(CallFlag.parked, true)
     this.#set(CallFlag.wasResumed, wasResumed)
-    this.#setF64(DEADLINE, deadline)
+    this.setF64(DEADLINE, deadline)
   }
 
   unpark(): void {
@@ -124,37 +105,37 @@ export class UserfaultCall {
   }
 
   get deadline(): number {
-    return this.#f64(DEADLINE)
+    return this.f64(DEADLINE)
   }
 
   /** Undefined: it is made again. */
   get result(): number | undefined {
-    return this.#has(CallFlag.hasResult) ? this.#f64(RESULT) : undefined
+    return this.#has(CallFlag.hasResult) ? this.f64(RESULT) : undefined
   }
   set result(result: number | undefined) {
     this.#set(CallFlag.hasResult, result !== undefined)
-    if (result !== undefined) this.#setF64(RESULT, result)
+    if (result !== undefined) this.setF64(RESULT, result)
   }
 
   get removal(): number {
-    return this.isThere ? this.#f64(REMOVAL) : -1
+    return this.isThere ? this.f64(REMOVAL) : -1
   }
   set removal(page: number) {
-    this.#setF64(REMOVAL, page)
+    this.setF64(REMOVAL, page)
   }
 
   get child(): Ptr {
-    return this.isThere ? (this.#u32(CHILD) as Ptr) : NULL
+    return this.isThere ? (this.u32(CHILD) as Ptr) : NULL
   }
   set child(thread: Ptr) {
-    this.#setU32(CHILD, thread)
+    this.setU32(CHILD, thread)
   }
 
   get changes(): Ptr {
-    return (this.#base + CHANGES) as Ptr
+    return (this.ptr + CHANGES) as Ptr
   }
 
   get stores(): Ptr {
-    return (this.#base + STORES) as Ptr
+    return (this.ptr + STORES) as Ptr
   }
 }

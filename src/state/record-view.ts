@@ -4,29 +4,29 @@ import type { Memory } from './memory.js'
 
 export class RecordView {
   readonly ptr: Ptr
-  readonly #words: Uint32Array
-  readonly #numbers: Float64Array
+  protected readonly words: Uint32Array
+  protected readonly numbers: Float64Array
 
   constructor({ u32, f64 }: Memory, ptr: Ptr) {
-    this.#words = u32
-    this.#numbers = f64
+    this.words = u32
+    this.numbers = f64
     this.ptr = ptr
   }
 
   protected u32(offset: number): number {
-    return this.#words[(this.ptr + offset) >>> 2]!
+    return this.words[(this.ptr + offset) >>> 2]!
   }
 
   protected setU32(offset: number, value: number): void {
-    this.#words[(this.ptr + offset) >>> 2] = value
+    this.words[(this.ptr + offset) >>> 2] = value
   }
 
   /** A number of 64 bits, 8 bytes aligned. */
   protected f64(offset: number): number {
-    return this.#numbers[(this.ptr + offset) >>> 3]!
+    return this.numbers[(this.ptr + offset) >>> 3]!
   }
 
   protected setF64(offset: number, value: number): void {
-    this.#numbers[(this.ptr + offset) >>> 3] = value
+    this.numbers[(this.ptr + offset) >>> 3] = value
   }
 }

@@ -16,7 +16,7 @@
  *     72  u64  value that goes with the signal
  */
 import type { Ptr } from '../../../base/numbers.js'
-import type { Memory } from '../../../state/memory.js'
+import { RecordView } from '../../../state/record-view.js'
 
 export const QUEUE_BYTES = 80
 export const QUEUE_LINK = 48
@@ -42,69 +42,54 @@ export function chargeOf({ messages, messageBytes }: QueueSize): number {
 }
 
 /** A view on one record. */
-export class MessageQueue implements QueueSize {
-  readonly #memory: Memory
-  readonly ptr: Ptr
-
-  constructor(memory: Memory, ptr: Ptr) {
-    this.#memory = memory
-    this.ptr = ptr
-  }
-
-  #word(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
-  }
-  #setWord(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
-  }
-
+export class MessageQueue extends RecordView implements QueueSize {
   get messages(): number {
-    return this.#word(0)
+    return this.u32(0)
   }
   set messages(most: number) {
-    this.#setWord(0, most)
+    this.setU32(0, most)
   }
 
   get messageBytes(): number {
-    return this.#word(4)
+    return this.u32(4)
   }
   set messageBytes(most: number) {
-    this.#setWord(4, most)
+    this.setU32(4, most)
   }
 
   get count(): number {
-    return this.#word(8)
+    return this.u32(8)
   }
   set count(messages: number) {
-    this.#setWord(8, messages)
+    this.setU32(8, messages)
   }
 
   get user(): number {
-    return this.#word(12)
+    return this.u32(12)
   }
   set user(id: number) {
-    this.#setWord(12, id)
+    this.setU32(12, id)
   }
 
   get bytes(): number {
-    return this.#memory.f64[(this.ptr + 16) >>> 3]!
+    return this.f64(16)
   }
   set bytes(bytes: number) {
-    this.#memory.f64[(this.ptr + 16) >>> 3] = bytes
+    this.setF64(16, bytes)
   }
 
   get first(): Ptr {
-    return this.#word(24) as Ptr
+    return this.u32(24) as Ptr
   }
   set first(message: Ptr) {
-    this.#setWord(24, message)
+    this.setU32(24, message)
   }
 
   get last(): Ptr {
-    return this.#word(28) as Ptr
+    return this.u32(28) as Ptr
   }
   set last(message: Ptr) {
-    this.#setWord(28, message)
+    this.setU32(28, message)
   }
 
   /** Head of the list of those that wait. */
@@ -113,41 +98,41 @@ export class MessageQueue implements QueueSize {
   }
 
   get owner(): number {
-    return this.#word(56)
+    return this.u32(56)
   }
   set owner(process: number) {
-    this.#setWord(56, process)
+    this.setU32(56, process)
   }
 
   get notify(): number {
-    return this.#word(60)
+    return this.u32(60)
   }
   set notify(kind: number) {
-    this.#setWord(60, kind)
+    this.setU32(60, kind)
   }
 
   get signal(): number {
-    return this.#word(64)
+    return this.u32(64)
   }
   set signal(signal: number) {
-    this.#setWord(64, signal)
+    this.setU32(64, signal)
   }
 
   get executions(): number {
-    return this.#word(68)
+    return this.u32(68)
   }
   set executions(count: number) {
-    this.#setWord(68, count)
+    this.setU32(68, count)
   }
 
   get valueLow(): number {
-    return this.#word(72)
+    return this.u32(72)
   }
   get valueHigh(): number {
-    return this.#word(76)
+    return this.u32(76)
   }
   setValue(low: number, high: number): void {
-    this.#setWord(72, low)
-    this.#setWord(76, high)
+    this.setU32(72, low)
+    this.setU32(76, high)
   }
 }

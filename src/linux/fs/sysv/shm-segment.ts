@@ -13,7 +13,7 @@
  *     76  u32  1: the process that made it has ended
  */
 import type { Ptr } from '../../../base/numbers.js'
-import type { Memory } from '../../../state/memory.js'
+import { RecordView } from '../../../state/record-view.js'
 
 export const SEGMENT_BYTES = 80
 export const INDEX_BITS = 15
@@ -21,140 +21,119 @@ export const INDEX_BITS = 15
 export const ShmMode = { permissions: 0o777, removed: 0o1000, locked: 0o2000 } as const
 
 /** A view on one record. */
-export class ShmSegment {
-  readonly #memory: Memory
-  readonly ptr: Ptr
-
-  constructor(memory: Memory, ptr: Ptr) {
-    this.#memory = memory
-    this.ptr = ptr
-  }
-
-  #word(offset: number): number {
-    return this.#memory.u32[(this.ptr + offset) >>> 2]!
-  }
-  #setWord(offset: number, value: number): void {
-    this.#memory.u32[(this.ptr + offset) >>> 2] = value
-  }
-  #number(offset: number): number {
-    return this.#memory.f64[(this.ptr + offset) >>> 3]!
-  }
-  #setNumber(offset: number, value: number): void {
-    this.#memory.f64[(this.ptr + offset) >>> 3] = value
-  }
-
+export class ShmSegment extends RecordView {
   get id(): number {
-    return this.#word(0)
+    return this.u32(0)
   }
   set id(id: number) {
-    this.#setWord(0, id)
+    this.setU32(0, id)
   }
   get index(): number {
     return this.id & ((1 << INDEX_BITS) - 1)
   }
 
   get key(): number {
-    return this.#word(4) | 0
+    return this.u32(4) | 0
   }
   set key(key: number) {
-    this.#setWord(4, key)
+    this.setU32(4, key)
   }
 
   get mode(): number {
-    return this.#word(8)
+    return this.u32(8)
   }
   set mode(mode: number) {
-    this.#setWord(8, mode)
+    this.setU32(8, mode)
   }
 
   get uid(): number {
-    return this.#word(12)
+    return this.u32(12)
   }
   set uid(uid: number) {
-    this.#setWord(12, uid)
+    this.setU32(12, uid)
   }
 
   get gid(): number {
-    return this.#word(16)
+    return this.u32(16)
   }
   set gid(gid: number) {
-    this.#setWord(16, gid)
+    this.setU32(16, gid)
   }
 
   get creatorUid(): number {
-    return this.#word(20)
+    return this.u32(20)
   }
   set creatorUid(uid: number) {
-    this.#setWord(20, uid)
+    this.setU32(20, uid)
   }
 
   get creatorGid(): number {
-    return this.#word(24)
+    return this.u32(24)
   }
   set creatorGid(gid: number) {
-    this.#setWord(24, gid)
+    this.setU32(24, gid)
   }
 
   get object(): Ptr {
-    return this.#word(28) as Ptr
+    return this.u32(28) as Ptr
   }
   set object(object: Ptr) {
-    this.#setWord(28, object)
+    this.setU32(28, object)
   }
 
   get bytes(): number {
-    return this.#number(32)
+    return this.f64(32)
   }
   set bytes(bytes: number) {
-    this.#setNumber(32, bytes)
+    this.setF64(32, bytes)
   }
 
   get attached(): number {
-    return this.#number(40)
+    return this.f64(40)
   }
   set attached(seconds: number) {
-    this.#setNumber(40, seconds)
+    this.setF64(40, seconds)
   }
 
   get detached(): number {
-    return this.#number(48)
+    return this.f64(48)
   }
   set detached(seconds: number) {
-    this.#setNumber(48, seconds)
+    this.setF64(48, seconds)
   }
 
   get changed(): number {
-    return this.#number(56)
+    return this.f64(56)
   }
   set changed(seconds: number) {
-    this.#setNumber(56, seconds)
+    this.setF64(56, seconds)
   }
 
   get creator(): number {
-    return this.#word(64)
+    return this.u32(64)
   }
   set creator(pid: number) {
-    this.#setWord(64, pid)
+    this.setU32(64, pid)
   }
 
   get last(): number {
-    return this.#word(68)
+    return this.u32(68)
   }
   set last(pid: number) {
-    this.#setWord(68, pid)
+    this.setU32(68, pid)
   }
 
   get next(): Ptr {
-    return this.#word(72) as Ptr
+    return this.u32(72) as Ptr
   }
   set next(segment: Ptr) {
-    this.#setWord(72, segment)
+    this.setU32(72, segment)
   }
 
   get isOrphan(): boolean {
-    return this.#word(76) !== 0
+    return this.u32(76) !== 0
   }
   set isOrphan(value: boolean) {
-    this.#setWord(76, value ? 1 : 0)
+    this.setU32(76, value ? 1 : 0)
   }
 }
