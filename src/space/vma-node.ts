@@ -216,14 +216,17 @@ export class VmaNodes {
     this.cut(node, 0)
   }
 
-  /** The first entry that ends above the page; there must be one. */
-  slotAbove(node: Ptr, vpn: number): number {
+  /**
+   * The child of the first entry that ends above the page; there must be one. Where the entries begin does not matter, and is not asked: of a
+   * node that is in no cache each line costs as much as all else.
+   */
+  childAbove(node: Ptr, vpn: number): Ptr {
     const f64 = this.#f64
     const base = (node + NODE_LAST) >>> 3
     let at = base
     while (f64[at + LINE - 1]! <= vpn) at += LINE
     while (f64[at]! <= vpn) at++
-    return at - base - this.#u32[(node + NODE_BEGIN) >>> 2]!
+    return this.#u32[(node >>> 2) + CHILD + at - base]! as Ptr
   }
 
   /** Moves `count` entries within the node, which is no leaf. */

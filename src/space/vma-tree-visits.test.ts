@@ -15,7 +15,7 @@ const SEARCHES = 2000
 const SPACING = 4
 const LOW = 1000
 /** Every way to look into a node. */
-const LOOKS = ['count', 'level', 'first', 'last', 'gap', 'child', 'slotAbove'] as const
+const LOOKS = ['count', 'level', 'first', 'last', 'gap', 'child', 'childAbove'] as const
 
 /** Mappings of two pages, gaps of two pages between them; one gap, which stands in a leaf, has three. */
 class Crowd {

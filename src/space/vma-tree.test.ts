@@ -225,6 +225,22 @@ describe('VmaTree', () => {
     expect(highestGap(pair.tree, pair.space, 5, 0, 990)).toBe(NO_GAP)
   })
 
+  test('a node that knew the gaps of others, and becomes a leaf, forgets them', () => {
+    const pair = new Pair()
+    for (let i = 0; i < 700; i++) pair.insert(i * 10, i * 10 + 5)
+    expect(pair.tree.height(pair.space)).toBe(3)
+    // Two nodes of leaves become one. The other stays with the space, which has given earlier ones back.
+    for (let i = 0; i < 500; i++) {
+      pair.remove(0)
+      if (i === 345) pair.tree.releaseSpares(pair.space)
+    }
+    expect(pair.tree.height(pair.space)).toBe(2)
+    for (let i = 700; i < 760; i++) {
+      pair.insert(i * 10, i * 10 + 5)
+      pair.tree.check(pair.space)
+    }
+  })
+
   test('two nodes without a gap that become one have the gap between them', () => {
     const pair = new Pair()
     // Three leaves of 23, 23 and 14 entries.

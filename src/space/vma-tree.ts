@@ -74,7 +74,7 @@ export class VmaTree {
     if (node === NULL || this.nodes.last(node, this.nodes.count(node) - 1) <= vpn) return NULL
     for (let level = this.height(space); level > 0; level--) {
       // An entry that ends above the page has a child that does: no level needs a limit.
-      node = this.nodes.child(node, this.nodes.slotAbove(node, vpn))
+      node = this.nodes.childAbove(node, vpn)
     }
     return node
   }
