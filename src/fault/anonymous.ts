@@ -8,6 +8,7 @@ import { FaultResult } from './access.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { mapFolio } from './folio.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
+import { allocatePlaced } from './placed-frame.js'
 import { askForMissing, isAskedFor } from './userfault.js'
 
 /** First touch of a page of anonymous memory (do_anonymous_page of Linux). */
@@ -36,7 +37,7 @@ function mapZeroed(mm: FaultEnv, fault: Fault): Attempt {
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
   if (!mayHaveFolios(mm.memory) || fault.vma.userfault !== NULL || !mapFolio(mm, fault)) {
-    const pfn = mm.buddy.allocateZeroed(0)
+    const pfn = allocatePlaced(mm, fault.vma, fault.vpn, 0)
     if (pfn === NO_FRAME) return FaultResult.outOfMemory
     if (!fault.lockAbsent()) {
       mm.buddy.freeZeroed(pfn)

@@ -14,6 +14,7 @@ import { FaultResult } from './access.js'
 import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
 import { retainHugeZeroPage } from './huge-zero-page.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
+import { allocatePlaced } from './placed-frame.js'
 import { askForMissing, isAskedFor } from './userfault.js'
 
 /** Go on with small pages. */
@@ -46,7 +47,7 @@ function isEligible(mm: FaultEnv, { mapper, vma, vpn, space }: Fault): boolean {
 /** __do_huge_pmd_anonymous_page: a block of zeroes, which at once are single frames. */
 function mapHuge(mm: FaultEnv, fault: Fault, slot: Ptr): HugeResult {
   const { mapper, vma, vpn, space } = fault
-  const pfn = mm.buddy.allocateZeroed(mapper.hugeOrder)
+  const pfn = allocatePlaced(mm, vma, mapper.hugeStart(vpn), mapper.hugeOrder)
   if (pfn === NO_FRAME) {
     count(mm.memory, Counter.hugeFallback)
     return NOT_HUGE

@@ -122,6 +122,26 @@ class Fuzzer {
     this.#take({ pfn, frames, order, references: 1 }, where)
   }
 
+  /** A certain block, which no cache may have a part of. */
+  allocateAt(where: string): void {
+    const { random, machine, model, views } = this
+    const order = random.chance(0.6) ? 0 : random.below(7)
+    const frames = 2 ** order
+    const target = (random.below(machine.frames.frameCount / frames) * frames) as Pfn
+    const isDrained = random.chance(0.5)
+    if (isDrained) random.pick(views).drainCaches()
+    const zone = machine.buddy.zones.of(target)
+    const can = model.isFree(target, frames) && target + frames <= zone.end && zone.missingToHigh < 0
+    machine.filled.length = 0
+    const buddy = random.pick(views)
+    const pfn = buddy.allocateZeroedAt(target, order)
+    if (isDrained) expect(pfn, where).toBe(can ? target : NO_FRAME)
+    if (pfn === NO_FRAME) return
+    expect(pfn, where).toBe(target)
+    this.#expectZeroed(pfn, order, buddy === machine.buddy, where)
+    this.#take({ pfn, frames, order, references: 1 }, where)
+  }
+
   #take(block: Block, where: string): void {
     const { machine, model } = this
     expect(model.isFree(block.pfn, block.frames), where).toBe(true)
@@ -201,6 +221,7 @@ describe.each<FrameMachineOptions>([
       if (step % 300 === 0) crowd = random.pick([5, 40, 300, 2000])
       if (blocks.length === 0 || random.chance(blocks.length < crowd ? 0.6 : 0.3)) {
         if (random.chance(0.1)) fuzzer.allocateSpecial(where)
+        else if (random.chance(0.2)) fuzzer.allocateAt(where)
         else fuzzer.allocate(where)
       } else if (random.chance(0.02)) fuzzer.giveUpMany()
       else fuzzer.giveUp()

@@ -152,6 +152,32 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return pfn
   }
 
+  /**
+   * Whether it matters which free frame is taken: not while there are frames that were used just before, which caches and host
+   * have already. On memory that is not shared only, and when nothing fails or is watched.
+   */
+  get isChoosy(): boolean {
+    if (this.#fast === NO_PATHS) return false
+    const next = this.#free.next
+    return next !== NO_FRAME && (this.#frames.flags(next) & FrameFlag.dirtyMemory) === 0
+  }
+
+  /** Where a free block of this order is, for `allocateZeroedAt`; NO_FRAME without one, or when half of the memory is in use. */
+  room(order: number): Pfn {
+    return order > ORDER_MAX ? NO_FRAME : this.#free.room(order)
+  }
+
+  /** `allocateZeroed` of just this block; NO_FRAME when not all of it is free, or memory is low. */
+  allocateZeroedAt(pfn: Pfn, order: number): Pfn {
+    const frames = this.#frames
+    const end = (pfn + 2 ** order) as Pfn
+    if (end > frames.frameCount || pfn % 2 ** order !== 0 || !this.#free.takeAt(pfn, order)) return NO_FRAME
+    if (this.#debug) checkUnwritten(this.#memory, frames, pfn, 1 << order)
+    this.#zeroDirty(pfn, end)
+    frames.set(pfn, 1, order, 0, 0)
+    return pfn
+  }
+
   /** Zeroes the frames that were used before: neighbours together, because each call costs as much as 500 bytes. */
   #zeroDirty(start: Pfn, end: Pfn): void {
     const frames = this.#frames

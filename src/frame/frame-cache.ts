@@ -146,6 +146,21 @@ export class FrameCache implements FramePaths {
     return this.#i32[this.#at + CacheWord.stack - 1 + this.count - depth]! as Pfn
   }
 
+  /** Takes a certain frame out, as one inside a free block; false when it is not here. */
+  takeOut(pfn: Pfn): boolean {
+    const i32 = this.#i32
+    const start = this.#at + CacheWord.stack
+    const { count } = this
+    let place = count - 1
+    while (place >= 0 && i32[start + place] !== pfn) place--
+    if (place < 0) return false
+    i32.copyWithin(start + place, start + place + 1, start + count)
+    i32[this.#at + CacheWord.count] = count - 1
+    i32[this.#table + (pfn << 2) + FrameField.flags]! &= FrameMask.contents
+    this.taken++
+    return true
+  }
+
   /** Fills the empty cache with up to `frames` that were just allocated; the first one goes first. It ends with the first NO_FRAME. */
   refill(frames: number, next: () => Pfn): void {
     const i32 = this.#i32

@@ -3,6 +3,7 @@ import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { smallestFree, takeAt } from './chosen-frames.js'
 import { CACHE_FRAMES_MAX, type FrameCache, refillFrames } from './frame-cache.js'
 import type { FrameCaches } from './frame-caches.js'
 import { FrameMask, type FrameTable } from './frame-table.js'
@@ -73,6 +74,21 @@ export class FreeFrames {
     return pfn
   }
 
+  /** Which single frame is taken next where memory is not low, if no other hart is faster. */
+  get next(): Pfn {
+    const { own, zones } = this
+    return own !== undefined && own.count > 0
+      ? own.peek(0)
+      : smallestFree(zones.all[zones.all.length - 1]!, 0)
+  }
+
+  #fillAgain(cache: FrameCache): void {
+    this.#lockCache(cache)
+    this.#drain(cache, 0)
+    this.#refill(cache)
+    this.#unlockCache(cache)
+  }
+
   #refill(cache: FrameCache): void {
     this.lock()
     // The reserve is for who may use it, not for the cache.
@@ -93,6 +109,40 @@ export class FreeFrames {
     const pfn = this.zones.take(order, this.reach)
     this.#askWhenLow()
     if (pfn !== NO_FRAME) count(this.#memory, Counter.framesAllocated, 1 << order)
+    this.unlock()
+    return pfn
+  }
+
+  /** Takes a certain block, or a single frame from our cache; false when it is not free, or memory is low. Its entries are as inside a block. */
+  takeAt(pfn: Pfn, order: number): boolean {
+    const zone = this.zones.of(pfn)
+    if (order === 0 && this.#takeOut(pfn)) return true
+    this.lock()
+    const isTaken = zone.missingToHigh < 0 && takeAt(zone, pfn, order)
+    if (isTaken) count(this.#memory, Counter.framesAllocated, 1 << order)
+    this.unlock()
+    return isTaken
+  }
+
+  #takeOut(pfn: Pfn): boolean {
+    const cache = this.own
+    if (cache === undefined || cache.count === 0) return false
+    this.#lockCache(cache)
+    const isTaken = cache.takeOut(pfn)
+    this.#unlockCache(cache)
+    return isTaken
+  }
+
+  /**
+   * Where a free block of this order is; NO_FRAME without one, or when half of the memory is in use. Our cache has enough then for what
+   * is needed beside, that it does not take single frames out of there soon.
+   */
+  room(order: number): Pfn {
+    if (this.own !== undefined && this.own.count < this.#batch / 2) this.#fillAgain(this.own)
+    this.lock()
+    const zone = this.zones.all[this.zones.all.length - 1]!
+    const isEmpty = zone.freeFrames * 2 > zone.managedFrames
+    const pfn = isEmpty ? smallestFree(zone, order) : NO_FRAME
     this.unlock()
     return pfn
   }

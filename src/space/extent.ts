@@ -94,5 +94,6 @@ export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, f
   upper.name = mm.names.retain(vma.name)
   mm.vmas.split(space, vma.ptr, at, fresh)
   if (object !== NULL) mm.objects.attachVma(object, fresh)
+  else upper.bias = vma.bias
   if (family !== NULL) mm.families.join(upper, family)
 }

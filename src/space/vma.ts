@@ -14,6 +14,7 @@
  *     48  u32  space        its address space
  *     52  u32  leaf         tree node that holds it
  *     56  u32  previousMapping, nextMapping list of all mappings of the object
+ *              anonymous: bias  frame that a page should get, less its number; 0 = any (fault/placed-frame.ts)
  *     64  u32  name         VmaNames, or NULL; the record has a reference to it
  *     68  u32  policy       memory policy (memory-policy.ts), 0 = the default
  */
@@ -133,6 +134,14 @@ export class Vma {
   }
   set previousMapping(vma: Ptr) {
     this.#words[(this.ptr + 56) >>> 2] = vma
+  }
+
+  /** Of private anonymous memory. */
+  get bias(): number {
+    return this.#words[(this.ptr + 56) >>> 2]!
+  }
+  set bias(frames: number) {
+    this.#words[(this.ptr + 56) >>> 2] = frames
   }
 
   get nextMapping(): Ptr {
