@@ -4,7 +4,8 @@
  */
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { assert } from '../../base/assert.js'
-import { NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
+import { EFAULT } from '../../base/errno.js'
+import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { FaultInjector } from '../../frame/fault-injector.js'
 import { type MemoryManager, mmAttach, mmInit } from '../../mm.js'
 import { AddressSpace } from '../../space/address-space.js'
@@ -18,6 +19,8 @@ import { Access } from '../access.js'
 import { dropHugeZeroPage } from '../huge-zero-page.js'
 import { openFile, Program } from '../testing.js'
 import { usePage } from '../use-page.js'
+import { copyToUser, readUserString } from '../user-copy.js'
+import { UserText } from '../user-text.js'
 import {
   type Bug,
   droppedEarly,
@@ -35,6 +38,11 @@ const FIXED = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS | mman.MAP_FIXED
 const ADDRESS = FIRST * PAGE_SIZE
 /** An unused word of the header: what one hart tells another. */
 const FLAG = (wordIndex(251 as never) * 4) as Ptr
+/** A string of the program, on its first page, and across the first two. */
+const TEXT = 'abcdef'
+const TEXT_ADDRESS = ADDRESS + 16
+const CROSSING_ADDRESS = ADDRESS + PAGE_SIZE - 4
+const OTHER_TEXT = 0x787878
 /** A frame that is somebody else's, and zero. */
 const REUSED = wordIndex(249 as never)
 /** Pages of one table. The mapping has those of three: two in use, and one for a huge page. */
@@ -142,6 +150,26 @@ const mapFile = (program: Program) => {
   program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, mman.MAP_SHARED | mman.MAP_FIXED, 3)
 }
 
+/** The string is in both places, on pages that nobody else has. */
+const writeTexts = ({ mm, space }: Program) => {
+  const bytes = Uint8Array.from(`${TEXT}\0`, (character) => character.charCodeAt(0))
+  for (const address of [TEXT_ADDRESS, CROSSING_ADDRESS]) copyToUser(mm, space, address, bytes)
+}
+
+const readBytes = UserText.prototype.read
+
+/** The kernel reads a string of the program. Each page's part of it is a step for the scheduler. */
+const readingText =
+  (address: number, ...allowed: readonly (string | number)[]): Play =>
+  ({ mm, space }) => {
+    UserText.prototype.read = function (from, length) {
+      mm.atomics.load((from & ~3) as Ptr)
+      readBytes.call(this, from, length)
+    }
+    const text = readUserString(mm, space, address, 2 * TEXT.length)
+    assert(text === TEXT || allowed.includes(text), 'a string is read that the program does not have')
+  }
+
 const storing: Play = (hart) => hart.runs(() => hart.store(0))
 const reading: Play = (hart) => hart.touch(0, Access.read)
 const writing: Play = (hart) => hart.touch(0, Access.write)
@@ -182,6 +210,24 @@ const reusing: Play = (hart) => {
   memory.u32[REUSED] = buddy.allocateZeroed(0)
   // A step that says to the scheduler which word is looked at in the end.
   atomics.load(storesOf(memory.u32[REUSED] as Pfn))
+}
+
+/** Frames of pages that are gone are somebody else's next, who stores to them where the strings were. */
+const refill = ({ buddy, atomics }: MemoryManager) => {
+  for (let page = 0; page < 2; page++) {
+    const frame = frameToPtr(buddy.allocate(0))
+    for (const address of [TEXT_ADDRESS, CROSSING_ADDRESS, CROSSING_ADDRESS + 4]) {
+      atomics.store((frame + (address % PAGE_SIZE)) as Ptr, OTHER_TEXT)
+    }
+  }
+}
+const droppingTexts: Play = (hart) => {
+  dropping(hart)
+  refill(hart.mm)
+}
+const unmappingTexts: Play = (hart) => {
+  hart.program.call('munmap', ADDRESS, 2 * PAGE_SIZE)
+  refill(hart.mm)
 }
 
 const punching: Play = (hart) => hart.program.call('madvise', ADDRESS, 2 * PAGE_SIZE, mman.MADV_REMOVE)
@@ -247,6 +293,26 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
     stores: 2,
   }),
   scenario('the kernel stores to a page that is dropped', [kernelStoring, reusing], { before: writeFirst }),
+  scenario('a string is read while its page is dropped', [readingText(TEXT_ADDRESS, ''), droppingTexts], {
+    before: writeTexts,
+  }),
+  scenario(
+    'a string across two pages is read while they are dropped',
+    [readingText(CROSSING_ADDRESS, '', TEXT.slice(0, 4)), droppingTexts],
+    { before: writeTexts },
+  ),
+  scenario(
+    'a string across two pages is read while they are unmapped',
+    [readingText(CROSSING_ADDRESS, -EFAULT), unmappingTexts],
+    { before: writeTexts },
+  ),
+  scenario('a string is read while its page is copied', [readingText(TEXT_ADDRESS), storing], {
+    before: (program) => {
+      writeTexts(program)
+      program.fork()
+    },
+    stores: 1,
+  }),
   scenario('pages are locked while one is stored to', [locking, storing], { stores: 1 }),
   scenario('pages are locked while they are dropped', [tryingToLock, dropping]),
   scenario('pages are locked while one is unmapped', [tryingToLock, unmapping]),
@@ -278,6 +344,22 @@ export const SEEDED_BUGS: readonly SeededBug[] = [
       },
     ),
     shows: /a frame that was freed is stored to/,
+  },
+  {
+    scenario: scenario(
+      'a string is read without the lock of its table',
+      [readingText(TEXT_ADDRESS, ''), droppingTexts],
+      { before: writeTexts, bug: withoutLock(LockRank.leafTable) },
+    ),
+    shows: /a string is read/,
+  },
+  {
+    scenario: scenario(
+      'nobody waits for who reads a string',
+      [readingText(CROSSING_ADDRESS, -EFAULT), unmappingTexts],
+      { before: writeTexts, bug: impatientWriter },
+    ),
+    shows: /a string is read/,
   },
   {
     scenario: scenario('no lock of a table when pages are dropped', [storing, dropping], {
