@@ -102,14 +102,31 @@ export class AddressSpaces {
     return isLive
   }
 
-  /** Every space, the newest first. */
+  /** Every space that is not going, the newest first. `visit` has a reference to it and its lock, so that mappings and tables stay. */
   forEach(visit: (space: AddressSpace) => void): void {
-    const { u32 } = this.#mm.memory
-    for (let ptr = u32[wordIndex(Word.spaceList)]! as Ptr; ptr !== NULL; ) {
-      const space = new AddressSpace(this.#mm.memory, ptr)
-      ptr = space.next
-      visit(space)
+    const { atomics, memory } = this.#mm
+    for (let ptr = this.#retainNext(NULL); ptr !== NULL; ) {
+      const space = new AddressSpace(memory, ptr)
+      atomics.lock(space.lock, LockRank.space)
+      try {
+        visit(space)
+      } finally {
+        atomics.unlock(space.lock, LockRank.space)
+        ptr = this.#retainNext(ptr)
+        this.release(space.ptr)
+      }
     }
+  }
+
+  /** A reference to the first space of the list, or to the one after `ptr`, that is not going; NULL when there is none. */
+  #retainNext(ptr: Ptr): Ptr {
+    const { atomics, memory } = this.#mm
+    atomics.lock(LOCK, LockRank.spaces)
+    const first = memory.u32[wordIndex(Word.spaceList)]! as Ptr
+    const space = new AddressSpace(memory, ptr === NULL ? first : new AddressSpace(memory, ptr).next)
+    while (space.ptr !== NULL && !this.tryRetain(space.ptr)) space.ptr = space.next
+    atomics.unlock(LOCK, LockRank.spaces)
+    return space.ptr
   }
 
   /** Asserts the invariants of every space, and that no mapping or tree node is lost. */
@@ -166,7 +183,8 @@ export class AddressSpaces {
     this.forEach((space) => {
       stats.push({
         id: space.id,
-        references: this.references(space.ptr),
+        // One of them is the visitor's.
+        references: this.references(space.ptr) - 1,
         mappings: space.vmaCount,
         total: space.totalPages,
         data: space.dataPages,

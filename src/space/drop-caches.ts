@@ -11,9 +11,11 @@ export function dropCaches(mm: SpaceEnv): void {
   objects.forEach((object) => {
     if (objects.kind(object) !== ObjectKind.provided) return
     const unused: number[] = []
+    objects.lock(object)
     objects.forEachPage(object, (index, pfn) => {
       if (!isUsed(pfn)) unused.push(index)
     })
+    objects.unlock(object)
     for (const index of unused) objects.dropUnused(object, index)
   })
 }

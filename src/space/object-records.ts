@@ -165,14 +165,10 @@ export class ObjectRecords {
     this.setWord(object, 28, this.word(object, 28) | WRITE_SEALED)
   }
 
-  /** Pages promised for all objects. */
-  promisedPages(): number {
-    let pages = 0
-    this.forEach((object) => {
-      if (this.isPromised(object)) pages += pagesFor(this.size(object))
-      else if (this.#isCounted(object)) pages += this.pages(object)
-    })
-    return pages
+  /** Pages that are promised for an object. */
+  protected promisedFor(object: Ptr): number {
+    if (this.isPromised(object)) return pagesFor(this.size(object))
+    return this.#isCounted(object) ? this.pages(object) : 0
   }
 
   kind(object: Ptr): ObjectKind {
@@ -294,16 +290,6 @@ export class ObjectRecords {
     this.unlock(object)
   }
 
-  /** Every object of the machine; `visit` may free the one that it is given. */
-  forEach(visit: (object: Ptr) => void): void {
-    let object = this.env.memory.u32[wordIndex(Word.objectList)]! as Ptr
-    while (object !== NULL) {
-      const next = this.word(object, 48) as Ptr
-      visit(object)
-      object = next
-    }
-  }
-
   /** Fills a new, zeroed record and puts it in the list. */
   protected enlist(object: Ptr, kind: ObjectKind, bytes: number, provider: number): void {
     const { u32 } = this.env.memory
@@ -318,6 +304,16 @@ export class ObjectRecords {
     if (first !== NULL) this.setWord(first, 44, object)
     u32[wordIndex(Word.objectList)] = object
     this.env.atomics.unlock(LIST_LOCK, LockRank.objects)
+  }
+
+  /** A reference to the first object of the list, or to the one after `object`, that is not going; NULL when there is none. */
+  protected retainNext(object: Ptr): Ptr {
+    const { atomics, memory } = this.env
+    atomics.lock(LIST_LOCK, LockRank.objects)
+    let next = object === NULL ? memory.u32[wordIndex(Word.objectList)]! : this.word(object, 48)
+    while (next !== NULL && !atomics.addUnlessZero((next + 4) as Ptr)) next = this.word(next as Ptr, 48)
+    atomics.unlock(LIST_LOCK, LockRank.objects)
+    return next as Ptr
   }
 
   protected delist(object: Ptr): void {

@@ -226,6 +226,28 @@ export class PageObjects extends ObjectPages {
     this.unlock(object)
   }
 
+  /** Every object that is not going, the newest first. `visit` has a reference to it; no lock is held. */
+  forEach(visit: (object: Ptr) => void): void {
+    for (let object = this.retainNext(NULL); object !== NULL; ) {
+      const visited = object
+      try {
+        visit(visited)
+      } finally {
+        object = this.retainNext(visited)
+        this.release(visited)
+      }
+    }
+  }
+
+  /** Pages promised for all objects. */
+  promisedPages(): number {
+    let pages = 0
+    this.forEach((object) => {
+      pages += this.promisedFor(object)
+    })
+    return pages
+  }
+
   stats(): { objects: number; pages: number } {
     const stats = { objects: 0, pages: 0 }
     this.forEach((object) => {
@@ -238,8 +260,10 @@ export class PageObjects extends ObjectPages {
   dump(): string {
     const lines = ['object kind size pages references']
     this.forEach((object) => {
-      const { identity, kind, size, pages, references } = this
-      const fields = [identity, kind, size, pages, references].map((field) => field.call(this, object))
+      const { identity, kind, size, pages } = this
+      const fields = [identity, kind, size, pages].map((field) => field.call(this, object))
+      // One of them is the visitor's.
+      fields.push(this.references(object) - 1)
       lines.push(fields.join(' '))
     })
     return `${lines.join('\n')}\n`
@@ -279,7 +303,10 @@ export class PageObjects extends ObjectPages {
       if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) dirty++
     })
     assert(dirty === this.dirtyPages(object), 'a page object counts its changed pages')
-    assert(this.checkMappings(object) <= this.references(object), 'every mapping holds a reference')
+    assert(
+      this.checkMappings(object) < this.references(object),
+      'every mapping holds a reference, and so does who looks',
+    )
     return nodes
   }
 }
