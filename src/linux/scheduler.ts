@@ -173,6 +173,7 @@ export class Scheduler {
     if (this.#current !== undefined) this.#linux.kernelTime.leave(this.#current)
     this.#linux.killer.settle()
     reclaimInBackground(this.#linux.mm)
+    this.#linux.mm.objects.hearClosed()
   }
 
   /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */

@@ -17,7 +17,10 @@ export interface PageProvider {
   readPage?(objectId: number, index: number, target: Uint8Array): number
   /** Takes a changed page; `source` is what of it lies inside the object. 0 or a negative errno. */
   writePage?(objectId: number, index: number, source: Uint8Array): number
-  /** A mapping of the object has come, or is going (vm_ops->open, close). The space's lock is held; the object is alive. */
+  /**
+   * A mapping of the object has come, or is going (vm_ops->open, close). The space's lock is held; the object is alive. What goes on a hart
+   * whose thread does not have the provider is told by `hearClosed`, without that lock.
+   */
   opened?(object: Ptr): void
   closed?(object: Ptr): void
   /** Faults map the page alone, not what is cached around it (no vm_ops->map_pages). */

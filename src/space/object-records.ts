@@ -16,6 +16,7 @@
  *     60    Ptr  quota that its pages are charged to (page-quota.ts), NULL = none
  *     64    u32  mappings that are shared and may be written some day (VM_SHARED and VM_MAYWRITE)
  *     68    u32  lock of who writes pages to the provider (LockRank.writeBack)
+ *     72    u32  1 = a mapping went, and the provider has not heard of it: then that mapping's reference is still there (atomic)
  *
  * Guarded by the object's lock unless a field says otherwise. The locks and the references of a free record are 0 (a constructor makes them
  * so): who comes from a frame without holding it may lock one and find that it is nobody's (tryRetainOf).
@@ -60,7 +61,7 @@ export interface ObjectsEnv {
   readonly slab: SlabAllocator
 }
 
-export const OBJECT_BYTES = 72
+export const OBJECT_BYTES = 80
 const KIND_MASK = 0xff
 const PROMISED = 0x100
 const UNEVICTABLE = 0x200
@@ -100,6 +101,10 @@ export class ObjectRecords {
   /** The lock of who writes its pages to its provider. */
   protected writeBackLock(object: Ptr): Ptr {
     return (object + 68) as Ptr
+  }
+
+  protected unheardPtr(object: Ptr): Ptr {
+    return (object + 72) as Ptr
   }
 
   references(object: Ptr): number {

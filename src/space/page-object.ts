@@ -23,6 +23,7 @@ import {
 import { FrameFlag } from '../frame/frame-table.js'
 import type { SlabCache } from '../slab/slab-cache.js'
 import { LockRank } from '../state/atomics.js'
+import { Word, wordIndex } from '../state/layout.js'
 import { ObjectPages } from './object-pages.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
@@ -33,6 +34,7 @@ export { ObjectKind, type ObjectsEnv } from './object-records.js'
 
 /** Largest size of an object in bytes (2^63, which stands for 2^63 - 1); more is EFBIG. Pages beyond 4 TiB have no place: ENOSPC. */
 export const OBJECT_BYTES_MAX = 2 ** 63
+const CLOSED_UNHEARD = (wordIndex(Word.closedUnheard) * 4) as Ptr
 
 export class PageObjects extends ObjectPages {
   readonly #slabCache: SlabCache
@@ -88,12 +90,44 @@ export class PageObjects extends ObjectPages {
     return this.env.atomics.addUnlessZero((object + 4) as Ptr)
   }
 
-  /** Unlinks a Vma and gives its reference back. */
+  /** Unlinks a Vma and gives its reference back: later, when only another thread can tell the provider. */
   detachVma(object: Ptr, vma: Ptr): void {
     this.unlinkVma(object, vma)
-    const provider = this.provider(object)
-    if (provider !== 0) this.providers.get(provider)?.closed?.(object)
-    this.release(object)
+    if (this.#tellClosed(object)) this.release(object)
+  }
+
+  /** False when the object's reference stays, with a message to a thread that has the provider. Mappings that go before it is heard are one. */
+  #tellClosed(object: Ptr): boolean {
+    const id = this.provider(object)
+    const provider = this.providers.get(id)
+    if (id === 0 || provider !== undefined) {
+      provider?.closed?.(object)
+      return true
+    }
+    const { atomics } = this.env
+    if (atomics.exchange(this.unheardPtr(object), 1) === 1) return true
+    atomics.exchange(CLOSED_UNHEARD, 1)
+    return false
+  }
+
+  /** Tells the providers of this thread of mappings that went on harts whose threads do not have them. No lock is held. */
+  hearClosed(): void {
+    if (this.env.memory.u32[CLOSED_UNHEARD >>> 2] !== 0 && this.providers.size > 0) this.#hearAll()
+  }
+
+  #hearAll(): void {
+    const { atomics } = this.env
+    atomics.exchange(CLOSED_UNHEARD, 0)
+    this.forEach((object) => {
+      const provider = this.providers.get(this.provider(object))
+      if (provider === undefined) {
+        // For another thread.
+        if (atomics.load(this.unheardPtr(object)) === 1) atomics.exchange(CLOSED_UNHEARD, 1)
+      } else if (atomics.exchange(this.unheardPtr(object), 0) === 1) {
+        provider.closed?.(object)
+        this.release(object)
+      }
+    })
   }
 
   /**

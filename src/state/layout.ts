@@ -114,6 +114,8 @@ export const Word = {
   userfaultCalls: 29,
   /** How many namespaces have been made (linux/namespaces.ts). */
   namespaces: 30,
+  /** Not 0: some object's provider has not heard that a mapping went (space/page-object.ts hearClosed). */
+  closedUnheard: 31,
   /**
    * Numbers of the machine's time, f64: ticks besides those of instructions (linux/clock.ts), those of the kernel's own work and the frames
    * that were counted for it (linux/kernel-time.ts).
