@@ -12,7 +12,8 @@ import { makeNamespace, mayMakeNamespace, mayRestore } from './namespace-making.
 import type { PidNamespace } from './pid-namespace.js'
 import { Process, ProcessFlag } from './process.js'
 import { finishCall, setX } from './registers.js'
-import { THREAD_BLOCKED, type Thread } from './thread.js'
+import type { Thread } from './thread.js'
+import { THREAD_BLOCKED } from './thread-record.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
 
 export interface CloneRequest {

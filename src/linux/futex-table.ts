@@ -12,8 +12,9 @@ import type { Memory } from '../state/memory.js'
 import { type FutexKey, isSameKey, makeKey } from './futex-keys.js'
 import { FUTEX_WAITER_BYTES, FutexRole, FutexWaiter } from './futex-waiter.js'
 import { RecordLists } from './record-lists.js'
-import { FUTEX_LINK, FUTEX_VECTOR, type Thread, ThreadFlag } from './thread.js'
+import type { Thread } from './thread.js'
 import type { ThreadList } from './thread-list.js'
+import { FUTEX_LINK, FUTEX_VECTOR, ThreadFlag } from './thread-record.js'
 
 const BUCKETS = 128
 const BUCKET_BYTES = 8

@@ -9,7 +9,8 @@ import { setX, stackPointer } from './registers.js'
 import { FRAME_CONTEXT, FRAME_INFO, SIGNAL_FRAME_BYTES, SignalFrame } from './signal-frame.js'
 import type { SignalMasks } from './signal-masks.js'
 import { SA_NODEFER, SA_ONSTACK, SA_RESETHAND } from './signal-numbers.js'
-import { THREAD_BLOCKED, THREAD_SAVED_MASK, type Thread, ThreadFlag } from './thread.js'
+import type { Thread } from './thread.js'
+import { THREAD_BLOCKED, THREAD_SAVED_MASK, ThreadFlag } from './thread-record.js'
 
 /** Fields of a signal's action. */
 const HANDLER = 0

@@ -7,16 +7,15 @@ import type { Memory } from '../state/memory.js'
 import { PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
 import { hasBit } from './signal-queue.js'
+import { type Thread, ThreadState } from './thread.js'
+import type { ThreadList } from './thread-list.js'
 import {
   THREAD_BLOCKED,
   THREAD_PENDING,
   THREAD_SAVED_MASK,
   THREAD_WAITED,
-  type Thread,
   ThreadFlag,
-  ThreadState,
-} from './thread.js'
-import type { ThreadList } from './thread-list.js'
+} from './thread-record.js'
 
 /** SIGKILL and SIGSTOP, which cannot be blocked. */
 export const UNBLOCKABLE = (1 << (Signal.KILL - 1)) | (1 << (Signal.STOP - 1))

@@ -11,7 +11,8 @@ import type { SignalMasks } from './signal-masks.js'
 import { defaultAction, SIG_DFL, SIG_IGN, Signal, SignalCode } from './signal-numbers.js'
 import { hasBit, INFO_CODE, type SignalQueues } from './signal-queue.js'
 import type { SignalEnv } from './signals.js'
-import { THREAD_PENDING, type Thread, ThreadState } from './thread.js'
+import { type Thread, ThreadState } from './thread.js'
+import { THREAD_PENDING } from './thread-record.js'
 
 export const threadPending = (thread: Thread) => (thread.ptr + THREAD_PENDING) as Ptr
 export const processPending = (process: Process) => (process.ptr + PROCESS_PENDING) as Ptr

@@ -23,7 +23,8 @@ import {
 import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo, SignalQueues } from './signal-queue.js'
 import { isUnblockable, processPending, SignalSender, threadPending } from './signal-sender.js'
 import type { FileServices } from './syscall-context.js'
-import { THREAD_BLOCKED, type Thread } from './thread.js'
+import type { Thread } from './thread.js'
+import { THREAD_BLOCKED } from './thread-record.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
 
 /** What signals need of the machine. */

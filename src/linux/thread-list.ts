@@ -6,8 +6,9 @@ import type { SlabCache } from '../slab/slab-cache.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { PROCESS_THREADS } from './process.js'
 import { RecordLists } from './record-lists.js'
-import { ALL_LINK, MATE_LINK, THREAD_BYTES, Thread, ThreadState } from './thread.js'
+import { Thread, ThreadState } from './thread.js'
 import { ThreadQueues } from './thread-queues.js'
+import { ALL_LINK, MATE_LINK, THREAD_BYTES } from './thread-record.js'
 import { WaitKind } from './wait.js'
 
 const ALL = (wordIndex(Word.threads) * 4) as Ptr

@@ -16,7 +16,7 @@ import { NULL, type Ptr } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { RecordView } from '../state/record-view.js'
-import { THREAD_USERFAULT } from './thread.js'
+import { THREAD_USERFAULT } from './thread-record.js'
 
 const WAITER = 56
 const FLAGS = 60

@@ -21,7 +21,7 @@ import {
 } from '../signal-numbers.js'
 import { SIGINFO_BYTES } from '../signal-queue.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { THREAD_BLOCKED, THREAD_PENDING } from '../thread.js'
+import { THREAD_BLOCKED, THREAD_PENDING } from '../thread-record.js'
 import { ERESTARTNOHAND, PARKED, REGISTERS_SET, WaitKind } from '../wait.js'
 import { readStruct, readTime } from './user-data.js'
 

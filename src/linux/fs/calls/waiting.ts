@@ -3,7 +3,7 @@ import { EFAULT, EINTR, EINVAL } from '../../../base/errno.js'
 import { swapMask } from '../../calls/signal-calls.js'
 import { Personality } from '../../personality.js'
 import type { SyscallContext } from '../../syscall-context.js'
-import { THREAD_SAVED_MASK, ThreadFlag } from '../../thread.js'
+import { THREAD_SAVED_MASK, ThreadFlag } from '../../thread-record.js'
 import { ERESTARTNOHAND, ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
 import { int64, put, take } from './support.js'
 
