@@ -52,7 +52,8 @@ export const NO_PATHS: FramePaths = { take: () => NO_FRAME, give: () => false, g
  * from its object each time. Words are signed, and `| 0` says that a sum does not overflow.
  *
  * An allocation and a free as methods take 9.0 ns, so 5.6; but 15 instead of 9.5 where a process has used the caches of
- * several machines: then call sites have seen several functions, and all is loaded again.
+ * several machines: then call sites have seen several functions, and all is loaded again. (As fields of the allocator, as SlabCache has them,
+ * the words would cost 1.1 ns more in a process with one machine, and 9 less in one with four: measured 7.8 and 7.5, so 6.7 and 16.5.)
  */
 function framePaths(i32: Int32Array, frames: FrameTable, at: number): FramePaths {
   const { word: table, stampWord: stamps, frameCount } = frames

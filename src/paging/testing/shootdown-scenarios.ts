@@ -252,7 +252,7 @@ export const RECYCLING = { asids: 1 }
 export const COPYING = { arch: new FakeArch(), pages: [A], flags: read | user }
 export const PRUNING = { pages: [A] }
 
-/** All of its interleavings are too many: 200,000 runs, five minutes, are not all. */
+/** All of its interleavings are too many: 200,000 runs, five minutes, are not all. With at most four preemptions there are 37,162. */
 export const LONG_SCENARIO = scenario('a hart comes back while both spaces are changed', bothSpaces)
 
 export const SOUND_SCENARIOS: readonly Scenario[] = [
