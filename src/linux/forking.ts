@@ -62,9 +62,10 @@ export class Forking {
     const namespace = this.#isOverLimit(process) ? -EAGAIN : this.#namespaceFor(process, thread, request)
     if (typeof namespace === 'number') return namespace
     const time = this.#timeFor(thread, request)
-    if (time < 0) return time
-    const result = this.#cloneInto(process, thread, namespace, time as Ptr, request)
-    this.#linux.namespaces.times.release(time as Ptr)
+    const result = time < 0 ? time : this.#cloneInto(process, thread, namespace, time as Ptr, request)
+    const { pids, times } = this.#linux.namespaces
+    if (time >= 0) times.release(time as Ptr)
+    pids.release(namespace)
     return result
   }
 
@@ -117,11 +118,13 @@ export class Forking {
     return count >= process.softLimit(Limit.processes)
   }
 
-  /** Where the child is born. Threads stay where they are. */
+  /** Where the child is born, for the caller to release. Threads stay where they are. */
   #namespaceFor(process: Process, thread: Thread, { flags }: CloneRequest): PidNamespace | number {
     const current = thread.childNamespace ?? process.namespace
     if ((flags & CloneFlag.newPid) === 0) {
-      return (flags & CloneFlag.newTime) !== 0 && !mayMakeNamespace(process) ? -EPERM : current
+      return (flags & CloneFlag.newTime) !== 0 && !mayMakeNamespace(process)
+        ? -EPERM
+        : this.#linux.namespaces.pids.retain(current)
     }
     return makeNamespace(this.#linux.namespaces, process, current)
   }
@@ -194,7 +197,7 @@ export class Forking {
     const { ends, mm, namespaces, processTable, threads } = this.#linux
     const process = processTable.of(thread)
     process.threadCount--
-    namespaces.setChildTime(thread, NULL)
+    namespaces.leave(thread)
     threads.remove(thread)
     if (isThread) {
       ends.release(thread.id)

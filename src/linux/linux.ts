@@ -117,7 +117,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.threads = new ThreadList(mm)
     this.userfaults = new UserfaultWaits(this)
     this.namespaces = new Namespaces(mm, this.clock)
-    this.processTable = new ProcessTable(mm, this.threads, this.namespaces.outermost)
+    this.processTable = new ProcessTable(mm, this.threads, this.namespaces.pids)
     this.files = options.files(this)
     this.signals = new Signals(this)
     this.futexes = new Futexes(mm, this.threads, this.processTable)

@@ -1,5 +1,5 @@
 /** Who may make namespaces, or choose process numbers (kernel/nsproxy.c and create_pid_namespace of Linux). */
-import { EINVAL, ENOSPC, EPERM } from '../base/errno.js'
+import { EINVAL, ENOMEM, ENOSPC, EPERM } from '../base/errno.js'
 import { Capability } from './fs/capabilities.js'
 import { may } from './fs/credentials.js'
 import { userOf } from './fs/file-user.js'
@@ -9,7 +9,7 @@ import type { Process } from './process.js'
 
 /**
  * A namespace below the one where the children of a process's thread are born. -EPERM without CAP_SYS_ADMIN, -EINVAL when that is
- * not the process's own, -ENOSPC at more than 32 levels.
+ * not the process's own, -ENOSPC at more than 32 levels, -ENOMEM. For the caller to release.
  */
 export function makeNamespace(
   namespaces: Namespaces,
@@ -18,7 +18,7 @@ export function makeNamespace(
 ): PidNamespace | number {
   if (!mayMakeNamespace(process)) return -EPERM
   if (current !== process.namespace) return -EINVAL
-  return current.level >= NAMESPACE_LEVEL_MAX ? -ENOSPC : namespaces.makePid(current)
+  return current.level >= NAMESPACE_LEVEL_MAX ? -ENOSPC : (namespaces.makePid(current) ?? -ENOMEM)
 }
 
 export function mayMakeNamespace(process: Process): boolean {

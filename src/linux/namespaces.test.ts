@@ -51,6 +51,8 @@ it('namespaces go with those who are in them, whatever could not be allocated', 
     guest.linux.check()
     expect(guest.linux.processes.size).toBe(0)
     expect(guest.linux.namespaces.times.used).toBe(0)
+    expect(guest.linux.namespaces.pids.used).toBe(0)
+    expect(guest.linux.pids.used).toBe(0)
     expect(guest.mm.stats().spaces).toBe(0)
   }
   expect(outcomes).toContain(42)

@@ -8,7 +8,8 @@ import type { MemoryManager } from '../mm.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Clock } from './clock.js'
 import { CloneFlag } from './clone-flags.js'
-import { PidNamespace } from './pid-namespace.js'
+import { OUTERMOST_NUMBER, PidNamespace } from './pid-namespace.js'
+import { PidNamespaces } from './pid-namespaces.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
 import { TimeNamespace, TimeNamespaces } from './time-namespace.js'
@@ -51,7 +52,7 @@ export type NamespaceName = (typeof NAMESPACE_NAMES)[number]
 const INITIAL: Readonly<Record<NamespaceKind, number>> = {
   time: 0xefff_fffa,
   cgroup: 0xefff_fffb,
-  pid: 0xefff_fffc,
+  pid: OUTERMOST_NUMBER,
   user: 0xefff_fffd,
   uts: 0xefff_fffe,
   ipc: 0xefff_ffff,
@@ -61,13 +62,13 @@ const INITIAL: Readonly<Record<NamespaceKind, number>> = {
 const NUMBERS_FROM = 0xf000_0002
 
 export class Namespaces {
-  /** The namespace of process numbers that all others are in. */
-  readonly outermost = new PidNamespace(undefined, INITIAL.pid)
+  readonly pids: PidNamespaces
   readonly times: TimeNamespaces
   readonly #mm: MemoryManager
 
   constructor(mm: MemoryManager, clock: Clock) {
     this.#mm = mm
+    this.pids = new PidNamespaces(mm)
     this.times = new TimeNamespaces(mm, clock)
   }
 
@@ -77,12 +78,25 @@ export class Namespaces {
 
   /** The one that Linux began with. */
   initial(kind: NamespaceKind): Namespace {
-    return kind === 'pid' ? this.outermost : { kind, number: INITIAL[kind] }
+    return kind === 'pid' ? this.pids.outermost : { kind, number: INITIAL[kind] }
   }
 
-  /** A new one of process numbers within another. */
-  makePid(parent: PidNamespace): PidNamespace {
-    return new PidNamespace(parent, this.#takeNumber())
+  /** A new one of process numbers within another, for the caller to release; undefined without memory. */
+  makePid(parent: PidNamespace): PidNamespace | undefined {
+    return this.pids.create(parent, this.#takeNumber())
+  }
+
+  /** Where the processes that a thread makes are born from now on; undefined: where its own is. */
+  setChildNamespace(thread: Thread, namespace: PidNamespace | undefined): void {
+    if (namespace !== undefined) this.pids.retain(namespace)
+    if (thread.childNamespace !== undefined) this.pids.release(thread.childNamespace)
+    thread.childNamespace = namespace
+  }
+
+  /** A thread ends. */
+  leave(thread: Thread): void {
+    this.setChildTime(thread, NULL)
+    this.setChildNamespace(thread, undefined)
   }
 
   /** A new one of time with the offsets of another, for the caller to release; NULL without memory. */
@@ -115,21 +129,32 @@ export class Namespaces {
   /** The file of a namespace is open, or is not any more. */
   hold(namespace: Namespace): void {
     if (namespace instanceof TimeNamespace) this.times.retain(namespace.ptr)
+    if (namespace instanceof PidNamespace) this.pids.retain(namespace)
   }
   letGo(namespace: Namespace): void {
     if (namespace instanceof TimeNamespace) this.times.release(namespace.ptr)
+    if (namespace instanceof PidNamespace) this.pids.release(namespace)
   }
 
-  /** Asserts that those of time are held by as many as have them, but for their files. */
+  /** Asserts that each is held by as many as have it, but for its file, the numbers in it and namespaces within. */
   check(processes: Iterable<Process>, threads: Iterable<Thread>): void {
-    const holders = new Map<Ptr, number>()
-    const count = (ptr: Ptr) => ptr !== NULL && holders.set(ptr, (holders.get(ptr) ?? 0) + 1)
-    for (const process of processes) count(process.timeNamespace)
-    for (const thread of threads) count(thread.childTime)
-    for (const [ptr, held] of holders) {
+    const [times, pids] = [new Map<Ptr, number>(), new Map<Ptr, number>()]
+    for (const process of processes) {
+      count(times, process.timeNamespace)
+      count(pids, process.namespace.ptr)
+    }
+    for (const thread of threads) {
+      count(times, thread.childTime)
+      count(pids, thread.childNamespace?.ptr ?? NULL)
+    }
+    for (const [ptr, held] of times) {
       assert(this.times.at(ptr).references >= held, 'everybody who has a namespace of time holds it')
     }
-    assert(holders.size <= this.times.used, 'a namespace of time that somebody has is there')
+    for (const [ptr, held] of pids) {
+      assert(this.pids.at(ptr).references >= held, 'everybody who has a namespace of numbers holds it')
+    }
+    const areThere = times.size <= this.times.used && pids.size <= this.pids.used
+    assert(areThere, 'a namespace that somebody has is there')
   }
 
   time(ptr: Ptr): Namespace {
@@ -148,6 +173,10 @@ export class Namespaces {
     if (name === 'time') return this.time(process.timeNamespace)
     return name === 'time_for_children' ? this.time(thread.childTime) : this.initial(name)
   }
+}
+
+function count(holders: Map<Ptr, number>, ptr: Ptr): void {
+  if (ptr !== NULL) holders.set(ptr, (holders.get(ptr) ?? 0) + 1)
 }
 
 function bornInto(namespace: PidNamespace): PidNamespace | undefined {

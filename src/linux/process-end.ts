@@ -85,7 +85,7 @@ export class ProcessEnd {
       residentPages: 0,
     })
     signals.leaveThread(thread)
-    this.#linux.namespaces.setChildTime(thread, NULL)
+    this.#linux.namespaces.leave(thread)
     scheduler.forget(thread)
     thread.userTime = 0
     thread.systemTime = 0
@@ -200,13 +200,15 @@ export class ProcessEnd {
   /** Nobody has a number any more, unless somebody is still called so. The first of a namespace may have waited for that. */
   release(id: number): void {
     const { processTable, processes } = this.#linux
-    let namespace = processTable.pids.release(id)
-    for (; namespace?.isNested; namespace = namespace.parent) {
+    const home = processTable.pids.release(id)
+    if (home === undefined) return
+    for (let namespace = home; namespace.parent !== undefined; namespace = namespace.parent) {
       const init = processes.get(namespace.initId)
       if (!init?.hasFlag(ProcessFlag.lingering) || this.#othersIn(namespace, init).length > 0) continue
       init.setFlag(ProcessFlag.lingering, false)
       if (init.isZombie) this.#told(init)
     }
+    processTable.pids.namespaces.release(home)
   }
 
   #told(process: Process): void {

@@ -7,7 +7,7 @@ import type { SlabCache } from '../slab/slab-cache.js'
 import { AddressSpace } from '../space/address-space.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FIRST_ID_AGAIN, ID_END, PidAllocator } from './pid-allocator.js'
-import type { PidNamespace } from './pid-namespace.js'
+import type { PidNamespaces } from './pid-namespaces.js'
 import { PROCESS_BYTES, PROCESS_CHILDREN, Process, SIBLING_LINK, STILL_RUNNING } from './process.js'
 import { RecordLists } from './record-lists.js'
 import { SignalActions } from './signal-actions.js'
@@ -34,13 +34,13 @@ export class ProcessTable {
   readonly actions: SignalActions
   readonly pids: PidAllocator
 
-  constructor(mm: MemoryManager, threads: ThreadList, outermost: PidNamespace) {
+  constructor(mm: MemoryManager, threads: ThreadList, namespaces: PidNamespaces) {
     this.#mm = mm
     this.#threads = threads
     this.#cache = mm.slab.createCache('process', PROCESS_BYTES)
     this.#siblings = new RecordLists(mm.memory, SIBLING_LINK)
     this.actions = new SignalActions(mm)
-    this.pids = new PidAllocator(outermost, this)
+    this.pids = new PidAllocator(mm, namespaces, this)
   }
 
   /**
@@ -80,12 +80,12 @@ export class ProcessTable {
     files: ProcessFiles,
     actions: Ptr,
     parent: Process | undefined,
-    namespace: PidNamespace = this.pids.outermost,
+    namespace = this.pids.namespaces.outermost,
   ): Process | undefined {
     const record = this.#cache.allocateZeroed()
     if (record === NULL) return undefined
     const space = new AddressSpace(this.#mm.memory, NULL)
-    const process = new Process(this.#mm.memory, record, space, files, namespace)
+    const process = new Process(this.#mm.memory, record, space, files, this.pids.namespaces.retain(namespace))
     process.id = id
     process.actions = actions
     process.exitSignal = Signal.CHLD
@@ -115,6 +115,7 @@ export class ProcessTable {
     if (process.actions !== NULL) this.actions.release(process.actions)
     this.#byId.delete(process.id)
     this.#byRecord.delete(process.ptr)
+    this.pids.namespaces.release(process.namespace)
     this.#last = undefined
     this.#cache.free(process.ptr)
   }

@@ -25,6 +25,7 @@ const STATUS = 12
 export const PROCESS_PENDING = 16
 const QUEUE = 24
 export const PROCESS_FLAGS = 28
+const NAMESPACE = 32
 const ACTIONS = 48
 const EXIT_SIGNAL = 52
 const GROUP = 56
@@ -96,7 +97,7 @@ export class Process extends RecordView {
   /** The view of its address space; execve gives it another. Its `ptr` is NULL when it has ended. */
   space: AddressSpace
   files: ProcessFiles
-  /** Whose numbers it sees. */
+  /** Whose numbers it sees, which it holds. */
   readonly namespace: PidNamespace
   /** NULL: its parent is the machine's, number 1. */
   parent: Process | undefined
@@ -115,6 +116,7 @@ export class Process extends RecordView {
     this.space = space
     this.files = files
     this.namespace = namespace
+    this.setU32(NAMESPACE, namespace.ptr)
   }
 
   /** Its number in the outermost namespace, by which the kernel knows it. */

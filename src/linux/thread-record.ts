@@ -10,9 +10,10 @@
  *     1016  how far a call has come that was parked
  *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
  */
-import type { Ptr } from '../base/numbers.js'
+import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { RecordView } from '../state/record-view.js'
+import type { PidNamespace } from './pid-namespace.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
@@ -41,6 +42,7 @@ const CHILD_TIME = 716
 const PROCESS = 720
 export const THREAD_RESTART = 724
 export const THREAD_WAIT_KIND = 728
+const CHILD_NAMESPACE = 732
 export const THREAD_WAIT_ARGUMENT = 736
 export const THREAD_BLOCKED = 752
 export const THREAD_PENDING = 760
@@ -75,6 +77,7 @@ export const THREAD_USERFAULT = 1024
 /** Of a thread whose state and waits are Thread's. */
 export class ThreadRecord extends RecordView {
   protected readonly memory: Memory
+  #childNamespace: PidNamespace | undefined
 
   constructor(memory: Memory, ptr: Ptr) {
     super(memory, ptr)
@@ -98,6 +101,15 @@ export class ThreadRecord extends RecordView {
 
   hasFlag(flag: number): boolean {
     return (this.flags & flag) !== 0
+  }
+
+  /** Where the processes that it makes are born, when unshare(2) or setns(2) have said so: pid_for_children. Namespaces sets it. */
+  get childNamespace(): PidNamespace | undefined {
+    return this.#childNamespace
+  }
+  set childNamespace(value: PidNamespace | undefined) {
+    this.#childNamespace = value
+    this.setU32(CHILD_NAMESPACE, value?.ptr ?? NULL)
   }
 
   /** In which namespace of time its children will be: time_for_children. Namespaces sets it. */

@@ -4,7 +4,6 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import type { PidNamespace } from './pid-namespace.js'
 import { FATAL_SIGNAL_SHIFT, PROCESS_FLAGS, PROCESS_PENDING } from './process.js'
 import { Signal } from './signal-numbers.js'
 import { ThreadQueues, WAIT_DEADLINE } from './thread-queues.js'
@@ -34,8 +33,6 @@ export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState]
 /** A view; one a thread, made by ThreadList. */
 export class Thread extends ThreadRecord {
   readonly #queues: ThreadQueues
-  /** Where the processes that it makes are born, when unshare(2) or setns(2) have said so: pid_for_children. */
-  childNamespace: PidNamespace | undefined
 
   constructor(memory: Memory, ptr: Ptr = NULL, queues = new ThreadQueues(memory)) {
     super(memory, ptr)

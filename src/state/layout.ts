@@ -142,6 +142,8 @@ export const Word = {
   kernelAreas: 205,
   /** Head of the list of POSIX message queues. */
   messageQueues: 206,
+  /** 32 lists of process numbers in nested namespaces (linux/pid-homes.ts). */
+  pidHomes: 208,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

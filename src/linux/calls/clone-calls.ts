@@ -157,8 +157,10 @@ function unshare(c: SyscallContext): number {
     const current = thread.childNamespace ?? process.namespace
     const namespace = makeNamespace(c.linux.namespaces, process, current)
     if (typeof namespace === 'number') return namespace
-    if (!unshareTime(c, flags)) return -ENOMEM
-    thread.childNamespace = namespace
+    const isDone = unshareTime(c, flags)
+    if (isDone) c.linux.namespaces.setChildNamespace(thread, namespace)
+    c.linux.namespaces.pids.release(namespace)
+    if (!isDone) return -ENOMEM
   } else if (!unshareTime(c, flags)) return -ENOMEM
   const { files } = process
   const own = files.fork(!has(flags, Flag.files), !has(flags, Flag.surroundings))

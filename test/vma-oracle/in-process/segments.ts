@@ -1,5 +1,5 @@
 /** SysV shared memory of a script's machine, by the handlers of the calls. All that they ask of a process is who it is. */
-import type { Ptr } from '../../../src/base/numbers.js'
+import { NULL, type Ptr } from '../../../src/base/numbers.js'
 import { copyFromUser } from '../../../src/fault/user-copy.js'
 import { NONE } from '../../../src/linux/fs/capabilities.js'
 import { ROOT } from '../../../src/linux/fs/credentials.js'
@@ -21,8 +21,6 @@ const OWNERS_ONLY = 0o600
 const REMOVED = 0o1000
 
 const NOBODY = { ...ROOT, capabilities: { effective: NONE, permitted: NONE, inheritable: NONE } }
-
-const OUTERMOST = new PidNamespace(undefined, 0)
 
 /** Who makes a call. */
 export interface Caller {
@@ -53,7 +51,7 @@ export class MachineSegments {
 
   #call(name: string, caller: Caller, ...values: number[]): number {
     const files = { credentials: caller.isPrivileged ? ROOT : NOBODY }
-    const process = { files, namespace: OUTERMOST }
+    const process = { files, namespace: new PidNamespace(this.#mm.memory, NULL, undefined) }
     const context = { mm: this.#mm, space: caller.space, process, args: caller.args(...values) }
     return this.#calls.get(name)!(context as unknown as SyscallContext)
   }

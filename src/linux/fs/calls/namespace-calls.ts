@@ -102,7 +102,7 @@ function enterTime(c: SyscallContext, namespace: Namespace): void {
 }
 
 function commit(vfs: Vfs, c: SyscallContext, namespace: Namespace): void {
-  if (namespace instanceof PidNamespace) c.thread.childNamespace = namespace
+  if (namespace instanceof PidNamespace) c.linux.namespaces.setChildNamespace(c.thread, namespace)
   else if (namespace.kind === 'time') enterTime(c, namespace)
   else effects[namespace.kind]?.(vfs, c)
 }

@@ -149,7 +149,7 @@ export class FileMachine {
         clock,
         processes,
         namespaces,
-        pids: new PidAllocator(namespaces.outermost, { takeId: () => PID, isFree: (id) => id !== PID }),
+        pids: new PidAllocator(mm, namespaces.pids, { takeId: () => PID, isFree: (id) => id !== PID }),
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
@@ -164,7 +164,7 @@ export class FileMachine {
     this.space = new AddressSpace(mm.memory, mm.spaces.create())
     this.#map(DATA_PAGE, DATA_PAGES)
     this.user = this.files.createFiles(cwd)
-    this.process = this.#makeProcess(namespaces.outermost)
+    this.process = this.#makeProcess(namespaces.pids.outermost)
     processes.set(PID, this.process)
     this.#argumentPtr = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
