@@ -46,7 +46,7 @@ describe('a huge page', () => {
     const before = mm.buddy.stats().perOrder.slice(9)
     mapped(program, 2 * HUGE)
     expect(store(program, BASE + 5 * PAGE, 7)).toBe(true)
-    expect([space.rssAnonymous, space.minorFaults, countHugePages(mm)]).toEqual([512, 1, 1])
+    expect([space.rssAnonymous, space.minorFaults, countHugePages(mm).anonymous]).toEqual([512, 1, 1])
     for (let i = 0; i < 512; i++) expect(load(program, BASE + i * PAGE)).toBe(i === 5 ? 7 : 0)
     expect(space.minorFaults).toBe(1)
     mm.check()
@@ -83,7 +83,7 @@ describe('a huge page', () => {
     expect([load(program, BASE), load(program, BASE + HUGE)]).toEqual([0, 0])
     expect(before - mm.buddy.freeFrames()).toBeGreaterThanOrEqual(512)
     expect(before - mm.buddy.freeFrames()).toBeLessThan(1024)
-    expect([space.rssPages, countHugePages(mm), dropHugeZeroPage(mm)]).toEqual([0, 0, 0])
+    expect([space.rssPages, countHugePages(mm).anonymous, dropHugeZeroPage(mm)]).toEqual([0, 0, 0])
     const child = program.fork()!
     mm.check()
     expect(store(child, BASE + PAGE, 3)).toBe(true)
@@ -102,7 +102,7 @@ describe('a huge page', () => {
     mapped(program)
     store(program, BASE, 1)
     const child = program.fork()!
-    expect(countHugePages(program.mm)).toBe(1)
+    expect(countHugePages(program.mm).anonymous).toBe(1)
     expect(store(child, BASE, 2)).toBe(true)
     expect(events(program).split).toBe(1)
     expect([load(program, BASE), load(child, BASE)]).toEqual([1, 2])

@@ -7,12 +7,14 @@ import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { HugeSetting, hugeSetting, mayHaveHugePages } from '../space/huge-policy.js'
-import { VM_WRITE } from '../space/vm-flags.js'
+import { dropHugeAt } from '../space/split-huge.js'
+import { VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { countAnonymous } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
 import { retainHugeZeroPage } from './huge-zero-page.js'
+import { objectFolioFault } from './object-folio.js'
 import { ownFrameFlags, readOnlyFlags, writtenFlags } from './page-flags.js'
 import { allocatePlaced } from './placed-frame.js'
 import { askForMissing, isAskedFor } from './userfault.js'
@@ -26,6 +28,10 @@ export function hugeFault(mm: FaultEnv, fault: Fault): HugeResult {
   const { mapper, vpn } = fault
   const leaf = mapper.hugeLeaf(vpn)
   if (leaf !== NULL) return fault.isAlone ? presentHuge(mm, fault, leaf) : ALONE
+  if (fault.vma.object !== NULL) {
+    const answer = objectFolioFault(mm, fault)
+    return answer === false ? NOT_HUGE : answer
+  }
   if (!isEligible(mm, fault)) return NOT_HUGE
   fault.lockUpper()
   const slot = mapper.makeSlot(vpn)
@@ -112,6 +118,7 @@ function presentHuge(mm: FaultEnv, fault: Fault, leaf: Ptr): HugeResult {
 /** do_huge_pmd_wp_page: who is alone may write all of it; else it is split, and one page copied. So with zeroes. */
 function writeHuge(mm: FaultEnv, fault: Fault, leaf: Ptr): HugeResult {
   const { mapper, vpn, vma, batch } = fault
+  if (mapper.isObjects(leaf)) return writeObjects(mm, fault, leaf)
   const isZero = (mapper.flags(leaf) & EntryFlag.special) !== 0
   if (isZero || !takeOver(mm, mapper.pfn(leaf), mapper.hugeOrder)) {
     mapper.split(leaf, vpn, batch)
@@ -122,9 +129,21 @@ function writeHuge(mm: FaultEnv, fault: Fault, leaf: Ptr): HugeResult {
   return FaultResult.ok
 }
 
+/** A shared one may be written by all; of a private mapping it goes away, and the page is copied. */
+function writeObjects(mm: FaultEnv, { mapper, vpn, vma, batch, space }: Fault, leaf: Ptr): HugeResult {
+  if ((vma.flags & VM_SHARED) === 0) {
+    dropHugeAt(mm, space, vma, vpn)
+    return NOT_HUGE
+  }
+  mapper.changeHuge(leaf, vpn, ENTRY_FLAGS_ALL, writtenFlags(vma.flags), batch)
+  count(mm.memory, Counter.faultReuse)
+  return FaultResult.ok
+}
+
 /** Makes a page one that the space has alone: a huge page as a whole, or it is split, and the page is left to `unshareEntry`. */
 export function unshareHuge(mm: FaultEnv, { mapper, vpn, batch }: Fault, leaf: Ptr): HugeResult {
   if ((mapper.flags(leaf) & (EntryFlag.write | EntryFlag.special)) !== 0) return FaultResult.ok
+  if (mapper.isObjects(leaf)) return FaultResult.ok
   if (takeOver(mm, mapper.pfn(leaf), mapper.hugeOrder)) return FaultResult.ok
   mapper.split(leaf, vpn, batch)
   return NOT_HUGE

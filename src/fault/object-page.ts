@@ -16,7 +16,7 @@ export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
   if ((fault.vma.flags & VM_PFNMAP) !== 0) return mapUncounted(mm, fault)
   if (!fault.isWrite && !isAskedForMapping(fault) && faultAround(mm, fault)) return FaultResult.ok
-  const asked = userfault(mm, fault)
+  const asked = objectUserfault(mm, fault)
   if (asked !== FaultResult.ok) return asked
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
@@ -32,7 +32,7 @@ export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
 function writePrivately(mm: FaultEnv, fault: Fault): Attempt {
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
-  const asked = userfault(mm, fault)
+  const asked = objectUserfault(mm, fault)
   if (asked !== FaultResult.ok) return asked
   const own = mm.buddy.allocate(0)
   if (own === NO_FRAME) return FaultResult.outOfMemory
@@ -54,7 +54,7 @@ function writePrivately(mm: FaultEnv, fault: Fault): Attempt {
 }
 
 /** What shmem_get_folio_gfp asks userfaultfd(2) for: what the object has not, or what it has. `ok` when that is nothing. */
-function userfault(mm: FaultEnv, fault: Fault): FaultResult {
+export function objectUserfault(mm: FaultEnv, fault: Fault): FaultResult {
   const { vma, vpn } = fault
   if (vma.userfault === NULL) return FaultResult.ok
   const index = vma.offsetOf(vpn)

@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { assert } from '../base/assert.js'
 import { frameToPtr, NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
 import { Counter, count } from '../state/counters.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
@@ -94,7 +95,7 @@ export class HugeMapper extends RunMapper {
   }
 
   /**
-   * Unmaps a range: `clearRun` and `clearHuge` for all that is in it; a huge leaf that reaches beyond it is split.
+   * Unmaps a range: `clearRun` and `clearHuge` for all that is in it; a huge leaf that reaches beyond it is split, or goes away if it is an object's.
    */
   clearRange(start: Vpn, end: Vpn, batch: FlushBatch, tally: FrameTally, keeper: DirtyKeeper): void {
     const runs = new TableRuns(this, start, end)
@@ -102,6 +103,7 @@ export class HugeMapper extends RunMapper {
       const { entry, vpn, pages } = runs
       if (!runs.isHuge) this.clearRun(entry, vpn, pages, batch, tally, keeper)
       else if (pages === this.hugePages) this.clearHuge(entry, vpn, batch, tally)
+      else if (this.isObjects(entry)) this.dropHuge(entry, vpn, batch, tally)
       else this.#clearPart(entry, vpn, pages, batch, tally, keeper)
     }
   }
@@ -134,9 +136,24 @@ export class HugeMapper extends RunMapper {
     batch.freeTable(this.#withdraw(leaf))
     if (isZero) batch.releaseFrame(pfn)
     else {
-      tally.anonymous += this.hugePages
+      tally[this.#isAnonymous(pfn) ? 'anonymous' : 'others'] += this.hugePages
       batch.releaseRun(pfn, this.hugeOrder)
     }
+  }
+
+  /** Whether a huge leaf maps pages of an object. These can be faulted in again, so it is never split: it goes away (__split_huge_pmd_locked). */
+  isObjects(leaf: Ptr): boolean {
+    return (this.flags(leaf) & EntryFlag.special) === 0 && !this.#isAnonymous(this.pfn(leaf))
+  }
+
+  #isAnonymous(pfn: Pfn): boolean {
+    return (this.env.frames.flags(pfn) & FrameFlag.anonymous) !== 0
+  }
+
+  /** clearHuge for one of which only a part was to go, or to change. */
+  dropHuge(leaf: Ptr, vpn: Vpn, batch: FlushBatch, tally: FrameTally): void {
+    this.clearHuge(leaf, vpn, batch, tally)
+    count(this.memory, Counter.hugeSplit)
   }
 
   /** For fork: the absent entry `target` of another space maps what our leaf maps; nobody may write it any more. */

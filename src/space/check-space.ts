@@ -71,10 +71,12 @@ function checkEntries(mm: SpaceEnv, space: AddressSpace): void {
     assert(holding !== NULL, 'a page without a mapping is in the page table')
     checkEntry(mm, vma.at(holding), vpn, pfn, flags)
   })
-  mapper.eachHuge(mapper.start, mapper.end, (vpn, _leaf, pages) => {
+  mapper.eachHuge(mapper.start, mapper.end, (vpn, leaf, pages) => {
     vma.at(mm.vmas.find(space, vpn))
     assert(vma.start <= vpn && vpn + pages <= vma.end, 'a huge leaf lies in one mapping')
-    assert(vma.isAnonymous && vma.family !== NULL, 'huge leaves are of anonymous memory')
+    const isOwn = vma.isAnonymous && vma.family !== NULL
+    const isObjects = vma.object !== NULL && mm.objects.hasFolios(vma.object) && mapper.isObjects(leaf)
+    assert(isOwn || isObjects, 'huge leaves are of anonymous memory, or of an object that has huge pages')
   })
 }
 

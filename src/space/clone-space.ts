@@ -166,7 +166,7 @@ function copyEntries(
     else from.share(entry, vpn, pages, target, protects, batch, tally)
   }
   from.walkRuns(vma.start, vma.end, copyRun, (vpn, leaf) => {
-    if (result === 0) result = copyHuge(from, to, leaf, vpn, batch, tally)
+    if (result === 0 && !from.isObjects(leaf)) result = copyHuge(from, to, leaf, vpn, batch, tally)
   })
   countAnonymous(mm, child, tally.anonymous)
   if (tally.others > 0) countOthers(mm, child, vma.object, tally.others)

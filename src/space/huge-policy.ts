@@ -14,6 +14,7 @@ import { NULL } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import type { AddressSpace } from './address-space.js'
+import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES, VM_HUGEPAGE, VM_NOHUGEPAGE, VM_SPECIAL } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
@@ -122,7 +123,23 @@ function holdsBlock(vma: Vma, pages: number): boolean {
 
 /** The same whatever the settings say: for MADV_COLLAPSE. */
 export function mayBeHuge(space: AddressSpace, vma: Vma): boolean {
-  return vma.isAnonymous && (vma.flags & VM_NOHUGEPAGE) === 0 && !space.hugePagesDisabled
+  return vma.isAnonymous && isAllowed(space, vma)
+}
+
+/** What programs say against it (vma_thp_disabled). */
+function isAllowed(space: AddressSpace, vma: Vma): boolean {
+  return (vma.flags & VM_NOHUGEPAGE) === 0 && !space.hugePagesDisabled
+}
+
+/** Whether huge pages of the object that is mapped can be mapped as such: they lie alike in both (thp_vma_suitable_order). */
+export function mapsFolios(space: AddressSpace, vma: Vma): boolean {
+  return isAllowed(space, vma) && (vma.start - vma.pageOffset) % HUGE_PAGES === 0
+}
+
+/** `isCollapsible` for mappings of shared memory: nobody need have touched a page of it. */
+export function isCollapsibleObject({ objects }: SpaceEnv, space: AddressSpace, vma: Vma): boolean {
+  const isShmem = objects.isShmem(vma.object) && !objects.isSecret(vma.object)
+  return isShmem && (vma.flags & VM_SPECIAL) === 0 && mapsFolios(space, vma) && holdsBlock(vma, HUGE_PAGES)
 }
 
 /** Whether MADV_COLLAPSE may be given to a mapping: it has pages of its own, and holds an aligned 2 MiB. */

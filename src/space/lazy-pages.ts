@@ -10,6 +10,7 @@ import { forEachMapper, foundAnonymous } from './mappers.js'
 import type { ObjectSpacesEnv } from './object-spaces.js'
 import { isDirtyFrame, mappingsOf } from './page-usage.js'
 import type { SpaceEnv } from './space-env.js'
+import { dropHugeAt } from './split-huge.js'
 import { HUGE_PAGES, VM_LOCKED } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
@@ -43,6 +44,8 @@ interface Visitor {
   readonly page: (vpn: Vpn, entry: Ptr) => void
   readonly hugePage: (vpn: Vpn, leaf: Ptr) => void
   readonly folio: (vpn: Vpn, entry: Ptr) => void
+  /** Whether a whole huge page of an object is unmapped. Without swap it stays in its object. */
+  readonly takesOut?: boolean
 }
 
 /** A walk over the counted pages of such a part. A huge page of which only some are in it is split for good. */
@@ -65,6 +68,7 @@ class Walk {
       const next = Math.min(to, at - (at % HUGE_PAGES) + HUGE_PAGES) as Vpn
       const leaf = this.mapper.hugeLeaf(at)
       if (leaf === NULL) this.#eachSmall(at, next, visitor)
+      else if (this.mapper.isObjects(leaf)) this.#visitObjects(leaf, at, next, visitor)
       else if (this.#isOwn(leaf)) this.#visitHuge(leaf, at, next, visitor)
       at = next
     }
@@ -76,6 +80,19 @@ class Walk {
     const { mapper } = this
     if ((mapper.flags(leaf) & EntryFlag.special) !== 0) return false
     return this.#mm.buddy.isRunAlone(mapper.pfn(leaf), mapper.hugeOrder)
+  }
+
+  /** A huge page of an object: one that nobody else maps. A part of it splits it, and the leaf goes away. */
+  #visitObjects(leaf: Ptr, from: Vpn, to: Vpn, visitor: Visitor): void {
+    const { space, vma } = this.#part
+    const first = this.mapper.pfn(leaf)
+    for (let i = 0; i < HUGE_PAGES; i++) if (mappingsOf(this.#mm, (first + i) as Pfn) > 1) return
+    const isWhole = to - from === HUGE_PAGES
+    if (isWhole) this.mapper.changeHuge(leaf, from, EntryFlag.accessed, 0, this.batch)
+    else this.#mm.objects.splitFolioOf(vma.object, vma.offsetOf(from))
+    const isTakenOut = visitor.takesOut && !this.#mm.objects.isUnevictable(vma.object)
+    if (isWhole && !isTakenOut) return
+    dropHugeAt(this.#mm, space, vma, from)
   }
 
   #visitHuge(leaf: Ptr, from: Vpn, to: Vpn, visitor: Visitor): void {
@@ -217,5 +234,6 @@ export function takeOut(mm: SpaceEnv, part: AdvisedPart): void {
       mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
       takeFolio(pfn)
     },
+    takesOut: true,
   })
 }

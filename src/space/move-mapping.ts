@@ -10,10 +10,11 @@ import { isEnoughMemory } from './overcommit.js'
 import { announceUnmap, resetUserfault } from './register-userfault.js'
 import type { RemapRequest } from './remap-range.js'
 import type { SpaceEnv } from './space-env.js'
+import { dropHugeAt } from './split-huge.js'
 import { mapCountMax } from './tunables.js'
 import { clearRange, isInside } from './unmap-range.js'
 import { UserfaultFeature } from './userfaults.js'
-import { VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
+import { HUGE_PAGES, VM_ACCOUNT, VM_LOCKED, VM_LOCKED_MASK } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 /**
@@ -43,7 +44,7 @@ export function moveMapping(
   const fresh = mm.vmas.reserve(space, 2) ? mm.vmas.allocateVma() : NULL
   const cut = fresh === NULL || keepOld ? NULL : mm.vmas.allocateVma()
   const isReady = fresh !== NULL && (keepOld || cut !== NULL) && mm.userfaults.prepare(changesOf(vma))
-  if (!isReady || !moveEntries(mm, space, start, target, oldPages)) {
+  if (!isReady || !moveEntries(mm, space, vma, start, target, oldPages)) {
     mm.userfaults.endPreparation()
     mm.vmas.freeVma(fresh)
     mm.vmas.freeVma(cut)
@@ -63,12 +64,36 @@ export function moveMapping(
 const changesOf = (vma: Vma): number => (vma.userfault === NULL ? 0 : 2)
 
 /** The last step that can fail; it undoes itself. */
-function moveEntries(mm: SpaceEnv, space: AddressSpace, start: Vpn, target: Vpn, pages: number): boolean {
+function moveEntries(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  target: Vpn,
+  pages: number,
+): boolean {
   if (pages === 0) return true
+  dropUnmovable(mm, space, vma, start, target, pages)
   const batch = mm.flusher.batch(space.root)
   const result = mm.userMappers.of(space.root).move(start, target, pages, batch)
   batch.finish()
   return result === 0
+}
+
+/** Huge leaves of an object's pages that cannot move as they are. */
+function dropUnmovable(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  start: Vpn,
+  target: Vpn,
+  pages: number,
+): void {
+  if (vma.object === NULL || !mm.objects.hasFolios(vma.object)) return
+  const isAlike = (target - start) % HUGE_PAGES === 0
+  mm.userMappers.of(space.root).eachHuge(start, (start + pages) as Vpn, (vpn, _leaf, length) => {
+    if (!isAlike || length < HUGE_PAGES) dropHugeAt(mm, space, vma, vpn)
+  })
 }
 
 /** Anonymous memory without a page yet counts from its new place, so that it merges there as new memory does. */

@@ -9,7 +9,8 @@ import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
 
 /** What a page loses when it leaves its cache. */
-const LEAVES = FrameFlag.file | FrameFlag.writeBack | FrameFlag.dirtyPage | FrameFlag.unfilled
+const LEAVES =
+  FrameFlag.file | FrameFlag.writeBack | FrameFlag.dirtyPage | FrameFlag.unfilled | FrameFlag.folio
 
 /** Who stands behind objects: one per thread and provider id. */
 export interface PageProvider {
@@ -229,16 +230,21 @@ export class ObjectPages extends ObjectRecords {
   }
 
   protected dropLocked(object: Ptr, first: number, end: number): void {
-    const { atomics, frames, buddy } = this.env
     if (first >= OBJECT_PAGES_MAX) return
     this.cache.removeRange(this.cacheOf(object), first, end, (_index, pfn) => {
       this.countPage(object, -1)
       this.quotas.refund(this.quota(object))
-      // At once, for markDirty: a page is counted as changed while it is in the cache.
-      const flags = atomics.and(frames.flagsPtr(pfn), ~LEAVES)
-      if ((flags & FrameFlag.dirtyPage) !== 0) this.countDirty(object, -1)
-      buddy.release(pfn)
+      this.letGo(object, pfn)
     })
+  }
+
+  /** A frame is the cache's no more. */
+  protected letGo(object: Ptr, pfn: Pfn): void {
+    const { atomics, frames, buddy } = this.env
+    // At once, for markDirty: a page is counted as changed while it is in the cache.
+    const flags = atomics.and(frames.flagsPtr(pfn), ~LEAVES)
+    if ((flags & FrameFlag.dirtyPage) !== 0) this.countDirty(object, -1)
+    buddy.release(pfn)
   }
 
   /**

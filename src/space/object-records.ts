@@ -6,7 +6,7 @@
  *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
  *     16    u32  page cache handle: root, levels (page-cache.ts)
  *     24    u32  pages in the cache
- *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable; bit 10: sealed against writes
+ *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable; bit 10: sealed against writes; bit 11: has had huge pages
  *     32    u32  provider id, 0 = none
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
@@ -66,6 +66,7 @@ const KIND_MASK = 0xff
 const PROMISED = 0x100
 const UNEVICTABLE = 0x200
 const WRITE_SEALED = 0x400
+const HAS_FOLIOS = 0x800
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -156,8 +157,7 @@ export class ObjectRecords {
   }
 
   setUnevictable(object: Ptr, isUnevictable: boolean): void {
-    const word = this.word(object, 28)
-    this.setWord(object, 28, isUnevictable ? word | UNEVICTABLE : word & ~UNEVICTABLE)
+    this.#mark(object, UNEVICTABLE, isUnevictable)
   }
 
   /** Whether seals of memfd_create keep its contents, also from MADV_REMOVE (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
@@ -167,7 +167,24 @@ export class ObjectRecords {
 
   /** For good. */
   sealWrites(object: Ptr): void {
-    this.setWord(object, 28, this.word(object, 28) | WRITE_SEALED)
+    this.#mark(object, WRITE_SEALED)
+  }
+
+  /** Whether any of its pages have been parts of huge pages (object-folios.ts): for those that never were, nobody needs to look for one. */
+  hasFolios(object: Ptr): boolean {
+    return (this.word(object, 28) & HAS_FOLIOS) !== 0
+  }
+
+  /** For good. */
+  protected noteFolio(object: Ptr): void {
+    this.#mark(object, HAS_FOLIOS)
+  }
+
+  /** Not all who do are under the same lock. */
+  #mark(object: Ptr, bit: number, isSet = true): void {
+    const at = (object + 28) as Ptr
+    if (isSet) this.env.atomics.or(at, bit)
+    else this.env.atomics.and(at, ~bit)
   }
 
   /** Pages that are promised for an object. */

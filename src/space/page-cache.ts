@@ -70,6 +70,16 @@ export class PageCache {
     return 0
   }
 
+  /** Puts a frame in the place of another one, which it returns. */
+  replace(handle: Ptr, index: number, pfn: Pfn): Pfn {
+    const { u32 } = this.#memory
+    const slot = this.#makeSlot(handle, index)
+    const before = u32[slot]! as Pfn
+    assert(before !== NO_FRAME, 'a page is replaced that is there')
+    u32[slot] = pfn
+    return before
+  }
+
   /** Takes a page out, with the nodes that this leaves empty; NO_FRAME when it is not there. */
   remove(handle: Ptr, index: number): Pfn {
     const { u32 } = this.#memory

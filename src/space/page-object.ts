@@ -3,8 +3,9 @@
  * file of a tmpfs or of the host, so read(2), write(2) and mmap(2) see the same bytes.
  *
  *     PageObjects      life, reading and writing, check     (here)
- *     └ ObjectPages    the pages: cache, provider            (object-pages.ts)
- *       └ ObjectRecords    the records and their mappings        (object-records.ts)
+ *     └ ObjectFolios     huge pages of them                    (object-folios.ts)
+ *       └ ObjectPages      the pages: cache, provider            (object-pages.ts)
+ *         └ ObjectRecords    the records and their mappings        (object-records.ts)
  *
  * A page in the cache holds one reference to its frame, every mapping of it another.
  */
@@ -24,7 +25,7 @@ import { FrameFlag } from '../frame/frame-table.js'
 import type { SlabCache } from '../slab/slab-cache.js'
 import { LockRank } from '../state/atomics.js'
 import { Word, wordIndex } from '../state/layout.js'
-import { ObjectPages } from './object-pages.js'
+import { ObjectFolios } from './object-folios.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
@@ -36,7 +37,7 @@ export { ObjectKind, type ObjectsEnv } from './object-records.js'
 export const OBJECT_BYTES_MAX = 2 ** 63
 const CLOSED_UNHEARD = (wordIndex(Word.closedUnheard) * 4) as Ptr
 
-export class PageObjects extends ObjectPages {
+export class PageObjects extends ObjectFolios {
   readonly #slabCache: SlabCache
 
   /** Boots or attaches: the slab caches are found by name, the list is in the header. */
@@ -273,6 +274,15 @@ export class PageObjects extends ObjectPages {
     }
   }
 
+  /** Huge pages of all objects (nr_shmem_hugepages). */
+  folios(): number {
+    let folios = 0
+    this.forEach((object) => {
+      folios += this.foliosOf(object)
+    })
+    return folios
+  }
+
   /** Pages promised for all objects. */
   promisedPages(): number {
     let pages = 0
@@ -337,6 +347,7 @@ export class PageObjects extends ObjectPages {
       if ((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0) dirty++
     })
     assert(dirty === this.dirtyPages(object), 'a page object counts its changed pages')
+    this.checkFolios(object)
     assert(
       this.checkMappings(object) < this.references(object),
       'every mapping holds a reference, and so does who looks',

@@ -137,7 +137,10 @@ export class PageScan {
 
   #hugeCategoriesOf(leaf: Ptr): number {
     const isZero = this.#mapper.pfn(leaf) === this.#mm.memory.u32[wordIndex(Word.hugeZeroFrame)]
-    return isZero ? HUGE_CATEGORIES | PageCategory.zeroFrame : HUGE_CATEGORIES
+    if (isZero) return HUGE_CATEGORIES | PageCategory.zeroFrame
+    return this.#isFileAsked && this.#mapper.isObjects(leaf)
+      ? HUGE_CATEGORIES | PageCategory.file
+      : HUGE_CATEGORIES
   }
 
   #categoriesOf(entry: Ptr): number {
@@ -147,11 +150,14 @@ export class PageScan {
     const pfn = this.#mapper.pfn(entry)
     if (pfn === this.#zeroFrame) return categories | PageCategory.zeroFrame
     const isSpecial = (this.#mapper.flags(entry) & EntryFlag.special) !== 0
-    const { mask, anyOf, returned } = this.#request
-    const isAsked = ((mask | anyOf | returned) & PageCategory.file) !== 0
-    return isAsked && !isSpecial && !isAnonymousFrame(this.#mm, pfn)
+    return this.#isFileAsked && !isSpecial && !isAnonymousFrame(this.#mm, pfn)
       ? categories | PageCategory.file
       : categories
+  }
+
+  get #isFileAsked(): boolean {
+    const { mask, anyOf, returned } = this.#request
+    return ((mask | anyOf | returned) & PageCategory.file) !== 0
   }
 
   /** Collects a range if it is interesting, as far as it may (pagemap_scan_output): 0, or -ENOSPC. */

@@ -19,6 +19,7 @@ export class PageUsage {
   referenced = 0
   anonymous = 0
   huge = 0
+  sharedHuge = 0
   sharedClean = 0
   sharedDirty = 0
   privateClean = 0
@@ -35,7 +36,9 @@ export class PageUsage {
   /** Adds the pages of one mapping; the space's lock is held. Costs the pages that are there, not those that could be. */
   add(mm: SpaceEnv, space: AddressSpace, vma: Vma): void {
     const locked = (vma.flags & VM_LOCKED) !== 0
-    this.huge += hugePagesIn(mm, space, vma)
+    const huge = hugePagesIn(mm, space, vma)
+    this.huge += huge.anonymous
+    this.sharedHuge += huge.shared
     new UserMapper(mm, space.root).walkPages(vma.start, vma.end, (_vpn, pfn, flags) => {
       if ((flags & EntryFlag.special) === 0) this.#addPage(mm, pfn, flags, locked)
     })

@@ -23,6 +23,7 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
     return
   }
   mm.objects.setSize(object, bytes)
+  mm.objects.splitFoliosAt(object, pagesFor(bytes), OBJECT_PAGES_MAX)
   unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX, false)
   mm.objects.dropFrom(object, bytes)
 }
@@ -33,6 +34,7 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
  */
 export function punchHole(mm: ObjectSpacesEnv, object: Ptr, first: number, pages: number): void {
   const end = first + pages
+  mm.objects.splitFoliosAt(object, first, end)
   const attempts = mm.memory.shared ? PUNCHES_MAX : 1
   for (let attempt = 0; attempt < attempts; attempt++) {
     unmapObjectPages(mm, object, first, end, true)
@@ -50,6 +52,27 @@ function unmapObjectPages(
   keepsCopies: boolean,
 ): void {
   forEachSpaceOf(mm, object, (space) => unmapInSpace(mm, space, object, first, end, keepsCopies))
+}
+
+/**
+ * Takes the object's own pages out of every address space that maps them, copies stay. `visit` is told of each mapping that shows any of
+ * them, mapped or not.
+ */
+export function unmapOriginals(
+  mm: ObjectSpacesEnv,
+  object: Ptr,
+  first: number,
+  end: number,
+  visit: (vma: Vma) => void,
+): void {
+  forEachSpaceOf(mm, object, (space) => {
+    const batch = mm.flusher.batch(space.root)
+    forEachViewIn(mm, space, object, first, end, (vma, from, to) => {
+      visit(vma)
+      zapOriginals(mm, space, vma, from, to, batch)
+    })
+    batch.finish()
+  })
 }
 
 function unmapInSpace(
@@ -76,6 +99,7 @@ function zapOriginals(
   batch: FlushBatch,
 ): void {
   const mapper = mm.userMappers.of(space.root)
+  mapper.eachHuge(start, end, (vpn) => zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch))
   mapper.walk(start, end, (vpn, entry) => {
     const isOriginal = (mm.frames.flags(mapper.pfn(entry)) & FrameFlag.file) !== 0
     if (isOriginal) zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch)

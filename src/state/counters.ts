@@ -43,6 +43,8 @@ export const Counter = {
   hugeZeroFailed: 24,
   /** Small pages were made one huge one, by MADV_COLLAPSE. */
   hugeCollapse: 25,
+  /** Huge pages of objects that became mapped by a huge leaf. */
+  hugeObjectMapped: 26,
   /** Frames given out by the allocator. */
   framesAllocated: 40,
   /** Pages of files read from their provider, and written to it. */

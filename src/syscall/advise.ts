@@ -5,6 +5,7 @@ import { EACCES, EAGAIN, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../base/errno
 import { NULL, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
+import { collapseObjects } from '../fault/collapse-object.js'
 import { ALONE, type FaultEnv } from '../fault/fault.js'
 import { populateFor } from '../fault/populate.js'
 import { pageOut, pageOutLazy } from '../fault/reclaim.js'
@@ -245,6 +246,10 @@ const readAhead: Advise = ({ mm }, vma, from, to) => {
   return 0
 }
 
+/** MADV_COLLAPSE: small pages become huge ones. */
+const collapse: Advise = ({ mm, space }, vma, from, to) =>
+  vma.object === NULL ? collapseRange(mm, space, vma, from, to) : collapseObjects(mm, space, vma, from, to)
+
 const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPPABLE /* vma_ksm_compatible */
 
 /** MADV_MERGEABLE: remembered, and so keeps mappings apart; nobody looks for equal pages. */
@@ -277,5 +282,5 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, pushOut)],
   [mman.MADV_MERGEABLE, allowMerging],
   [mman.MADV_UNMERGEABLE, setFlags(vm.VM_MERGEABLE, 0)],
-  [mman.MADV_COLLAPSE, ({ mm, space }, vma, from, to) => collapseRange(mm, space, vma, from, to)],
+  [mman.MADV_COLLAPSE, collapse],
 ])

@@ -71,13 +71,8 @@ const tests: SuiteTest[] = [
   ...['anon', 'shmem', 'shmem-private'].map((kind) =>
     mm('uffd-stress', { args: [kind, '20', '2'], heavy: true }, ` ${kind}`),
   ),
-  ...['register-ioctls', 'zeropage', 'move', 'sigbus', 'events', 'poison', 'wp'].map((kind) =>
+  ...['register-ioctls', 'zeropage', 'move', 'sigbus', 'events', 'poison', 'wp', 'minor'].map((kind) =>
     mm('uffd-unit-tests', { args: ['-f', kind], heavy: true }, ` ${kind}`),
-  ),
-  mm(
-    'uffd-unit-tests',
-    { args: ['-f', 'minor'], heavy: true, missing: 'MADV_COLLAPSE of shared memory: one of its five tests' },
-    ' minor',
   ),
   mm('va_high_addr_switch', heavy),
   mm('virtual_address_range', {

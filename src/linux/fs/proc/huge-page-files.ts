@@ -156,7 +156,7 @@ const LARGEST = folder({
     ...ANON_STATS,
     anon_fault_alloc: counter(Counter.hugeFault),
     anon_fault_fallback: counter(Counter.hugeFallback),
-    nr_anon: file((_vfs, _process, { mm }) => `${countHugePages(mm)}\n`),
+    nr_anon: file((_vfs, _process, { mm }) => `${countHugePages(mm).anonymous}\n`),
   }),
 })
 

@@ -131,6 +131,7 @@ function usageRows(usage: PageUsage, kinds: string): string {
     row('KSM', 0) +
     pagesRow('LazyFree', usage.lazyFree) +
     pagesRow('AnonHugePages', usage.huge) +
+    pagesRow('ShmemPmdMapped', usage.sharedHuge) +
     UNUSED_ROWS +
     shareRow('Locked', usage.shareLocked)
   )
@@ -138,7 +139,7 @@ function usageRows(usage: PageUsage, kinds: string): string {
 
 /** What there is none of: huge pages of files and of the pool, and swap. */
 const UNUSED_ROWS =
-  ['ShmemPmdMapped', 'FilePmdMapped', 'Shared_Hugetlb'].map((name) => row(name, 0)).join('') +
+  ['FilePmdMapped', 'Shared_Hugetlb'].map((name) => row(name, 0)).join('') +
   row('Private_Hugetlb', 0, 7) +
   row('Swap', 0) +
   row('SwapPss', 0)

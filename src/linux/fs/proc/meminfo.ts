@@ -14,6 +14,7 @@ const VMALLOC_PAGES = 67_108_864 / KIB
 export function meminfoText({ mm }: FileEnvironment): string {
   const memory = new MachineMemory(mm)
   const { census } = memory
+  const huge = countHugePages(mm)
   const rows: readonly (readonly [name: string, pages: number])[] = [
     ['MemTotal', memory.total],
     ['MemFree', memory.free],
@@ -54,16 +55,16 @@ export function meminfoText({ mm }: FileEnvironment): string {
     ['VmallocUsed', vmallocPages(mm)],
     ['VmallocChunk', 0],
     ['Percpu', 0],
-    ['AnonHugePages', countHugePages(mm) * HUGE_PAGES],
-    ['ShmemHugePages', 0],
-    ['ShmemPmdMapped', 0],
+    ['AnonHugePages', huge.anonymous * HUGE_PAGES],
+    ['ShmemHugePages', mm.objects.folios() * HUGE_PAGES],
+    ['ShmemPmdMapped', huge.shared * HUGE_PAGES],
     ['FileHugePages', 0],
     ['FilePmdMapped', 0],
   ]
-  const huge = ['Total', 'Free', 'Rsvd', 'Surp'].map((name) => row(`HugePages_${name}`, 0, ''))
+  const pool = ['Total', 'Free', 'Rsvd', 'Surp'].map((name) => row(`HugePages_${name}`, 0, ''))
   return (
     rows.map(([name, pages]) => row(name, pages * KIB)).join('') +
-    huge.join('') +
+    pool.join('') +
     row('Hugepagesize', 2048) +
     row('Hugetlb', 0)
   )

@@ -87,6 +87,7 @@ export const MEMORY_FOLDERS: Readonly<Record<string, ProcNode>> = {
 function nodeMeminfo({ mm }: FileEnvironment): string {
   const memory = new MachineMemory(mm)
   const { census } = memory
+  const huge = countHugePages(mm)
   const rows: readonly (readonly [name: string, pages: number])[] = [
     ['MemTotal', memory.total],
     ['MemFree', memory.free],
@@ -116,16 +117,16 @@ function nodeMeminfo({ mm }: FileEnvironment): string {
     ['Slab', census.slabs],
     ['SReclaimable', memory.slabReclaimable],
     ['SUnreclaim', memory.slabUnreclaimable],
-    ['AnonHugePages', countHugePages(mm) * HUGE_PAGES],
-    ['ShmemHugePages', 0],
-    ['ShmemPmdMapped', 0],
+    ['AnonHugePages', huge.anonymous * HUGE_PAGES],
+    ['ShmemHugePages', mm.objects.folios() * HUGE_PAGES],
+    ['ShmemPmdMapped', huge.shared * HUGE_PAGES],
     ['FileHugePages', 0],
     ['FilePmdMapped', 0],
   ]
   const line = (name: string, value: number, unit: string) =>
     `Node 0 ${`${name}:`.padEnd(16)}${`${value}`.padStart(8)}${unit}\n`
-  const huge = ['Total', 'Free', 'Surp'].map((name) => line(`HugePages_${name}`, 0, ''))
-  return rows.map(([name, pages]) => line(name, pages * KIB_PER_PAGE, ' kB')).join('') + huge.join('')
+  const pool = ['Total', 'Free', 'Surp'].map((name) => line(`HugePages_${name}`, 0, ''))
+  return rows.map(([name, pages]) => line(name, pages * KIB_PER_PAGE, ' kB')).join('') + pool.join('')
 }
 
 const processors = (env: FileEnvironment) => env.mm.tlbs.hartCount

@@ -65,8 +65,13 @@ export type Values = Readonly<Record<string, number>>
 
 /** By name, of the whole machine. */
 export function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
-  const nr_anon_transparent_hugepages = countHugePages(mm)
-  return { ...pageValues(memory), nr_anon_transparent_hugepages, ...eventValues(mm, memory) }
+  const { anonymous, shared } = countHugePages(mm)
+  const huge = {
+    nr_anon_transparent_hugepages: anonymous,
+    nr_shmem_hugepages: mm.objects.folios(),
+    nr_shmem_pmdmapped: shared,
+  }
+  return { ...pageValues(memory), ...huge, ...eventValues(mm, memory) }
 }
 
 /** What there is now, in pages. */
@@ -120,6 +125,7 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     thp_fault_alloc: of(Counter.hugeFault),
     thp_fault_fallback: of(Counter.hugeFallback),
     thp_collapse_alloc: of(Counter.hugeCollapse),
+    thp_file_mapped: of(Counter.hugeObjectMapped),
     thp_split_pmd: of(Counter.hugeSplit),
     thp_zero_page_alloc: of(Counter.hugeZeroAlloc),
     thp_zero_page_alloc_failed: of(Counter.hugeZeroFailed),

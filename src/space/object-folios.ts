@@ -1,0 +1,169 @@
+import { assert } from '../base/assert.js'
+import { EAGAIN, EINVAL, ENOMEM } from '../base/errno.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { ObjectPages } from './object-pages.js'
+import { HUGE_PAGES } from './vm-flags.js'
+
+const FOLIO = FrameFlag.file | FrameFlag.folio
+
+/**
+ * Huge pages of shared memory (THP of shmem): HUGE_PAGES pages of an object, aligned in it, whose frames are an aligned block and have
+ * the flag `folio`. Each is still a page with an entry and a reference count of its own, so that whoever reads, writes or drops pages
+ * need not know of it; but one leaf can map them all. They are a huge page until one of them leaves the cache, or is split off. The
+ * pages of one are all changed ones, as of any shared memory that was written to: a leaf that goes away has nothing to tell.
+ */
+export class ObjectFolios extends ObjectPages {
+  /** First frame of the huge page that a page is part of, NO_FRAME when it is none. Without the object's lock only a hint. */
+  folioOf(object: Ptr, index: number): Pfn {
+    if (!this.hasFolios(object)) return NO_FRAME
+    const first = this.find(object, index - (index % HUGE_PAGES))
+    return first !== NO_FRAME && (this.env.frames.flags(first) & FOLIO) === FOLIO ? first : NO_FRAME
+  }
+
+  /** The same, with a reference to each of its frames for the caller (a leaf); NO_FRAME past the end of the object, too. */
+  retainFolio(object: Ptr, index: number): Pfn {
+    if (!this.hasFolios(object)) return NO_FRAME
+    this.lock(object)
+    const first = index * PAGE_SIZE < this.size(object) ? this.folioOf(object, index) : NO_FRAME
+    if (first !== NO_FRAME) for (let i = 0; i < HUGE_PAGES; i++) this.env.buddy.retain((first + i) as Pfn)
+    this.unlock(object)
+    return first
+  }
+
+  /** Gives back what retainFolio gave. */
+  releaseFolio(first: Pfn): void {
+    for (let i = 0; i < HUGE_PAGES; i++) this.env.buddy.release((first + i) as Pfn)
+  }
+
+  /**
+   * Lets the pages from `first` on be a huge page: what they hold is copied into the block, holes become pages. Nobody maps or reads them.
+   * 0, or nothing has changed and the block is the caller's still: -EAGAIN (somebody does), -EINVAL (there is no page, or its quota is used up),
+   * -ENOMEM.
+   */
+  collapse(object: Ptr, first: number, block: Pfn, order: number): number {
+    this.lock(object)
+    const problem = this.#mayCollapse(object, first) || this.#fillHoles(object, first, block)
+    if (problem === 0) this.#moveInto(object, first, block, order)
+    this.unlock(object)
+    return problem
+  }
+
+  #mayCollapse(object: Ptr, first: number): number {
+    let pages = 0
+    let isFree = true
+    const look = (_index: number, pfn: Pfn) => {
+      pages++
+      isFree &&= this.env.frames.refCount(pfn) === 1
+    }
+    this.forEachPage(object, look, first, first + HUGE_PAGES)
+    if (!isFree) return -EAGAIN
+    return pages === 0 ? -EINVAL : 0
+  }
+
+  /** All that can fail: then what was added is taken out again. */
+  #fillHoles(object: Ptr, first: number, block: Pfn): number {
+    let problem = 0
+    for (let i = 0; i < HUGE_PAGES && problem === 0; i++) {
+      if (this.find(object, first + i) === NO_FRAME) problem = this.#fillHole(object, first + i, block + i)
+    }
+    if (problem !== 0) this.#emptyHoles(object, first, block)
+    return problem
+  }
+
+  #fillHole(object: Ptr, index: number, pfn: number): number {
+    if (!this.quotas.charge(this.quota(object))) return -EINVAL
+    const problem = this.cache.insert(this.cacheOf(object), index, pfn as Pfn)
+    if (problem !== 0) this.quotas.refund(this.quota(object))
+    return problem === 0 ? 0 : -ENOMEM
+  }
+
+  #emptyHoles(object: Ptr, first: number, block: Pfn): void {
+    for (let i = 0; i < HUGE_PAGES; i++) {
+      if (this.find(object, first + i) !== block + i) continue
+      this.cache.remove(this.cacheOf(object), first + i)
+      this.quotas.refund(this.quota(object))
+    }
+  }
+
+  #moveInto(object: Ptr, first: number, block: Pfn, order: number): void {
+    const { memory, buddy } = this.env
+    for (let i = 0; i < HUGE_PAGES; i++) {
+      const pfn = (block + i) as Pfn
+      const old = this.cache.replace(this.cacheOf(object), first + i, pfn)
+      if (old === pfn) {
+        memory.fill(frameToPtr(pfn), 0, PAGE_SIZE)
+        this.countPage(object, 1)
+      } else {
+        memory.copy(frameToPtr(pfn), frameToPtr(old), PAGE_SIZE)
+        this.letGo(object, old)
+      }
+    }
+    buddy.divide(block, order, FOLIO, object, first)
+    for (let i = 0; i < HUGE_PAGES; i++) this.markDirty((block + i) as Pfn)
+    this.noteFolio(object)
+  }
+
+  /** The huge pages that `first` and `end` cut are none any more: before pages between these leave the address spaces, so that no fault maps them as such again. */
+  splitFoliosAt(object: Ptr, first: number, end: number): void {
+    if (!this.hasFolios(object)) return
+    this.lock(object)
+    this.#cut(object, first)
+    this.#cut(object, end)
+    this.unlock(object)
+  }
+
+  /** The huge page that a page is part of, if it is, is none any more. */
+  splitFolioOf(object: Ptr, index: number): void {
+    this.lock(object)
+    this.#split(object, index)
+    this.unlock(object)
+  }
+
+  protected override dropLocked(object: Ptr, first: number, end: number): void {
+    if (this.hasFolios(object)) {
+      this.#cut(object, first)
+      this.#cut(object, end)
+    }
+    super.dropLocked(object, first, end)
+  }
+
+  #cut(object: Ptr, index: number): void {
+    if (index % HUGE_PAGES !== 0) this.#split(object, index)
+  }
+
+  #split(object: Ptr, index: number): void {
+    const { atomics, frames } = this.env
+    const first = this.folioOf(object, index)
+    if (first === NO_FRAME) return
+    for (let i = 0; i < HUGE_PAGES; i++) atomics.and(frames.flagsPtr((first + i) as Pfn), ~FrameFlag.folio)
+  }
+
+  /** How many of its pages are the first ones of huge pages. */
+  protected foliosOf(object: Ptr): number {
+    if (!this.hasFolios(object)) return 0
+    let folios = 0
+    this.lock(object)
+    this.forEachPage(object, (index) => {
+      if (index % HUGE_PAGES === 0 && this.folioOf(object, index) !== NO_FRAME) folios++
+    })
+    this.unlock(object)
+    return folios
+  }
+
+  /** Asserts that a huge page is a whole one. */
+  protected checkFolios(object: Ptr): void {
+    const { frames } = this.env
+    this.forEachPage(object, (index, pfn) => {
+      if ((frames.flags(pfn) & FrameFlag.folio) === 0) return
+      const first = this.folioOf(object, index)
+      assert(first !== NO_FRAME, 'a page of a huge page leads to its first one')
+      assert(first % HUGE_PAGES === 0, 'the frames of a huge page are an aligned block')
+      assert(pfn === first + (index % HUGE_PAGES), 'the frames of a huge page lie side by side')
+      assert((frames.flags(pfn) & FrameFlag.dirtyPage) !== 0, 'the pages of a huge page are changed ones')
+      if (index % HUGE_PAGES !== 0) return
+      for (let i = 0; i < HUGE_PAGES; i++)
+        assert((frames.flags((pfn + i) as Pfn) & FOLIO) === FOLIO, 'a huge page has all its pages')
+    })
+  }
+}
