@@ -61,6 +61,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   readonly #free: FreeFrames
   readonly #faults: FaultInjector | undefined
   readonly #debug: boolean
+  readonly #isWatched: boolean
   /** What is known of the bytes of a frame that was freed. */
   readonly #contents: number
   /** Those of this hart's cache when they may be used without a lock: on memory that is not shared, and nothing fails or is watched. Else those of none. */
@@ -80,7 +81,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.#faults = faults
     this.#debug = debug
     this.#contents = debug ? FrameFlag.dirtyMemory | FrameFlag.poisoned : FrameFlag.dirtyMemory
-    const isFast = atomics.isPlain && faults === undefined && !debug
+    this.#isWatched = faults !== undefined || debug
+    const isFast = atomics.isPlain && !this.#isWatched
     this.#fast = (isFast ? free.own : undefined) ?? NO_PATHS
   }
 
@@ -154,10 +156,10 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
 
   /**
    * Whether it matters which free frame is taken: not while there are frames that were used just before, which caches and host
-   * have already. On memory that is not shared only, and when nothing fails or is watched.
+   * have already. Only when nothing fails or is watched.
    */
   get isChoosy(): boolean {
-    if (this.#fast === NO_PATHS) return false
+    if (this.#isWatched) return false
     const next = this.#free.next
     return next !== NO_FRAME && (this.#frames.flags(next) & FrameFlag.dirtyMemory) === 0
   }

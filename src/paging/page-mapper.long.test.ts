@@ -8,6 +8,7 @@ import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
 import { NO_FRAME, NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { fuzzSteps, SEED } from '../base/testing.js'
+import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from './flush-batch.js'
 import { PagingMachine } from './testing/paging-machine.js'
 import type { UserMapper } from './user-mapper.js'
@@ -137,7 +138,7 @@ class Fuzzer {
       return
     }
     const flags = this.#random.pick(FLAGS)
-    buddy.divide(pfn, mapper.hugeOrder, 0, 0, 0)
+    buddy.divide(pfn, mapper.hugeOrder, FrameFlag.anonymous, 0, 0) // those of objects are not split
     mapper.setHuge(slot, pfn, flags, deposit)
     for (let i = 0; i < TABLE; i++) this.#note(first + i, pfn + i, flags, batch)
   }
