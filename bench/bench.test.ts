@@ -27,14 +27,27 @@ describe('a benchmark', () => {
         peers: { native: side('B', 8, 10, 9), qemu: side('C', 7, 7, 6) },
       }),
     }
-    const row = runBenchmark(benchmark, 3)
+    const row = runBenchmark(benchmark, { least: 3, time: 0 })
     expect(turns.join('')).toBe('ABCABCABC')
     expect(row).toEqual({ ...about, ours: 4, peers: { native: 8, qemu: 6 }, met: true })
   })
 
+  it('goes on for a time where rounds are short, but not beyond its own limit', () => {
+    const turns: string[] = []
+    const figures = Array.from({ length: 20 }, (_, i) => 30 - i)
+    const sides = () => ({ ours: contender('A', figures, turns), peers: {} })
+    let clock = 0
+    const now = () => (clock += 10)
+    expect(runBenchmark({ ...about, sides }, { least: 3, time: 100 }, now).ours).toBe(30 - (turns.length - 1))
+    expect(turns.length).toBe(12)
+    turns.length = 0
+    runBenchmark({ ...about, sides, roundsMax: 2 }, { least: 3, time: 100 }, now)
+    expect(turns.length).toBe(2)
+  })
+
   it('shows a peer that is absent as null, and one that there cannot be not at all', () => {
     const sides = () => ({ ours: contender('A', [1], []), peers: { native: undefined } })
-    const row = runBenchmark({ ...about, sides }, 1)
+    const row = runBenchmark({ ...about, sides }, { least: 1, time: 0 })
     expect(JSON.parse(JSON.stringify(row))).toEqual({ ...about, ours: 1, peers: { native: null }, met: null })
   })
 })

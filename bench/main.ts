@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { tuneEngine } from '../src/cli/engine.js'
 import { allocatorBenchmarks } from './allocator-benchmarks.js'
-import { type Benchmark, type Row, runBenchmark } from './benchmark.js'
+import { type Benchmark, type Rounds, type Row, runBenchmark } from './benchmark.js'
 import { instructionBenchmarks } from './instruction-benchmarks.js'
 import { describeMachine, type MachineDescription } from './machine.js'
 import { memoryBenchmarks } from './memory-benchmarks.js'
@@ -17,7 +17,7 @@ import { treeBenchmarks } from './tree-benchmarks.js'
 const USAGE = `usage: npm run bench -- [--only REGEX] [--quick] [--json FILE]
 
   --only REGEX   rows whose "group: name" matches, such as "page fault: .*no trap"
-  --quick        few rounds: a look, not a result
+  --quick        a few rounds, 2 s a row: a look, not a result
   --json FILE    writes {machine, method, rows}; a row is {group, name, unit, ours, peers, goal, met}
 `
 /**
@@ -25,8 +25,8 @@ const USAGE = `usage: npm run bench -- [--only REGEX] [--quick] [--json FILE]
  * everything is compiled, in a quick run too.
  */
 const COMPILE_AT_ONCE = '--no-concurrent-recompilation'
-const ROUNDS = 12
-const ROUNDS_QUICK = 3
+const ROUNDS: Rounds = { least: 12, time: 6000 }
+const ROUNDS_QUICK: Rounds = { least: 3, time: 2000 }
 
 function options() {
   try {
@@ -56,8 +56,8 @@ function allBenchmarks(bench: MmBench): Benchmark[] {
   ]
 }
 
-function methodText(rounds: number): string {
-  return `CPU time, minimum of ${rounds} rounds, all sides of a row in turns, each row in a process of its own; a round of what is called from
+function methodText({ least, time }: Rounds): string {
+  return `CPU time, minimum of at least ${least} rounds and ${time / 1000} s, all sides of a row in turns, each row in a process of its own; a round of what is called from
 TypeScript is the best of many short runs; warm: V8 has compiled what it needs, inlining as much as for the command
 (src/cli/engine.ts: with V8's own settings, as a library has them, short calls take up to 1.7 times as long); transparent
 huge pages off but in their own rows. "no trap": called from TypeScript; "with trap": a guest program, with its
