@@ -34,6 +34,10 @@ describe('boot', () => {
   test('bad options are refused with a reason', () => {
     expect(() => mmInit({ bytes: 4096 })).toThrow('8 MiB')
     expect(() => mmInit({ bytes: 8 * 2 ** 20, harts: 0 })).toThrow('harts')
+    for (const frames of [2047, 2049]) {
+      const map = BootMemoryMap.wholeRam(frames)
+      expect(() => mmInit({ bytes: 8 * 2 ** 20, map })).toThrow('it is of RAM of another size')
+    }
   })
 
   test('reserved and missing RAM is never used', () => {

@@ -27,24 +27,24 @@ class NaiveModel {
   /** A block in the upper zone, or in the lower one when that keeps its protection. */
   canAllocate(order: number): boolean {
     const frames = 2 ** order
-    if (this.#find(frames, frames, this.#lowFrames, this.state.length)) return true
+    if (this.#find(frames, frames, this.#lowFrames, this.state.length) !== undefined) return true
     return (
       this.freeFrames(this.#lowFrames) - frames >= this.#protection &&
-      this.canAllocateRun(frames, frames, this.#lowFrames)
+      this.findRun(frames, frames, this.#lowFrames) !== undefined
     )
   }
 
-  /** Frames side by side in one zone, below a limit. */
-  canAllocateRun(frames: number, align: number, limit: number): boolean {
+  /** The lowest frames side by side in one zone, below a limit. */
+  findRun(frames: number, align: number, limit: number): number | undefined {
     const low = Math.min(limit, this.#lowFrames)
-    return this.#find(frames, align, 0, low) || this.#find(frames, align, this.#lowFrames, limit)
+    return this.#find(frames, align, 0, low) ?? this.#find(frames, align, this.#lowFrames, limit)
   }
 
-  #find(frames: number, align: number, start: number, end: number): boolean {
+  #find(frames: number, align: number, start: number, end: number): number | undefined {
     for (let pfn = Math.ceil(start / align) * align; pfn + frames <= end; pfn += align) {
-      if (this.state[pfn] === 'free' && this.isFree(pfn, frames)) return true
+      if (this.state[pfn] === 'free' && this.isFree(pfn, frames)) return pfn
     }
-    return false
+    return undefined
   }
 
   freeFrames(end = this.state.length): number {
@@ -107,11 +107,14 @@ class Fuzzer {
   /** Frames side by side, or a block below a limit. */
   allocateSpecial(where: string): void {
     const { random, machine, model } = this
-    const limit = random.chance(0.5) ? machine.frames.frameCount : random.below(machine.frames.frameCount)
+    const { frameCount } = machine.frames
     const order = random.chance(0.5) ? undefined : random.below(6)
     const frames = order === undefined ? random.between(1, 100) : 2 ** order
     const align = order === undefined ? 2 ** random.below(7) : frames
-    const can = model.canAllocateRun(frames, align, limit)
+    // Just behind the lowest frames that there are, or one short of that.
+    const tight = (model.findRun(frames, align, frameCount) ?? 0) + frames - random.below(2)
+    const limit = random.pick([frameCount, random.below(frameCount), tight])
+    const can = model.findRun(frames, align, limit) !== undefined
     const buddy = random.pick(this.views)
     const pfn =
       order === undefined ? buddy.allocateRun(frames, align, limit) : buddy.allocateBelow(limit, order)

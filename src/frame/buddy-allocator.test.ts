@@ -117,6 +117,35 @@ describe.each([{ shared: false }, { shared: true }])('BuddyAllocator, shared: $s
     expect(() => buddy.release(1 as Pfn)).toThrow('reserved')
   })
 
+  test('what another space maps too is nobody’s alone, and keeps its other flags', () => {
+    const { buddy, frames } = bootFrames({ shared })
+    const pfn = buddy.allocate(0)
+    for (const kind of [FrameFlag.anonymous, FrameFlag.file]) {
+      frames.set(pfn, 1, kind | FrameFlag.exclusive | FrameFlag.dirtyPage, 7, 8)
+      expect(buddy.retainUser(pfn)).toBe(kind === FrameFlag.anonymous)
+      expect([frames.refCount(pfn), frames.flags(pfn)]).toEqual([2, kind | FrameFlag.dirtyPage])
+    }
+  })
+
+  test('a block becomes single frames, and a block again when nobody else has one of them', () => {
+    const { buddy, frames } = bootFrames({ shared })
+    const free = buddy.freeFrames()
+    const block = buddy.allocate(3)
+    const eight = Array.from({ length: 8 }, (_, i) => (block + i) as Pfn)
+    buddy.divide(block, 3, FrameFlag.anonymous, 77, 500)
+    expect(eight.map((pfn) => [frames.refCount(pfn), frames.flags(pfn), frames.owner(pfn)])).toEqual(
+      eight.map(() => [1, FrameFlag.anonymous, 77]),
+    )
+    expect(eight.map((pfn) => frames.index(pfn))).toEqual([500, 501, 502, 503, 504, 505, 506, 507])
+    buddy.retain(eight[7]!)
+    expect(buddy.isRunAlone(block, 3)).toBe(false)
+    buddy.releaseRun(block, 3)
+    expect(buddy.freeFrames()).toBe(free - 1)
+    buddy.release(eight[7]!)
+    buddy.check()
+    expect(buddy.freeFrames()).toBe(free)
+  })
+
   test('a second view sees the same state, and both go on', () => {
     const machine = bootFrames({ shared })
     const other = attachFrames(machine)

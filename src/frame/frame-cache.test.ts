@@ -139,6 +139,16 @@ describe('debug builds', () => {
     expect(() => buddy.allocate(order)).toThrow('a freed frame was written to')
   })
 
+  test.each([0, 3])('and when just that block of order %i is asked for', (order) => {
+    const { buddy, memory } = boot()
+    const pfn = buddy.allocate(order)
+    fillFrame(memory, pfn, 1)
+    buddy.free(pfn, order)
+    buddy.drainCaches()
+    memory.u8[(pfn + 2 ** order) * 4096 - 1] = 0
+    expect(() => buddy.allocateZeroedAt(pfn, order)).toThrow('a freed frame was written to')
+  })
+
   test('a store to a frame that nobody had is found', () => {
     const { buddy, memory, frames } = boot()
     const pfn = (frames.frameCount - 1) as Pfn
@@ -185,6 +195,11 @@ test.each([{ shared: false }, { shared: true }])(
       }
       expect(buddy.freeFrames()).toBe(free + 2)
       buddy.check()
+      const block = buddy.allocate(2)
+      const four = [0, 1, 2, 3].map((i) => (block + i) as Pfn)
+      for (const pfn of four) memory.u16[stamps + pfn] = 1
+      buddy.free(block, 2)
+      expect(four.map((each) => frames.codeStamp(each))).toEqual([0, 0, 0, 0])
     }
   },
 )

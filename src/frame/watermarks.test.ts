@@ -5,7 +5,7 @@ import { Word, wordIndex } from '../state/layout.js'
 import type { BuddyAllocator } from './buddy-allocator.js'
 import { buddyInfo, linuxOrders } from './buddy-info.js'
 import { Reach } from './reach.js'
-import { bootFrames, MIB } from './testing.js'
+import { attachFrames, bootFrames, MIB } from './testing.js'
 import { minimumFreeKib, watermarksFor } from './watermarks.js'
 
 test('watermarks of a machine with 2 GiB', () => {
@@ -96,6 +96,16 @@ describe.each([{}, { lowFrames: 2000 }, { shared: true }])(
       expect(memory.u32[request]).toBe(1)
       expect(buddy.allocate(0)).not.toBe(NO_FRAME)
       expect(all.every((zone) => zone.missingToHigh > 0)).toBe(true)
+    })
+
+    test('the frame that makes it one less than low is the one that asks', () => {
+      const machine = boot()
+      const { memory } = machine
+      // It has no cache: every frame counts.
+      const { buddy } = attachFrames(machine, { hart: 7 })
+      const lowest = buddy.zones.all[0]!
+      while (memory.u32[wordIndex(Word.reclaimRequest)] === 0) expect(buddy.allocate(0)).not.toBe(NO_FRAME)
+      expect(lowest.freeFrames).toBe(lowest.watermarks.low + lowest.protection - 1)
     })
   },
 )

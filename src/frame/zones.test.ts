@@ -105,6 +105,18 @@ describe('runs of frames', () => {
     buddy.check()
   })
 
+  test('the limit itself is out of reach, one frame short of it is none, in the middle of a block too', () => {
+    const { buddy } = bootFrames()
+    const first = buddy.allocateRun(64, 64)
+    buddy.freeRun(first, 64)
+    expect(buddy.allocateRun(40, 64, first + 39)).toBe(NO_FRAME)
+    expect(buddy.allocateBelow(first + 7, 3)).toBeLessThan(first)
+    const run = buddy.allocateRun(40, 64, first + 40)
+    expect(run).toBe(first)
+    buddy.check()
+    expect(buddy.freeFrames()).toBe(buddy.totalFrames() - 48)
+  })
+
   test('an injected failure has no effect', () => {
     const { buddy, faults } = bootFrames()
     const before = buddy.stats()
