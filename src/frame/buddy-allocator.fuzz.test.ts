@@ -85,9 +85,13 @@ class Fuzzer {
     this.#twoZones = low < frames.frameCount
   }
 
-  allocate(where: string): void {
+  #anyOrder(): number {
+    const { random } = this
+    return random.chance(0.6) ? 0 : random.below(random.chance(0.1) ? 12 : 7)
+  }
+
+  allocate(where: string, order = this.#anyOrder()): void {
     const { random, machine, model } = this
-    const order = random.chance(0.6) ? 0 : random.below(random.chance(0.1) ? 12 : 7)
     const zeroed = random.chance(0.5)
     const injected = random.chance(0.02)
     const buddy = injected ? machine.buddy : random.pick(this.views)
@@ -222,6 +226,9 @@ describe.each<FrameMachineOptions>([
     for (let step = 0; step < fuzzSteps(1500); step++) {
       const where = `PAGODA_SEED=${SEED}, step ${step}`
       if (step % 300 === 0) crowd = random.pick([5, 40, 300, 2000])
+      // So many single frames that a cache does not take them when they come back at once.
+      const isFlood = blocks.length < crowd - 500 && random.chance(0.03)
+      for (let i = 0; isFlood && i < 600; i++) fuzzer.allocate(where, 0)
       if (blocks.length === 0 || random.chance(blocks.length < crowd ? 0.6 : 0.3)) {
         if (random.chance(0.1)) fuzzer.allocateSpecial(where)
         else if (random.chance(0.2)) fuzzer.allocateAt(where)

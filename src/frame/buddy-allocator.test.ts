@@ -146,6 +146,23 @@ describe.each([{ shared: false }, { shared: true }])('BuddyAllocator, shared: $s
     expect(buddy.freeFrames()).toBe(free)
   })
 
+  test.each(['rising', 'falling', 'mixed'])('more than a cache takes come back at once, %s', (order) => {
+    const { buddy, frames } = bootFrames({ shared })
+    const free = buddy.freeFrames()
+    const list = Array.from({ length: 900 }, () => buddy.allocate(0)).sort((a, b) => a - b)
+    const kept = list.filter((_, i) => i % 100 === 50)
+    for (const pfn of kept) buddy.retain(pfn)
+    if (order === 'falling') list.reverse()
+    if (order === 'mixed') list.sort((a, b) => (a % 7) - (b % 7) || (a % 2 === 0 ? a - b : b - a))
+    buddy.releaseAll(Uint32Array.from(list), list.length)
+    buddy.check()
+    expect(buddy.freeFrames()).toBe(free - kept.length)
+    expect(list.filter((pfn) => frames.refCount(pfn) !== 0)).toEqual(expect.arrayContaining(kept))
+    for (const pfn of kept) buddy.release(pfn)
+    buddy.check()
+    expect(buddy.freeFrames()).toBe(free)
+  })
+
   test('a second view sees the same state, and both go on', () => {
     const machine = bootFrames({ shared })
     const other = attachFrames(machine)

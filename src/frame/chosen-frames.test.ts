@@ -34,6 +34,17 @@ test('a certain frame is had only while more is free than the high watermark', (
   buddy.check()
 })
 
+test('no block is at a place that is no multiple of its size, or beyond RAM', () => {
+  const { buddy, zone } = boot()
+  const free = buddy.freeFrames()
+  for (const pfn of [8193, 8194, 8196, zone.end - 4, zone.end, zone.end + 8]) {
+    expect(buddy.allocateZeroedAt(pfn as Pfn, 3)).toBe(NO_FRAME)
+  }
+  expect(buddy.allocateZeroedAt(8192 as Pfn, 3)).toBe(8192)
+  buddy.check()
+  expect(buddy.freeFrames()).toBe(free - 8)
+})
+
 test('one that comes out of a cache counts as one out of a block does', () => {
   const { buddy } = bootFrames()
   const pfn = buddy.allocate(0)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { NULL, type Ptr } from '../base/numbers.js'
+import { NO_FRAME, NULL, type Pfn, type Ptr, ptrToFrame } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { fuzzSteps, SEED } from '../base/testing.js'
+import { FrameFlag } from '../frame/frame-table.js'
 import { MIB } from '../frame/testing.js'
 import { GeneralAllocator } from './general-allocator.js'
 import { bootSlab, type SlabMachineOptions } from './testing.js'
@@ -19,6 +20,35 @@ describe('GeneralAllocator', () => {
       8, 8, 8, 16, 64, 96, 96, 128, 192, 256, 512, 8192, 8192,
     ])
     expect([8193, 16384, 16385, MIB].map(usable)).toEqual([16384, 16384, 32768, MIB])
+  })
+
+  test('what is larger than half a page comes from frames when there is no room for a slab', () => {
+    const { heap, buddy, frames } = boot()
+    const all: Pfn[] = []
+    for (let pfn = buddy.allocate(0); pfn !== NO_FRAME; pfn = buddy.allocate(0)) all.push(pfn)
+    const [first, second] = all.filter((pfn) => pfn % 2 === 0 && pfn > 1024) as [Pfn, Pfn]
+    for (const pfn of [first, first + 1]) buddy.free(pfn as Pfn, 0)
+    for (const bytes of [8192, 4097]) {
+      const ptr = heap.allocate(bytes)
+      expect(ptr).toBe(first * 4096)
+      expect(frames.flags(first) & FrameFlag.large).not.toBe(0)
+      expect(heap.usableBytes(ptr)).toBe(8192)
+      expect(heap.allocate(2049)).toBe(NULL)
+      heap.free(ptr)
+    }
+    expect(heap.allocate(2049)).toBe(first * 4096)
+    expect(heap.allocate(2048)).toBe(NULL)
+    buddy.free(second, 0)
+    buddy.check()
+  })
+
+  test('up to 8 KiB there are objects, above frames', () => {
+    const { heap, frames } = boot()
+    const isLarge = (bytes: number) => {
+      const pfn = ptrToFrame(heap.allocate(bytes))
+      return (frames.flags(pfn) & FrameFlag.large) !== 0
+    }
+    expect([8191, 8192, 8193].map(isLarge)).toEqual([false, false, true])
   })
 
   test('powers of two lie at multiples of themselves, up to a cache line', () => {

@@ -106,6 +106,26 @@ describe('many at once', () => {
   })
 })
 
+describe.each([{}, { debug: true }])('whether an object is there, whoever has it: %o', (options) => {
+  test.each([8, 60, 100, 3000])('of %i bytes', (size) => {
+    const { slab, memory } = bootSlab(options)
+    const cache = slab.createCache('thing', size)
+    const other = slab.createCache('other', size).allocate()
+    const object = cache.allocate()
+    const { objectsPerSlab, framesPerSlab } = slab.stats()[0]!
+    const start = object - (object % (framesPerSlab * 4096))
+    let found = 0
+    for (let pointer = start; pointer < start + framesPerSlab * 4096; pointer++) {
+      if (cache.whileThere(pointer, () => true)) found++
+    }
+    expect(found).toBe(objectsPerSlab)
+    expect(cache.whileThere(object, () => false)).toBe(false)
+    for (const pointer of [other, 0, 4096, memory.bytes, 2 ** 32 - 8]) {
+      expect(cache.whileThere(pointer, () => true)).toBe(false)
+    }
+  })
+})
+
 describe('constructors', () => {
   test.each([{}, { plain: true }, { debug: true }])(
     'an object is as its constructor made it: %o',
@@ -126,6 +146,24 @@ describe('constructors', () => {
       }
       slab.shrink()
       slab.check()
+    },
+  )
+
+  test.each([{}, { debug: true }])(
+    'what may be used of it ends before what the cache keeps there: %o',
+    (options) => {
+      const { slab, memory } = bootSlab(options)
+      for (const size of [8, 30, 60, 64]) {
+        const cache = slab.createCache(`thing-${size}`, size, 8, { construct: () => {} })
+        expect(cache.usableBytes).toBe(size)
+        const objects = allocate(cache, 5)
+        for (const object of objects) memory.u8.fill(0xff, object, object + cache.usableBytes)
+        for (const object of objects) cache.free(object)
+        slab.shrink()
+        slab.check()
+        for (const object of allocate(cache, 5)) memory.u8.fill(0xff, object, object + cache.usableBytes)
+        slab.check()
+      }
     },
   )
 

@@ -47,7 +47,7 @@ describe('debug caches name both sites of', () => {
     expect(message).toMatch(/firstSite(.|\n)*secondSite/)
   })
 
-  test.each([50, 51, 57])('an overflow, of byte %i', (byte) => {
+  test.each([50, 51, 57, 63])('an overflow, of byte %i', (byte) => {
     const { memory, cache, object } = boot()
     memory.u8[object + byte] = 1
     expect(messageOf(() => cache.free(object))).toMatch(/written to beyond its end(.|\n)*firstSite/)
@@ -57,6 +57,18 @@ describe('debug caches name both sites of', () => {
     const { memory, cache, object } = boot()
     memory.u8[object + byte] = 1
     expect(messageOf(() => cache.free(object))).toMatch(/written to before its start(.|\n)*firstSite/)
+  })
+
+  test('nobody, when the slab that they knew is gone', () => {
+    const { slab, memory, cache, object } = boot()
+    const next = firstSite(cache)
+    for (const one of [object, next]) secondSite(cache, one)
+    slab.shrink()
+    expect(cache.allocate()).toBe(object)
+    memory.u8[next] = 1
+    const message = messageOf(() => cache.allocate())
+    expect(message).toMatch(/was used after it was freed(.|\n)*in another thread, or never/)
+    expect(message).not.toMatch(/firstSite|secondSite/)
   })
 
   test('what check sees first', () => {
