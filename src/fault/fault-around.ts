@@ -3,22 +3,31 @@ import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import type { Fault, FaultEnv } from './fault.js'
 import { objectPageFlags } from './page-flags.js'
+import { isAskedForMapping } from './userfault.js'
 
 /** Pages that one read fault maps at most: fault_around_bytes is 64 KiB. */
 const WINDOW_PAGES = 16
+
+/** Whether what the page cache has around a page is mapped too. */
+export function mapsAround(mm: FaultEnv, fault: Fault): boolean {
+  return !fault.isWrite && !isAskedForMapping(fault) && !mm.objects.mapsAlone(fault.vma.object)
+}
+
+/** The first page of the window that a page lies in. As in Linux it is moved up, not cut, where the mapping starts inside it. */
+export function windowStart({ vma, vpn }: Fault): Vpn {
+  return Math.max(vpn - (vpn % WINDOW_PAGES), vma.start) as Vpn
+}
 
 /**
  * A read of an object's page maps what the page cache has around it too (do_fault_around and filemap_map_pages): pages
  * that nothing is mapped at yet, in the window of the address space that the page lies in, cut to the mapping, the page
  * table and the object. Returns whether the page itself was among them. Asks no provider and cannot fail.
  *
- * As in Linux the window is moved up, not cut, where the mapping starts inside it; and on riscv64 the pages around count
- * as accessed too.
+ * As in Linux, on riscv64 the pages around count as accessed too.
  */
 export function faultAround(mm: FaultEnv, fault: Fault): boolean {
   const { vma, vpn } = fault
-  if (mm.objects.mapsAlone(vma.object)) return false
-  const start = Math.max(vpn - (vpn % WINDOW_PAGES), vma.start)
+  const start = windowStart(fault)
   const tableEnd = vpn - mm.arch.index(vpn, 0) + mm.arch.span(1)
   const end = Math.min(start + WINDOW_PAGES, tableEnd, vma.end)
   mm.objects.lock(vma.object)

@@ -12,6 +12,7 @@ import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
+import { mapsAround, windowStart } from './fault-around.js'
 import { objectUserfault } from './object-page.js'
 import { objectPageFlags } from './page-flags.js'
 
@@ -21,12 +22,14 @@ export function objectFolioFault(mm: FaultEnv, fault: Fault): Attempt | false {
   const { objects } = mm
   if (!objects.hasFolios(vma.object) || !isMappable(mm, fault)) return false
   if (objects.folioOf(vma.object, vma.offsetOf(vpn)) === NO_FRAME) return false
-  const asked = objectUserfault(mm, fault)
+  const isAround = mapsAround(mm, fault)
+  const asked = isAround ? FaultResult.ok : objectUserfault(mm, fault)
   if (asked !== FaultResult.ok) return asked
   fault.lockUpper()
   const slot = mapper.makeSlot(vpn)
   fault.unlockUpper()
-  return slot === NULL ? FaultResult.outOfMemory : mapFolio(mm, fault, slot)
+  if (slot === NULL) return FaultResult.outOfMemory
+  return mapFolio(mm, fault, slot, isAround ? windowStart(fault) : vpn)
 }
 
 function isMappable(mm: FaultEnv, { vma, space, vpn, isWrite }: Fault): boolean {
@@ -42,11 +45,15 @@ export function holdsFolio(mm: SpaceEnv, space: AddressSpace, vma: Vma, vpn: Vpn
   return isInside && mapper.hasHugeLeaves && mapsFolios(space, vma)
 }
 
-function mapFolio(mm: FaultEnv, fault: Fault, slot: Ptr): Attempt | false {
+/**
+ * `asked`: the page that must not lie past the end of the object. For what is mapped around a page that is the first one of the window, so that
+ * loads from pages past the end find something there, as in Linux.
+ */
+function mapFolio(mm: FaultEnv, fault: Fault, slot: Ptr, asked: Vpn): Attempt | false {
   const { vma, mapper, vpn, isWrite } = fault
   const deposit = mapper.newDeposit()
   if (deposit === NO_FRAME) return FaultResult.outOfMemory
-  const first = mm.objects.retainFolio(vma.object, vma.offsetOf(vpn))
+  const first = mm.objects.retainFolio(vma.object, vma.offsetOf(asked))
   const isFree = first !== NO_FRAME && fault.lockAbsentSlot(slot)
   if (!isFree) {
     if (first !== NO_FRAME) mm.objects.releaseFolio(first)

@@ -7,22 +7,42 @@ import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
-import { faultAround } from './fault-around.js'
+import { faultAround, mapsAround } from './fault-around.js'
 import { objectPageFlags, readOnlyFlags } from './page-flags.js'
 import { askForMapping, askForMissing, isAskedFor, isAskedForMapping } from './userfault.js'
+import { hasRoomForFolio, mapWholeFolio, retainWholeFolio } from './whole-folio.js'
 
 /** First touch of a page of a mapped object (do_fault of Linux): read, private write, or shared write. */
 export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
   if (fault.isWrite && (fault.vma.flags & VM_SHARED) === 0) return writePrivately(mm, fault)
   if ((fault.vma.flags & VM_PFNMAP) !== 0) return mapUncounted(mm, fault)
-  if (!fault.isWrite && !isAskedForMapping(fault) && faultAround(mm, fault)) return FaultResult.ok
+  if (mapsAround(mm, fault) && faultAround(mm, fault)) return FaultResult.ok
   const asked = objectUserfault(mm, fault)
   if (asked !== FaultResult.ok) return asked
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
-  if (fault.lockAbsent()) mapObjectPage(mm, fault, page as Pfn)
+  if (!mapsFolioAround(mm, fault)) mapRetained(mm, fault, page as Pfn)
   else mm.buddy.release(page as Pfn)
   return FaultResult.ok
+}
+
+/** Maps the page's huge page around it, where that may be and nothing else is. */
+function mapsFolioAround(mm: FaultEnv, fault: Fault): boolean {
+  const folio = retainWholeFolio(mm, fault)
+  if (folio === NO_FRAME) return false
+  const isAbsent = fault.lockAbsent()
+  if (isAbsent && hasRoomForFolio(fault)) {
+    mapWholeFolio(mm, fault, folio)
+    return true
+  }
+  if (isAbsent) fault.unlockEntry()
+  mm.objects.releaseFolio(folio)
+  return false
+}
+
+function mapRetained(mm: FaultEnv, fault: Fault, page: Pfn): void {
+  if (fault.lockAbsent()) mapObjectPage(mm, fault, page)
+  else mm.buddy.release(page)
 }
 
 /**

@@ -239,7 +239,7 @@ function isCompatible(low: Vma, high: Vma): boolean {
   return (
     low.end === high.start &&
     low.object === high.object &&
-    low.file === high.file &&
+    low.hasFile(high.file) &&
     ((low.flags ^ high.flags) & ~VM_ACCESS_FLAGS) === 0 &&
     low.offsetOf(low.end) === high.pageOffset
   )

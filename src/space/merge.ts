@@ -14,7 +14,7 @@ function isAlike(mm: SpaceEnv, vma: Vma, extent: Extent): boolean {
   return (
     vma.flags === extent.flags &&
     vma.object === extent.object &&
-    vma.file === extent.file &&
+    vma.hasFile(extent.file) &&
     vma.special === 0 &&
     vma.policy === extent.policy &&
     vma.userfault === extent.userfault &&

@@ -104,20 +104,13 @@ export class ObjectFolios extends ObjectPages {
     this.noteFolio(object)
   }
 
-  /** The huge pages that `first` and `end` cut are none any more: before pages between these leave the address spaces, so that no fault maps them as such again. */
-  splitFoliosAt(object: Ptr, first: number, end: number): void {
-    if (!this.hasFolios(object)) return
+  /** The huge page that a page is part of is none any more. False: it was none. */
+  splitFolioOf(object: Ptr, index: number): boolean {
+    if (!this.hasFolios(object)) return false
     this.lock(object)
-    this.#cut(object, first)
-    this.#cut(object, end)
+    const isSplit = this.#split(object, index)
     this.unlock(object)
-  }
-
-  /** The huge page that a page is part of, if it is, is none any more. */
-  splitFolioOf(object: Ptr, index: number): void {
-    this.lock(object)
-    this.#split(object, index)
-    this.unlock(object)
+    return isSplit
   }
 
   protected override dropLocked(object: Ptr, first: number, end: number): void {
@@ -132,11 +125,12 @@ export class ObjectFolios extends ObjectPages {
     if (index % HUGE_PAGES !== 0) this.#split(object, index)
   }
 
-  #split(object: Ptr, index: number): void {
+  #split(object: Ptr, index: number): boolean {
     const { atomics, frames } = this.env
     const first = this.folioOf(object, index)
-    if (first === NO_FRAME) return
+    if (first === NO_FRAME) return false
     for (let i = 0; i < HUGE_PAGES; i++) atomics.and(frames.flagsPtr((first + i) as Pfn), ~FrameFlag.folio)
+    return true
   }
 
   /** How many of its pages are the first ones of huge pages. */

@@ -3,13 +3,14 @@
  * object drops them (private copies too, as Linux does), then the cache. The caller holds no lock: the locks of the
  * spaces are taken one after another, below the object's.
  */
-import { type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
+import { PAGE_SIZE, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { AddressSpace } from './address-space.js'
 import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 import type { SpaceEnv } from './space-env.js'
+import { HUGE_PAGES } from './vm-flags.js'
 import type { Vma } from './vma.js'
 import { zapRange } from './zap-range.js'
 
@@ -23,7 +24,7 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
     return
   }
   mm.objects.setSize(object, bytes)
-  mm.objects.splitFoliosAt(object, pagesFor(bytes), OBJECT_PAGES_MAX)
+  splitFolioAt(mm, object, bytes)
   unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX, false)
   mm.objects.dropFrom(object, bytes)
 }
@@ -34,13 +35,25 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
  */
 export function punchHole(mm: ObjectSpacesEnv, object: Ptr, first: number, pages: number): void {
   const end = first + pages
-  mm.objects.splitFoliosAt(object, first, end)
+  splitFolioAt(mm, object, first * PAGE_SIZE)
+  splitFolioAt(mm, object, end * PAGE_SIZE)
   const attempts = mm.memory.shared ? PUNCHES_MAX : 1
   for (let attempt = 0; attempt < attempts; attempt++) {
     unmapObjectPages(mm, object, first, end, true)
     if (mm.objects.dropUnmapped(object, first, end)) return
   }
   mm.objects.dropRange(object, first, end)
+}
+
+/**
+ * The huge page that a cut lies in is none any more, and nobody maps any of it (truncate_inode_partial_folio, whose split_folio unmaps): before
+ * pages at one side of the cut leave the address spaces, so that no fault maps it as such again.
+ */
+export function splitFolioAt(mm: ObjectSpacesEnv, object: Ptr, bytes: number): void {
+  const index = Math.floor(bytes / PAGE_SIZE)
+  const first = index - (index % HUGE_PAGES)
+  if (first * PAGE_SIZE === bytes || !mm.objects.splitFolioOf(object, index)) return
+  unmapOriginals(mm, object, first, first + HUGE_PAGES)
 }
 
 /** Takes pages of the object, and copies of them unless they are kept, out of every address space that maps them. */
@@ -63,12 +76,12 @@ export function unmapOriginals(
   object: Ptr,
   first: number,
   end: number,
-  visit: (vma: Vma) => void,
+  visit?: (vma: Vma) => void,
 ): void {
   forEachSpaceOf(mm, object, (space) => {
     const batch = mm.flusher.batch(space.root)
     forEachViewIn(mm, space, object, first, end, (vma, from, to) => {
-      visit(vma)
+      visit?.(vma)
       zapOriginals(mm, space, vma, from, to, batch)
     })
     batch.finish()

@@ -7,7 +7,7 @@
  *     16  f64  pageOffset   page of the object that `start` shows; anonymous: the page where it was first mapped
  *     24  u32  flags        VmFlag
  *     28  u32  object       PageObject, or NULL = private anonymous
- *     32  u32  file         identity of the open file that was mapped (0 = none): two opens never merge
+ *     32  u32  file         identity of the open file that was mapped (0 = none): two opens never merge; bit 31: MAPPED_UNNAMED
  *     36  u32  family       AnonymousFamilies: whose anonymous pages it may show, NULL = it had none yet
  *     40  u32  userfault    context of userfaultfd(2) that it is registered with (userfaults.ts), or NULL
  *     44  u32  special      Special
@@ -22,6 +22,8 @@ import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 
 export const VMA_BYTES = 80
+/** Of `file`: the file had no name any more when it was mapped (shmem_anon_vm_ops of Linux). Such mappings merge with the others all the same. */
+export const MAPPED_UNNAMED = 2 ** 31
 /** Byte offsets of what the tree reads without a view: its backlink too. */
 export const VMA_OFFSET = 16
 export const VMA_FLAGS = 24
@@ -178,6 +180,15 @@ export class Vma {
   /** The reference is the caller's care: VmaNames. */
   set name(name: Ptr) {
     this.#words[(this.ptr + 64) >>> 2] = name
+  }
+
+  /** Whether it shows the same open file as another one. */
+  hasFile(file: number): boolean {
+    return ((this.file ^ file) & ~MAPPED_UNNAMED) === 0
+  }
+
+  get isMappedUnnamed(): boolean {
+    return this.file >= MAPPED_UNNAMED
   }
 
   /** Private anonymous: no object and not the kernel's own. */

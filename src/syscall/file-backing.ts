@@ -7,6 +7,8 @@ export interface FileBacking {
   readonly object: Ptr
   /** The open file description: mappings of two opens never merge. Absent = the object's identity. */
   readonly identity?: number
+  /** It has no name any more: a memfd, or what was unlinked. Faults map all of its huge pages then. */
+  readonly unnamed?: boolean
   /** What the file is open for (FMODE_READ, FMODE_WRITE). */
   readonly readable: boolean
   readonly writable: boolean

@@ -15,6 +15,7 @@ import { ObjectKind } from '../space/page-object.js'
 import { lowestPlacedPage, mapCountMax } from '../space/tunables.js'
 import { unmapRange } from '../space/unmap-range.js'
 import { VM_ACCESS_FLAGS, VM_EXEC, VM_LOCKED, VM_MAY_ACCESS, VM_NORESERVE } from '../space/vm-flags.js'
+import { MAPPED_UNNAMED } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import { readSetting, Setting } from '../state/settings.js'
 import type { FileBacking, FileResolver } from './file-backing.js'
@@ -180,8 +181,9 @@ function regionOf(mm: FaultEnv, request: MapRequest, object: Ptr, flags: number)
   const noReplace = (request.flags & mman.MAP_FIXED_NOREPLACE) !== 0
   const pageOffset = file === undefined ? 0 : offset
   const identity = object === NULL ? 0 : (file?.identity ?? mm.objects.identity(object))
+  const shown = object !== NULL && file?.unnamed === true ? identity + MAPPED_UNNAMED : identity
   const special = undefined
-  return { start: page as Vpn, pages, flags, object, pageOffset, fixed, noReplace, file: identity, special }
+  return { start: page as Vpn, pages, flags, object, pageOffset, fixed, noReplace, file: shown, special }
 }
 
 /** Where it goes: what MAP_FIXED says, or a free place, near the hint if that is free (__get_unmapped_area). */

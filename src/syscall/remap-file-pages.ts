@@ -61,7 +61,7 @@ function isOneView(mm: FaultEnv, first: Vma, end: number): boolean {
     const below = vma.end
     vma.at(mm.vmas.next(vma.ptr))
     if (vma.ptr === NULL || vma.start !== below) return false
-    if (vma.object !== first.object || vma.file !== first.file || vma.flags !== first.flags) return false
+    if (vma.object !== first.object || !vma.hasFile(first.file) || vma.flags !== first.flags) return false
   }
   return true
 }

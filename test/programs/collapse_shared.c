@@ -1,57 +1,12 @@
 /* MADV_COLLAPSE of shared memory: what becomes a huge page, who maps it, and what takes it apart again. */
-#include "call.h"
+#include "collapse.h"
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/shm.h>
 
-#define HUGE_PAGES 512L
-#define HUGE (HUGE_PAGES * (long)PG)
-#define MADV_COLLAPSE 25
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
-
-/* A field of a /proc file in kB; of the mapping that begins at `start` if that is not NULL. */
-static long field(const char *path, const char *name, char *start) {
-  char key[32], begin[32];
-  snprintf(key, sizeof key, "%s:", name);
-  snprintf(begin, sizeof begin, "%lx-", (unsigned long)start);
-  FILE *f = fopen(path, "r");
-  char line[512];
-  int found = start == NULL;
-  long value = -1;
-  while (f && fgets(line, sizeof line, f)) {
-    if (start && !strncmp(line, begin, strlen(begin))) found = 1;
-    if (found && !strncmp(line, key, strlen(key))) { value = atol(line + strlen(key)); break; }
-  }
-  if (f) fclose(f);
-  return value;
-}
-
-static void smaps(const char *what, char *start) {
-  printf("  %s: rss %ld pmd %ld file %ld anon %ld pss %ld clean %ld+%ld dirty %ld+%ld\n", what, field("/proc/self/smaps", "Rss", start),
-    field("/proc/self/smaps", "ShmemPmdMapped", start), field("/proc/self/smaps", "FilePmdMapped", start),
-    field("/proc/self/smaps", "AnonHugePages", start), field("/proc/self/smaps", "Pss", start),
-    field("/proc/self/smaps", "Shared_Clean", start), field("/proc/self/smaps", "Private_Clean", start),
-    field("/proc/self/smaps", "Shared_Dirty", start), field("/proc/self/smaps", "Private_Dirty", start));
-}
-
 static void machine(const char *what) {
   printf("  %s: ShmemHugePages %ld ShmemPmdMapped %ld AnonHugePages %ld FilePmdMapped %ld\n", what, field("/proc/meminfo", "ShmemHugePages", NULL),
     field("/proc/meminfo", "ShmemPmdMapped", NULL), field("/proc/meminfo", "AnonHugePages", NULL), field("/proc/meminfo", "FilePmdMapped", NULL));
-}
-
-static long in_core(char *start, long pages) {
-  static unsigned char vector[4096];
-  long count = 0;
-  if (mincore(start, pages * PG, vector)) return -1;
-  for (long i = 0; i < pages; i++) count += vector[i] & 1;
-  return count;
-}
-
-static void fill(char *start, long from, long to) {
-  for (long i = from; i < to; i++) *(long *)(start + i * PG) = i + 1;
 }
 
 static void contents(const char *what, char *start, long pages) {
@@ -64,22 +19,10 @@ static void contents(const char *what, char *start, long pages) {
   printf("  %s: %ld as written, %ld zero\n", what, same, zero);
 }
 
-static void collapse(const char *what, char *start, long bytes) {
-  errno = 0;
-  is(what, madvise(start, bytes, MADV_COLLAPSE));
-}
-
 static char *shared(int fd, long pages, long offset) {
   char *p = mmap(BASE, pages * PG, RW, MAP_SHARED | MAP_FIXED | (fd < 0 ? MAP_ANONYMOUS : 0), fd, offset * PG);
   if (p != BASE) perror("mmap");
   return p;
-}
-
-
-static int memory_file(long pages) {
-  int fd = memfd_create("m", MFD_ALLOW_SEALING);
-  if (ftruncate(fd, pages * PG)) perror("ftruncate");
-  return fd;
 }
 
 static void anonymous(void) {
@@ -478,9 +421,7 @@ static void userfault(void) {
 
 int main(void) {
   setvbuf(stdout, NULL, _IONBF, 0);
-  int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_WRONLY);
-  if (fd < 0 || write(fd, "never", 5) != 5) perror("enabled");
-  close(fd);
+  set_huge_pages("never");
   anonymous();
   ranges();
   advice();

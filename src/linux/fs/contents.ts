@@ -10,7 +10,7 @@ import type { MemoryManager } from '../../mm.js'
 import { pagesOfKind } from '../../space/huge-pool.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
-import { punchHole, truncateObject } from '../../space/truncate.js'
+import { punchHole, splitFolioAt, truncateObject } from '../../space/truncate.js'
 import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
@@ -92,6 +92,8 @@ export class FileContents {
     const end = offset + length
     const first = pagesFor(offset)
     const last = Math.floor(end / PAGE_SIZE)
+    splitFolioAt(this.#mm, object, offset)
+    splitFolioAt(this.#mm, object, end)
     if (first < last) punchHole(this.#mm, object, first, last - first)
     this.#objects.clear(object, offset, Math.min(end, first * PAGE_SIZE))
     if (first <= last) this.#objects.clear(object, last * PAGE_SIZE, end)

@@ -162,6 +162,7 @@ export class Files implements FileServices {
     return {
       object,
       identity: file.identity,
+      unnamed: inode.links === 0,
       readable: isReadable(file),
       writable: isWritable(file),
       executable: !NOT_EXECUTABLE.has(inode.filesystem.kind),

@@ -54,7 +54,8 @@ export class ScriptFiles {
     if (old !== undefined) this.#objects.release(old.object)
     const object = this.#objects.create(ObjectKind.tmpfs, pages * PAGE)
     for (let i = 0; i < pages; i++) this.#objects.write(object, i * PAGE, Uint8Array.of(k * 16 + i))
-    const open = (writable: boolean) => openFile(object, { identity: ++this.#opens.last, writable })
+    const open = (writable: boolean) =>
+      openFile(object, { identity: ++this.#opens.last, unnamed: true, writable })
     const inode = { seals: 0, mode: 0o777, pages: object, filesystem: { kind: 'tmpfs' } }
     this.#files.set(k, { object, inode, both: open(true), readOnly: open(false) })
   }
