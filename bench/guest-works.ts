@@ -46,6 +46,12 @@ const COUNTS = {
   ...{ xorshift: 200_000_000, collatz: 1_000_000, sum: 400 },
   ...{ chase64k: 200_000_000, chase8m: 10_000_000, sieve: 40 },
 }
+/** A name, the function of mm_bench.c, and how often it is done: calls and rounds. */
+const STORMS = [
+  ['map, touch, unmap', 'map_touch_unmap', [20_000, 3], [100_000, 10]],
+  ['page faults', 'fault_recycled', [200_000, 3], [1_000_000, 4]],
+  ['fork and wait', 'fork_wait', [500, 3], [1000, 5]],
+] as const
 const INSERTS = `create table t(a integer primary key, b text, c real);
 with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
   insert into t select i, hex(i * 7919), i * 1.5 from n;
@@ -79,9 +85,13 @@ export class Works {
     }
     this.#own('floating point', 'floats', 'orbits of five bodies', 3, ['orbits', '400000'])
     this.#own('floating point', 'floats', 'linear equations', 3, ['equations', '25'])
-    this.#own('memory', 'mm_bench', 'map, touch, unmap', 0.7, ['map_touch_unmap', '20000', '3'])
-    this.#own('memory', 'mm_bench', 'page faults', 0.7, ['fault_recycled', '200000', '3'])
-    this.#own('memory', 'mm_bench', 'fork and wait', 0.7, ['fork_wait', '500', '3'])
+    // Short: V8 compiles the kernel meanwhile. Long: it has.
+    for (const [name, run, short, long] of STORMS) {
+      for (const [count, rounds] of [short, long]) {
+        const times = (count * rounds).toLocaleString('en')
+        this.#own('memory', 'mm_bench', `${name}, ${times} times`, 0.7, [run, `${count}`, `${rounds}`])
+      }
+    }
     this.#own(START, 'hello', 'hello, world, the whole process', 1.5, [], () => ({
       beside: [process.execPath, '-e', '0'],
     }))

@@ -3,16 +3,23 @@ import { setFlagsFromString } from 'node:v8'
 
 /**
  * How much V8 puts into one function when it compiles it (default 460 and 920 bytes of bytecode). The way of a system call or page
- * fault is many small functions: with more of them in one, calls and faults take 5 to 20 per cent less. With twice as many again V8
- * takes so long for it that a program of a second loses more than it gains. What is small is put in without being counted; V8 counts what has more
- * than 27 bytes, and so leaves half of the accessors of a record as calls to who comes to them last. (With 200: mmap + munmap among 1,000
- * mappings 429 to 332 ns, with none 310 to 216; whole programs take as long as before, in turns.)
+ * fault is many small functions: with more of them in one, calls and faults take 5 to 20 per cent less. Each function on that way is compiled
+ * with all that is put into it, so that the last ones are compiled many times: with 2200 in all, short programs lost more than long
+ * ones gain (60,000 times map, touch, unmap 0.65 s, with 1400 0.58, with 1000 0.56, but then long ones take 2 to 8 per cent more). What is small is put in without
+ * being counted; V8 counts what has more than 27 bytes, and so leaves half of the accessors of a record as calls to who comes to them
+ * last. (With 200: mmap + munmap among 1,000 mappings 429 to 332 ns, with none 310 to 216; whole programs take as long as before, in turns.)
  */
 const INLINING = [
   '--max-inlined-bytecode-size=700',
-  '--max-inlined-bytecode-size-cumulative=2200',
+  '--max-inlined-bytecode-size-cumulative=1400',
   '--max-inlined-bytecode-size-small=200',
 ]
+
+/**
+ * A function's calls, since it last met something new, before V8 thinks of optimizing it (default 500): what is compiled sooner is often
+ * thrown away again. (Page faults 0.71 to 0.61 s, 500 forks 1.06 to 0.99.)
+ */
+const SETTLED = '--minimum-invocations-after-ic-update=2000'
 
 /**
  * Heeds what a module says of its branches, which changes nothing but where code is put: what translated code does when a page is not in
@@ -33,7 +40,9 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
   for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setFlagsFromString(flag)
-  if (KNOWS_DEFAULTS) setFlagsFromString(`--interrupt-budget=${BUDGET}`)
+  if (!KNOWS_DEFAULTS) return
+  setFlagsFromString(SETTLED)
+  setFlagsFromString(`--interrupt-budget=${BUDGET}`)
 }
 
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
@@ -68,9 +77,10 @@ const STANDARD_BUDGET = 67_584
 /**
  * Half of the processor time of a storm of calls went into optimizing the kernel, much of it too early and so again. (With the inlining
  * above: 500 forks 1.49 to 0.90 s, map, touch and unmap 0.88 to 0.72, page faults 0.73 to 0.63. Beside twice V8's own, on a quiet machine: a
- * sort 5.79 to 5.35 s, sqlite3 4.30 to 4.06, Python's start 0.81 to 0.74, containers of C++ 0.72 to 0.65; map, touch and unmap 0.68 to 0.72.)
+ * sort 5.79 to 5.35 s, sqlite3 4.30 to 4.06, Python's start 0.81 to 0.74, containers of C++ 0.72 to 0.65; map, touch and unmap 0.68 to 0.72. With less in each function, beside five times:
+ * 500 forks 0.91 to 0.88; what else is measured takes as long.)
  */
-const BUDGET = 5 * STANDARD_BUDGET
+const BUDGET = 4 * STANDARD_BUDGET
 
 /**
  * Translates. That is much code that runs for some tenths of a second: for V8 to optimize it costs more than it saves. (On a busy machine
