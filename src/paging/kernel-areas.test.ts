@@ -9,7 +9,10 @@ import { SEED } from '../base/testing.js'
 import { FaultInjector } from '../frame/fault-injector.js'
 import { mmInit } from '../mm.js'
 import { EARLY_PAGES, EARLY_SLOTS } from './fixed-mappings.js'
-import { KERNEL_DATA } from './kernel-areas.js'
+import type { Forgetting } from './forgetting.js'
+import { KERNEL_DATA, KernelAreas } from './kernel-areas.js'
+import { PageFlusher } from './page-flusher.js'
+import type { Shootdown } from './shootdown.js'
 import { FakeHart } from './testing/fake-hart.js'
 
 const { read, write } = EntryFlag
@@ -56,6 +59,37 @@ describe('areas', () => {
       [false, false],
     ])
     expect(() => areas.free(start)).toThrow('no area')
+  })
+
+  test('the last one has a guard page in the window too', () => {
+    const { mm } = setUp()
+    const { start } = mm.kernelMapper.window('vmalloc')
+    mm.kernelMapper.window = () => ({ start, pages: 10 })
+    const areas = new KernelAreas(mm)
+    expect(areas.allocate(10)).toBe(0)
+    expect(areas.allocate(9)).toBe(start)
+    expect(areas.allocate(1)).toBe(0)
+    areas.check()
+    areas.free(start)
+    expect([areas.allocate(7), areas.allocate(1), areas.allocate(1)]).toEqual([start, start + 8, 0])
+    areas.check()
+  })
+
+  test('nobody else gets its pages before every hart has forgotten them', () => {
+    const { mm } = setUp()
+    const isLocked: boolean[] = []
+    const shootdown = {
+      hasOthers: true,
+      forget: (root: Pfn, what: Forgetting) => {
+        isLocked.push(!mm.kernelMapper.readOnly)
+        mm.shootdown.forget(root, what)
+      },
+    }
+    const flusher = new PageFlusher(shootdown as Shootdown, mm.buddy)
+    const { memory, kernelMapper, buddy, slab } = mm
+    const areas = new KernelAreas({ memory, kernelMapper, buddy, slab, flusher })
+    areas.free(areas.allocate(3))
+    expect(isLocked).toEqual([true])
   })
 
   test('a window on a device keeps no frame', () => {

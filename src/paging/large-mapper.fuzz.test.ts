@@ -234,6 +234,17 @@ describe('merging', () => {
     return { machine, mapper, batch }
   }
 
+  test('adjacent frames that do not begin where a leaf may are left', () => {
+    const { machine, mapper, batch } = setUp()
+    for (let i = 0; i < 512; i++) {
+      expect(mapper.mapLarge((1024 + i) as Vpn, 0, (1025 + i) as Pfn, read | write, batch)).toBe(0)
+    }
+    expect(mapper.mergeLarge(1024 as Vpn, 1, batch)).toBe(false)
+    expect(mapper.leafLevel(1024 as Vpn)).toBe(0)
+    batch.finish()
+    machine.tlbs.check(machine.arch)
+  })
+
   test('what was split is merged again; accessed and dirty are kept', () => {
     const { machine, mapper, batch } = setUp()
     machine.tlbs.activate(0, mapper.root)

@@ -206,6 +206,61 @@ describe('Tlbs', () => {
     there.shootdown.leave()
     enter(space.root)
     expect(thereHart.knows(page(5))).toBe(false)
+    // It has heard of the era too: what it learns now it keeps.
+    for (let again = 0; again < 2; again++) {
+      expect(thereHart.access(page(9), read)).toBe(false)
+      const { fullFlushes } = there.tlbs.stats()[1]!
+      there.shootdown.enter()
+      expect(there.tlbs.stats()[1]!.fullFlushes).toBe(fullFlushes)
+      there.shootdown.leave()
+    }
+  })
+
+  test('who runs another space is neither asked nor waited for, but for the kernel’s pages', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    let spins = 0
+    const here = PagingMachine.attach(shared.memory, 0, {
+      onSpin: () => {
+        spins++
+        there.shootdown.serve()
+      },
+    })
+    const there = PagingMachine.attach(shared.memory, 1)
+    const [mine, other] = [shared.newUser(), shared.newUser()]
+    here.tlbs.activate(0, mine.root)
+    there.tlbs.activate(1, other.root)
+    there.shootdown.enter()
+    const touch = (root: Pfn) => {
+      const { fullFlushes, pageFlushes } = there.tlbs.stats()[1]!
+      spins = 0
+      const batch = here.flusher.batch(root)
+      batch.touch(page(5))
+      batch.finish()
+      const after = there.tlbs.stats()[1]!
+      return [spins > 0, after.fullFlushes - fullFlushes, after.pageFlushes - pageFlushes]
+    }
+    expect(touch(mine.root)).toEqual([false, 0, 0])
+    expect(touch(other.root)).toEqual([true, 0, 1])
+    expect(touch(here.kernelMapper.root)).toEqual([true, 0, 1])
+    there.shootdown.leave()
+    expect(touch(other.root)).toEqual([false, 0, 0])
+  })
+
+  test('who interrupts others has not heard of what it missed itself', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    const here = PagingMachine.attach(shared.memory, 0)
+    const there = PagingMachine.attach(shared.memory, 1)
+    const hereHart = new FakeHart(here, 0)
+    here.tlbs.activate(0, shared.newUser().root)
+    const vpn = here.kernelMapper.linearPage(100 as Pfn)
+    expect(hereHart.access(vpn, read)).toBe(true)
+    here.shootdown.interrupt()
+    expect(hereHart.knows(vpn)).toBe(true)
+    const batch = there.flusher.batch(there.kernelMapper.root)
+    batch.touch(vpn)
+    batch.finish()
+    here.shootdown.interrupt()
+    expect(hereHart.knows(vpn)).toBe(false)
   })
 
   test('who changes what others may write waits until they have forgotten it', () => {
