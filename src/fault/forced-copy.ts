@@ -73,16 +73,17 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   const mapper = mm.userMappers.of(space.root)
   if (access === Access.read && mapper.translate(vpn)) return frameToPtr(mapper.lastPfn)
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok || !mapper.translate(vpn)) return NULL
-  if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn)
+  if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn, vma.flags)
   return frameToPtr(mapper.lastPfn)
 }
 
-/** The page is the program's own now; that it may not write it stays. */
-function protectAgain(mm: FaultEnv, space: AddressSpace, vpn: Vpn): void {
+/** The page is the program's own now; that it may not write it stays, or not read it either. */
+function protectAgain(mm: FaultEnv, space: AddressSpace, vpn: Vpn, flags: number): void {
+  const denied = EntryFlag.write | ((flags & VM_READ) === 0 ? EntryFlag.read : 0)
   const mapper = mm.userMappers.of(space.root)
   const batch = mm.flusher.batch(space.root)
   const entry = mapper.leaf(vpn)
-  if (entry !== NULL) mapper.changeFlags(entry, vpn, EntryFlag.write, 0, batch)
-  else mapper.changeHuge(mapper.hugeLeaf(vpn), vpn, EntryFlag.write, 0, batch)
+  if (entry !== NULL) mapper.changeFlags(entry, vpn, denied, 0, batch)
+  else mapper.changeHuge(mapper.hugeLeaf(vpn), vpn, denied, 0, batch)
   batch.finish()
 }

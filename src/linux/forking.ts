@@ -11,9 +11,11 @@ import type { Linux } from './linux.js'
 import { makeNamespace, mayMakeNamespace, mayRestore } from './namespace-making.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { Process, ProcessFlag } from './process.js'
+import { PtraceEvent } from './ptrace/ptrace-numbers.js'
 import { finishCall, setX } from './registers.js'
+import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
-import { THREAD_BLOCKED } from './thread-record.js'
+import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
 
 export interface CloneRequest {
@@ -95,16 +97,26 @@ export class Forking {
       return -ENOMEM
     }
     this.#enterTime(process, child, time, request)
+    if (!this.#follow(thread, child, request)) {
+      this.#unmake(child, isThread)
+      return -ENOMEM
+    }
     const problem = this.#openPid(process, child, request)
     if (problem < 0) return problem
     if ((request.flags & CloneFlag.semaphores) !== 0) process.setFlag(ProcessFlag.undoList, true)
     if (!isThread) this.#begin(namespace, child)
+    if (!isThread) this.#linux.processOf(child).maker = this.#makerOf(process, thread, request)
     this.#fillThread(thread, child, request)
     this.#tellNumber(process, child, request)
     const isVfork = (request.flags & CloneFlag.vfork) !== 0
     if (isVfork || !userfaults.holdChild(thread, child)) child.start()
     const number = process.namespace.numberOf(id)
     return isVfork ? this.#waitForChild(thread, child, number) : number
+  }
+
+  /** The thread of the parent whose child it is. */
+  #makerOf({ maker }: Process, thread: Thread, { flags }: CloneRequest): number {
+    return (flags & CloneFlag.parent) !== 0 ? maker : thread.id
   }
 
   /** RLIMIT_NPROC counts the threads and zombies of a user other than root. */
@@ -180,6 +192,15 @@ export class Forking {
     return thread
   }
 
+  /** Who traces a thread may hear of those that it makes, and traces them too; false without memory. */
+  #follow(thread: Thread, child: Thread, { flags, exitSignal }: CloneRequest): boolean {
+    if (!thread.hasFlag(ThreadFlag.traced)) return true
+    const kind = exitSignal === Signal.CHLD ? PtraceEvent.fork : PtraceEvent.clone
+    const event = (flags & CloneFlag.vfork) !== 0 ? PtraceEvent.vfork : kind
+    const isHidden = (flags & CloneFlag.untraced) !== 0
+    return this.#linux.tracing.follow(thread, child, isHidden ? 0 : event, (flags & CloneFlag.traced) !== 0)
+  }
+
   /** CLONE_PIDFD: the parent gets a file for the child. -EMFILE, -EFAULT, and the child is unmade. */
   #openPid(process: Process, child: Thread, { flags, pidFile }: CloneRequest): number {
     if ((flags & CloneFlag.pidFile) === 0) return 0
@@ -194,9 +215,10 @@ export class Forking {
 
   /** A thread that was made and has not started, with the process that was made for it. */
   #unmake(thread: Thread, isThread: boolean): void {
-    const { ends, mm, namespaces, processTable, threads } = this.#linux
+    const { ends, mm, namespaces, processTable, threads, tracing } = this.#linux
     const process = processTable.of(thread)
     process.threadCount--
+    tracing.forget(thread)
     namespaces.leave(thread)
     threads.remove(thread)
     if (isThread) {

@@ -4,9 +4,11 @@
  */
 import { EIO } from '../base/errno.js'
 import { type Process, ProcessFlag } from './process.js'
+import type { Tracing } from './ptrace/tracing.js'
 import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDSTOP, Signal, SignalCode } from './signal-numbers.js'
 import { realUserOf } from './signal-permission.js'
+import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo } from './signal-queue.js'
 import type { Signals } from './signals.js'
 import { type Thread, ThreadState } from './thread.js'
 import type { ThreadList } from './thread-list.js'
@@ -20,6 +22,8 @@ export interface JobEnv {
   readonly signals: Signals
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
+  readonly tracing: Tracing
+  processOf(thread: Thread): Process
 }
 
 export class JobControl {
@@ -31,45 +35,73 @@ export class JobControl {
     this.#u32 = u32
   }
 
-  /** A stop signal takes effect. */
-  stop(process: Process, signal: number): void {
-    for (const thread of this.#env.threads.ofProcess(process.ptr)) thread.stop()
+  /** A stop signal takes effect. Whether the thread that it was delivered to is stopped now: one that is traced tells its tracer first. */
+  stop(process: Process, thread: Thread, signal: number): boolean {
+    const { stops } = this.#env.tracing
+    if (!stops.mayStop(thread)) return false
+    if (!process.hasFlag(ProcessFlag.stopped)) process.stopSignal = signal
+    process.groupStop = signal
     process.setFlag(ProcessFlag.continued, false)
-    process.setFlag(ProcessFlag.stopped, true)
-    process.stopSignal = signal
-    this.#tellParent(process, SignalCode.childStopped, signal)
+    for (const other of this.#env.threads.ofProcess(process.ptr)) {
+      if (!stops.joinStop(other, signal)) other.stop()
+    }
+    this.finishStop(process)
+    return thread.state === ThreadState.stopped
   }
 
-  /** SIGCONT was sent: a stopped process goes on, whatever it does about the signal. */
+  /** The process is stopped once each of its threads is. `isTold`: its parent, who traces the last one, knows. */
+  finishStop(process: Process, isTold = false): void {
+    if (process.hasFlag(ProcessFlag.stopped) || this.#env.tracing.stops.isStopping(process)) return
+    process.setFlag(ProcessFlag.stopped, true)
+    if (!isTold) this.#tellParent(process, SignalCode.childStopped, process.stopSignal)
+  }
+
+  /** SIGCONT was sent: a stopped process goes on, whatever it does about the signal. Threads that are traced wait for their tracers. */
   continue(process: Process): void {
-    if (!process.hasFlag(ProcessFlag.stopped)) return
+    const wasStopped = process.hasFlag(ProcessFlag.stopped)
+    let wasStopping = false
+    for (const thread of this.#env.threads.ofProcess(process.ptr)) {
+      if (this.#env.tracing.stops.noteContinued(thread)) wasStopping = true
+      if (wasStopped || wasStopping) thread.continue()
+      this.#env.signals.masks.recalculate(thread)
+    }
+    if (!wasStopped && !wasStopping) return
     process.setFlag(ProcessFlag.stopped, false)
     process.setFlag(ProcessFlag.continued, true)
     process.stopSignal = 0
-    for (const thread of this.#env.threads.ofProcess(process.ptr)) {
-      thread.continue()
-      this.#env.signals.masks.recalculate(thread)
-    }
-    this.#tellParent(process, SignalCode.childContinued, Signal.CONT)
+    if (wasStopped) this.#tellParent(process, SignalCode.childContinued, Signal.CONT)
+    else this.#tellParent(process, SignalCode.childStopped, 0)
   }
 
   #tellParent(process: Process, code: number, status: number): void {
+    const { userTime, systemTime } = this.#env.usageOf(process)
+    const about = { code, status, userTime, systemTime }
     const { parent } = process
-    if (parent === undefined || parent.isZombie) return
+    if (parent !== undefined)
+      this.tell(parent, process, { ...about, processId: parent.namespace.numberOf(process.id) })
+    const tracer = code === SignalCode.childContinued ? this.#tracerOf(process) : undefined
+    if (tracer !== undefined && tracer !== parent)
+      this.tell(tracer, process, { ...about, processId: tracer.namespace.numberOf(process.id) })
+  }
+
+  /** The process that traces its first thread. */
+  #tracerOf(process: Process): Process | undefined {
+    const first = this.#env.threads.byId(process.id)
+    const tracer = first && this.#env.tracing.tracerOf(first)
+    return tracer && this.#env.processOf(tracer)
+  }
+
+  /** SIGCHLD about a process, or a thread of it, that has stopped or goes on: to its parent or tracer. */
+  tell(parent: Process, process: Process, about: Omit<SignalInfo, 'signal'>): void {
+    if (parent.isZombie) return
     const { signals } = this.#env
     const action = parent.action(Signal.CHLD) >>> 2
     const isRefused = signals.sender.isRefused(parent, Signal.CHLD)
     if (!isRefused && (this.#u32[action + ACTION_FLAGS / 4]! & SA_NOCLDSTOP) === 0) {
-      const { userTime, systemTime } = this.#env.usageOf(process)
-      const info = signals.info({
-        signal: Signal.CHLD,
-        code,
-        processId: parent.namespace.numberOf(process.id),
-        userId: realUserOf(process),
-        status,
-        userTime,
-        systemTime,
-      })
+      // Not in the bytes that all siginfo_t are made in: the SIGCONT that this is about may stand there.
+      const info = new Uint8Array(SIGINFO_BYTES)
+      const userId = realUserOf(process)
+      encodeSignalInfo(new DataView(info.buffer), 0, { ...about, signal: Signal.CHLD, userId })
       signals.sendToProcess(parent, Signal.CHLD, info)
     }
     for (const thread of this.#env.threads.ofProcess(parent.ptr)) {

@@ -29,11 +29,12 @@ import { setDefaultLimits } from './limits.js'
 import { Namespaces } from './namespaces.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
 import type { PidAllocator } from './pid-allocator.js'
-import { PROCESS_USAGE, type Process } from './process.js'
+import { PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
 import { ProcessEnd } from './process-end.js'
 import { ProcessTable } from './process-table.js'
 import { Profiler } from './profiler.js'
 import { NO_MEMORY, Programs } from './programs.js'
+import { Tracing } from './ptrace/tracing.js'
 import { withRandom } from './random-source.js'
 import type { ExitReport } from './report.js'
 import { Reporter } from './reporter.js'
@@ -101,6 +102,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   /** Nothing unless `profile` asked for it. */
   readonly profiler: Profiler | undefined
   readonly userfaults: UserfaultWaits
+  readonly tracing: Tracing
   readonly #loop: HostLoop
   readonly #cwd: string
 
@@ -125,6 +127,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
     const dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
     this.scheduler = new Scheduler(this, dispatcher)
+    this.tracing = new Tracing(this, dispatcher)
     this.programs = new Programs(this)
     this.forking = new Forking(this)
     this.killer = new OutOfMemoryKiller(this)
@@ -202,6 +205,7 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   /** Ends every process, as SIGKILL does. */
   stop(outOfMemory = false): void {
+    this.tracing.releaseAll()
     for (const process of [...this.processes.values()]) {
       if (this.processes.get(process.id) === process) this.#kill(process, outOfMemory)
     }
@@ -209,6 +213,10 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   #kill(process: Process, outOfMemory: boolean): void {
     if (process.isZombie) return
+    if (process.hasFlag(ProcessFlag.exiting)) {
+      this.ends.endRest(process)
+      return
+    }
     const info = this.signals.info({ signal: Signal.KILL, code: SignalCode.kernel })
     this.killed(process, this.threadOf(process), Signal.KILL, info, outOfMemory)
   }
@@ -320,6 +328,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.futexes.check()
     this.userfaults.check()
     this.time.timers.check()
+    this.tracing.check()
     this.namespaces.check(this.processes.values(), this.threads)
   }
 }

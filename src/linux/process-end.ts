@@ -2,7 +2,7 @@
 import { NULL, type Ptr } from '../base/numbers.js'
 import { storeUser32 } from '../fault/user-copy.js'
 import { AddressSpace } from '../space/address-space.js'
-import { childInfo } from './child-info.js'
+import { type ChildInfo, childInfo } from './child-info.js'
 import type { Linux } from './linux.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { CHILDREN_USAGE, PROCESS_USAGE, type Process, ProcessFlag } from './process.js'
@@ -27,9 +27,14 @@ export class ProcessEnd {
     const isFirst = thread.id === process.id
     if (isFirst && !process.hasFlag(ProcessFlag.exiting)) process.exitStatus = status
     this.leaveMemory(process, thread)
-    this.#takeOut(process, thread)
+    this.#takeOut(process, thread, status)
     if (process.threadCount === 0) this.#endProcess(process)
     else for (const other of this.#linux.threads.ofProcess(process.ptr)) other.wakeForSignal()
+  }
+
+  /** exit(2): a thread ends, when its tracer has let it. */
+  leaveThread(process: Process, thread: Thread, status: number): void {
+    if (!this.#linux.tracing.stopsAtEnd(process, thread, status)) this.endThread(process, thread, status)
   }
 
   /** exit_group(2), or death by a signal: every thread ends. */
@@ -38,7 +43,14 @@ export class ProcessEnd {
     process.exitStatus = status
     process.setFlag(ProcessFlag.exiting, true)
     for (const thread of this.#linux.threads.ofProcess(process.ptr)) {
-      if (thread.state !== ThreadState.exited) this.endThread(process, thread, status)
+      if (thread.state !== ThreadState.exited) this.leaveThread(process, thread, status)
+    }
+  }
+
+  /** Threads of a process that ends, but that have stopped once more for their tracers, end now. */
+  endRest(process: Process): void {
+    for (const thread of this.#linux.threads.ofProcess(process.ptr)) {
+      if (thread.state !== ThreadState.exited) this.endThread(process, thread, process.exitStatus)
     }
   }
 
@@ -47,17 +59,25 @@ export class ProcessEnd {
     const { threads } = this.#linux
     for (const thread of threads.ofProcess(process.ptr)) {
       if (thread === survivor) continue
+      if (thread.id === process.id) this.#linux.tracing.forget(thread)
       if (thread.state !== ThreadState.exited) {
         this.leaveMemory(process, thread)
-        this.#takeOut(process, thread)
+        this.#takeOut(process, thread, Signal.KILL)
       }
       if (thread.id === process.id) threads.remove(thread)
     }
     if (survivor.id === process.id) return
+    this.#forgetFirst(process)
     const { id } = survivor
     this.#linux.files.taskEnded(id, true)
     threads.renumber(survivor, process.id)
     this.release(id)
+  }
+
+  /** The first thread has ended before, and another takes its place. */
+  #forgetFirst(process: Process): void {
+    const tracee = this.#linux.tracing.zombieOf(process)
+    if (tracee !== undefined) this.#linux.tracing.forgetZombie(process, tracee)
   }
 
   /** What a thread leaves in its program's memory: released locks, its number wiped out (mm_release). */
@@ -73,7 +93,7 @@ export class ProcessEnd {
   }
 
   /** The thread runs no more. Its record goes, but that of the first thread stays as long as there are others. */
-  #takeOut(process: Process, thread: Thread): void {
+  #takeOut(process: Process, thread: Thread, status: number): void {
     const { mm, scheduler, signals, threads } = this.#linux
     this.#linux.userfaults.threadEnds(thread)
     this.#linux.files.threadEnds(thread)
@@ -91,11 +111,12 @@ export class ProcessEnd {
     thread.systemTime = 0
     thread.exit()
     process.threadCount--
+    const isKept = this.#linux.tracing.threadEnds(process, thread, status)
     if (thread.id === process.id) return
     const { id } = thread
     this.#linux.files.taskEnded(id, true)
     threads.remove(thread)
-    this.release(id)
+    if (!isKept) this.release(id)
   }
 
   /** When the first process ends, so does every other. */
@@ -117,7 +138,7 @@ export class ProcessEnd {
     this.#leaveChildren(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
-    this.#told(process)
+    this.told(process)
     if (wasFirst) this.#linux.stop()
   }
 
@@ -158,9 +179,14 @@ export class ProcessEnd {
       }
       processTable.reparent(child, reaper)
       child.exitSignal = Signal.CHLD
-      if (child.isZombie) this.#notifyParent(child)
+      if (child.isZombie) this.#leftTo(child)
       else signals.jobs.checkOrphans(child, process)
     }
+  }
+
+  /** A zombie has another parent, who hears of it unless a tracer is before it. */
+  #leftTo(child: Process): void {
+    if (this.#linux.tracing.zombieOf(child) === undefined) this.#notifyParent(child)
   }
 
   #deathSignal(child: Process): number {
@@ -206,12 +232,13 @@ export class ProcessEnd {
       const init = processes.get(namespace.initId)
       if (!init?.hasFlag(ProcessFlag.lingering) || this.#othersIn(namespace, init).length > 0) continue
       init.setFlag(ProcessFlag.lingering, false)
-      if (init.isZombie) this.#told(init)
+      if (init.isZombie) this.told(init)
     }
     processTable.pids.namespaces.release(home)
   }
 
-  #told(process: Process): void {
+  /** All of a process has ended: those who wait for it hear of it. */
+  told(process: Process): void {
     this.#linux.files.taskEnded(process.id, false)
     this.#notifyParent(process)
   }
@@ -219,7 +246,8 @@ export class ProcessEnd {
   /** The parent hears of a zombie; one that does not want to know has it forgotten at once. */
   #notifyParent(process: Process): void {
     const { parent, exitSignal } = process
-    if (process.hasFlag(ProcessFlag.lingering)) return
+    if (process.hasFlag(ProcessFlag.lingering) || process.deadTracees > 0) return
+    if (this.#notifyTracer(process)) return
     if (parent === undefined || parent.hasFlag(ProcessFlag.lingering)) {
       this.forget(process)
       return
@@ -228,6 +256,26 @@ export class ProcessEnd {
     this.#sendExitSignal(parent, process, exitSignal)
     if (isUnwanted) this.forget(process)
     this.wakeWaiters(parent)
+  }
+
+  /** Who traces its first thread hears of a zombie before its parent, and keeps it whatever becomes of other children. */
+  #notifyTracer(process: Process): boolean {
+    const tracee = this.#linux.tracing.zombieOf(process)
+    if (tracee === undefined) return false
+    const tracer = this.#linux.tracing.tracerProcess(tracee)
+    const signal = tracer === process.parent ? process.exitSignal : Signal.CHLD
+    this.tellEnd(tracer, process, process.id, signal, childInfo(process.exitStatus))
+    return true
+  }
+
+  /** A tracer has let go of a zombie, which its parent hears of now; that was the tracer itself: it may not want to know. */
+  freed(process: Process, wasParent: boolean): void {
+    const { parent } = process
+    if (!wasParent || parent === undefined) this.#notifyParent(process)
+    else if (this.#ignoresChildren(parent)) {
+      this.forget(process)
+      this.wakeWaiters(parent)
+    }
   }
 
   #ignoresChildren(parent: Process): boolean {
@@ -239,13 +287,23 @@ export class ProcessEnd {
   #sendExitSignal(parent: Process, process: Process, signal: number): void {
     const { signals } = this.#linux
     const isRefused = signal === Signal.CHLD && signals.sender.isRefused(parent, signal)
-    if (signal === 0 || signal > SIGNAL_MAX || parent.isZombie || isRefused) return
+    if (!isRefused) this.#send(parent, process, process.id, signal, childInfo(process.exitStatus))
+  }
+
+  #send(to: Process, process: Process, id: number, signal: number, how: ChildInfo): void {
+    if (signal === 0 || signal > SIGNAL_MAX || to.isZombie) return
+    const { signals } = this.#linux
     const { userTime, systemTime } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     const userId = realUserOf(process)
-    const { code, status } = childInfo(process.exitStatus)
-    const processId = parent.namespace.numberOf(process.id)
-    const info = signals.info({ signal, code, status, processId, userId, userTime, systemTime })
-    signals.sendToProcess(parent, signal, info)
+    const processId = to.namespace.numberOf(id)
+    const info = signals.info({ ...how, signal, processId, userId, userTime, systemTime })
+    signals.sendToProcess(to, signal, info)
+  }
+
+  /** A tracer hears of the end of a thread or process. */
+  tellEnd(tracer: Process, process: Process, id: number, signal: number, how: ChildInfo): void {
+    this.#send(tracer, process, id, signal, how)
+    this.wakeWaiters(tracer)
   }
 
   /** Threads of a process that wait for a child look again. */
@@ -265,6 +323,7 @@ export class ProcessEnd {
   /** The last of a zombie goes. */
   forget(process: Process): void {
     const { files, processTable, signals } = this.#linux
+    this.#forgetFirst(process)
     const { id, groupId, sessionId } = process
     signals.leaveProcess(process)
     processTable.remove(process)

@@ -26,6 +26,9 @@ export const PROCESS_PENDING = 16
 const QUEUE = 24
 export const PROCESS_FLAGS = 28
 const NAMESPACE = 32
+const MAKER = 36
+const GROUP_STOP = 40
+const TRACEE = 44
 const ACTIONS = 48
 const EXIT_SIGNAL = 52
 const GROUP = 56
@@ -47,6 +50,7 @@ export const PROCESS_CPU_TIMERS = 232
 const NEXT_TIMER_ID = 240
 const EXECUTIONS = 244
 const TIME_NAMESPACE = 248
+const DEAD_TRACEES = 252
 const LIMITS = 256
 export const INTERVAL_TIMERS = 512
 const LIMIT_COUNT = 16
@@ -198,6 +202,38 @@ export class Process extends RecordView {
   }
   set stopSignal(value: number) {
     this.setU32(STOP_SIGNAL, value)
+  }
+
+  /** The signal with which job control has stopped it last. */
+  get groupStop(): number {
+    return this.u32(GROUP_STOP)
+  }
+  set groupStop(value: number) {
+    this.setU32(GROUP_STOP, value)
+  }
+
+  /** Number of the thread of its parent that has made it. */
+  get maker(): number {
+    return this.u32(MAKER)
+  }
+  set maker(value: number) {
+    this.setU32(MAKER, value)
+  }
+
+  /** What is kept of its first thread, which has ended, for its tracer (ptrace/tracee.ts); NULL = nothing. */
+  get tracee(): Ptr {
+    return this.u32(TRACEE) as Ptr
+  }
+  set tracee(value: Ptr) {
+    this.setU32(TRACEE, value)
+  }
+
+  /** Other threads that have ended and of whose end their tracers have not heard. It is no zombie to its parent before. */
+  get deadTracees(): number {
+    return this.u32(DEAD_TRACEES)
+  }
+  set deadTracees(value: number) {
+    this.setU32(DEAD_TRACEES, value)
   }
 
   /** Threads that have not ended. */

@@ -119,14 +119,16 @@ export class Programs {
     process.files.leaveProgram(credentials)
   }
 
+  /** Other registers than these keep what the old program had in them, as in Linux for riscv64. */
   #resetRegisters(context: Ptr, loaded: LoadedProgram): void {
     const { memory } = this.#linux.mm
-    memory.fill(context, 0, HartField.reservationValue + 8)
+    memory.fill((context + HartField.f) as Ptr, 0, HartField.reservationValue + 8 - HartField.f)
     const put = (field: number, value: number) => {
       memory.u32[(context + field) >>> 2] = value >>> 0
       memory.u32[((context + field) >>> 2) + 1] = Math.floor(value / 0x1_0000_0000)
     }
     put(HartField.pc, loaded.entry)
     put(HartField.x + 2 * 8, loaded.stackPointer)
+    put(HartField.x + 10 * 8, 0)
   }
 }

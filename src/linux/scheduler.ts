@@ -12,6 +12,7 @@ import type { Linux } from './linux.js'
 import type { Process } from './process.js'
 import type { SyscallDispatcher } from './syscall-dispatcher.js'
 import { type Thread, ThreadState } from './thread.js'
+import { ThreadFlag } from './thread-record.js'
 import { handleTrap } from './traps.js'
 import { WaitKind } from './wait.js'
 
@@ -126,10 +127,15 @@ export class Scheduler {
     return this.#linux.processOf(thread)
   }
 
-  /** One turn of a thread that does not just go on: a call that was parked is made again, or signals are delivered. */
+  /** One turn of a thread that does not just go on: a call that was parked is made again, signals are delivered, or its tracer has let it go on. */
   #step(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
+    if (thread.hasFlag(ThreadFlag.trapped)) {
+      linux.tracing.goOn(process, thread)
+      this.#leaveKernel()
+      return Exit.ecall
+    }
     if (thread.waitKind === WaitKind.userfault && !thread.isResumed) linux.userfaults.leave(thread)
     if (thread.isResumed && thread.restart === 0) {
       this.#call(process, thread)

@@ -1,5 +1,5 @@
 /**
- * Which signals a thread blocks, and whether it has one to deliver: ThreadFlag.signalled, as Linux keeps TIF_SIGPENDING. A
+ * Which signals a thread blocks, and whether it has one to deliver: ThreadFlag.signalled, as Linux keeps TIF_SIGPENDING (also where it is to stop for its tracer). A
  * signal for a whole process is pending for each of its threads, but only one of them is told.
  */
 import type { Ptr } from '../base/numbers.js'
@@ -107,7 +107,8 @@ export class SignalMasks {
     const low = (this.word(thread, THREAD_PENDING, 0) | u32[shared]!) & ~this.word(thread, THREAD_BLOCKED, 0)
     const high =
       (this.word(thread, THREAD_PENDING, 1) | u32[shared + 1]!) & ~this.word(thread, THREAD_BLOCKED, 1)
-    if ((low | high) !== 0 || thread.isKilled) thread.flags |= ThreadFlag.signalled
+    const isToStop = thread.hasFlag(ThreadFlag.trapPending)
+    if ((low | high) !== 0 || isToStop || thread.isKilled) thread.flags |= ThreadFlag.signalled
     else thread.flags &= ~ThreadFlag.signalled
   }
 

@@ -67,6 +67,7 @@ export const SignalCode = {
   childExited: 1,
   childKilled: 2,
   childDumped: 3,
+  childTrapped: 4,
   childStopped: 5,
   childContinued: 6,
 } as const

@@ -227,6 +227,13 @@ export class SignalQueues {
     }
   }
 
+  /** siginfo_t of the record at a position in a queue, the oldest being 0; undefined beyond its end. */
+  infoAt(target: SignalTarget, position: number): Uint8Array | undefined {
+    let left = position
+    for (const record of this.#recordsOf(target)) if (left-- === 0) return this.infoOf(record)
+    return undefined
+  }
+
   #isListed(target: SignalTarget, signal: number): boolean {
     for (const record of this.#recordsOf(target)) {
       if (this.#memory.u32[(record >>> 2) + SIGNAL] === signal) return true

@@ -12,7 +12,7 @@ import { defaultAction, SIG_DFL, SIG_IGN, Signal, SignalCode } from './signal-nu
 import { hasBit, INFO_CODE, type SignalQueues } from './signal-queue.js'
 import type { SignalEnv } from './signals.js'
 import { type Thread, ThreadState } from './thread.js'
-import { THREAD_PENDING } from './thread-record.js'
+import { THREAD_PENDING, ThreadFlag } from './thread-record.js'
 
 export const threadPending = (thread: Thread) => (thread.ptr + THREAD_PENDING) as Ptr
 export const processPending = (process: Process) => (process.ptr + PROCESS_PENDING) as Ptr
@@ -120,9 +120,10 @@ export class SignalSender {
     for (const thread of this.#env.threads.ofProcess(process.ptr)) this.#masks.recalculate(thread)
   }
 
-  /** Whether nobody would notice the signal: ignored, and neither blocked nor waited for. */
+  /** Whether nobody would notice the signal: ignored, and neither blocked, waited for, nor shown to a tracer. */
   isIgnored(process: Process, thread: Thread, signal: number): boolean {
     if (this.#masks.isBlocked(thread, signal) || this.#masks.isWaitedFor(thread, signal)) return false
+    if (isShownToTracer(thread, signal)) return false
     return this.isIgnoredByAction(process, signal)
   }
 
@@ -148,7 +149,8 @@ export class SignalSender {
     else {
       const taker = this.#wants(main, signal) ? main : isShared ? this.#findTaker(process, signal) : undefined
       if (taker === undefined) return
-      if (this.#isFatal(process, taker, signal)) this.#endAll(process, signal)
+      if (!isShownToTracer(main, signal) && this.#isFatal(process, taker, signal))
+        this.#endAll(process, signal)
       else this.#masks.notify(taker)
     }
   }
@@ -176,6 +178,7 @@ export class SignalSender {
     for (const thread of this.#env.threads.ofProcess(process.ptr)) {
       if (thread.state === ThreadState.exited) continue
       thread.continue()
+      thread.release()
       this.#masks.notify(thread)
     }
   }
@@ -190,7 +193,7 @@ export class SignalSender {
   /** A thread that has signals to deliver already is not given another one, unless it is the one that runs. */
   #wants(thread: Thread, signal: number): boolean {
     if (thread.state === ThreadState.exited || this.#masks.isBlocked(thread, signal)) return false
-    if (thread.state === ThreadState.stopped) return false
+    if (thread.state === ThreadState.stopped || thread.state === ThreadState.traced) return false
     return this.#env.mm.memory.u32[wordIndex(Word.currentThread)] === thread.ptr || !thread.hasSignal
   }
 
@@ -200,6 +203,10 @@ export class SignalSender {
     return hasBit(memory, threadPending(thread), signal) || hasBit(memory, processPending(process), signal)
   }
 }
+
+/** A tracer hears of every signal of its tracee, but for SIGKILL. */
+const isShownToTracer = (thread: Thread, signal: number) =>
+  thread.hasFlag(ThreadFlag.traced) && signal !== Signal.KILL
 
 /** Whether a signal can be neither blocked, handled nor ignored. */
 export const isUnblockable = (signal: number) => signal === Signal.KILL || signal === Signal.STOP

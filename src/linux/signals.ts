@@ -24,7 +24,7 @@ import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo, SignalQueues } from '
 import { isUnblockable, processPending, SignalSender, threadPending } from './signal-sender.js'
 import type { FileServices } from './syscall-context.js'
 import type { Thread } from './thread.js'
-import { THREAD_BLOCKED } from './thread-record.js'
+import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
 
 /** What signals need of the machine. */
@@ -84,8 +84,8 @@ export class Signals {
       this.#unblock(thread, signal)
     }
     // Nobody survives its own faults.
-    if (this.#u32[action] === SIG_DFL && this.#u32[action + 1] === 0)
-      process.setFlag(ProcessFlag.unkillable, false)
+    const isDefault = this.#u32[action] === SIG_DFL && this.#u32[action + 1] === 0
+    if (isDefault && !thread.hasFlag(ThreadFlag.traced)) process.setFlag(ProcessFlag.unkillable, false)
     this.queues.add(thread, threadPending(thread), signal, this.info(info), Number.POSITIVE_INFINITY)
     this.masks.notify(thread)
   }
@@ -112,6 +112,7 @@ export class Signals {
    */
   deliver(process: Process, thread: Thread, hart: Ptr): void {
     while (thread.hasSignal) {
+      if (this.#traps(process, thread)) return
       const info = this.#handlers.begin()
       const signal = this.#takeNext(process, thread, info)
       if (signal === 0) continue
@@ -119,15 +120,45 @@ export class Signals {
         this.#env.killed(process, thread, process.fatalSignal, info)
         return
       }
-      const action = process.action(signal) >>> 2
-      if (this.#u32[action + 1] !== 0 || this.#u32[action]! > SIG_IGN) {
-        this.#endCall(thread, hart, this.#u32[action + ACTION_FLAGS / 4]!)
-        if (!this.#handlers.enter(process, thread, hart, signal)) this.forceSegv(process, thread, signal)
-      } else if (this.#u32[action] === SIG_DFL && this.#doDefault(process, thread, signal, info)) return
+      if (thread.hasFlag(ThreadFlag.traced) && signal !== Signal.KILL) {
+        this.#env.tracing.stopForSignal(process, thread, signal, info)
+        return
+      }
+      if (this.#act(process, thread, hart, signal, info)) return
     }
     // No handler has run: the call goes on, with its deadline.
+    if (thread.restart !== 0 && thread.hasFlag(ThreadFlag.traced)) this.#env.tracing.calls.noteRestart(thread)
     thread.restart = 0
     this.masks.restore(thread)
+  }
+
+  /** Whether the thread stops for its tracer first, who has asked for it. */
+  #traps(process: Process, thread: Thread): boolean {
+    if (!thread.hasFlag(ThreadFlag.trapPending) || thread.isKilled) return false
+    return this.#env.tracing.stops.trap(process, thread)
+  }
+
+  /** Goes on to deliver after a stop for a tracer, which leaves the thread a signal, or none (0). One that it blocks now stays pending. */
+  deliverTraced(process: Process, thread: Thread, hart: Ptr, signal: number, info: Uint8Array): void {
+    if (signal !== 0 && (this.masks.isBlocked(thread, signal) || thread.isKilled))
+      this.sendToThread(process, thread, signal, info)
+    else if (signal !== 0) {
+      const frame = this.#handlers.begin()
+      frame.set(info)
+      if (this.#act(process, thread, hart, signal, frame)) return
+    }
+    this.deliver(process, thread, hart)
+  }
+
+  /** What the process has decided about the signal; true when the thread does not go on now. */
+  #act(process: Process, thread: Thread, hart: Ptr, signal: number, info: Uint8Array): boolean {
+    const action = process.action(signal) >>> 2
+    if (this.#u32[action + 1] !== 0 || this.#u32[action]! > SIG_IGN) {
+      this.#endCall(thread, hart, this.#u32[action + ACTION_FLAGS / 4]!)
+      if (!this.#handlers.enter(process, thread, hart, signal)) this.forceSegv(process, thread, signal)
+      return false
+    }
+    return this.#u32[action] === SIG_DFL && this.#doDefault(process, thread, signal, info)
   }
 
   /** What happens without a handler; true when the thread does not go on now. */
@@ -140,8 +171,7 @@ export class Signals {
         return true
       case 'stop':
         if (signal !== Signal.STOP && this.jobs.isOrphaned(process.groupId)) return false
-        this.jobs.stop(process, signal)
-        return true
+        return this.jobs.stop(process, thread, signal)
       default:
         return false
     }

@@ -14,6 +14,7 @@ import { finishCall } from './registers.js'
 import type { Syscall, SyscallContext } from './syscall-context.js'
 import { syscallName } from './syscall-names.js'
 import type { Thread } from './thread.js'
+import { ThreadFlag } from './thread-record.js'
 import type { Tracer } from './trace.js'
 import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, REGISTERS_SET } from './wait.js'
 
@@ -52,7 +53,7 @@ export class SyscallDispatcher {
   /** By number; an array, because this is looked into for every call. */
   readonly #table: readonly (Syscall | undefined)[]
   readonly #tracer: Tracer | undefined
-  readonly #call: CurrentCall
+  readonly #current: CurrentCall
   /** Calls that are not there, by name. */
   readonly missing = new Map<string, number>()
   /** Calls made; one that was parked counts once. */
@@ -62,22 +63,37 @@ export class SyscallDispatcher {
     this.#linux = linux
     this.#table = Array.from({ length: NUMBER_MAX }, (_, number) => uniform(table.get(number)))
     this.#tracer = tracer
-    this.#call = new CurrentCall(linux)
+    this.#current = new CurrentCall(linux)
   }
 
   /** Does the call whose ecall the hart has stopped at. */
   dispatch(process: Process, thread: Thread): void {
+    const special = thread.flags & (ThreadFlag.resumed | ThreadFlag.traced)
+    if (special === 0) this.count++
+    else if ((special & ThreadFlag.traced) !== 0) {
+      if (!this.#linux.tracing.calls.stopsBefore(process, thread)) this.make(process, thread)
+      return
+    }
+    this.finish(thread, this.#call(process, thread))
+  }
+
+  /** The call of a thread that is traced, or was when it came to it. */
+  make(process: Process, thread: Thread): void {
+    if (!thread.isResumed) this.count++
+    this.#linux.tracing.calls.leave(process, thread, this.#call(process, thread))
+  }
+
+  #call(process: Process, thread: Thread): number {
     const { hart } = this.#linux
-    const call = this.#call
+    const call = this.#current
     call.process = process
     call.thread = thread
     call.args.at((hart.ptr + A0) as Ptr)
     const entry = this.#find(hart.low(A7), hart.high(A7))
-    if (!thread.isResumed) this.count++
     this.#tracer?.begin(call, entry, hart.low(A7))
     const result = entry === undefined ? this.#isMissing(hart.low(A7)) : this.#make(entry, call)
     this.#tracer?.end(call, entry, result)
-    this.#finish(thread, result)
+    return result
   }
 
   /** A call that a page is missing for waits for its reader, as does one that somebody wants to read of. */
@@ -110,7 +126,8 @@ export class SyscallDispatcher {
     return -ENOSYS
   }
 
-  #finish(thread: Thread, result: number): void {
+  /** Its result goes to the registers, unless it is parked or has set them itself. */
+  finish(thread: Thread, result: number): void {
     if (result === PARKED) return
     if (result === REGISTERS_SET) {
       if (this.#linux.scheduler.isCurrent(thread)) thread.endCall()

@@ -9,6 +9,7 @@ import { memoryCalls } from './calls/memory-calls.js'
 import { memoryPolicyCalls } from './calls/memory-policy-calls.js'
 import { processCalls } from './calls/process-calls.js'
 import { processMemoryCalls } from './calls/process-memory-calls.js'
+import { ptraceCalls } from './calls/ptrace-calls.js'
 import { resourceCalls } from './calls/resource-calls.js'
 import { riscvCalls } from './calls/riscv-calls.js'
 import { schedulingCalls } from './calls/scheduling-calls.js'
@@ -30,6 +31,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   memoryPolicyCalls,
   processCalls,
   processMemoryCalls,
+  ptraceCalls,
   resourceCalls,
   riscvCalls,
   schedulingCalls,

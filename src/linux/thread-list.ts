@@ -75,6 +75,11 @@ export class ThreadList {
     return this.#byId.get(id)
   }
 
+  /** Whether a thread is still there. */
+  has(thread: Thread): boolean {
+    return this.#views.get(thread.ptr) === thread
+  }
+
   /** The view on a record. */
   at(record: Ptr): Thread {
     return this.#views.get(record)!

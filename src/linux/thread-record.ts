@@ -9,6 +9,7 @@
  *     1012  memory policy
  *     1016  how far a call has come that was parked
  *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
+ *     1136  what ptrace(2) keeps of it, and the head of the list of its tracees (ptrace/)
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
@@ -17,7 +18,7 @@ import type { PidNamespace } from './pid-namespace.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
-export const THREAD_BYTES = 1136
+export const THREAD_BYTES = 1152
 
 /** Bits of `flags`. */
 export const ThreadFlag = {
@@ -33,6 +34,12 @@ export const ThreadFlag = {
   onFutex: 16,
   /** It has a signal to deliver. Kept by SignalMasks. */
   signalled: 32,
+  /** Another thread traces it. */
+  traced: 64,
+  /** It is stopped for its tracer, or was and has still to go on from there. */
+  trapped: 128,
+  /** It is to stop for its tracer before it goes on in user mode. */
+  trapPending: 256,
 } as const
 
 const ID = 704
@@ -73,6 +80,8 @@ const SYSTEM_TIME = 952
 const MEMORY_POLICY = 1012
 const PROGRESS = 1016
 export const THREAD_USERFAULT = 1024
+const TRACEE = 1136
+export const THREAD_TRACEES = 1144
 
 /** Of a thread whose state and waits are Thread's. */
 export class ThreadRecord extends RecordView {
@@ -118,6 +127,14 @@ export class ThreadRecord extends RecordView {
   }
   set childTime(value: Ptr) {
     this.setU32(CHILD_TIME, value)
+  }
+
+  /** What is kept of it while it is traced (ptrace/tracee.ts). Tracees sets it. */
+  get tracee(): Ptr {
+    return this.u32(TRACEE) as Ptr
+  }
+  set tracee(value: Ptr) {
+    this.setU32(TRACEE, value)
   }
 
   /** Record of the process that it belongs to. */

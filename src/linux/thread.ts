@@ -1,5 +1,5 @@
 /**
- * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, or has exited.
+ * A thread is ready (in the run queue), parked (among the sleepers too when it has a deadline), stopped, traced, or has exited.
  * The methods that change this keep the queues right; nothing else writes the state.
  */
 import { NULL, type Ptr } from '../base/numbers.js'
@@ -27,8 +27,13 @@ export const ThreadState = {
   exited: 3,
   /** Job control has stopped it; SIGCONT lets it go on. */
   stopped: 4,
+  /** It is stopped for its tracer, who lets it go on. */
+  traced: 5,
 } as const
 export type ThreadState = (typeof ThreadState)[keyof typeof ThreadState]
+
+/** Flags with which it does not just go on. */
+const SPECIAL = ThreadFlag.resumed | ThreadFlag.signalled | ThreadFlag.trapped
 
 /** A view; one a thread, made by ThreadList. */
 export class Thread extends ThreadRecord {
@@ -75,11 +80,11 @@ export class Thread extends ThreadRecord {
     return this.f64(WAIT_DEADLINE)
   }
 
-  /** Whether nothing is to be done for it before its next instruction: no signal, no call that was parked or is to be made again, no wait. */
+  /** Whether nothing is to be done for it before its next instruction: no signal, no stop for a tracer, no call that was parked or is to be made again, no wait. */
   get goesOn(): boolean {
     const { words } = this
     const at = this.ptr >>> 2
-    const special = words[at + THREAD_FLAGS / 4]! & (ThreadFlag.resumed | ThreadFlag.signalled)
+    const special = words[at + THREAD_FLAGS / 4]! & SPECIAL
     return (special | words[at + THREAD_RESTART / 4]! | words[at + THREAD_WAIT_KIND / 4]!) === 0
   }
 
@@ -172,6 +177,15 @@ export class Thread extends ThreadRecord {
 
   continue(): void {
     if (this.state === ThreadState.stopped) this.#become(ThreadState.ready)
+  }
+
+  /** It stops for its tracer, until `release`. */
+  trap(): void {
+    if (this.state !== ThreadState.exited) this.#become(ThreadState.traced)
+  }
+
+  release(): void {
+    if (this.state === ThreadState.traced) this.#become(ThreadState.ready)
   }
 
   /** It has ended, and is in no queue. */

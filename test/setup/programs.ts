@@ -15,6 +15,8 @@ const sources = join(root, 'test', 'programs')
 const header = join(sources, 'errno_name.h')
 /** Included by the programs that walk the manual page of one call. */
 const callHeader = join(sources, 'call.h')
+/** Included by those that trace others; it includes the other. */
+const tracedHeader = join(sources, 'traced.h')
 const cache = join(root, '.cache', 'programs')
 
 export type Libc = 'glibc' | 'musl'
@@ -41,6 +43,7 @@ function programsOf(source: string, hasReference: boolean): GuestProgram[] {
   const text = readFileSync(source)
   const hash = createHash('sha256').update(text).update(readFileSync(header))
   if (text.includes('"call.h"')) hash.update(readFileSync(callHeader))
+  if (text.includes('"traced.h"')) hash.update(readFileSync(callHeader)).update(readFileSync(tracedHeader))
   const sourceHash = hash.digest('hex').slice(0, 16)
   const libcs: Libc[] = extension === '.c' ? ['glibc', 'musl'] : ['glibc']
   return libcs.map((libc) => ({

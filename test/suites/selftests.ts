@@ -54,7 +54,7 @@ const tests: SuiteTest[] = [
   mm('map_hugetlb', heavy),
   mm('map_populate'),
   mm('mdwe_test'),
-  mm('memfd_secret', { heavy: true, missing: 'ptrace: one of its five tests' }),
+  mm('memfd_secret', heavy),
   mm('mkdirty', heavy),
   mm('mlock-random-test'),
   mm('mlock2-tests', heavy),

@@ -47,7 +47,9 @@ function start(c: SyscallContext, request: CloneRequest): number {
 
 /** The second run of a vfork: the child has let go of the memory, or this process is being killed. */
 function finishVfork(c: SyscallContext): number {
-  return c.thread.wasWoken ? c.thread.progress : -ERESTARTNOINTR
+  if (!c.thread.wasWoken) return -ERESTARTNOINTR
+  c.linux.tracing.vforkDone(c.thread, c.thread.waitArgument)
+  return c.thread.progress
 }
 
 const isVforkDone = (c: SyscallContext) => c.thread.isResumed && c.thread.waitKind === WaitKind.vfork

@@ -10,7 +10,7 @@ import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE, LINUX_RELEASE_26 } from '../release.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
-import { numberOf } from './numbers.js'
+import { numberOf, processAt, threadAt } from './numbers.js'
 import { StructWriter } from './user-data.js'
 
 const NAME_BYTES = 65
@@ -31,6 +31,7 @@ const THREAD_NAME_BYTES = 16
 const PR_SET_NAME = 15
 const PR_GET_NAME = 16
 const PR_SET_VMA = 0x5356_4d41
+const PR_SET_PTRACER = 0x5961_6d61
 
 function setName(c: SyscallContext): number {
   const bytes = new Uint8Array(THREAD_NAME_BYTES - 1)
@@ -96,6 +97,12 @@ function setMdwe(c: SyscallContext): number {
   return 0
 }
 
+/** PR_SET_PTRACER names who may trace the caller though it is no ancestor. As Debian has it (ptrace_scope 0), that takes no leave. */
+function setTracer(c: SyscallContext): number {
+  const number = c.args.int(1)
+  return c.args.isZero(1) || number === -1 || threadAt(c, number) || processAt(c, number) ? 0 : -EINVAL
+}
+
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [1, setDeathSignal],
@@ -115,6 +122,7 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [41, setHugePagesDisabled],
   [65, setMdwe],
   [66, (c) => (restIsZero(c, 1) ? c.space.flags & MDWE_FLAGS : -EINVAL)],
+  [PR_SET_PTRACER, setTracer],
   [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
   [42, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
 ])

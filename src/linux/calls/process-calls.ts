@@ -15,12 +15,16 @@ const ARGUMENTS_MAX = 1 << 20
 const ROBUST_HEAD_BYTES = 24
 
 function exit(c: SyscallContext): number {
-  c.linux.ends.endThread(c.process, c.thread, (c.args.low(0) & 0xff) << 8)
+  const status = (c.args.low(0) & 0xff) << 8
+  c.linux.tracing.calls.showEnding(c.thread)
+  c.linux.ends.leaveThread(c.process, c.thread, status)
   return REGISTERS_SET
 }
 
 function exitGroup(c: SyscallContext): number {
-  c.linux.ends.endGroup(c.process, (c.args.low(0) & 0xff) << 8)
+  const status = (c.args.low(0) & 0xff) << 8
+  c.linux.tracing.calls.showEnding(c.thread)
+  c.linux.ends.endGroup(c.process, status)
   return REGISTERS_SET
 }
 
@@ -48,7 +52,9 @@ function execve(c: SyscallContext): number {
   const envp = readStrings(c, c.args.address(2))
   if (typeof envp === 'number') return envp
   const request = { path, arguments: argv.length === 0 ? [''] : argv, environment: envp }
+  const { id } = c.thread
   const problem = c.linux.programs.load(c.process, c.thread, request)
+  if (problem === undefined) c.linux.tracing.executed(c.process, c.thread, id)
   if (problem?.fatal !== true) return problem?.errno ?? REGISTERS_SET
   c.linux.ends.endGroup(c.process, Signal.SEGV)
   return REGISTERS_SET

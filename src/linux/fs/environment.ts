@@ -40,6 +40,8 @@ export interface FileEnvironment {
   /** For timerfd and signalfd. */
   readonly time: { readonly timers: Timers }
   readonly signals: Signals
+  /** Who traces a thread. */
+  readonly tracing: { tracerOf(thread: Thread): Thread | undefined }
   /** For userfaultfd. */
   readonly userfaults: UserfaultWaits
   /** Lets threads run again whose wait of kind `file` has one of these bits in its argument. */

@@ -22,6 +22,7 @@ const STATES: Readonly<Record<string, string>> = {
   S: 'sleeping',
   D: 'disk sleep',
   T: 'stopped',
+  t: 'tracing stop',
   Z: 'zombie',
 }
 
@@ -29,6 +30,7 @@ const STATES: Readonly<Record<string, string>> = {
 export function stateOf(process: Process, thread: Thread | undefined): string {
   if (process.isZombie) return 'Z'
   if (thread?.state === ThreadState.stopped) return 'T'
+  if (thread?.state === ThreadState.traced) return 't'
   if (thread?.state === ThreadState.parked) return thread.hasFlag(ThreadFlag.killable) ? 'D' : 'S'
   return thread?.state === ThreadState.exited ? 'Z' : 'R'
 }
@@ -47,6 +49,7 @@ function escapedName(process: Process, thread: Thread | undefined): string {
 export function statusText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
   const { id, parentId, groupId, sessionId, isZombie } = process
   const number = thread?.id ?? id
+  const tracer = thread && env.tracing.tracerOf(thread)
   const row = (of: number) => numbersOf(process.namespace, of).join('\t')
   const letter = stateOf(process, thread)
   const { files, umask: mask } = userOf(process)
@@ -54,7 +57,7 @@ export function statusText(process: Process, thread: Thread | undefined, env: Fi
   const size = isZombie ? 0 : files.capacity
   return (
     `Name:\t${escapedName(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
-    `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t0\n` +
+    `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t${tracer?.id ?? 0}\n` +
     `${identityLines(process)}FDSize:\t${size}\nGroups:\t${userOf(process).credentials.groups.join(' ')} \n` +
     `NStgid:\t${row(id)}\nNSpid:\t${row(number)}\nNSpgid:\t${row(groupId)}\nNSsid:\t${row(sessionId)}\nKthread:\t0\n` +
     `${isZombie ? '' : memoryLines(process, env)}Threads:\t${Math.max(1, process.threadCount)}\n` +

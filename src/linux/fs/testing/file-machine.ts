@@ -155,6 +155,7 @@ export class FileMachine {
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
         machineTimes: () => ({ user: 0, system: 0, idle: 0 }),
         randomBytes: (target) => target.fill(0x5a),
+        tracing: { tracerOf: () => undefined },
         raise: (_process, _thread, signal) => this.signals.push(signal),
         wakeFiles: (mask) => this.woken.push(mask),
         ...WITHOUT_THREADS,
