@@ -20,13 +20,13 @@ describe('two harts in every order', () => {
 })
 
 describe('three harts', () => {
-  test('with a bounded number of preemptions', { timeout: EXPLORE_TIMEOUT }, async () => {
-    const found = await explorations.explore(THREE_HARTS, { preemptionsMax: IS_FULL ? 3 : 1 })
+  test.each(THREE_HARTS)('$name', { timeout: EXPLORE_TIMEOUT }, async (scenario) => {
+    const found = await explorations.explore(scenario, { preemptionsMax: IS_FULL ? 3 : 1 })
     expect(found).toMatchObject({ complete: true })
   })
 
-  test(`in random order (seed ${SEED})`, { timeout: EXPLORE_TIMEOUT }, () =>
-    explorations.expectSound(THREE_HARTS, IS_FULL ? 20_000 : 300),
+  test.each(THREE_HARTS)(`$name, in random order (seed ${SEED})`, { timeout: EXPLORE_TIMEOUT }, (scenario) =>
+    explorations.expectSound(scenario, IS_FULL ? 20_000 : 300),
   )
 })
 

@@ -7,11 +7,12 @@ import { assert } from '../../base/assert.js'
 import { EFAULT } from '../../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../../base/numbers.js'
 import { FaultInjector } from '../../frame/fault-injector.js'
+import { FrameFlag } from '../../frame/frame-table.js'
 import { type MemoryManager, mmAttach, mmInit } from '../../mm.js'
 import { AddressSpace } from '../../space/address-space.js'
 import { ObjectKind } from '../../space/object-records.js'
 import { LockRank } from '../../state/atomics.js'
-import { wordIndex } from '../../state/layout.js'
+import { Word, wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 import type { Scenario, SeededBug, ThreadBody } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
@@ -45,6 +46,8 @@ const CROSSING_ADDRESS = ADDRESS + PAGE_SIZE - 4
 const OTHER_TEXT = 0x787878
 /** A frame that is somebody else's, and zero. */
 const REUSED = wordIndex(249 as never)
+/** Frames that nobody has but the kernel: those that there are without a scenario, and those that its plays take and keep. */
+const KEPT = wordIndex(248 as never)
 /** Pages of one table. The mapping has those of three: two in use, and one for a huge page. */
 const TABLE = 512
 const FAR = TABLE
@@ -99,11 +102,31 @@ function boot(harts: number, { before, isUsed = true }: Setting): Memory {
     const other = mmAttach(memory.raw, { hart })
     other.buddy.free(other.buddy.allocate(0), 0)
   }
+  memory.u32[KEPT] = kernelFrames(mm)
   return memory
+}
+
+/** Frames in use that are no program's, no file's, no table, of no allocator of small objects, and not the huge page of zeroes. */
+function kernelFrames({ frames, memory }: MemoryManager): number {
+  const known =
+    FrameFlag.reserved |
+    FrameFlag.free |
+    FrameFlag.table |
+    FrameFlag.slab |
+    FrameFlag.large |
+    FrameFlag.anonymous |
+    FrameFlag.file
+  const hugeZero = memory.u32[wordIndex(Word.hugeZeroFrame)]
+  let count = 0
+  for (let pfn = 0 as Pfn; pfn < frames.frameCount; pfn++) {
+    if (frames.refCount(pfn) > 0 && pfn !== hugeZero && (frames.flags(pfn) & known) === 0) count++
+  }
+  return count
 }
 
 function checkMachine(mm: MemoryManager, stores: number | undefined): void {
   mm.check()
+  assert(kernelFrames(mm) === mm.memory.u32[KEPT], 'a frame is lost')
   const space = new AddressSpace(mm.memory, mm.memory.u32[SPACE] as Ptr)
   assert(mm.memory.u32[space.lock >>> 2] === 0, 'the lock is free in the end')
   const reused = mm.memory.u32[REUSED] as Pfn
@@ -208,12 +231,14 @@ const reusing: Play = (hart) => {
   const { buddy, atomics, memory } = hart.mm
   dropping(hart)
   memory.u32[REUSED] = buddy.allocateZeroed(0)
+  memory.u32[KEPT]! += 1
   // A step that says to the scheduler which word is looked at in the end.
   atomics.load(storesOf(memory.u32[REUSED] as Pfn))
 }
 
 /** Frames of pages that are gone are somebody else's next, who stores to them where the strings were. */
-const refill = ({ buddy, atomics }: MemoryManager) => {
+const refill = ({ buddy, atomics, memory }: MemoryManager) => {
+  memory.u32[KEPT]! += 2
   for (let page = 0; page < 2; page++) {
     const frame = frameToPtr(buddy.allocate(0))
     for (const address of [TEXT_ADDRESS, CROSSING_ADDRESS, CROSSING_ADDRESS + 4]) {
@@ -269,6 +294,10 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('a page is unmapped while it faults', [trying, unmapping]),
   scenario('a page is write-protected while it faults', [trying, protecting]),
   scenario('a page is dropped while it faults', [writing, dropping]),
+  scenario('a page of zeroes is dropped while it is stored to', [writing, dropping], { before: readFirst }),
+  scenario('a page that a child has too is dropped while it is stored to', [writing, dropping], {
+    before: fork,
+  }),
   scenario('pages are dropped while another one of their table faults', [writingNext, dropping], {
     before: (program) => program.touch(ADDRESS, Access.write),
   }),

@@ -32,6 +32,8 @@ const K = (new Riscv64Sv39().kernelLayout.vmalloc.start + A) as Vpn
 /** Unused words of the header: the space's lock; the frame of page A at first. */
 const LOCK = (wordIndex(251 as never) * 4) as Ptr
 const FIRST = wordIndex(252 as never)
+/** Another one: how many have made their change. */
+const DONE = (wordIndex(249 as never) * 4) as Ptr
 
 export type Play = (player: Player) => void
 
@@ -247,6 +249,27 @@ export const asking: Play[] = [
   (hart) => hart.runs(() => hart.shootdown.serve()),
 ]
 
+const unmappingInTime =
+  (vpn: Vpn): Play =>
+  (hart) => {
+    hart.unmap(vpn)
+    hart.machine.atomics.add(DONE, 1)
+  }
+
+/** Two change, and the request of who was first may come last: who hears of both has forgotten both. */
+const overtaking: Play[] = [
+  unmappingInTime(A),
+  unmappingInTime(B),
+  (hart) =>
+    hart.runs(() => {
+      const { atomics } = hart.machine
+      hart.load(A)
+      hart.load(B)
+      while (atomics.load(DONE) !== 2) atomics.spin(DONE)
+      assert(!hart.load(A) && !hart.load(B), 'a stale access: a page that is gone was found')
+    }),
+]
+
 /** Each switch takes the identifier from the space that had it. */
 export const RECYCLING = { asids: 1 }
 export const COPYING = { arch: new FakeArch(), pages: [A], flags: read | user }
@@ -270,4 +293,7 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('a page of the kernel is unmapped while another hart reads it', kernelPage),
 ]
 
-export const THREE_HARTS = scenario('two harts unmap, a third one reads', three)
+export const THREE_HARTS: readonly Scenario[] = [
+  scenario('two harts unmap, a third one reads', three),
+  scenario('two harts unmap what a third one knows, and one request overtakes the other', overtaking),
+]
