@@ -15,6 +15,7 @@ import { PtraceEvent } from './ptrace/ptrace-numbers.js'
 import { finishCall, setX } from './registers.js'
 import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
+import { nameThread } from './thread-name.js'
 import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
 
@@ -277,7 +278,6 @@ export class Forking {
     child.startTime = this.#linux.clock.now()
     for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
     child.executable = parent.executable
-    child.name = parent.name
     child.arguments = parent.arguments
     child.environment = parent.environment
     child.outOfMemoryScore = parent.outOfMemoryScore
@@ -296,7 +296,7 @@ export class Forking {
     if ((request.flags & CloneFlag.setTls) !== 0) setTls(u32, child.ptr, request)
     const blocked = (thread.ptr + THREAD_BLOCKED) as Ptr
     mm.memory.copy((child.ptr + THREAD_BLOCKED) as Ptr, blocked, 8)
-    child.name = thread.name
+    nameThread(child, this.#linux.processOf(child), thread.name)
     child.memoryPolicy = thread.memoryPolicy
     this.#copyStack(thread, child, request)
     this.#copyPolicy(thread, child)

@@ -5,7 +5,7 @@ import { NULL, type Ptr } from '../base/numbers.js'
 import { HartField } from '../hart/hart-state.js'
 import { resetStack } from './alternate-stack.js'
 import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from './exec.js'
-import { byteString, bytesOf } from './fs/text.js'
+import { bytesOf } from './fs/text.js'
 import { type Identity, identityAfterExec } from './identity.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -13,6 +13,7 @@ import { drawLayout } from './random-layout.js'
 import { withRandom } from './random-source.js'
 import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
+import { nameThread } from './thread-name.js'
 import { replaceVvar, VdsoPages } from './vdso-pages.js'
 
 export const NO_MEMORY: ExecProblem = { errno: -ENOMEM, reason: 'not enough memory for a process' }
@@ -68,8 +69,7 @@ export class Programs {
 
   #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
     process.executable = loaded.path
-    thread.name = bytesOf(request.path.split('/').pop()!.slice(0, NAME_LENGTH))
-    process.name = byteString(thread.name)
+    nameThread(thread, process, bytesOf(request.path.split('/').pop()!.slice(0, NAME_LENGTH)))
     process.arguments = loaded.arguments
     process.environment = request.environment
   }

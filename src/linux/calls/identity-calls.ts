@@ -4,12 +4,12 @@ import { EFAULT, EINVAL, EPERM } from '../../base/errno.js'
 import { copyFromUserPartial } from '../../fault/user-copy.js'
 import { SpaceFlag } from '../../space/address-space.js'
 import { sysSetVmaName } from '../../syscall/name-memory.js'
-import { byteString } from '../fs/text.js'
 import { isLinux32, Personality } from '../personality.js'
 import { ProcessFlag } from '../process.js'
 import { LINUX_RELEASE, LINUX_RELEASE_26 } from '../release.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { nameThread } from '../thread-name.js'
 import { numberOf, processAt, threadAt } from './numbers.js'
 import { StructWriter } from './user-data.js'
 
@@ -38,8 +38,7 @@ function setName(c: SyscallContext): number {
   const there = copyFromUserPartial(c.mm, c.space, c.args.address(1), bytes)
   const end = bytes.subarray(0, there).indexOf(0)
   if (end < 0 && there < bytes.length) return -EFAULT
-  c.thread.name = bytes.subarray(0, end < 0 ? there : end)
-  if (c.thread.id === c.process.id) c.process.name = byteString(c.thread.name)
+  nameThread(c.thread, c.process, bytes.subarray(0, end < 0 ? there : end))
   return 0
 }
 

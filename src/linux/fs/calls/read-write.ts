@@ -6,7 +6,14 @@ import { Open, Seek } from '../flags.js'
 import { type FileKind, isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { fileArgument } from './support.js'
-import { isSequence, readRanges, singleRange, type UserRange, vectorRanges, writeRanges } from './transfer.js'
+import {
+  hasNoWritePosition,
+  readRanges,
+  singleRange,
+  type UserRange,
+  vectorRanges,
+  writeRanges,
+} from './transfer.js'
 
 type Direction = 'read' | 'write'
 
@@ -67,7 +74,7 @@ function positionedFile(vfs: Vfs, c: SyscallContext, direction: Direction): Open
   if (c.args.signed(3) < 0) return -EINVAL
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
-  if (direction === 'write' && isSequence(vfs, file)) return -ESPIPE
+  if (direction === 'write' && hasNoWritePosition(vfs, file)) return -ESPIPE
   if (isSeekable(vfs, file)) return fileFor(c, direction)
   const hasNoBytes = file.kind === 'namespace' || operationsOf(file).channel?.refusesPositions === true
   return hasNoBytes ? -EINVAL : -ESPIPE
@@ -114,6 +121,7 @@ function seek(vfs: Vfs, c: SyscallContext): number {
   if (ignoresSeeks(file)) return 0
   if (!isSeekable(vfs, file)) return -ESPIPE
   if (file.kind === 'device') return 0
+  if (isMemory(vfs, file)) return seekMemory(file, c.args.signed(1), whence)
   const target = seekTarget(vfs, file, c.args.signed(1), whence)
   if (target < 0) return target
   file.position = target
@@ -129,22 +137,49 @@ function ignoresSeeks(file: OpenFile): boolean {
 
 /** Where a seek leads; -EINVAL before the start. Only files with contents have an end. */
 function seekTarget(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
+  if (isMadeUp(file)) return seekMadeUp(vfs, file, offset, whence)
   if (file.kind !== 'pages' && file.kind !== 'mqueue' && whence > Seek.current) return -EINVAL
+  return seekContents(vfs, file, offset, whence)
+}
+
+function isMemory(vfs: Vfs, { kind, dentry }: OpenFile): boolean {
+  return kind === 'raw' && vfs.madeUp(dentry).seeksOf(dentry) === 'memory'
+}
+
+/** Any number is a position there, those of the upper half too: they are told as negative ones and are no errors (mem_lseek). */
+function seekMemory(file: OpenFile, offset: number, whence: number): number {
+  if (whence > Seek.current) return -EINVAL
+  file.position = whence === Seek.set ? offset : file.position + offset
+  return file.position
+}
+
+function isMadeUp({ kind }: OpenFile): boolean {
+  return kind === 'text' || kind === 'raw'
+}
+
+function seekMadeUp(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
+  const seeks = vfs.madeUp(file.dentry).seeksOf(file.dentry)
+  if (seeks === 'still') return file.position
+  if (seeks !== 'plain' && whence > Seek.current) return -EINVAL
+  return seekContents(vfs, file, offset, whence)
+}
+
+function seekContents(vfs: Vfs, file: OpenFile, offset: number, whence: number): number {
   const size = sizeOf(vfs, file.dentry.inode)
   if (whence === Seek.data || whence === Seek.hole) {
     if (offset < 0 || offset >= size) return -ENXIO
-    return seekContents(vfs, file, offset, whence === Seek.data ? 'data' : 'hole')
+    return seekData(vfs, file, offset, whence === Seek.data ? 'data' : 'hole')
   }
   const base = whence === Seek.set ? 0 : whence === Seek.current ? file.position : size
   const target = base + offset
   return target < 0 || target > 2 ** 63 ? -EINVAL : target
 }
 
-/** The next page that is there, or is not: -ENXIO when nothing but a hole follows. A file of the host, or a queue, is data from end to end. */
-function seekContents(vfs: Vfs, file: OpenFile, offset: number, what: 'data' | 'hole'): number {
+/** The next page that is there, or is not: -ENXIO when nothing but a hole follows. A file of the host, a queue, or what is made up, is data from end to end. */
+function seekData(vfs: Vfs, file: OpenFile, offset: number, what: 'data' | 'hole'): number {
   const { inode } = file.dentry
   const size = sizeOf(vfs, inode)
-  const isData = inode.filesystem.kind === 'host' || file.kind === 'mqueue'
+  const isData = inode.filesystem.kind === 'host' || file.kind === 'mqueue' || isMadeUp(file)
   if (isData) return what === 'data' ? offset : size
   const loaded = vfs.overlay?.load(inode) ?? 0
   if (loaded !== 0) return loaded

@@ -127,9 +127,13 @@ function isEmptyText({ kind }: OpenFile, ranges: readonly UserRange[]): boolean 
   return kind === 'text' && ranges.every(({ length }) => length === 0)
 }
 
-/** Text files of which writes have no position. */
-export function isSequence(vfs: Vfs, file: OpenFile): boolean {
-  return file.kind === 'text' && vfs.madeUp(file.dentry).isSequence(file)
+/** Files of which writes have no position to be told. */
+export function hasNoWritePosition(vfs: Vfs, file: OpenFile): boolean {
+  return file.kind === 'text' && vfs.madeUp(file.dentry).hasNoWritePosition(file)
+}
+
+function movesWhenWritten(vfs: Vfs, { kind, dentry }: OpenFile): boolean {
+  return kind !== 'text' || vfs.madeUp(dentry).movesWhenWritten(dentry.inode)
 }
 
 /** What a write's result means besides: waiting, SIGPIPE, the file's position (from `start`, if it is to move). */
@@ -142,7 +146,7 @@ export function finishWrite(
 ): number {
   if (done === -EAGAIN) return waitFor(vfs, c, file)
   if (done === -EPIPE) vfs.env.raise(c.process, c.thread, Signal.PIPE)
-  if (done > 0 && start !== undefined && !isSequence(vfs, file)) file.position = start + done
+  if (done > 0 && start !== undefined && movesWhenWritten(vfs, file)) file.position = start + done
   return done
 }
 

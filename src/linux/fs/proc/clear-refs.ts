@@ -16,6 +16,7 @@ const ABOUT = [undefined, 'all', 'others', 'files', 'softDirty', 'peak'] as cons
 
 export const clearRefs: ProcFile = {
   ...file(() => '', 0o200),
+  seeks: 'still',
   write: (source, process, env) => {
     const text = byteString(source.subarray(0, NUMBER_MAX))
     const what = numberOf(text.trim())

@@ -3,6 +3,7 @@
  * entries. An inode's `key` is its path below the mount without the process number, its `pid` that number (0 = none).
  */
 import { EACCES, EINVAL, EIO, ENOENT, ENOTTY, EPERM, ESRCH } from '../../../base/errno.js'
+import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { AddressSpace } from '../../../space/address-space.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
@@ -13,10 +14,10 @@ import { userOf } from '../file-user.js'
 import type { AttributeChange, FilesystemOperations, FilesystemStatistics, Listed } from '../filesystem.js'
 import { FilesystemMagic, FileType } from '../flags.js'
 import { type Dentry, type Inode, makeDentry, makeInode } from '../nodes.js'
-import type { OpenFile } from '../open-file.js'
+import { isWritable, type OpenFile } from '../open-file.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
-import type { ProcDirectory, ProcFile, ProcNode, RawRequest } from './proc-node.js'
+import type { ProcDirectory, ProcFile, ProcNode, RawRequest, Seeks } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
 import { type RecordSource, readRecords, startReading, type TextRecord } from './record-text.js'
 import { SYSTEM_TREE } from './system-files.js'
@@ -150,10 +151,26 @@ export class ProcFilesystem implements FilesystemOperations {
     return node?.type === 'file' && node.raw !== undefined
   }
 
-  /** Whether writes to an open file have no position. */
-  isSequence({ kind, dentry }: OpenFile): boolean {
-    const node = kind === 'text' ? this.#nodeOf(dentry.inode) : undefined
-    return node?.type === 'file' && node.isSequence === true
+  seeksOf({ inode }: Dentry): Seeks {
+    const node = this.#nodeOf(inode)
+    if (node?.type !== 'file') return 'sequence'
+    return (
+      node.seeks ?? (this.movesWhenWritten(inode) ? 'plain' : node.raw === undefined ? 'sequence' : 'memory')
+    )
+  }
+
+  /** Whether writes have no position to be told. Files of /sys are such sequences only as long as they are not open for writing (kernfs_fop_open). */
+  hasNoWritePosition(file: OpenFile): boolean {
+    return this.seeksOf(file.dentry) === 'sequence' || (this.#isSysfs && !isWritable(file))
+  }
+
+  /** Whether a write moves the position: of a setting of /proc/sys or /sys. What else is in /proc takes what is written and stays where it was. */
+  movesWhenWritten(inode: Inode): boolean {
+    return this.#isSysfs || isSetting(inode)
+  }
+
+  get #isSysfs(): boolean {
+    return this.#kind.magic === FilesystemMagic.sysfs
   }
 
   /** The process whose directory an entry is (not one in it, or a thread's); 0 = it is none. */
@@ -165,7 +182,7 @@ export class ProcFilesystem implements FilesystemOperations {
   /** What opening asks beyond the permission bits: who may look at a process's memory (proc_mem_open). 0, -EACCES or -ESRCH. */
   mayOpen(inode: Inode, writes: boolean): number {
     // Of a file that cannot be written /sys says so at once, to root too (kernfs_fop_open).
-    if (writes && this.#kind.magic === FilesystemMagic.sysfs && (inode.mode & 0o222) === 0) return -EACCES
+    if (writes && this.#isSysfs && (inode.mode & 0o222) === 0) return -EACCES
     const node = this.#nodeOf(inode)
     if (node?.type !== 'file' || node.memory === undefined) return 0
     const process = this.#env.processes.get(inode.pid)
@@ -280,6 +297,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const inode = makeInode(directory.inode.filesystem, typeBits(node) | node.permissions, this.#vfs.now())
     inode.pid = pid
     inode.key = key
+    if (this.#isSysfs && node.type === 'file') inode.size = PAGE_SIZE
     const dentry = makeDentry(name, directory, inode)
     directory.children.set(name, dentry)
     return this.#owned(dentry)

@@ -55,11 +55,21 @@ export interface ProcFile {
     position: number,
     opener: Credentials,
   ) => number
-  /** What is written (seq_file with a write of its own) does not move the position, and has none to be told (-ESPIPE). */
-  readonly isSequence?: true
+  /** How its positions are moved, where that is not as for most: a sequence, or `memory` for what is read by a reader of its own. */
+  readonly seeks?: Seeks
   /** ioctl(2): -ENOTTY without. */
   readonly ioctl?: (c: SyscallContext, vfs: Vfs, space: AddressSpace | undefined) => number
 }
+
+/**
+ * What lseek(2) makes of a file that is made up:
+ *
+ *     sequence  it has no end (seq_lseek), and what is written has no position to be told (-ESPIPE)
+ *     memory    it has no end (mem_lseek)
+ *     plain     it ends where its size says, 0 for most (generic_file_llseek)
+ *     still     it stays where it is (noop_llseek)
+ */
+export type Seeks = 'sequence' | 'memory' | 'plain' | 'still'
 
 export interface ProcLink {
   readonly type: 'link'

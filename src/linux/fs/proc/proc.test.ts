@@ -72,8 +72,6 @@ describe('/proc/self', () => {
     expect(machine.readAll(fd)).toBe('ram\n')
     machine.call('lseek', fd, 0, 0)
     expect(machine.readAll(fd)).toBe('changed\n')
-    expect(machine.call('write', fd, 'a name longer than fits', 23)).toBe(23)
-    expect(machine.readFile('/proc/self/comm')).toBe('a name longer t\n')
   })
 })
 

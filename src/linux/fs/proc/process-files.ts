@@ -4,6 +4,7 @@ import { scoreOf } from '../../out-of-memory.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
+import { nameThread } from '../../thread-name.js'
 import { timeOf } from '../../usage.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
@@ -21,14 +22,20 @@ import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
 import { namespaceFiles } from './namespace-files.js'
 import { pagemap } from './pagemap.js'
-import { directory, file, link, type ProcDirectory, type ProcNode, processFile } from './proc-node.js'
+import {
+  directory,
+  file,
+  link,
+  type ProcDirectory,
+  type ProcFile,
+  type ProcNode,
+  processFile,
+} from './proc-node.js'
 import { auxiliaryVectorText, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
-import { statusText } from './process-status.js'
+import { nameOf, statusText } from './process-status.js'
 import { timeOffsets } from './time-offsets.js'
 
-/** Name of a process as ps shows it: 15 bytes. */
-const COMM_MAX = 15
 /** Bytes of a number that are looked at. */
 const NUMBER_MAX = 12
 const OUT_OF_MEMORY_MAX = 1000
@@ -42,8 +49,8 @@ const links: Record<string, ProcNode> = {
 
 const constants: Record<string, ProcNode> = {
   cgroup: file(() => ''),
-  loginuid: file(() => '4294967295', 0o644),
-  sessionid: file(() => '4294967295'),
+  loginuid: { ...file(() => '4294967295', 0o644), seeks: 'plain' },
+  sessionid: { ...file(() => '4294967295'), seeks: 'plain' },
   timerslack_ns: file(() => '50000\n', 0o666),
   wchan: processFile(() => '0'),
   oom_score: processFile((process, _vfs, { mm }) => `${scoreOf(mm, process)}\n`),
@@ -109,12 +116,22 @@ const texts: Record<string, ProcNode> = {
   smaps_rollup: smapsRollup,
   numa_maps: numaMaps,
   clear_refs: clearRefs,
-  auxv: { ...processFile(auxiliaryVectorText, 0o400), memory: 'look', needsMemory: true, kept: true },
+  auxv: {
+    ...processFile(auxiliaryVectorText, 0o400),
+    memory: 'look',
+    needsMemory: true,
+    kept: true,
+    seeks: 'plain',
+  },
   statm: processFile(statmText),
   limits: processFile(limitsText),
-  cmdline: processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
+  cmdline: {
+    ...processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
+    seeks: 'plain',
+  },
   environ: {
     ...processFile(({ environment }) => zeroEnded(environment), 0o400),
+    seeks: 'plain',
     memory: 'look',
     needsMemory: true,
   },
@@ -127,6 +144,7 @@ const texts: Record<string, ProcNode> = {
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
   schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
   coredump_filter: {
+    seeks: 'plain',
     ...processFile(
       ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),
       0o644,
@@ -138,21 +156,16 @@ const texts: Record<string, ProcNode> = {
     }),
   },
   oom_adj: {
+    seeks: 'plain',
     ...processFile(({ outOfMemoryScore }) => `${oldScale(outOfMemoryScore)}\n`, 0o644),
     write: (source, process, env) =>
       writeNumber((of, value) => adjustInOldScale(of, value, env))(source.subarray(0, NUMBER_MAX), process),
   },
   oom_score_adj: {
+    seeks: 'plain',
     ...processFile(({ outOfMemoryScore }) => `${outOfMemoryScore}\n`, 0o644),
     write: (source, process, env) =>
       writeNumber((of, score) => adjustOutOfMemory(of, score, env))(source.subarray(0, NUMBER_MAX), process),
-  },
-  comm: {
-    ...processFile(({ name }) => `${name}\n`, 0o644),
-    write: (source, process) => {
-      if (process !== undefined) process.name = byteString(source.slice(0, COMM_MAX))
-      return source.length
-    },
   },
   pagemap,
   mem: memory,
@@ -171,6 +184,7 @@ function filesFor(
     ...texts,
     status: processFile((process, _vfs, env) => statusText(process, threadOf(process, env), env)),
     stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env)),
+    comm: nameFile(threadOf),
     fd: descriptors,
     fdinfo: descriptorInfo,
     ns: namespaceFiles(threadOf),
@@ -179,6 +193,22 @@ function filesFor(
 
 function threadsOf(process: Process, env: FileEnvironment): Thread[] {
   return [...env.threads.ofProcess(process.ptr)]
+}
+
+/** A thread's name: one of its own process gives it another one (-EINVAL for others). */
+function nameFile(threadOf: (process: Process, env: FileEnvironment) => Thread | undefined): ProcFile {
+  return {
+    ...processFile((process, _vfs, env) => `${nameOf(process, threadOf(process, env))}\n`, 0o644),
+    write: (source, process, env) => {
+      if (process === undefined) return -ESRCH
+      const thread = threadOf(process, env)
+      if (thread === undefined) return -ESRCH
+      const caller = env.currentProcess()
+      if (caller !== undefined && caller !== process) return -EINVAL
+      nameThread(thread, process, source)
+      return source.length
+    },
+  }
 }
 
 /** The first thread has the number of its process. */

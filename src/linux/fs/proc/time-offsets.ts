@@ -39,7 +39,6 @@ export const timeOffsets: ProcFile = {
     }
     return row('monotonic', ClockBase.monotonic) + row('boottime', ClockBase.boottime)
   }, 0o644),
-  isSequence: true,
   write(source, process, env, position, opener) {
     if (position !== 0 || source.length >= PAGE_SIZE) return -EINVAL
     const settings = parse(source)
