@@ -305,6 +305,28 @@ describe('fork', () => {
     }
   })
 
+  test('of two readers both hear of it, or neither', () => {
+    for (let n = 1, failures = 0; ; n++) {
+      const reader = new Reader(Program.boot(), UserfaultFeature.eventFork)
+      const { mm, faults } = reader.program
+      const other = new Reader(reader.program, UserfaultFeature.eventFork)
+      reader.map(4)
+      reader.register(0, 2)
+      other.register(2, 2)
+      faults.failAt(n)
+      const child = reader.program.fork()
+      faults.reset()
+      mm.check()
+      expect(mm.userfaults.changes.length).toBe(child === undefined ? 0 : 2)
+      expect(mm.userfaults.all().length).toBe(child === undefined ? 2 : 4)
+      if (child !== undefined) {
+        expect(failures).toBeGreaterThan(3)
+        break
+      }
+      failures++
+    }
+  })
+
   test('a page that a child has too is not moved, nor one that it had', () => {
     const reader = new Reader()
     reader.map(4)

@@ -417,6 +417,27 @@ describe('FlushBatch', () => {
     expect(released.length).toBe(count + leafTables + 1)
   })
 
+  test('however many runs and tables there are, each is given back once', () => {
+    const runs: [pfn: number, order: number][] = []
+    const tables: number[] = []
+    const flusher = new PageFlusher(machine.shootdown, {
+      releaseAll: () => expect.unreachable(),
+      releaseRun: (pfn, order) => void runs.push([pfn, order]),
+      free: (pfn) => void tables.push(pfn),
+      freeZeroed: (pfn) => void tables.push(pfn),
+    })
+    const batch = flusher.batch(mapper.root)
+    const many = Array.from({ length: 200 }, (_, i) => i + 1)
+    for (const i of many) {
+      batch.touchRun(page(i * 512), 512)
+      batch.releaseRun((i * 512) as Pfn, 9)
+      batch.freeTable((i + 1000) as Pfn)
+    }
+    batch.finish()
+    expect(runs).toEqual(many.map((i) => [i * 512, 9]))
+    expect(tables).toEqual(many.map((i) => i + 1000))
+  })
+
   test('batches are used again, nested ones are others, finished ones refuse', () => {
     const first = machine.flusher.batch(mapper.root)
     const second = machine.flusher.batch(mapper.root)
