@@ -41,6 +41,8 @@ interface Setting {
   readonly arch?: MemoryManagementArch
   readonly pages?: readonly Vpn[]
   readonly flags?: number
+  /** The threads after these run no hart. */
+  readonly harts?: number
   /** Address-space identifiers of each hart. */
   readonly asids?: number
   readonly parts?: Partial<Parts>
@@ -52,7 +54,7 @@ export function scenario(name: string, plays: readonly Play[], setting: Setting 
       (memory, onStep) =>
         play(new Player(memory, hart, onStep, { ...SOUND, ...setting.parts })),
   )
-  return { name, setUp: () => boot(plays.length, setting), threads: bodies, check }
+  return { name, setUp: () => boot(setting.harts ?? plays.length, setting), threads: bodies, check }
 }
 
 /** The pages are mapped, and every hart has the space's tables. */
@@ -257,18 +259,18 @@ const unmappingInTime =
   }
 
 /** Two change, and the request of who was first may come last: who hears of both has forgotten both. */
-const overtaking: Play[] = [
-  unmappingInTime(A),
-  unmappingInTime(B),
-  (hart) =>
-    hart.runs(() => {
-      const { atomics } = hart.machine
-      hart.load(A)
-      hart.load(B)
-      while (atomics.load(DONE) !== 2) atomics.spin(DONE)
-      assert(!hart.load(A) && !hart.load(B), 'a stale access: a page that is gone was found')
-    }),
-]
+const lookingOn: Play = (hart) =>
+  hart.runs(() => {
+    const { atomics } = hart.machine
+    hart.load(A)
+    hart.load(B)
+    while (atomics.load(DONE) !== 2) atomics.spin(DONE)
+    assert(!hart.load(A) && !hart.load(B), 'a stale access: a page that is gone was found')
+  })
+const overtaking: Play[] = [unmappingInTime(A), unmappingInTime(B), lookingOn]
+
+/** The same, by threads that run no hart: they have one mailbox for their requests. */
+const withoutHarts: Play[] = [lookingOn, unmappingInTime(A), unmappingInTime(B)]
 
 /** Each switch takes the identifier from the space that had it. */
 export const RECYCLING = { asids: 1 }
@@ -296,4 +298,5 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
 export const THREE_HARTS: readonly Scenario[] = [
   scenario('two harts unmap, a third one reads', three),
   scenario('two harts unmap what a third one knows, and one request overtakes the other', overtaking),
+  scenario('two threads without a hart unmap what a hart knows', withoutHarts, { harts: 1 }),
 ]
