@@ -29,10 +29,17 @@ export function collapseRange(mm: FaultEnv, space: AddressSpace, vma: Vma, start
   let problem = 0
   for (let vpn = first; vpn < last; vpn += HUGE_PAGES) {
     const result = collapseOne(mm, space, vma, mapper, vpn as Vpn)
-    if (result === -ENOMEM) return result
+    if (result === -ENOMEM || result === -EBUSY) return result
     if (result < 0) problem = result
+    if (result < 0 && isEmptySlot(mapper, vpn as Vpn)) break
   }
   return problem
+}
+
+/** Linux goes on where there are no tables that lead to a huge page's place (SCAN_PMD_NULL), but not where the place is empty (SCAN_PMD_NONE). */
+function isEmptySlot(mapper: UserMapper, vpn: Vpn): boolean {
+  const slot = mapper.slot(vpn)
+  return slot !== NULL && !mapper.isPresent(slot)
 }
 
 function collapseOne(mm: SpaceEnv, space: AddressSpace, vma: Vma, mapper: UserMapper, vpn: Vpn): number {

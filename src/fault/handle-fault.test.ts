@@ -196,7 +196,7 @@ describe('objects', () => {
     const free = program.mm.buddy.freeFrames()
     expect(program.touch(address + PAGE, Access.write)).toBe(FaultResult.bus)
     expect(program.touch(address + 2 * PAGE, Access.write)).toBe(FaultResult.bus)
-    expect(program.mm.buddy.freeFrames()).toBe(free)
+    expect(free - program.mm.buddy.freeFrames(), 'the table above stays').toBe(1)
     expect(program.touch(address + PAGE, Access.read)).toBe(FaultResult.bus)
     expect(program.touch(address + 2 * PAGE, Access.read)).toBe(FaultResult.bus)
     expect(program.space.rssShared, 'what is there beside it was mapped').toBe(1)

@@ -127,18 +127,25 @@ function growStack(mm: FaultEnv, fault: Fault, above: Ptr): Attempt {
 }
 
 /**
- * Installs or changes the page's entry; on failure the tables made on the way are given back, and for want of memory the family. A
- * write past the end of a file leaves it, as in Linux: the mapping is joined to fewer neighbours then.
+ * Installs or changes the page's entry; on failure the table made for it is given back, and for want of memory those above and the family. Else
+ * they stay, as in Linux: MADV_COLLAPSE asks for them. A write past the end of a file leaves it, as in Linux: the mapping is joined to fewer neighbours then.
  */
 function resolve(mm: FaultEnv, fault: Fault): Attempt {
-  const { mapper, vpn, vma } = fault
-  fault.entry = mapper.leaf(vpn)
+  const { vma } = fault
+  fault.entry = fault.mapper.leaf(fault.vpn)
   const hadTable = fault.entry !== NULL
   const result = hadTable ? resolveEntry(mm, fault) : resolveHuge(mm, fault)
   if (result === FaultResult.ok || !fault.isAlone) return result
   if (result === FaultResult.outOfMemory && !fault.hadFamily) mm.families.leave(vma)
-  if (!hadTable) mapper.prune(vpn, (vpn + 1) as Vpn, fault.batch)
+  if (!hadTable) giveTablesBack(fault, result === FaultResult.outOfMemory)
   return result
+}
+
+function giveTablesBack({ mapper, vpn, batch }: Fault, all: boolean): void {
+  const next = (vpn + 1) as Vpn
+  const low = mapper.hugeStart(vpn)
+  if (all) mapper.prune(vpn, next, batch)
+  else mapper.pruneBetween(vpn, next, low, (low + mapper.hugePages) as Vpn, batch)
 }
 
 /** For a page without a table of small pages: with a huge page, or one is made. */

@@ -16,14 +16,16 @@ export interface GeneratorOptions {
   readonly huge?: boolean
 }
 
+const HUGE_PAGES = 512
 const FILES = 4
 const FILE_PAGES = 64
+/** Pages of every second file of scripts about huge pages: two of them and some. The first ones have something in them. */
+const HUGE_FILE_PAGES = 2 * HUGE_PAGES + FILE_PAGES
 /** Recent ranges that operations come back to. */
 const HOT_MAX = 64
 /** Operations after which a restriction is lifted. */
 const RESTRICTED_MAX = 25
 const FORKS_MAX = 2
-const HUGE_PAGES = 512
 const SEGMENTS = 3
 
 const PROTECTIONS = ['r', 'r', 'rw', 'rw', 'rw', 'rw', 'rx', 'rwx', '-', '-', 'w', 'x', 'wx'] as const
@@ -66,6 +68,8 @@ class ScriptGenerator {
   readonly #children: Child[] = []
   readonly #operations: readonly Weighted[]
   readonly #weights: number
+  /** Lines that belong together: the next ones. */
+  readonly #next: string[] = []
   #later: Undo[] = []
 
   constructor({ seed, pages, free, huge = false }: GeneratorOptions) {
@@ -76,12 +80,12 @@ class ScriptGenerator {
     this.#operations = huge ? [...this.#common, ...this.#ofHugePages] : this.#common
     this.#weights = this.#operations.reduce((sum, [weight]) => sum + weight, 0)
     if (huge) this.lines.push('thpoff 0')
-    for (let k = 0; k < FILES; k++) this.lines.push(`file ${k} ${FILE_PAGES}`)
+    for (let k = 0; k < FILES; k++) this.lines.push(this.#newFile(k))
   }
 
   /** One operation and what is due because of it. */
   step(): void {
-    const line = this.#operation()
+    const line = this.#next.shift() ?? this.#operation()
     if (line === undefined) return
     this.lines.push(line)
     const child = this.#children.at(-1)
@@ -203,11 +207,54 @@ class ScriptGenerator {
 
   readonly #ofHugePages: readonly Weighted[] = [
     [60, () => `scan ${this.#text()}`],
+    [40, () => this.#collapsed()],
+    [20, () => `madvise ${this.#hugeRange()} collapse`],
     [6, () => this.#restrict(`thp ${this.#random.pick(['madvise', 'never'])}`, 'thp always')],
     [4, () => this.#restrict('zeropage 0', 'zeropage 1')],
     [4, () => this.#restrict('thpoff 1', 'thpoff 0')],
     [6, () => (this.#children.length < FORKS_MAX ? 'fork' : undefined)],
   ]
+
+  /** Where a range begins that was used lately, or anywhere, from a huge page's first page on. */
+  #hugeRange(): string {
+    const [page, pages] = this.#range()
+    return `${page - (page % HUGE_PAGES)} ${Math.max(HUGE_PAGES, pages - (pages % HUGE_PAGES))}`
+  }
+
+  /** A mapping of huge pages of memory that is shared, or of one's own; some are touched, and then collapsed. */
+  #collapsed(): string {
+    const pages = HUGE_PAGES * (1 + this.#below(2))
+    const any = this.#page(pages)
+    const page = any - (any % HUGE_PAGES)
+    this.#remember(page, pages)
+    const lines = this.#mapped(page, pages)
+    for (let i = this.#below(5); i > 0; i--)
+      lines.push(`${this.#random.pick(['w', 'w', 'r'])} ${page + this.#below(pages)} ${this.#below(256)}`)
+    if (this.#below(4) === 0)
+      lines.push(`madvise ${page} ${pages} ${this.#random.pick(['populate_read', 'populate_write'])}`)
+    lines.push(`madvise ${page} ${pages} collapse`)
+    this.#next.push(...lines.slice(1))
+    return lines[0]!
+  }
+
+  #mapped(page: number, pages: number): string[] {
+    const rights = this.#random.pick(['r', 'rw', 'rw', 'rwx', '-'])
+    const [huge, segment] = [2 * this.#below(FILES / 2), this.#below(SEGMENTS)]
+    switch (this.#below(5)) {
+      case 0:
+        return [`mmap ${page} ${pages} ${rights} pf`]
+      case 1:
+        return [`mmap ${page} ${pages} ${rights} sf`]
+      case 2:
+        return [`mmap ${page} ${pages} ${rights} pf f${huge} ${HUGE_PAGES * this.#below(2)}`]
+      case 3:
+        return [`mmap ${page} ${pages} ${rights} sf f${huge} ${HUGE_PAGES * this.#below(2)}`]
+      default:
+        return this.#below(2)
+          ? [`shmat ${segment} ${page} m`]
+          : [`shmget ${segment} ${pages * 4096}`, `shmat ${segment} ${page} m`]
+    }
+  }
 
   #mmap(): string | undefined {
     const pages = Math.min(this.#length(), this.#pages - 1)
@@ -217,15 +264,31 @@ class ScriptGenerator {
     const fixed = this.#random.pick(['f', 'f', 'f', 'n', ''])
     const choose = this.#free && this.#below(2) === 1
     if (!choose && fixed === '' && !this.#free) return undefined
-    const file = this.#below(this.#huge ? 12 : 4) === 0 ? this.#fileAndPage() : ''
+    const file = this.#below(this.#huge ? 6 : 4) === 0 ? this.#fileAndPage() : ''
     const where = choose ? '-' : `${page}`
     if (!choose) this.#remember(page, pages)
     const flags = `${this.#sharing(file !== '')}${choose ? '' : fixed}${this.#extra()}`
     return `mmap ${where} ${pages} ${this.#random.pick(PROTECTIONS)} ${flags}${file}`
   }
 
+  #isHugeFile(k: number): boolean {
+    return this.#huge && k % 2 === 0
+  }
+
+  #newFile(k: number): string {
+    return this.#isHugeFile(k) ? `file ${k} ${HUGE_FILE_PAGES} ${FILE_PAGES}` : `file ${k} ${FILE_PAGES}`
+  }
+
+  /** A page of a file, or beyond it by fewer than `more`. */
+  #pageOf(k: number, more = 0): number {
+    if (!this.#isHugeFile(k)) return this.#below(FILE_PAGES + more)
+    return this.#below(3) ? HUGE_PAGES * this.#below(3) : this.#below(HUGE_FILE_PAGES + more)
+  }
+
   #fileAndPage(): string {
-    return ` ${this.#below(6) ? 'f' : 'r'}${this.#below(FILES)} ${this.#below(FILE_PAGES + 4)}`
+    const opened = this.#below(6) ? 'f' : 'r'
+    const k = this.#below(FILES)
+    return ` ${opened}${k} ${this.#pageOf(k, 4)}`
   }
 
   #sharing(isFile: boolean): string {
@@ -304,7 +367,7 @@ class ScriptGenerator {
   /** SysV shared memory. */
   #shared(): string {
     const k = this.#below(SEGMENTS)
-    const pages = 1 + this.#below(24)
+    const pages = this.#huge && this.#below(2) ? HUGE_PAGES * (1 + this.#below(2)) : 1 + this.#below(24)
     switch (this.#below(12)) {
       case 0:
       case 1:
@@ -334,19 +397,19 @@ class ScriptGenerator {
     const k = this.#below(FILES)
     switch (this.#below(12)) {
       case 0:
-        return `truncate ${k} ${this.#below(FILE_PAGES + 8)}`
+        return `truncate ${k} ${this.#pageOf(k, 8)}`
       case 1:
-        return `punch ${k} ${this.#below(FILE_PAGES)} ${1 + this.#below(8)}`
+        return `punch ${k} ${this.#pageOf(k)} ${this.#isHugeFile(k) && this.#below(4) === 0 ? HUGE_PAGES : 1 + this.#below(8)}`
       case 2:
         return this.#restrict(
           `seal ${k} ${this.#random.pick(['s', 'g', 'w', 'f', 'sg', 'sgw'])}`,
-          `file ${k} ${FILE_PAGES}`,
+          this.#newFile(k),
         )
       case 3:
       case 4:
-        return `pwrite ${k} ${this.#below(FILE_PAGES)} ${this.#below(256)}`
+        return `pwrite ${k} ${this.#pageOf(k)} ${this.#below(256)}`
       default:
-        return `pread ${k} ${this.#below(FILE_PAGES)}`
+        return `pread ${k} ${this.#pageOf(k)}`
     }
   }
 }

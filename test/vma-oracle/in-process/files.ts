@@ -48,12 +48,12 @@ export class ScriptFiles {
     for (const { object } of this.#files.values()) this.#objects.release(object)
   }
 
-  /** `file K PAGES`: a new one in place of what K was; each page begins with a byte of its own. */
-  create(k: number, pages: number): void {
+  /** `file K PAGES [WRITTEN]`: a new one in place of what K was; its first pages begin with a byte of their own each. */
+  create(k: number, pages: number, written: number): void {
     const old = this.#files.get(k)
     if (old !== undefined) this.#objects.release(old.object)
     const object = this.#objects.create(ObjectKind.tmpfs, pages * PAGE)
-    for (let i = 0; i < pages; i++) this.#objects.write(object, i * PAGE, Uint8Array.of(k * 16 + i))
+    for (let i = 0; i < written; i++) this.#objects.write(object, i * PAGE, Uint8Array.of(k * 16 + i))
     const open = (writable: boolean) =>
       openFile(object, { identity: ++this.#opens.last, unnamed: true, writable })
     const inode = { seals: 0, mode: 0o777, pages: object, filesystem: { kind: 'tmpfs' } }

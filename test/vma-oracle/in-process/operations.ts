@@ -1,9 +1,7 @@
 /** The operations of vmaoracle.c as calls of the memory manager: each gives the text of its result. */
-import { NULL, type Vpn } from '../../../src/base/numbers.js'
 import { Seal } from '../../../src/linux/fs/flags.js'
 import { HugeMode, HugeSetting, setHugeSetting } from '../../../src/space/huge-policy.js'
 import { punchHole, truncateObject } from '../../../src/space/truncate.js'
-import { Vma } from '../../../src/space/vma.js'
 import { Setting, writeSetting } from '../../../src/state/settings.js'
 import { hex, Layout, mix } from './layout.js'
 import { bits, flags } from './letters.js'
@@ -97,28 +95,12 @@ function transferred(result: Uint8Array | number): string {
   return `${result.length} ${hex(result.reduce((hash, byte) => mix(hash, byte), 0))}`
 }
 
-/** As vmaoracle.c has it: shared memory and files are not collapsed. */
-function isLeftOut({ process }: Operation, advice: string, page: number, pages: number): boolean {
-  const { mm, base } = process.machine
-  const vma = new Vma(mm.memory, NULL)
-  const end = base + page + pages
-  for (let at = base + page; advice === 'collapse' && at < end; at = vma.end) {
-    vma.at(mm.vmas.find(process.space, at as Vpn))
-    if (vma.ptr === NULL || vma.start >= end) return false
-    if (vma.object !== NULL) return true
-  }
-  return false
-}
-
 function madvise(o: Operation): string {
-  const start = o.range()
-  if (isLeftOut(o, o.word(3), o.num(1), o.num(2))) return '-'
-  return errno(o.process.call('madvise', start, o.bytes(2), ADVICE[o.word(3)]!))
+  return errno(o.process.call('madvise', o.range(), o.bytes(2), ADVICE[o.word(3)]!))
 }
 
 function adviseProcess(o: Operation, target: OracleProcess): string {
   o.touch(o.num(1), o.num(2))
-  for (const i of [1, 4]) if (isLeftOut(o, o.word(3), o.num(i), o.num(i + 1))) return '-'
   const ranges = [
     [o.num(1), o.num(2)],
     [o.num(4), o.num(5)],
@@ -207,7 +189,7 @@ const OPERATIONS: Readonly<Record<string, (o: Operation) => string>> = {
     return '0'
   },
   file: (o) => {
-    o.process.files.create(o.num(1), o.num(2))
+    o.process.files.create(o.num(1), o.num(2), o.num(o.has(3) ? 3 : 2))
     return '0'
   },
   seal: (o) => errno(o.process.files.seal(o.num(1), flags(o.word(2), SEAL))),

@@ -6,7 +6,7 @@ import { handleFault } from '../../../src/fault/handle-fault.js'
 import { presentFrame } from '../../../src/fault/present-frame.js'
 import { readPinned, writeRemote } from '../../../src/fault/remote-copy.js'
 import { type Argument, Program } from '../../../src/fault/testing.js'
-import { copyFromUser } from '../../../src/fault/user-copy.js'
+import { copyFromUser, copyToUser } from '../../../src/fault/user-copy.js'
 import { FaultInjector } from '../../../src/frame/fault-injector.js'
 import { AddressSpace, SpaceFlag } from '../../../src/space/address-space.js'
 import { Vma } from '../../../src/space/vma.js'
@@ -72,7 +72,7 @@ export class OracleProcess {
     this.#mapAt(SCRATCH / PAGE, machine.scratchPages, 3, FIXED_FLAGS)
     const { beside, stack } = machine
     if (beside !== undefined) this.#mapAt(beside.first, beside.pages, 0, BESIDE_FLAGS)
-    if (stack !== undefined) this.#mapAt(stack, STACK_PAGES, 3, STACK_FLAGS)
+    if (stack !== undefined) this.#mapStack(stack)
     space.brkStart = machine.heap
     space.brk = machine.heap
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
@@ -81,6 +81,12 @@ export class OracleProcess {
     this.#size0 = space.totalPages
     this.#data0 = space.dataPages
     this.#stack0 = space.stackPages
+  }
+
+  /** Its last page has been written to: the tables on the way to it are there. */
+  #mapStack(page: number): void {
+    this.#mapAt(page, STACK_PAGES, 3, STACK_FLAGS)
+    copyToUser(this.machine.mm, this.space, (page + STACK_PAGES - 1) * PAGE, Uint8Array.of(1))
   }
 
   #mapAt(page: number, pages: number, prot: number, kind: number): void {
@@ -156,8 +162,15 @@ export class OracleProcess {
     const ready = presentFrame(mm, this.space, vpn, access)
     if (ready !== NULL) return ready
     const result = handleFault(mm, this.space, vpn, access)
-    if (result !== FaultResult.ok) return FAULT_NAMES[result]!
-    return presentFrame(mm, this.space, vpn, access)
+    if (result === FaultResult.ok) return presentFrame(mm, this.space, vpn, access)
+    this.#handleSignal()
+    return FAULT_NAMES[result]!
+  }
+
+  /** A handler returns by way of [vdso], which lies beside the window: the tables on the way to it, and so to the window, are there then. */
+  #handleSignal(): void {
+    const { mm, beside } = this.machine
+    if (beside !== undefined) mm.userMappers.of(this.space.root).makeSlot(beside.first as Vpn)
   }
 
   /** mincore of so many pages: their bytes, or a negative errno. */
