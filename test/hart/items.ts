@@ -84,6 +84,45 @@ export function immediateOp(c: ItemContext): Item {
   }
 }
 
+/** Of few registers: pairs of shifts that are rotations and extensions, or nearly, and operations on bits of what they leave. */
+export function bitsOp(c: ItemContext): Item {
+  const { random } = c
+  const registers = [destination(c), destination(c), destination(c)]
+  const pick = () => random.pick(registers)
+  const shift = (opcode: number, kind: number, rd: number, rs1: number, count: number) =>
+    typeI(opcode, kind === 0 ? 1 : 5, rd, rs1, (kind === 2 ? 0x400 : 0) | count)
+  const bits = () =>
+    random.chance(0.5)
+      ? typeR(0x33, random.pick([4, 6, 7]), 0, pick(), pick(), pick())
+      : typeI(0x13, random.pick([4, 6, 7]), pick(), pick(), imm12(c))
+  const word = () =>
+    random.chance(0.5)
+      ? typeR(0x3b, 0, random.pick([0, 0x20]), pick(), pick(), pick())
+      : typeI(0x1b, 0, pick(), pick(), random.pick([0, imm12(c)]))
+  const pair = () => {
+    const isWord = random.chance(0.5)
+    const [opcode, width] = isWord ? [0x1b, 32] : [0x13, 64]
+    const up = random.chance(0.3) ? random.pick([16, 24, width - 16, width - 8]) : random.below(width)
+    const from = pick()
+    if (random.chance(0.5)) {
+      const [high, low] = [pick(), pick()]
+      const down = (random.chance(0.9) ? width - up : random.below(width)) % width
+      const pieces = [shift(opcode, 0, high, from, up), shift(opcode, 1, low, from, down)]
+      if (random.chance(0.5)) pieces.reverse()
+      if (random.chance(0.3)) pieces.push(random.chance(0.5) ? bits() : word())
+      return [...pieces, typeR(0x33, random.chance(0.9) ? 6 : 4, 0, pick(), high, low)]
+    }
+    const amount = random.chance(0.4) ? (isWord ? 0 : 32) : up
+    const [kind, middle] = [random.between(1, 2), pick()]
+    const down = random.chance(0.7) ? amount : random.below(width)
+    const between = random.chance(0.3) ? [random.chance(0.5) ? bits() : word()] : []
+    return [shift(opcode, 0, middle, from, amount), ...between, shift(opcode, kind, pick(), middle, down)]
+  }
+  return words(
+    ...Array.from({ length: random.between(2, 5) }, () => random.pick([pair, pair, bits, word])()).flat(),
+  )
+}
+
 export function upperOp(c: ItemContext): Item {
   return words(typeU(c.random.pick([0x37, 0x17]), destination(c), c.random.below(2 ** 20)))
 }

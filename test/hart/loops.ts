@@ -24,6 +24,7 @@ type Piece = Item | { readonly call: number }
 
 const STRAIGHT = [
   ...[items.registerOp, items.immediateOp, items.upperOp, items.compressedOp, items.jumpOp, items.jumpOp],
+  ...[items.bitsOp, items.bitsOp],
   ...[items.memoryOp, items.memoryOp, items.compressedMemoryOp, items.atomicOp, items.loopOp],
   ...[items.floatOp, items.csrOp, items.fenceOp, patchOp, counterOp, structOp, structOp, moveBaseOp],
 ]

@@ -15,6 +15,7 @@ const PROFILES: readonly (readonly MakeItem[])[] = [
   [
     items.registerOp,
     items.immediateOp,
+    items.bitsOp,
     items.upperOp,
     items.compressedOp,
     items.compressedStackOp,

@@ -2,6 +2,7 @@
 import type { InstructionDefinition } from '../definition.js'
 import type { Immediate, RegisterField } from '../format.js'
 import { INSTRUCTIONS } from '../instructions/index.js'
+import { type Shape, shapeOf } from './shapes.js'
 
 export type RegisterKind = 'x' | 'f'
 
@@ -51,6 +52,7 @@ export interface Operands {
   readonly isAtomic: boolean
   /** Its rounding mode is in its word. */
   readonly isRounded: boolean
+  readonly shape: Shape
 }
 
 /** `1 << register & x` is what an operand is among the integer registers, and with `f` among the floats. */
@@ -122,6 +124,7 @@ function make(number: number): Operands {
     isStore: rd === undefined,
     isAtomic: (match & 0x7f) === OPCODE_ATOMIC,
     isRounded: syntax.includes('rm'),
+    shape: shapeOf(name),
   }
 }
 

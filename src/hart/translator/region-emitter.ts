@@ -6,6 +6,8 @@ import type { Instruction } from './flow.js'
 import type { PageSpans } from './page-spans.js'
 import type { Opening, PageWindows } from './page-windows.js'
 import type { RegionFrame } from './region-frame.js'
+import { Shape } from './shapes.js'
+import { type ShortForm, ShortForms } from './short-forms.js'
 import { HOLE_BITS, Hole, type Template, tempNumber, tempType } from './template.js'
 import { type Templates, Way } from './templates.js'
 
@@ -28,6 +30,7 @@ export class RegionEmitter {
   /** Nothing where harts run at the same time: whoever gives a frame a stamp takes the writeTags of all, and no spans. */
   readonly #spans: PageSpans | undefined
   readonly #ownPlace: number
+  readonly #forms = new ShortForms()
   #isInLoop = false
   /** Of the access, or the window that opens; 0 = none. */
   #span = 0
@@ -55,13 +58,56 @@ export class RegionEmitter {
     this.#code = frame.code
   }
 
-  /** To be called before the instructions of a block. */
-  beginBlock(isInLoop: boolean): void {
+  /** A block, whose first instruction has the number `first` among the windows'. */
+  block(instructions: readonly Instruction[], first: number, isInLoop: boolean): BlockEnd | undefined {
+    const { length } = instructions
     this.#isInLoop = isInLoop
+    this.#forms.begin(instructions)
+    let end: BlockEnd | undefined
+    for (let i = 0; i < length; i++) {
+      const instruction = instructions[i]!
+      if (this.#forms.isEmpty || !this.#emitShort(instruction, i))
+        end = this.#emit(instruction, first + i, length - i)
+    }
+    return end
+  }
+
+  /** Whether an instruction is done otherwise than by its template. */
+  #emitShort(instruction: Instruction, number: number): boolean {
+    const code = this.#code
+    const kept = this.#forms.keepBefore(number)
+    if (kept !== 0) code.get(this.#frame.x.of(kept)).set(this.#frame.keptLocal(kept))
+    const form = this.#forms.of(number)
+    if (form !== undefined) this.#emitForm(form, instruction.rd)
+    else if (this.#forms.isWord(number)) this.#emitWord(instruction)
+    else return false
+    return true
+  }
+
+  #emitForm({ source, isKept, tail }: ShortForm, rd: number): void {
+    const frame = this.#frame
+    tail(this.#code.get(isKept ? frame.keptLocal(source) : frame.x.of(source)))
+    this.#code.set(frame.x.write(rd))
+  }
+
+  /** An operation on bits, in 32 of them. */
+  #emitWord({ operands, rd, rs1, rs2, imm }: Instruction): void {
+    const code = this.#code
+    const { shape } = operands
+    this.#read(rs1)
+    code.op('i32_wrap_i64')
+    if (shape === Shape.andi || shape === Shape.ori || shape === Shape.xori) code.i32(imm)
+    else {
+      this.#read(rs2)
+      code.op('i32_wrap_i64')
+    }
+    if (shape === Shape.and || shape === Shape.andi) code.op('i32_and')
+    else code.op(shape === Shape.or || shape === Shape.ori ? 'i32_or' : 'i32_xor')
+    code.op('i64_extend_i32_s').set(this.#frame.x.write(rd))
   }
 
   /** One instruction; `number`: as the windows count them; `rest`: how many of its block are not executed when it traps. */
-  emit(instruction: Instruction, number: number, rest: number): BlockEnd | undefined {
+  #emit(instruction: Instruction, number: number, rest: number): BlockEnd | undefined {
     this.#instruction = instruction
     this.#pc = instruction.pc
     this.#rest = rest

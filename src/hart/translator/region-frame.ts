@@ -72,6 +72,7 @@ export class RegionFrame {
   exit!: Label
   stop!: Label
   readonly #windows = new Uint16Array(32)
+  readonly #kept = new Uint16Array(32)
   readonly #temps: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] }
 
   constructor(code: Code, layout: HartLayout, helper: HelperIndex) {
@@ -92,6 +93,12 @@ export class RegionFrame {
   windowPlace(base: number): number {
     const place = this.#windows[base]!
     return place === NONE ? (this.#windows[base] = this.code.local('i32')) : place
+  }
+
+  /** i64: what an integer register held before it was written (short-forms.ts). */
+  keptLocal(register: number): number {
+    const kept = this.#kept[register]!
+    return kept === NONE ? (this.#kept[register] = this.code.local('i64')) : kept
   }
 
   storeDirty(): void {

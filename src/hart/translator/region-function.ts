@@ -196,11 +196,7 @@ class RegionFunction {
     const { instructions } = this.#blockOf(node)
     this.#setDirty(node)
     this.#code.get(LEFT).i32(instructions.length).op('i32_sub').set(LEFT)
-    this.#emitter.beginBlock(this.#graph.isInLoop(node))
-    let end: BlockEnd | undefined
-    const first = this.#windows.first(node)
-    const { length } = instructions
-    for (let i = 0; i < length; i++) end = this.#emitter.emit(instructions[i]!, first + i, length - i)
+    const end = this.#emitter.block(instructions, this.#windows.first(node), this.#graph.isInLoop(node))
     if (end?.kind !== 'left') this.#frame.mayLeave()
     this.#end(node, end)
   }
