@@ -85,6 +85,8 @@ class InterpreterFunction {
   readonly #locals: InterpreterLocals
   /** The function that says whether there is translated code; nothing without a translator. */
   readonly #arrive: number | undefined
+  /** What was left of the budget at the last jump. */
+  readonly #lastArrival: number
 
   constructor(
     code: Code,
@@ -96,6 +98,7 @@ class InterpreterFunction {
     this.#layout = layout
     this.#helpers = helpers
     this.#arrive = arrive
+    this.#lastArrival = code.local('i32')
     this.#locals = {
       left: 0,
       pointer: code.local('i32'),
@@ -111,6 +114,7 @@ class InterpreterFunction {
     const code = this.#code
     const { left } = this.#locals
     this.#enter()
+    code.get(left).set(this.#lastArrival)
     const done = code.block()
     const trap = code.block()
     const illegal = code.block()
@@ -137,7 +141,10 @@ class InterpreterFunction {
     const address = code.local('i64')
     this.#address()(code)
     code.set(address)
-    emitUsualArrival(code, this.#layout, address, next)
+    const { left } = this.#locals
+    const executed = code.local('i32')
+    code.get(this.#lastArrival).get(left).op('i32_sub').set(executed).get(left).set(this.#lastArrival)
+    emitUsualArrival(code, this.#layout, address, local(executed), next)
     code.get(address).call(arrive).op('i32_eqz').brIf(next).br(done)
   }
 

@@ -6,7 +6,7 @@
  *     set     two entries; an address has set number (pc >>> 1) & (CODE_SETS - 1)
  *     entry   +0   i64  pc        0 = empty
  *     16 B    +8   i32  function  place in the function table; 0 = not translated
- *             +12  i32  count     without a function: arrivals so far; with one: how often it was not valid
+ *             +12  i32  count     without a function: arrivals so far, more for those by long ways; with one: how often it was not valid
  *     behind the sets   i64  instructions that were interpreted
  *                       i32  threshold: arrivals after which a place is hot
  *             64 bytes on    spans (page-spans.ts)
@@ -107,11 +107,22 @@ function emitArrive(code: Code, layout: HartLayout): void {
   op('select', i32(HOT), i32(0), isHot)(code)
 }
 
+/** Each 2^5 instructions without a jump count as 2^2 arrivals more. */
+const LONG_WAY_SHIFT = 5
+const ARRIVALS_SHIFT = 2
+
 /**
  * The commonest case of `arrive` where the interpreter stands: the address (local `pc`) has an entry, and no code, and is not hot. Counts
- * and goes to `next`; of all else it does nothing. (A call would take all registers of the host.)
+ * and goes to `next`; of all else it does nothing. (A call would take all registers of the host.) `executed` since the last
+ * jump, i32: to begin early pays for a loop of sixty instructions sooner than for one of six.
  */
-export function emitUsualArrival(code: Code, layout: HartLayout, pc: number, next: Label): void {
+export function emitUsualArrival(
+  code: Code,
+  layout: HartLayout,
+  pc: number,
+  executed: Value,
+  next: Label,
+): void {
   const [entry, count] = [code.local('i32'), code.local('i32')]
   const tag = loadRaw('i64_load', local(entry))
   op('i32_add', setOffset(local(pc)), i32(layout.codeEntries))(code)
@@ -123,7 +134,9 @@ export function emitUsualArrival(code: Code, layout: HartLayout, pc: number, nex
   const isEmpty = op('i32_eqz', loadRaw('i32_load', local(entry), CodeEntry.function))
   op('i32_and', op('i64_eq', tag, local(pc)), isEmpty)(code)
   code.ifLikely()
-  op('i32_add', loadRaw('i32_load', local(entry), CodeEntry.count), i32(1))(code)
+  const longWays = op('i32_shr_u', executed, i32(LONG_WAY_SHIFT))
+  const weight = op('i32_add', op('i32_shl', longWays, i32(ARRIVALS_SHIFT)), i32(1))
+  op('i32_add', loadRaw('i32_load', local(entry), CodeEntry.count), weight)(code)
   code.set(count)
   op('i32_lt_s', local(count), loadRaw('i32_load', i32(layout.codeEntries), THRESHOLD))(code)
   code.ifLikely()
