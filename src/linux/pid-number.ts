@@ -82,7 +82,9 @@ export class PidNumbers {
   remove(id: number): Ptr {
     const words = this.#u32
     let record = words[this.#bucket(BY_ID, id)]! as Ptr
-    while (words[(record + NUMBER_ID) >>> 2] !== id) record = words[(record + NEXT_BY_ID) >>> 2]! as Ptr
+    while (record !== NULL && words[(record + NUMBER_ID) >>> 2] !== id)
+      record = words[(record + NEXT_BY_ID) >>> 2]! as Ptr
+    assert(record !== NULL, 'whoever leaves a namespace has a number in it')
     take(words, this.#bucket(BY_NUMBER, words[(record + NUMBER) >>> 2]!), record, NEXT_BY_NUMBER)
     take(words, this.#bucket(BY_ID, id), record, NEXT_BY_ID)
     this.#lists.remove(this.#head, record)
