@@ -11,7 +11,7 @@ import { mmInit } from '../src/mm.js'
 import { guestProgram } from './setup/programs.js'
 
 const programPath = (name: string) => guestProgram(name, 'musl') ?? guestProgram(name, 'glibc')
-const isBuilt = ['storm', 'waits'].every((name) => existsSync(programPath(name) ?? ''))
+const isBuilt = ['storm', 'waits', 'traces'].every((name) => existsSync(programPath(name) ?? ''))
 /** Before the first failure: what is made once (stack pages, slabs) is there. */
 const WARM_UP = 3
 const KILLED = 128
@@ -105,6 +105,17 @@ describe.skipIf(!isBuilt)('with a failing allocation', () => {
     ['remove', 'madvise(', 0],
   ])('waiting in %s fails cleanly', (what, call, least) => {
     const { results, isOver } = new Trial(['waits', what], call)
+    expect(isOver).toBe(true)
+    expect(results.pop()).toBe(0)
+    expect(results.filter((result) => result !== 0 && result !== ENOMEM)).toEqual([])
+    expect(results.filter((result) => result === ENOMEM).length).toBeGreaterThanOrEqual(least)
+  })
+
+  test.each([
+    ['seize', 'ptrace(', 1],
+    ['follow', 'clone(', 15],
+  ])('to %s fails cleanly', (what, call, least) => {
+    const { results, isOver } = new Trial(['traces', what], call)
     expect(isOver).toBe(true)
     expect(results.pop()).toBe(0)
     expect(results.filter((result) => result !== 0 && result !== ENOMEM)).toEqual([])

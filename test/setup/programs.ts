@@ -65,6 +65,7 @@ export function guestPrograms(): GuestProgram[] {
     join(sources, 'tools', 'dirty.c'),
     join(sources, 'tools', 'storm.c'),
     join(sources, 'tools', 'waits.c'),
+    join(sources, 'tools', 'traces.c'),
     join(sources, 'tools', 'big_file.c'),
     join(sources, 'tools', 'hogs.c'),
     join(sources, 'tools', 'oom_settings.c'),

@@ -72,6 +72,8 @@ const tools: SoftwareCase[] = [
   define('tools', 'perl', ['/usr/bin/perl', '/scripts/program.pl']),
 ]
 
+const strace: SoftwareCase[] = [script('strace', 'strace')]
+
 const procps: SoftwareCase[] = [script('procps', 'procps', { env: ['TERM=dumb'] })]
 
 const unittests = (module: string, details: Details, ...only: string[]) =>
@@ -141,6 +143,7 @@ export const softwareCases: readonly SoftwareCase[] = [
   ...busybox,
   ...tools,
   ...procps,
+  ...strace,
   ...python,
   ...redis,
   ...storms(10_000, {}),

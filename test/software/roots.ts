@@ -29,6 +29,7 @@ const contents = {
   python: { packages: ['dash', 'python3', 'libpython3.13-testsuite'], python: 'usr/lib/python3.13' },
   procps: { packages: ['busybox-static', 'procps', 'ncurses-base'] },
   redis: { packages: ['busybox-static', 'redis-server', 'redis-tools'] },
+  strace: { packages: ['busybox-static', 'strace'] },
   malloc: { packages: ['libstdc++6', 'libjemalloc2', 'libmimalloc3', 'libtcmalloc-minimal4t64'] },
   stress: {
     packages: ['busybox-static', 'stress-ng'],
