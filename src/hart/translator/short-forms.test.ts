@@ -47,17 +47,11 @@ test.each([
 })
 
 test('a value is kept for one form at a time', () => {
-  const block = ['slliw a1, a0, 7', 'srliw a0, a0, 25', 'slli a2, a0, 32', 'ld a0, 0(a5)']
-  const both = formsOf(...block, 'or a3, a1, a0', 'srli a2, a2, 32')
-  expect(both).toEqual(['', '', '', `keep x${A0}`, '', `kept x${A0}`])
-  const first = formsOf(
-    'slliw a1, a0, 7',
-    'srliw a0, a0, 25',
-    'or a4, a1, a0',
-    'slli a2, a0, 32',
-    'srli a0, a2, 32',
-  )
-  expect(first).toEqual(['', `keep x${A0}`, `kept x${A0}`, '', `from x${A0}`])
+  const twice = ['slliw a1, a0, 7', 'srliw a2, a0, 25', 'ld a0, 0(a5)', 'slli a3, a0, 32', 'ld a0, 8(a5)']
+  const forms = formsOf(...twice, 'or a4, a1, a2', 'srli a3, a3, 32', 'srli a3, a0, 32')
+  expect(forms).toEqual(['', '', `keep x${A0}`, '', '', `kept x${A0}`, '', ''])
+  const first = formsOf(...twice.slice(0, 3), 'or a4, a1, a2', 'slli a3, a0, 32', 'srli a0, a3, 32')
+  expect(first).toEqual(['', '', `keep x${A0}`, `kept x${A0}`, '', `from x${A0}`])
 })
 
 test('an extension is two shifts by the same', () => {
@@ -76,5 +70,23 @@ test('bits of words are worked on as words where no more of them is used', () =>
   expect(formsOf(...step, 'add a6, a6, a4')).toEqual(['', '', '', ''])
   expect(formsOf(...step, 'lw a6, 0(a4)', 'addw a6, a6, a4')).toEqual(['', '', '', '', ''])
   expect(formsOf('ld a1, 0(a5)', 'xor a4, a1, a1', 'addw a6, a6, a4')).toEqual(['', '', ''])
+  for (const whole of [
+    'srli a1, a0, 32',
+    'andi a1, a0, -16',
+    'ori a1, a0, 1',
+    'add a1, a0, a2',
+    'lwu a1, 0(a0)',
+  ]) {
+    expect(formsOf(whole, 'xor a4, a1, a1', 'addw a6, a6, a4')).toEqual(['', '', ''])
+  }
+  for (const word of [
+    'srli a1, a0, 33',
+    'andi a1, a0, 15',
+    'li a1, -16',
+    'lhu a1, 0(a0)',
+    'sltu a1, a0, a2',
+  ]) {
+    expect(formsOf(word, 'xor a4, a1, a1', 'addw a6, a6, a4')[1]).toBe('word')
+  }
   expect(formsOf('ld a1, 0(a5)', 'andi a4, a1, 15', 'addw a6, a6, a4')).toEqual(['', 'word', ''])
 })
