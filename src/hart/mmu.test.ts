@@ -48,6 +48,13 @@ describe.each([false, true])('shared memory: %s', (shared) => {
     machine.tlbs.check()
   })
 
+  it('sets A and D with a store that comes first', () => {
+    const machine = make()
+    expect(access(machine, STORE, DATA).exit).toBe(Exit.ecall)
+    expect(machine.pte(DATA) & (PTE.A | PTE.D)).toBe(PTE.A | PTE.D)
+    machine.tlbs.check()
+  })
+
   it('sets A on a fetch', () => {
     const machine = make()
     machine.run('ecall')
