@@ -10,8 +10,9 @@ import { Access } from './fault/access.js'
 import { Program } from './fault/testing.js'
 import { BootMemoryMap } from './frame/boot-memory-map.js'
 import { Machine } from './index.js'
-import { mmAttach, mmInit } from './mm.js'
+import { type BootStep, mmAttach, mmInit } from './mm.js'
 import { Resident } from './space/address-space.js'
+import { applyWatermarks } from './space/tunables.js'
 import { LockRank } from './state/atomics.js'
 import { Region, regionBytes, regionPtr, Word, wordIndex } from './state/layout.js'
 import { hashMemory, restoreSnapshot, takeSnapshot } from './state/snapshot.js'
@@ -37,6 +38,22 @@ describe('boot', () => {
     for (const frames of [2047, 2049]) {
       const map = BootMemoryMap.wholeRam(frames)
       expect(() => mmInit({ bytes: 8 * 2 ** 20, map })).toThrow('it is of RAM of another size')
+    }
+  })
+
+  test('a boot says what the watermarks of its zones will be', () => {
+    const facts = new Map<string, number | string>()
+    const onBootStep = (step: BootStep) => {
+      for (const { what, value } of step.facts) facts.set(what, value)
+    }
+    for (const lowFrames of [3000, 3001, 8192, undefined]) {
+      const mm = mmInit({ bytes: 64 * 2 ** 20, lowFrames, onBootStep })
+      applyWatermarks(mm)
+      mm.buddy.zones.all.forEach((zone, i) => {
+        const { min, low, high } = zone.watermarks
+        expect(min).toBeGreaterThan(0)
+        expect(facts.get(`zone ${i} watermarks min, low, high`)).toBe(`${min}, ${low}, ${high}`)
+      })
     }
   })
 

@@ -124,7 +124,7 @@ export class MemoryManager implements FaultEnv {
     const minimum = minimumFreeKib(zones.managedFrames, zones.all.length)
     bootSettings(mm.memory, mm.buddy.freeFrames() * kibPerFrame, minimum)
     markBooted(mm.memory)
-    new BootReporter(options.onBootStep, mm.memory, mm.arch).done(mm.buddy.freeFrames())
+    new BootReporter(options.onBootStep, mm.memory, mm.arch).done(mm.buddy)
     return mm
   }
 
@@ -156,6 +156,7 @@ export class MemoryManager implements FaultEnv {
     this.slab.check()
     this.kernelMapper.check()
     this.kernelAreas.check()
+    this.fixedMappings.checkEarly()
     this.flusher.check()
     this.tlbs.check(this.arch, (hart, asid) => this.shootdown.isCurrent(hart, asid))
     this.objects.check()

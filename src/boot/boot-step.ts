@@ -5,7 +5,7 @@ import type { BuddyAllocator } from '../frame/buddy-allocator.js'
 import type { BumpAllocator } from '../frame/bump-allocator.js'
 import { CACHE_FRAMES_MAX, refillFrames } from '../frame/frame-cache.js'
 import { FRAME_ENTRY_BYTES, type FrameTable } from '../frame/frame-table.js'
-import { watermarksFor } from '../frame/watermarks.js'
+import { minimumFreeKib, WATERMARK_SCALE, watermarksFor } from '../frame/watermarks.js'
 import { type KernelMapper, WINDOWS } from '../paging/kernel-mapper.js'
 import type { Tlbs } from '../paging/tlb.js'
 import { CACHES_MAX } from '../slab/cache-table.js'
@@ -98,11 +98,9 @@ export class BootReporter {
         what: `free blocks of ${2 ** order} frames`,
         value: count,
       }))
-      const { min, low, high } = watermarksFor(buddy.totalFrames())
       return [
         ...zones,
         ...blocks.filter(({ value }) => value > 0),
-        { what: 'watermarks min, low, high (frames)', value: `${min}, ${low}, ${high}` },
         { what: 'hart caches', value: `${cached.length} × up to ${CACHE_FRAMES_MAX} frames` },
         { what: 'frames a refill', value: refillFrames(this.#memory.bytes / PAGE_SIZE) },
       ]
@@ -130,9 +128,18 @@ export class BootReporter {
     ])
   }
 
-  /** The machine is there. */
-  done(freeFrames: number): void {
-    this.#tell('done', () => [{ what: 'free frames', value: freeFrames }])
+  /** The machine is there. The watermarks are those that a kernel which reclaims will set. */
+  done(buddy: BuddyAllocator): void {
+    this.#tell('done', () => {
+      const { all } = buddy.zones
+      const total = buddy.totalFrames()
+      const minimum = minimumFreeKib(total, all.length)
+      const marks = all.map(({ managedFrames }, i) => {
+        const { min, low, high } = watermarksFor(managedFrames, minimum, WATERMARK_SCALE, total)
+        return { what: `zone ${i} watermarks min, low, high`, value: `${min}, ${low}, ${high}` }
+      })
+      return [{ what: 'free frames', value: buddy.freeFrames() }, ...marks]
+    })
   }
 
   #tell(name: string, facts: () => readonly BootFact[]): void {

@@ -7,6 +7,7 @@ import { checkBuddy } from './buddy-check.js'
 import type { BumpAllocator } from './bump-allocator.js'
 import { takeBelow, takeRun } from './contiguous.js'
 import type { FaultInjector } from './fault-injector.js'
+import { fragmentationIndex, unusableIndex } from './fragmentation.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
 import { type FramePaths, NO_PATHS } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
@@ -43,6 +44,9 @@ export interface BuddyStats {
   readonly reserved: number
   /** Free blocks of each order; frames in caches are none. */
   readonly perOrder: readonly number[]
+  /** For each order, how broken up free memory is: fragmentationIndex and unusableIndex. */
+  readonly fragmentation: readonly number[]
+  readonly unusable: readonly number[]
   /** Frames in the cache of each hart. */
   readonly cached: readonly number[]
 }
@@ -314,11 +318,14 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
 
   stats(): BuddyStats {
     const { zones, caches } = this.#free
+    const perOrder = zones.perOrder()
     return {
       total: zones.managedFrames,
       free: this.freeFrames(),
       reserved: zones.reservedFrames,
-      perOrder: zones.perOrder(),
+      perOrder,
+      fragmentation: perOrder.map((_, order) => fragmentationIndex(perOrder, order)),
+      unusable: perOrder.map((_, order) => unusableIndex(perOrder, order)),
       cached: caches.all.map((cache) => cache.count),
     }
   }

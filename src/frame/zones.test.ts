@@ -139,6 +139,20 @@ describe('fragmentation, by the formulas of Linux', () => {
     expect(fragmentationIndex([2], 9)).toBe(499)
   })
 
+  test('of a machine whose every second frame is free', () => {
+    const { buddy } = bootFrames()
+    const all: Pfn[] = []
+    for (let pfn = buddy.allocate(0); pfn !== NO_FRAME; pfn = buddy.allocate(0)) all.push(pfn)
+    const even = all.filter((pfn) => pfn % 2 === 0)
+    for (const pfn of even) buddy.free(pfn, 0)
+    buddy.drainCaches()
+    const { fragmentation, unusable, perOrder } = buddy.stats()
+    expect(perOrder[0]).toBe(even.length)
+    const wanted = 1000 - Math.floor((1000 + Math.floor((even.length * 1000) / 512)) / even.length)
+    expect([fragmentation[0], fragmentation[9], unusable[0], unusable[1]]).toEqual([-1000, wanted, 0, 1000])
+    expect(wanted).toBeGreaterThan(950)
+  })
+
   test('the part that is in blocks too small', () => {
     expect(unusableIndex([0, 0], 1)).toBe(1000)
     expect(unusableIndex([2, 1], 1)).toBe(500)

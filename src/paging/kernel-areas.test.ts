@@ -194,7 +194,11 @@ describe('fixed mappings', () => {
     expect(() => fixed.checkEarly()).toThrow('outlived boot')
     for (const start of starts) fixed.endEarly(start as Vpn)
     fixed.checkEarly()
-    mm.kernelMapper.check()
+    mm.check()
+    const forgotten = fixed.early(5 as Pfn, 1, KERNEL_DATA)
+    expect(() => mm.check()).toThrow('outlived boot')
+    fixed.endEarly(forgotten as Vpn)
+    mm.check()
   })
 
   test('without a frame for a table nothing is mapped', () => {

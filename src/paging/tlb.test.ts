@@ -246,6 +246,26 @@ describe('Tlbs', () => {
     expect(touch(other.root)).toEqual([false, 0, 0])
   })
 
+  test('what a hart has caught up with it does not forget again when it is asked to', () => {
+    const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
+    const here = PagingMachine.attach(shared.memory, 0, {
+      onSpin: () => {
+        there.shootdown.enter()
+        there.shootdown.serve()
+      },
+    })
+    const there = PagingMachine.attach(shared.memory, 1)
+    const { root } = shared.newUser()
+    there.tlbs.activate(1, root)
+    there.shootdown.enter()
+    const { fullFlushes, pageFlushes } = there.tlbs.stats()[1]!
+    const batch = here.flusher.batch(root)
+    batch.touch(page(5))
+    batch.finish()
+    const after = there.tlbs.stats()[1]!
+    expect([after.fullFlushes - fullFlushes, after.pageFlushes - pageFlushes]).toEqual([1, 0])
+  })
+
   test('who interrupts others has not heard of what it missed itself', () => {
     const shared = new PagingMachine(new Riscv64Sv39(), { shared: true, harts: 2 })
     const here = PagingMachine.attach(shared.memory, 0)
