@@ -3,7 +3,7 @@ import { FakeArch } from '../arch/fake-arch.js'
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../arch/riscv64/sv39.js'
 import { walkRiscv64 } from '../arch/riscv64/walk.js'
-import { EAGAIN, ENOMEM } from '../base/errno.js'
+import { EAGAIN, EBUSY, ENOMEM } from '../base/errno.js'
 import { NO_FRAME, type Pfn, type Vpn } from '../base/numbers.js'
 import { KernelMapper } from './kernel-mapper.js'
 import { PageTable } from './page-table.js'
@@ -86,6 +86,21 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
     expect(kernelMapper.unmap(vpn, batch)).toBe(true)
     kernelMapper.leave()
     expect(() => kernelMapper.leave()).toThrow('leave without enter')
+    batch.finish()
+    machine.check()
+  })
+
+  test('an entry of the root, of which every space has a copy, is not changed', () => {
+    const machine = new PagingMachine(arch)
+    const { kernelMapper } = machine
+    const span = arch.span(arch.levels - 1)
+    const { start } = kernelMapper.window('vmalloc')
+    const batch = machine.flusher.batch(kernelMapper.root)
+    kernelMapper.enter()
+    const first = page(Math.ceil(start / span) * span)
+    const pfn = (span - (arch.physBasePfn % span)) as Pfn
+    expect(kernelMapper.mapLarge(first, arch.levels - 1, pfn, read | write, batch)).toBe(-EBUSY)
+    kernelMapper.leave()
     batch.finish()
     machine.check()
   })

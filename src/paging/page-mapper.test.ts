@@ -91,6 +91,9 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
       expect(mapper.lastFlags).toBe(i === 2 ? user : RW | (i === 1 ? dirty | accessed : 0))
     })
     expect(() => mapper.move(page(4000), page(4010), 20, batch)).toThrow('overlap')
+    for (const to of [4020, 4000, 3980])
+      expect(mapper.move(page(to === 4000 ? 4020 : 4000), page(to), 20, batch)).toBe(0)
+    expect(mapper.translate(page(3986))).toBe(true)
     mapper.check()
   })
 

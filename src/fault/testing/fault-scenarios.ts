@@ -154,6 +154,7 @@ export const SOUND_SCENARIOS: readonly Scenario[] = [
   scenario('two harts store to a page of zeroes', [storing, storing], { before: readFirst, stores: 2 }),
   scenario('two harts store to a page that a child has too', [storing, storing], { before: fork, stores: 2 }),
   scenario('a page is unmapped while it faults', [trying, unmapping]),
+  scenario('a page is unmapped while it faults on the last hart', [unmapping, trying]),
   scenario('a page is write-protected while it faults', [trying, protecting]),
   scenario('a page is dropped while it faults', [writing, dropping]),
   scenario('a page of zeroes is dropped while it is stored to', [writing, dropping], { before: readFirst }),
