@@ -49,6 +49,8 @@ function asFunction(script) {
 }
 
 writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))
+// V8 knows a script by its length: it would take what it compiled of an earlier one that was as long.
+rmSync('dist/command.cache', { force: true })
 execFileSync(process.execPath, ['scripts/cache-command.mjs'], { stdio: 'pipe' })
 written.add('command.cache')
 

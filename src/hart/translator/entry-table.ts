@@ -18,7 +18,8 @@ import type { Memory } from '../../state/memory.js'
 import type { HartLayout } from '../hart-layout.js'
 import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 
-export const CODE_SETS = 4096
+/** What is hot takes each other's entries in a small table, and counts from 0 again: with half as many sqlite3 interprets 5 per cent more. */
+export const CODE_SETS = 8192
 export const CODE_ENTRY_BYTES = 16
 const SET_BYTES = 2 * CODE_ENTRY_BYTES
 export const CODE_TABLE_BYTES = CODE_SETS * SET_BYTES
@@ -198,6 +199,11 @@ export class EntryTable {
 
   functionAt(word: number): number {
     return this.#memory.u32[word + 2]!
+  }
+
+  /** As the entry has it (`CodeEntry.count`). */
+  countAt(word: number): number {
+    return this.#memory.i32[word + 3]!
   }
 
   set(word: number, place: number, count: number): void {
