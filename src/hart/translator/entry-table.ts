@@ -201,11 +201,6 @@ export class EntryTable {
     return this.#memory.u32[word + 2]!
   }
 
-  /** As the entry has it (`CodeEntry.count`). */
-  countAt(word: number): number {
-    return this.#memory.i32[word + 3]!
-  }
-
   set(word: number, place: number, count: number): void {
     this.#memory.u32[word + 2] = place
     this.#memory.i32[word + 3] = count

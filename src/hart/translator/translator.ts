@@ -138,7 +138,6 @@ export class Translator {
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
     else if (place !== 0) this.#entries.set(word, 0, threshold)
-    else if (this.#entries.countAt(word) < threshold) return
     else if (this.#pace.allows()) this.#translateTimed(pc)
     else this.#entries.set(word, 0, threshold >>> 1)
   }
