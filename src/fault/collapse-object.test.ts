@@ -87,6 +87,43 @@ describe('collapse of shared memory', () => {
     expect(failures).toBeGreaterThan(5)
   })
 
+  test('advice about a part splits it, unless somebody holds a page of it', () => {
+    const program = Program.boot(16)
+    const { mm } = program
+    const object = mapFile(program)
+    expect(store(program, BASE, 7)).toBe(true)
+    expect(collapse(program)).toBe(0)
+    const held = mm.objects.get(object, 100) as Pfn
+    mm.buddy.retain(held)
+    mapAt(program, BASE, UNIT, 0, true)
+    expect(program.call('madvise', BASE, HUGE, mman.MADV_NOHUGEPAGE)).toBe(0)
+    expect(load(program, BASE)).toBe(7)
+    const cool = () => program.call('madvise', BASE, 3 * PAGE, mman.MADV_COLD)
+    expect([cool(), mm.objects.folios(), program.space.rssPages > 0]).toEqual([0, 1, true])
+    mm.buddy.release(held)
+    expect([cool(), mm.objects.folios(), program.space.rssPages > 0]).toEqual([0, 0, false])
+    expect(load(program, BASE)).toBe(7)
+    finish(program, object)
+  })
+
+  test('of a huge page that is split only what fallocate made stays past the end', () => {
+    for (const allocated of [0, 300]) {
+      const program = Program.boot(16)
+      const { mm } = program
+      const object = mapFile(program, 100)
+      mapAt(program, BASE, UNIT)
+      expect(store(program, BASE, 7)).toBe(true)
+      expect(collapse(program)).toBe(0)
+      mm.objects.noteAllocated(object, allocated)
+      expect(mm.objects.pages(object)).toBe(UNIT)
+      expect(program.call('madvise', BASE, PAGE, mman.MADV_PAGEOUT)).toBe(0)
+      expect(mm.objects.pages(object)).toBe(Math.max(100, allocated))
+      punchHole(mm, object, 0, UNIT)
+      expect(mm.objects.pages(object)).toBe(0)
+      finish(program, object)
+    }
+  })
+
   test('a page that somebody holds stays where it is: EAGAIN, and it is mapped as before', () => {
     const program = Program.boot(16)
     const { mm, space } = program

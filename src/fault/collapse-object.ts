@@ -2,16 +2,15 @@
  * MADV_COLLAPSE of shared memory (collapse_file and collapse_pte_mapped_thp in mm/khugepaged.c): first the object's pages become a huge
  * page, for all who map them; then the caller maps it by a huge leaf. The others do so by their next fault.
  */
-import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EAGAIN, EBUSY, EINVAL, ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
-import { FrameFlag } from '../frame/frame-table.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { isHeld } from '../space/held-pages.js'
 import { isCollapsibleObject } from '../space/huge-policy.js'
 import { forEachSpaceOf, forEachViewIn } from '../space/object-spaces.js'
 import type { SpaceEnv } from '../space/space-env.js'
-import { unmapOriginals } from '../space/truncate.js'
+import { unmapOriginals } from '../space/unmap-originals.js'
 import { HUGE_PAGES, VM_UFFD_MISSING } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { countZapped } from '../space/zap-range.js'
@@ -97,36 +96,6 @@ function collapsePatiently(mm: FaultEnv, object: Ptr, first: number, block: Pfn,
     result = asks && hasHoles(mm, object, first) ? -EBUSY : mm.objects.collapse(object, first, block, order)
   }
   return result
-}
-
-/** Whether anybody but page tables has a page: a pipe, or the kernel at work. */
-function isHeld(mm: FaultEnv, object: Ptr, first: number): boolean {
-  const mappings = new Uint32Array(HUGE_PAGES)
-  forEachSpaceOf(mm, object, (space) => countMappings(mm, space, object, first, mappings))
-  let isHeld = false
-  mm.objects.lock(object)
-  const look = (index: number, pfn: Pfn) => {
-    isHeld ||= mm.frames.refCount(pfn) > 1 + mappings[index - first]!
-  }
-  mm.objects.forEachPage(object, look, first, first + HUGE_PAGES)
-  mm.objects.unlock(object)
-  return isHeld
-}
-
-function countMappings(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  object: Ptr,
-  first: number,
-  mappings: Uint32Array,
-): void {
-  const mapper = mm.userMappers.of(space.root)
-  forEachViewIn(mm, space, object, first, first + HUGE_PAGES, (vma, from, to) => {
-    mapper.walkPages(from, to, (vpn, pfn, flags) => {
-      const isCounted = (flags & EntryFlag.special) === 0
-      if (isCounted && (mm.frames.flags(pfn) & FrameFlag.file) !== 0) mappings[vma.offsetOf(vpn) - first]!++
-    })
-  })
 }
 
 /** Says whether a reader of userfaultfd(2) asks for pages that are missing. */

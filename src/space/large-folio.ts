@@ -19,6 +19,12 @@ export function isOfFolio(frames: FrameTable, pfn: Pfn): boolean {
   return (frames.flags(pfn) & own) === own
 }
 
+/** The same of one that is in a page cache (object-folios.ts). */
+export function isOfObjectsFolio(frames: FrameTable, pfn: Pfn): boolean {
+  const own = FrameFlag.file | FrameFlag.folio
+  return (frames.flags(pfn) & own) === own
+}
+
 /** How many of the `left` entries from `entry` on map the folio's frames one by one, from this entry's on (folio_pte_batch). */
 export function foliosRun(mapper: UserMapper, entry: Ptr, left: number): number {
   const pfn = mapper.pfn(entry)
@@ -43,4 +49,16 @@ export function isLikelyShared(frames: FrameTable, first: Pfn): boolean {
     if (isOfFolio(frames, pfn)) mappings += frames.refCount(pfn)
   }
   return mappings > HUGE_PAGES || (isOfFolio(frames, first) && frames.refCount(first) > 1)
+}
+
+/** How often pages of an object's folio are mapped, all in all; who else holds one counts, too. The page cache has a reference to each. */
+export function mappingsOfObjectsFolio(frames: FrameTable, first: Pfn): number {
+  let references = 0
+  for (let i = 0; i < HUGE_PAGES; i++) references += frames.refCount((first + i) as Pfn)
+  return references - HUGE_PAGES
+}
+
+/** isLikelyShared of an object's folio, by that number. */
+export function isLikelySharedObjects(frames: FrameTable, first: Pfn, mappings: number): boolean {
+  return mappings > HUGE_PAGES || frames.refCount(first) > 2
 }

@@ -5,7 +5,15 @@ import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from './address-space.js'
-import { folioStart, foliosRun, isLikelyShared, isOfFolio } from './large-folio.js'
+import {
+  folioStart,
+  foliosRun,
+  isLikelyShared,
+  isLikelySharedObjects,
+  isOfFolio,
+  isOfObjectsFolio,
+  mappingsOfObjectsFolio,
+} from './large-folio.js'
 import { forEachMapper, foundAnonymous } from './mappers.js'
 import type { ObjectSpacesEnv } from './object-spaces.js'
 import { isDirtyFrame, mappingsOf } from './page-usage.js'
@@ -22,12 +30,20 @@ export class Unfinished {
   readonly split = new Set<Pfn>()
   /** Frames of such folios that were given up since: whether they had been written to before. */
   readonly givenUp: Map<Pfn, boolean> = new Map()
+  /** First frames of an object's huge pages to split, with a reference to the object: where each begins. Whoever maps pages of one has them no more then. */
+  readonly splitObjects: Map<Pfn, ObjectPage> = new Map()
   /** Single frames that were given up, and that somebody else may have locked. */
   readonly doubtful: Pfn[] = []
   /** MADV_PAGEOUT: first frames of folios that were given up, to be freed. */
   readonly lazy: Pfn[] = []
   /** MADV_PAGEOUT: single frames to be freed. */
   readonly frames: Pfn[] = []
+}
+
+/** A page of an object. */
+export interface ObjectPage {
+  readonly object: Ptr
+  readonly index: number
 }
 
 /** A part of a mapping that advice is about. */
@@ -82,17 +98,17 @@ class Walk {
     return this.#mm.buddy.isRunAlone(mapper.pfn(leaf), mapper.hugeOrder)
   }
 
-  /** A huge page of an object: one that nobody else maps. A part of it splits it, and the leaf goes away. */
+  /** A huge page of an object: one that nobody else maps. A part of it splits it. */
   #visitObjects(leaf: Ptr, from: Vpn, to: Vpn, visitor: Visitor): void {
     const { space, vma } = this.#part
     const first = this.mapper.pfn(leaf)
     for (let i = 0; i < HUGE_PAGES; i++) if (mappingsOf(this.#mm, (first + i) as Pfn) > 1) return
-    const isWhole = to - from === HUGE_PAGES
-    if (isWhole) this.mapper.changeHuge(leaf, from, EntryFlag.accessed, 0, this.batch)
-    else this.#mm.objects.splitFolioOf(vma.object, vma.offsetOf(from))
-    const isTakenOut = visitor.takesOut && !this.#mm.objects.isUnevictable(vma.object)
-    if (isWhole && !isTakenOut) return
-    dropHugeAt(this.#mm, space, vma, from)
+    if (to - from < HUGE_PAGES) {
+      this.#splitLater(from, first)
+      return
+    }
+    if (!visitor.takesOut) this.mapper.changeHuge(leaf, from, EntryFlag.accessed, 0, this.batch)
+    else if (!this.#mm.objects.isUnevictable(vma.object)) dropHugeAt(this.#mm, space, vma, from)
   }
 
   #visitHuge(leaf: Ptr, from: Vpn, to: Vpn, visitor: Visitor): void {
@@ -118,6 +134,8 @@ class Walk {
     const { mapper } = this
     if (!mapper.isPresent(entry) || (mapper.flags(entry) & EntryFlag.special) !== 0) return 1
     const first = folioStart(mapper.pfn(entry))
+    if (isOfObjectsFolio(this.#mm.frames, mapper.pfn(entry)))
+      return this.#visitObjectsFolio(vpn, entry, left, visitor)
     const { split } = this.#part.unfinished
     if (isOfFolio(this.#mm.frames, mapper.pfn(entry)) && !split.has(first)) {
       const pages = foliosRun(mapper, entry, left)
@@ -127,6 +145,28 @@ class Walk {
     }
     visitor.page(vpn, entry)
     return 1
+  }
+
+  /** The same for small entries of an object's huge page: all of them, or they split it. */
+  #visitObjectsFolio(vpn: Vpn, entry: Ptr, left: number, visitor: Visitor): number {
+    const { mapper } = this
+    const first = folioStart(mapper.pfn(entry))
+    const pages = foliosRun(mapper, entry, left)
+    if (this.#part.unfinished.splitObjects.has(first)) return pages
+    const mappings = mappingsOfObjectsFolio(this.#mm.frames, first)
+    if (pages < HUGE_PAGES) {
+      if (!isLikelySharedObjects(this.#mm.frames, first, mappings)) this.#splitLater(vpn, first)
+    } else if (mappings === HUGE_PAGES) {
+      for (let i = 0; i < pages; i++) visitor.page((vpn + i) as Vpn, mapper.neighbour(entry, i))
+    }
+    return pages
+  }
+
+  /** Others may map it, too, whose spaces are not locked. */
+  #splitLater(vpn: Vpn, first: Pfn): void {
+    const { vma, unfinished } = this.#part
+    this.#mm.objects.retain(vma.object)
+    unfinished.splitObjects.set(first, { object: vma.object, index: vma.offsetOf(vpn) })
   }
 }
 
@@ -206,32 +246,29 @@ export function coolDown(mm: SpaceEnv, part: AdvisedPart): void {
 }
 
 /**
- * The first half of MADV_PAGEOUT: the frames that nobody else maps, whose pages count as not accessed. A huge page is split for
+ * The first half of MADV_PAGEOUT: the frames that nobody else maps; whether they were accessed is not asked, and stays. A huge page is split for
  * good, because there is no swap to take it as a whole; one that was given up is only dropped.
  */
 export function takeOut(mm: SpaceEnv, part: AdvisedPart): void {
   const walk = new Walk(mm, part)
-  const { mapper, batch } = walk
+  const { mapper } = walk
   const { split, lazy, frames } = part.unfinished
   const takeFolio = (pfn: Pfn) => {
     if ((mm.frames.flags(pfn) & FrameFlag.lazyFree) !== 0) lazy.push(pfn)
     else split.add(pfn)
   }
   walk.run({
-    page: (vpn, entry) => {
+    page: (_vpn, entry) => {
       const pfn = mapper.pfn(entry)
       if (mappingsOf(mm, pfn) !== 1) return
-      mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
       frames.push(pfn)
     },
-    hugePage: (vpn, leaf) => {
-      mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch)
+    hugePage: (_vpn, leaf) => {
       takeFolio(mapper.pfn(leaf))
     },
-    folio: (vpn, entry) => {
+    folio: (_vpn, entry) => {
       const pfn = mapper.pfn(entry)
       if (!mm.buddy.isRunAlone(pfn, mapper.hugeOrder)) return
-      mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
       takeFolio(pfn)
     },
     takesOut: true,

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { EAGAIN, EINVAL, ENOMEM } from '../base/errno.js'
-import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { ObjectPages } from './object-pages.js'
 import { HUGE_PAGES } from './vm-flags.js'
@@ -111,6 +111,14 @@ export class ObjectFolios extends ObjectPages {
     const isSplit = this.#split(object, index)
     this.unlock(object)
     return isSplit
+  }
+
+  /** Of pages that were a huge page, those past the end leave the cache unless fallocate made them (shmem_fallocend). Nobody maps them. */
+  dropPastEnd(object: Ptr, first: number, end: number): void {
+    this.lock(object)
+    const kept = Math.max(first, pagesFor(this.size(object)), this.allocatedEnd(object))
+    if (kept < end) super.dropLocked(object, kept, end)
+    this.unlock(object)
   }
 
   protected override dropLocked(object: Ptr, first: number, end: number): void {

@@ -164,6 +164,13 @@ export class ObjectPages extends ObjectRecords {
     return isAdded ? 1 : Math.min(0, page)
   }
 
+  /** fallocate has made the pages before `end`. */
+  noteAllocated(object: Ptr, end: number): void {
+    this.lock(object)
+    if (end > this.allocatedEnd(object)) this.setAllocatedEnd(object, end)
+    this.unlock(object)
+  }
+
   /** The first page from `index` on that is in the cache and has contents; infinity when there is none. */
   nextData(object: Ptr, index: number): number {
     let at = index
@@ -195,6 +202,7 @@ export class ObjectPages extends ObjectRecords {
    */
   dropRange(object: Ptr, first: number, end: number): void {
     this.lock(object)
+    this.cutAllocated(object, first, end)
     this.dropLocked(object, first, end)
     this.unlock(object)
   }
@@ -205,6 +213,7 @@ export class ObjectPages extends ObjectRecords {
     const unmapped: number[] = []
     let isAll = true
     this.lock(object)
+    this.cutAllocated(object, first, end)
     const look = (index: number, pfn: Pfn) => {
       if (frames.refCount(pfn) === 1) unmapped.push(index)
       else isAll = false
@@ -227,6 +236,12 @@ export class ObjectPages extends ObjectRecords {
     if (isUnused) this.dropLocked(object, index, index + 1)
     this.unlock(object)
     return isUnused
+  }
+
+  /** Pages are dropped for good, maybe the last one that fallocate made (shmem_undo_range). */
+  protected cutAllocated(object: Ptr, first: number, end: number): void {
+    const allocated = this.allocatedEnd(object)
+    if (first < allocated && allocated <= end) this.setAllocatedEnd(object, first)
   }
 
   protected dropLocked(object: Ptr, first: number, end: number): void {

@@ -17,6 +17,7 @@
  *     64    u32  mappings that are shared and may be written some day (VM_SHARED and VM_MAYWRITE)
  *     68    u32  lock of who writes pages to the provider (LockRank.writeBack)
  *     72    u32  1 = a mapping went, and the provider has not heard of it: then that mapping's reference is still there (atomic)
+ *     76    u32  page after the last one that fallocate has made, past the end too (info->fallocend)
  *
  * Guarded by the object's lock unless a field says otherwise. The locks and the references of a free record are 0 (a constructor makes them
  * so): who comes from a frame without holding it may lock one and find that it is nobody's (tryRetainOf).
@@ -123,6 +124,15 @@ export class ObjectRecords {
    */
   setSize(object: Ptr, bytes: number): void {
     this.env.memory.f64[(object + 8) >>> 3] = bytes
+  }
+
+  /** What splitting a huge page leaves, though it lies past the end: up to this page. */
+  protected allocatedEnd(object: Ptr): number {
+    return this.word(object, 76)
+  }
+
+  protected setAllocatedEnd(object: Ptr, page: number): void {
+    this.setWord(object, 76, page)
   }
 
   protected cacheOf(object: Ptr): Ptr {

@@ -251,6 +251,7 @@ export class PageObjects extends ObjectFolios {
   dropFrom(object: Ptr, from: number): void {
     const start = from % PAGE_SIZE
     this.lock(object)
+    this.cutAllocated(object, pagesFor(from), OBJECT_PAGES_MAX)
     this.dropLocked(object, pagesFor(from), OBJECT_PAGES_MAX)
     const cut = (from & PAGE_MASK) === 0 ? NO_FRAME : this.find(object, Math.floor(from / PAGE_SIZE))
     if (cut !== NO_FRAME) {

@@ -3,15 +3,13 @@
  * object drops them (private copies too, as Linux does), then the cache. The caller holds no lock: the locks of the
  * spaces are taken one after another, below the object's.
  */
-import { PAGE_SIZE, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
-import { FrameFlag } from '../frame/frame-table.js'
-import type { FlushBatch } from '../paging/flush-batch.js'
+import { PAGE_SIZE, type Ptr, pagesFor } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
 import { forEachSpaceOf, forEachViewIn, type ObjectSpacesEnv } from './object-spaces.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 import type { SpaceEnv } from './space-env.js'
-import { HUGE_PAGES } from './vm-flags.js'
-import type { Vma } from './vma.js'
+import { splitFolioAt } from './split-object-folio.js'
+import { zapOriginals } from './unmap-originals.js'
 import { zapRange } from './zap-range.js'
 
 /** After so many attempts somebody holds a page for longer than a fault takes: a pipe, perhaps. */
@@ -45,17 +43,6 @@ export function punchHole(mm: ObjectSpacesEnv, object: Ptr, first: number, pages
   mm.objects.dropRange(object, first, end)
 }
 
-/**
- * The huge page that a cut lies in is none any more, and nobody maps any of it (truncate_inode_partial_folio, whose split_folio unmaps): before
- * pages at one side of the cut leave the address spaces, so that no fault maps it as such again.
- */
-export function splitFolioAt(mm: ObjectSpacesEnv, object: Ptr, bytes: number): void {
-  const index = Math.floor(bytes / PAGE_SIZE)
-  const first = index - (index % HUGE_PAGES)
-  if (first * PAGE_SIZE === bytes || !mm.objects.splitFolioOf(object, index)) return
-  unmapOriginals(mm, object, first, first + HUGE_PAGES)
-}
-
 /** Takes pages of the object, and copies of them unless they are kept, out of every address space that maps them. */
 function unmapObjectPages(
   mm: ObjectSpacesEnv,
@@ -65,27 +52,6 @@ function unmapObjectPages(
   keepsCopies: boolean,
 ): void {
   forEachSpaceOf(mm, object, (space) => unmapInSpace(mm, space, object, first, end, keepsCopies))
-}
-
-/**
- * Takes the object's own pages out of every address space that maps them, copies stay. `visit` is told of each mapping that shows any of
- * them, mapped or not.
- */
-export function unmapOriginals(
-  mm: ObjectSpacesEnv,
-  object: Ptr,
-  first: number,
-  end: number,
-  visit?: (vma: Vma) => void,
-): void {
-  forEachSpaceOf(mm, object, (space) => {
-    const batch = mm.flusher.batch(space.root)
-    forEachViewIn(mm, space, object, first, end, (vma, from, to) => {
-      visit?.(vma)
-      zapOriginals(mm, space, vma, from, to, batch)
-    })
-    batch.finish()
-  })
 }
 
 function unmapInSpace(
@@ -100,21 +66,4 @@ function unmapInSpace(
   const zap = keepsCopies ? zapOriginals : zapRange
   forEachViewIn(mm, space, object, first, end, (vma, from, to) => zap(mm, space, vma, from, to, batch))
   batch.finish()
-}
-
-/** zapRange of the object's own pages only. */
-function zapOriginals(
-  mm: SpaceEnv,
-  space: AddressSpace,
-  vma: Vma,
-  start: Vpn,
-  end: Vpn,
-  batch: FlushBatch,
-): void {
-  const mapper = mm.userMappers.of(space.root)
-  mapper.eachHuge(start, end, (vpn) => zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch))
-  mapper.walk(start, end, (vpn, entry) => {
-    const isOriginal = (mm.frames.flags(mapper.pfn(entry)) & FrameFlag.file) !== 0
-    if (isOriginal) zapRange(mm, space, vma, vpn, (vpn + 1) as Vpn, batch)
-  })
 }

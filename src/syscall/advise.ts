@@ -17,6 +17,7 @@ import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
 import { keepsContents } from '../space/seal.js'
 import { splitFolio } from '../space/split-folio.js'
+import { splitUnlessHeld } from '../space/split-object-folio.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
@@ -115,8 +116,12 @@ function adviseAll(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, advi
   return result
 }
 
-function finish(mm: FaultEnv, { split, givenUp, doubtful, lazy, frames }: Unfinished): void {
+function finish(mm: FaultEnv, { split, splitObjects, givenUp, doubtful, lazy, frames }: Unfinished): void {
   for (const first of split) splitFolio(mm, first, givenUp)
+  for (const { object, index } of splitObjects.values()) {
+    splitUnlessHeld(mm, object, index)
+    mm.objects.release(object)
+  }
   for (const pfn of doubtful) keepLocked(mm, pfn)
   for (const first of lazy) pageOutLazy(mm, first)
   for (const pfn of frames) pageOut(mm, pfn)

@@ -10,7 +10,8 @@ import type { MemoryManager } from '../../mm.js'
 import { pagesOfKind } from '../../space/huge-pool.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
-import { punchHole, splitFolioAt, truncateObject } from '../../space/truncate.js'
+import { splitFolioAt } from '../../space/split-object-folio.js'
+import { punchHole, truncateObject } from '../../space/truncate.js'
 import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
@@ -112,6 +113,7 @@ export class FileContents {
       for (const page of added) this.#objects.dropRange(object, page, page + 1)
       return -ENOSPC
     }
+    this.#objects.noteAllocated(object, end)
     return 0
   }
 
