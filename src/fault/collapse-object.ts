@@ -7,8 +7,8 @@ import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { isHeld } from '../space/held-pages.js'
-import { isCollapsibleObject } from '../space/huge-policy.js'
 import { forEachSpaceOf, forEachViewIn } from '../space/object-spaces.js'
+import { isCollapsibleObject } from '../space/shmem-policy.js'
 import type { SpaceEnv } from '../space/space-env.js'
 import { unmapOriginals } from '../space/unmap-originals.js'
 import { HUGE_PAGES, VM_UFFD_MISSING } from '../space/vm-flags.js'
@@ -17,7 +17,8 @@ import { countZapped } from '../space/zap-range.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import type { FaultEnv } from './fault.js'
-import { holdsFolio, setFolio } from './object-folio.js'
+import { holdsFolio } from './make-object-folio.js'
+import { setFolio } from './object-folio.js'
 
 /** So often a huge page is tried for that somebody keeps mapping the pages of. */
 const ATTEMPTS_MAX = 64
@@ -76,7 +77,7 @@ function makeFolio(mm: FaultEnv, object: Ptr, first: number): Outcome {
   const order = Math.log2(HUGE_PAGES)
   const block = mm.buddy.allocate(order)
   if (block === NO_FRAME) return failed(-ENOMEM)
-  const result = collapsePatiently(mm, object, first, block, order)
+  const result = collapsePatiently(mm, object, first, block)
   if (result < 0) {
     mm.buddy.free(block, order)
     return result === -EAGAIN ? missed(result) : failed(result)
@@ -87,13 +88,13 @@ function makeFolio(mm: FaultEnv, object: Ptr, first: number): Outcome {
 }
 
 /** A page that is mapped anew before the object is locked is unmapped again. */
-function collapsePatiently(mm: FaultEnv, object: Ptr, first: number, block: Pfn, order: number): number {
+function collapsePatiently(mm: FaultEnv, object: Ptr, first: number, block: Pfn): number {
   let result = -EAGAIN
   const attempts = mm.memory.shared ? ATTEMPTS_MAX : 1
   for (let i = 0; i < attempts && result === -EAGAIN; i++) {
     if (isHeld(mm, object, first)) continue
     const asks = unmapForCollapse(mm, object, first)
-    result = asks && hasHoles(mm, object, first) ? -EBUSY : mm.objects.collapse(object, first, block, order)
+    result = asks && hasHoles(mm, object, first) ? -EBUSY : mm.objects.collapse(object, first, block)
   }
   return result
 }

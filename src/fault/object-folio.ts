@@ -4,7 +4,7 @@
  */
 import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { mapsFolios } from '../space/huge-policy.js'
+import { mayMakeObjectFolios } from '../space/shmem-policy.js'
 import type { SpaceEnv } from '../space/space-env.js'
 import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
@@ -13,23 +13,28 @@ import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { mapsAround, windowStart } from './fault-around.js'
+import { holdsFolio, makeObjectFolio } from './make-object-folio.js'
 import { objectUserfault } from './object-page.js'
 import { objectPageFlags } from './page-flags.js'
 
 /** A fault of a page for which there is no table of small pages. False: small pages answer it. */
 export function objectFolioFault(mm: FaultEnv, fault: Fault): Attempt | false {
-  const { vma, mapper, vpn } = fault
+  const { vma, vpn } = fault
   const { objects } = mm
-  if (!objects.hasFolios(vma.object) || !isMappable(mm, fault)) return false
-  if (objects.folioOf(vma.object, vma.offsetOf(vpn)) === NO_FRAME) return false
+  const mayMake = mayMakeObjectFolios(mm.memory)
+  if ((!mayMake && !objects.hasFolios(vma.object)) || !isMappable(mm, fault)) return false
+  if (objects.folioOf(vma.object, vma.offsetOf(vpn)) === NO_FRAME) return mayMake && madeFolioFault(mm, fault)
   const isAround = mapsAround(mm, fault)
   const asked = isAround ? FaultResult.ok : objectUserfault(mm, fault)
   if (asked !== FaultResult.ok) return asked
-  fault.lockUpper()
-  const slot = mapper.makeSlot(vpn)
-  fault.unlockUpper()
-  if (slot === NULL) return FaultResult.outOfMemory
-  return mapFolio(mm, fault, slot, isAround ? windowStart(fault) : vpn)
+  return mapFolio(mm, fault, isAround ? windowStart(fault) : vpn)
+}
+
+/** The first touch of a page makes a huge one. */
+function madeFolioFault(mm: FaultEnv, fault: Fault): Attempt | false {
+  const asked = objectUserfault(mm, fault)
+  if (asked !== FaultResult.ok) return asked
+  return makeObjectFolio(mm, fault) && mapFolio(mm, fault, fault.vpn)
 }
 
 function isMappable(mm: FaultEnv, { vma, space, vpn, isWrite }: Fault): boolean {
@@ -37,20 +42,16 @@ function isMappable(mm: FaultEnv, { vma, space, vpn, isWrite }: Fault): boolean 
   return !isCopied && (vma.flags & VM_PFNMAP) === 0 && holdsFolio(mm, space, vma, vpn)
 }
 
-/** Whether a mapping shows all of the aligned 2 MiB around a page, as a leaf would. */
-export function holdsFolio(mm: SpaceEnv, space: AddressSpace, vma: Vma, vpn: Vpn): boolean {
-  const mapper = mm.userMappers.of(space.root)
-  const first = mapper.hugeStart(vpn)
-  const isInside = first >= vma.start && first + mapper.hugePages <= vma.end
-  return isInside && mapper.hasHugeLeaves && mapsFolios(space, vma)
-}
-
 /**
  * `asked`: the page that must not lie past the end of the object. For what is mapped around a page that is the first one of the window, so that
  * loads from pages past the end find something there, as in Linux.
  */
-function mapFolio(mm: FaultEnv, fault: Fault, slot: Ptr, asked: Vpn): Attempt | false {
+function mapFolio(mm: FaultEnv, fault: Fault, asked: Vpn): Attempt | false {
   const { vma, mapper, vpn, isWrite } = fault
+  fault.lockUpper()
+  const slot = mapper.makeSlot(vpn)
+  fault.unlockUpper()
+  if (slot === NULL) return FaultResult.outOfMemory
   const deposit = mapper.newDeposit()
   if (deposit === NO_FRAME) return FaultResult.outOfMemory
   const first = mm.objects.retainFolio(vma.object, vma.offsetOf(asked))

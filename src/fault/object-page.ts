@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, pagesFor } from '../base/numbers.js'
+import { mayMakeObjectFolios } from '../space/shmem-policy.js'
 import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
 import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
@@ -8,6 +9,7 @@ import { FaultResult } from './access.js'
 import { installAnonymous } from './anonymous.js'
 import type { Attempt, Fault, FaultEnv } from './fault.js'
 import { faultAround, mapsAround } from './fault-around.js'
+import { makeObjectFolio } from './make-object-folio.js'
 import { objectPageFlags, readOnlyFlags } from './page-flags.js'
 import { askForMapping, askForMissing, isAskedFor, isAskedForMapping } from './userfault.js'
 import { hasRoomForFolio, mapWholeFolio, retainWholeFolio } from './whole-folio.js'
@@ -89,6 +91,7 @@ function askForPage(mm: FaultEnv, fault: Fault): number {
   const { vma } = fault
   const { objects } = mm
   const index = vma.offsetOf(fault.vpn)
+  if (mayMakeObjectFolios(mm.memory)) makeObjectFolio(mm, fault)
   const page = objects.getRetained(vma.object, index)
   if (page > 0 && objects.wasAdded && !objects.isShmem(vma.object)) countMajor(mm, fault)
   return page

@@ -2,7 +2,7 @@
  * Faults that map all pages of an object's huge page at once, by an entry each (finish_fault of Linux 6.12): stores to memory without a name, where a huge leaf has no place because there is a table already, or must not be.
  */
 import { NO_FRAME, NULL, type Pfn, type Vpn } from '../base/numbers.js'
-import { ObjectKind } from '../space/object-records.js'
+import { isUnnamedShmem } from '../space/shmem-policy.js'
 import { HUGE_PAGES } from '../space/vm-flags.js'
 import type { Vma } from '../space/vma.js'
 import { countOthers } from '../space/zap-range.js'
@@ -21,9 +21,8 @@ export function retainWholeFolio(mm: FaultEnv, fault: Fault): Pfn {
 }
 
 /** Files with a name are mapped page by page, lest a process appears larger than it is; and so is what userfaultfd(2) is asked for. */
-function mapsWholeFolios({ objects }: FaultEnv, vma: Vma): boolean {
-  if (vma.userfault !== NULL) return false
-  return vma.isMappedUnnamed || objects.kind(vma.object) === ObjectKind.anonymousShared
+function mapsWholeFolios(mm: FaultEnv, vma: Vma): boolean {
+  return vma.userfault === NULL && isUnnamedShmem(mm, vma)
 }
 
 function firstOf({ vpn }: Fault): Vpn {

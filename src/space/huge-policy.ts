@@ -8,13 +8,13 @@
  *     bit  4     use_zero_page         1 = off
  *     bits 5-7   defrag                HugeDefrag: remembered, there is nothing to compact with
  *     bits 8-21  hugepages-16kB to -1024kB, two bits each: HugeSizeMode, all bits turned round, so that 0 is "never"
+ *     bits 22-29 shared memory: shmem-policy.ts
  */
 
 import { NULL } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import type { AddressSpace } from './address-space.js'
-import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES, VM_HUGEPAGE, VM_NOHUGEPAGE, VM_SPECIAL } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
@@ -29,6 +29,9 @@ export const HugeSetting = {
   sizeMode: { shift: 2, mask: 3 },
   noZeroPage: { shift: 4, mask: 1 },
   defrag: { shift: 5, mask: 7 },
+  shmem: { shift: 22, mask: 7 },
+  internalMount: { shift: 25, mask: 3 },
+  shmemSize: { shift: 27, mask: 7 },
 } as const
 /** Sizes between a page and a huge page are blocks of 2^2 to 2^8 pages: folios. */
 export const FOLIO_ORDER_MIN = 2
@@ -117,7 +120,7 @@ function holdsOrWraps(vma: Vma, pages: number): boolean {
 }
 
 /** An aligned block of so many pages. */
-function holdsBlock(vma: Vma, pages: number): boolean {
+export function holdsBlock(vma: Vma, pages: number): boolean {
   return Math.floor(vma.end / pages) * pages - pages >= vma.start
 }
 
@@ -127,19 +130,13 @@ export function mayBeHuge(space: AddressSpace, vma: Vma): boolean {
 }
 
 /** What programs say against it (vma_thp_disabled). */
-function isAllowed(space: AddressSpace, vma: Vma): boolean {
+export function isAllowed(space: AddressSpace, vma: Vma): boolean {
   return (vma.flags & VM_NOHUGEPAGE) === 0 && !space.hugePagesDisabled
 }
 
 /** Whether huge pages of the object that is mapped can be mapped as such: they lie alike in both (thp_vma_suitable_order). */
 export function mapsFolios(space: AddressSpace, vma: Vma): boolean {
   return isAllowed(space, vma) && (vma.start - vma.pageOffset) % HUGE_PAGES === 0
-}
-
-/** `isCollapsible` for mappings of shared memory: nobody need have touched a page of it. */
-export function isCollapsibleObject({ objects }: SpaceEnv, space: AddressSpace, vma: Vma): boolean {
-  const isShmem = objects.isShmem(vma.object) && !objects.isSecret(vma.object)
-  return isShmem && (vma.flags & VM_SPECIAL) === 0 && mapsFolios(space, vma) && holdsBlock(vma, HUGE_PAGES)
 }
 
 /** Whether MADV_COLLAPSE may be given to a mapping: it has pages of its own, and holds an aligned 2 MiB. */

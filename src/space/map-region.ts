@@ -8,6 +8,7 @@ import { type Extent, insertVma } from './extent.js'
 import { checkCuts } from './huge-pool.js'
 import { mayMerge, mergeBetween, mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
+import { placeShmem } from './place-shmem.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
 import { announceUnmap } from './register-userfault.js'
 import { checkSeals, cutEnds } from './seal.js'
@@ -64,17 +65,12 @@ export function mapRegion(mm: SpaceEnv, space: AddressSpace, request: MapRequest
 export function placeMapping(mm: SpaceEnv, space: AddressSpace, request: MapRequest): Vpn | number {
   if (space.vmaCount > mapCountMax(mm)) return -ENOMEM
   const { pages, object, special, noReplace = false } = request
-  const start =
-    request.fixed || noReplace
-      ? checkPlace(mm, space, request.start, pages)
-      : findPlace(
-          mm,
-          space,
-          request.start,
-          pages,
-          object === NULL && !special ? request.pageOffset : UNALIGNED,
-        )
-  if (start < 0) return start
+  const isFixed = request.fixed || noReplace
+  const found = isFixed
+    ? checkPlace(mm, space, request.start, pages)
+    : findPlace(mm, space, request.start, pages, object === NULL && !special ? request.pageOffset : UNALIGNED)
+  if (found < 0) return found
+  const start = isFixed || object === NULL ? found : placeShmem(mm, space, request, found as Vpn)
   if (noReplace && isAnyMapped(mm, space, start as Vpn, pages)) return -EEXIST
   return mayLock(space, request.flags, pages) ? start : -EAGAIN
 }

@@ -2,10 +2,13 @@ import { assert } from '../base/assert.js'
 import { EAGAIN, EINVAL, ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
+import { Counter, count } from '../state/counters.js'
 import { ObjectPages } from './object-pages.js'
+import { OBJECT_PAGES_MAX } from './page-cache.js'
 import { HUGE_PAGES } from './vm-flags.js'
 
 const FOLIO = FrameFlag.file | FrameFlag.folio
+const ORDER = Math.log2(HUGE_PAGES)
 
 /**
  * Huge pages of shared memory (THP of shmem): HUGE_PAGES pages of an object, aligned in it, whose frames are an aligned block and have
@@ -26,7 +29,10 @@ export class ObjectFolios extends ObjectPages {
     if (!this.hasFolios(object)) return NO_FRAME
     this.lock(object)
     const first = index * PAGE_SIZE < this.size(object) ? this.folioOf(object, index) : NO_FRAME
-    if (first !== NO_FRAME) for (let i = 0; i < HUGE_PAGES; i++) this.env.buddy.retain((first + i) as Pfn)
+    if (first !== NO_FRAME) {
+      this.markFilled(first)
+      for (let i = 0; i < HUGE_PAGES; i++) this.env.buddy.retain((first + i) as Pfn)
+    }
     this.unlock(object)
     return first
   }
@@ -37,14 +43,75 @@ export class ObjectFolios extends ObjectPages {
   }
 
   /**
+   * Gives the object a huge page of zeroes, of which `index` is a page (shmem_alloc_and_add_folio). False: it has a page there already, or there is
+   * no block, or no room in its quota or in the cache; then a small page may do. With `unfilled` its pages have no contents yet (SGP_FALLOC).
+   */
+  addFolio(object: Ptr, index: number, unfilled = false): boolean {
+    this.lock(object)
+    const isAdded = this.addFolioLocked(object, index)
+    if (isAdded && unfilled) this.#markUnfilled(this.folioOf(object, index))
+    this.unlock(object)
+    return isAdded
+  }
+
+  protected addFolioLocked(object: Ptr, index: number): boolean {
+    const first = index - (index % HUGE_PAGES)
+    if (first + HUGE_PAGES > OBJECT_PAGES_MAX) return false
+    const isEmpty = this.cache.next(this.cacheOf(object), first) >= first + HUGE_PAGES
+    return isEmpty && this.#addZeroes(object, first)
+  }
+
+  #markUnfilled(first: Pfn): void {
+    const { atomics, frames } = this.env
+    for (let i = 0; i < HUGE_PAGES; i++) atomics.or(frames.flagsPtr((first + i) as Pfn), FrameFlag.unfilled)
+  }
+
+  #addZeroes(object: Ptr, first: number): boolean {
+    const { memory, buddy } = this.env
+    const block = buddy.allocateZeroed(ORDER)
+    if (block === NO_FRAME) {
+      count(memory, Counter.hugeObjectFallback)
+      return false
+    }
+    if (this.#fillHoles(object, first, block) !== 0) {
+      buddy.free(block, ORDER)
+      return false
+    }
+    this.#begin(object, first, block)
+    this.countPage(object, HUGE_PAGES)
+    count(memory, Counter.hugeObjectAlloc)
+    return true
+  }
+
+  /** The frames of a block, which are in the cache already, are a huge page from now on. */
+  #begin(object: Ptr, first: number, block: Pfn): void {
+    this.env.buddy.divide(block, ORDER, FOLIO, object, first)
+    for (let i = 0; i < HUGE_PAGES; i++) this.markDirty((block + i) as Pfn)
+    this.noteFolio(object)
+  }
+
+  /** Of a huge page all pages have contents as soon as one of them is used. */
+  override markFilled(pfn: Pfn): void {
+    const { frames } = this.env
+    const flags = frames.flags(pfn)
+    if ((flags & FrameFlag.unfilled) === 0) return
+    if ((flags & FrameFlag.folio) === 0) {
+      super.markFilled(pfn)
+      return
+    }
+    const first = pfn - (pfn % HUGE_PAGES)
+    for (let i = 0; i < HUGE_PAGES; i++) super.markFilled((first + i) as Pfn)
+  }
+
+  /**
    * Lets the pages from `first` on be a huge page: what they hold is copied into the block, holes become pages. Nobody maps or reads them.
    * 0, or nothing has changed and the block is the caller's still: -EAGAIN (somebody does), -EINVAL (there is no page, or its quota is used up),
    * -ENOMEM.
    */
-  collapse(object: Ptr, first: number, block: Pfn, order: number): number {
+  collapse(object: Ptr, first: number, block: Pfn): number {
     this.lock(object)
     const problem = this.#mayCollapse(object, first) || this.#fillHoles(object, first, block)
-    if (problem === 0) this.#moveInto(object, first, block, order)
+    if (problem === 0) this.#moveInto(object, first, block)
     this.unlock(object)
     return problem
   }
@@ -86,8 +153,8 @@ export class ObjectFolios extends ObjectPages {
     }
   }
 
-  #moveInto(object: Ptr, first: number, block: Pfn, order: number): void {
-    const { memory, buddy } = this.env
+  #moveInto(object: Ptr, first: number, block: Pfn): void {
+    const { memory } = this.env
     for (let i = 0; i < HUGE_PAGES; i++) {
       const pfn = (block + i) as Pfn
       const old = this.cache.replace(this.cacheOf(object), first + i, pfn)
@@ -99,9 +166,7 @@ export class ObjectFolios extends ObjectPages {
         this.letGo(object, old)
       }
     }
-    buddy.divide(block, order, FOLIO, object, first)
-    for (let i = 0; i < HUGE_PAGES; i++) this.markDirty((block + i) as Pfn)
-    this.noteFolio(object)
+    this.#begin(object, first, block)
   }
 
   /** The huge page that a page is part of is none any more. False: it was none. */

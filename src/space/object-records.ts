@@ -6,7 +6,7 @@
  *     8     f64  size in bytes, 0 to OBJECT_BYTES_MAX
  *     16    u32  page cache handle: root, levels (page-cache.ts)
  *     24    u32  pages in the cache
- *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable; bit 10: sealed against writes; bit 11: has had huge pages
+ *     28    u32  ObjectKind; bit 8: promised as a whole (overcommit.ts); bit 9: unevictable; bit 10: sealed against writes; bit 11: has had huge pages; bit 12: of the internal mount
  *     32    u32  provider id, 0 = none
  *     36    u32  identity, 1 and up
  *     40    Ptr  first mapping (a Vma record), linked through the Vma's own links
@@ -68,6 +68,7 @@ const PROMISED = 0x100
 const UNEVICTABLE = 0x200
 const WRITE_SEALED = 0x400
 const HAS_FOLIOS = 0x800
+const INTERNAL = 0x1000
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
@@ -188,6 +189,16 @@ export class ObjectRecords {
   /** For good. */
   protected noteFolio(object: Ptr): void {
     this.#mark(object, HAS_FOLIOS)
+  }
+
+  /** Whether it is a file of the mount that only the kernel has: of memfd_create(2) and shmget(2), and shared anonymous memory. */
+  isInternal(object: Ptr): boolean {
+    return (this.word(object, 28) & INTERNAL) !== 0 || this.kind(object) === ObjectKind.anonymousShared
+  }
+
+  /** For good. */
+  setInternal(object: Ptr): void {
+    this.#mark(object, INTERNAL)
   }
 
   /** Not all who do are under the same lock. */

@@ -29,6 +29,7 @@ import { ObjectFolios } from './object-folios.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
+import { allowsObjectFolio, mayMakeObjectFolios, writeEnd } from './shmem-policy.js'
 
 export type { PageProvider } from './object-pages.js'
 export { ObjectKind, type ObjectsEnv } from './object-records.js'
@@ -158,6 +159,7 @@ export class PageObjects extends ObjectFolios {
     this.lock(object)
     while (done < length && problem === 0) {
       const count = bytesInPage(offset + done, length - done)
+      if (mayMakeObjectFolios(this.env.memory)) this.#makeFolio(object, offset + done, offset + length)
       problem = this.#writePart(object, offset + done, source.subarray(done, done + count))
       if (problem === 0) done += count
     }
@@ -233,6 +235,15 @@ export class PageObjects extends ObjectFolios {
     const start = frameToPtr(pfn as Pfn) + (offset % PAGE_SIZE)
     target.set(this.env.memory.u8.subarray(start, start + target.length))
     return 0
+  }
+
+  /** The first page of a huge one is about to be written, as far as byte `end`: where Linux makes a huge page, so do we. */
+  #makeFolio(object: Ptr, offset: number, end: number): void {
+    const index = Math.floor(offset / PAGE_SIZE)
+    if (this.find(object, index) !== NO_FRAME) return
+    const bytes = Math.max(this.size(object), writeEnd(offset, end))
+    if (allowsObjectFolio({ memory: this.env.memory, objects: this }, { object, index, bytes }))
+      this.addFolioLocked(object, index)
   }
 
   #writePart(object: Ptr, offset: number, source: Uint8Array): number {

@@ -45,6 +45,9 @@ export const Counter = {
   hugeCollapse: 25,
   /** Huge pages of objects that became mapped by a huge leaf. */
   hugeObjectMapped: 26,
+  /** Huge pages of shared memory that a first touch made; and those that there was no block for. */
+  hugeObjectAlloc: 27,
+  hugeObjectFallback: 28,
   /** Frames given out by the allocator. */
   framesAllocated: 40,
   /** Pages of files read from their provider, and written to it. */

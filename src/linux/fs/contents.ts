@@ -3,15 +3,17 @@
  * where files touch the memory manager's objects.
  */
 import { EFBIG, ENOMEM, ENOSPC } from '../../base/errno.js'
-import { NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../../base/numbers.js'
+import { NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../../base/numbers.js'
 import { withRoom } from '../../fault/reclaim.js'
 import { FrameFlag } from '../../frame/frame-table.js'
 import type { MemoryManager } from '../../mm.js'
 import { pagesOfKind } from '../../space/huge-pool.js'
 import { OBJECT_PAGES_MAX } from '../../space/page-cache.js'
 import { ObjectKind, type PageObjects, type PageProvider } from '../../space/page-object.js'
+import { allowsObjectFolio, mayMakeObjectFolios } from '../../space/shmem-policy.js'
 import { splitFolioAt } from '../../space/split-object-folio.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
+import { HUGE_PAGES } from '../../space/vm-flags.js'
 import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
@@ -107,6 +109,10 @@ export class FileContents {
     if (end - first > this.frames().free + this.pages(object)) return -ENOSPC
     const added: number[] = []
     for (let index = first; index < end; index++) {
+      if (this.#reserveFolio(object, index, offset + length, added)) {
+        index += HUGE_PAGES - 1 - (index % HUGE_PAGES)
+        continue
+      }
       const result = this.#objects.reserve(object, index)
       if (result > 0) added.push(index)
       if (result >= 0) continue
@@ -115,6 +121,18 @@ export class FileContents {
     }
     this.#objects.noteAllocated(object, end)
     return 0
+  }
+
+  /** Where Linux reserves a huge page, so do we; then true. `end`: of what is reserved, in bytes. */
+  #reserveFolio(object: Ptr, index: number, end: number, added: number[]): boolean {
+    const objects = this.#objects
+    if (!mayMakeObjectFolios(this.#mm.memory) || objects.find(object, index) !== NO_FRAME) return false
+    const bytes = Math.max(objects.size(object), end)
+    if (!allowsObjectFolio(this.#mm, { object, index, bytes }) || !objects.addFolio(object, index, true))
+      return false
+    const first = index - (index % HUGE_PAGES)
+    for (let i = 0; i < HUGE_PAGES; i++) added.push(first + i)
+    return true
   }
 
   /** Where the next data or hole begins, as pages have contents or not, not before `offset` and not after the end. */

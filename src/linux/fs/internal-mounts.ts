@@ -29,7 +29,11 @@ export class InternalMounts {
     if (typeof made === 'number') return made
     made.name = name
     // Shared anonymous memory is in the same file system, and called by the number of its object.
-    if (root === hidden) made.inode.number = vfs.env.mm.objects.identity(made.inode.pages)
+    if (root === hidden) {
+      const { objects } = vfs.env.mm
+      made.inode.number = objects.identity(made.inode.pages)
+      objects.setInternal(made.inode.pages)
+    }
     const result = huge === ObjectKind.gigantic ? this.#hugeTlb.makeGigantic(made.inode) : 0
     if (result < 0) this.#hugeTlb.forget(made.inode)
     return result < 0 ? result : made

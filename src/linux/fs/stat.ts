@@ -1,5 +1,7 @@
 /** struct stat (128 bytes, as riscv64 has it), struct statx (256), struct statfs (120) and struct linux_dirent64. */
-import { PAGE_SIZE } from '../../base/numbers.js'
+import { NULL, PAGE_SIZE } from '../../base/numbers.js'
+import { allowsObjectFolio, mayMakeObjectFolios } from '../../space/shmem-policy.js'
+import { HUGE_PAGES } from '../../space/vm-flags.js'
 import { setInt64 } from './calls/support.js'
 import type { FilesystemStatistics, Listed } from './filesystem.js'
 import { NAME_MAX } from './flags.js'
@@ -24,8 +26,13 @@ function blocksOf(vfs: Vfs, inode: Inode): number {
   return overlayPages(inode, vfs.contents) * (PAGE_SIZE / SECTOR)
 }
 
-function blockSize(inode: Inode): number {
-  return isMadeUp(inode.filesystem) ? 1024 : PAGE_SIZE
+/** Of shared memory that gets huge pages when it is written to, that of those. */
+function blockSize({ env }: Vfs, inode: Inode): number {
+  if (isMadeUp(inode.filesystem)) return 1024
+  const { mm } = env
+  if (inode.pages === NULL || !mayMakeObjectFolios(mm.memory)) return PAGE_SIZE
+  const isHuge = allowsObjectFolio(mm, { object: inode.pages, index: 0, bytes: mm.objects.size(inode.pages) })
+  return isHuge ? HUGE_PAGES * PAGE_SIZE : PAGE_SIZE
 }
 
 function setTime(view: DataView, offset: number, time: Time): void {
@@ -44,7 +51,7 @@ export function encodeStat(vfs: Vfs, inode: Inode): Uint8Array {
   view.setUint32(28, inode.gid, true)
   setInt64(view, 32, inode.rdev)
   setInt64(view, 48, inode.size)
-  view.setUint32(56, blockSize(inode), true)
+  view.setUint32(56, blockSize(vfs, inode), true)
   setInt64(view, 64, blocksOf(vfs, inode))
   setTime(view, 72, inode.accessed)
   setTime(view, 88, inode.modified)
@@ -56,7 +63,7 @@ export function encodeStatx(vfs: Vfs, dentry: Dentry): Uint8Array {
   const { inode } = dentry
   const view = new DataView(new ArrayBuffer(STATX_BYTES))
   view.setUint32(0, STATX_MASK, true)
-  view.setUint32(4, blockSize(inode), true)
+  view.setUint32(4, blockSize(vfs, inode), true)
   view.setUint32(8, dentry.parent === dentry ? STATX_ATTR_MOUNT_ROOT : 0, true)
   view.setUint32(16, inode.links, true)
   view.setUint32(20, inode.uid, true)

@@ -1,6 +1,6 @@
 /**
  * /sys/kernel/mm/transparent_hugepage as mm/huge_memory.c and mm/khugepaged.c of Linux 6.12 make it: settings that root may
- * write, and what was counted. khugepaged does not run, and what it is told is only remembered; shared memory has no huge pages.
+ * write, and what was counted. khugepaged does not run, and what it is told is only remembered; shared memory has no folios of other sizes.
  */
 import { EINVAL } from '../../../base/errno.js'
 import {
@@ -16,6 +16,7 @@ import {
   setKhugepagedSetting,
 } from '../../../space/huge-policy.js'
 import { countHugePages } from '../../../space/huge-usage.js'
+import { ShmemMode, ShmemSizeMode, setShmemMode } from '../../../space/shmem-policy.js'
 import { Counter, counted, OrderCounter, orderCounter } from '../../../state/counters.js'
 import type { Memory } from '../../../state/memory.js'
 import type { FileEnvironment } from '../environment.js'
@@ -72,7 +73,7 @@ function oneOf(
   )
 }
 
-/** A setting that only has one value here. */
+/** A setting that only has one value here: folios of shared memory have one page or 512. */
 function only(names: readonly string[], value: string): ProcFile {
   return setting(
     () => listed(names, value),
@@ -148,11 +149,21 @@ const SMALLER = Object.fromEntries(
   [8, 16, 32, 64, 128, 256, 512, 1024].map((size) => [`hugepages-${size}kB`, sizeFolder(size)]),
 )
 
+function inOrder(values: Readonly<Record<string, number>>, names: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, values[name]!]))
+}
+
+function shmemSizes(): Record<string, number> {
+  return inOrder(ShmemSizeMode, SHMEM_NAMES)
+}
+
 const LARGEST = folder({
   enabled: choice(HugeSetting.sizeMode, SIZE_MODES),
-  shmem_enabled: only(SHMEM_NAMES, 'inherit'),
+  shmem_enabled: choice(HugeSetting.shmemSize, shmemSizes()),
   stats: folder({
     ...STATS,
+    shmem_alloc: counter(Counter.hugeObjectAlloc),
+    shmem_fallback: counter(Counter.hugeObjectFallback),
     ...ANON_STATS,
     anon_fault_alloc: counter(Counter.hugeFault),
     anon_fault_fallback: counter(Counter.hugeFallback),
@@ -179,7 +190,11 @@ export const TRANSPARENT_HUGE_PAGES: ProcDirectory = folder({
     },
   ),
   hpage_pmd_size: file(() => '2097152\n'),
-  shmem_enabled: only(['always', 'within_size', 'advise', 'never', 'deny', 'force'], 'never'),
+  shmem_enabled: oneOf(
+    inOrder(ShmemMode, ['always', 'within_size', 'advise', 'never', 'deny', 'force']),
+    (memory) => hugeSetting(memory, HugeSetting.shmem),
+    setShmemMode,
+  ),
   shrink_underused: setting(
     () => '1\n',
     (text) => numberOf(text) === 1,

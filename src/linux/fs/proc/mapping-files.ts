@@ -9,6 +9,7 @@ import { kernelName, mapsLine, pageAddress } from '../../../space/maps.js'
 import { policyText } from '../../../space/memory-policy.js'
 import { NodeUsage } from '../../../space/node-usage.js'
 import { PageUsage, SHARE_SHIFT } from '../../../space/page-usage.js'
+import { isObjectHugeEligible } from '../../../space/shmem-policy.js'
 import { flagNames } from '../../../space/vm-flag-names.js'
 import { Special, Vma } from '../../../space/vma.js'
 import { LockRank } from '../../../state/atomics.js'
@@ -69,8 +70,12 @@ export function smapsRows(mm: MemoryManager, space: AddressSpace, vma: Vma): str
     pagesRow('KernelPageSize', unitOf(mm, vma)) +
     pagesRow('MMUPageSize', unitOf(mm, vma)) +
     usageRows(usage, '') +
-    `THPeligible:    ${`${isHugeEligible(mm.memory, space, vma) ? 1 : 0}`.padStart(8)}\nVmFlags: ${flagNames(vma.flags)}\n`
+    `THPeligible:    ${`${isEligible(mm, space, vma) ? 1 : 0}`.padStart(8)}\nVmFlags: ${flagNames(vma.flags)}\n`
   )
+}
+
+function isEligible(mm: MemoryManager, space: AddressSpace, vma: Vma): boolean {
+  return vma.object === NULL ? isHugeEligible(mm.memory, space, vma) : isObjectHugeEligible(mm, space, vma)
 }
 
 /** The sum of all mappings under one heading. */

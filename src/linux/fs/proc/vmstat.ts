@@ -125,6 +125,8 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     thp_fault_alloc: of(Counter.hugeFault),
     thp_fault_fallback: of(Counter.hugeFallback),
     thp_collapse_alloc: of(Counter.hugeCollapse),
+    thp_file_alloc: of(Counter.hugeObjectAlloc),
+    thp_file_fallback: of(Counter.hugeObjectFallback),
     thp_file_mapped: of(Counter.hugeObjectMapped),
     thp_split_pmd: of(Counter.hugeSplit),
     thp_zero_page_alloc: of(Counter.hugeZeroAlloc),

@@ -131,6 +131,7 @@ export class ShmSegments {
       if (object !== NULL) objects.release(object)
       return -ENOMEM
     }
+    objects.setInternal(object)
     const segment = new ShmSegment(memory, ptr)
     this.#fill(segment, wanted, object)
     this.#enlist(segment)
