@@ -159,7 +159,7 @@ function copyEntries(
   const to = new UserMapper(mm, child.root)
   const protects = isCopyOnWrite(vma.flags)
   const tally = { anonymous: 0, others: 0 }
-  let result = 0
+  let result = copyUpperTables(from, to, vma) ? 0 : -ENOMEM
   const copyRun: VisitRun = (vpn, entry, pages) => {
     const target = result === 0 ? to.makeLeaf(vpn) : NULL
     if (target === NULL) result = -ENOMEM
@@ -171,6 +171,14 @@ function copyEntries(
   countAnonymous(mm, child, tally.anonymous)
   if (tally.others > 0) countOthers(mm, child, vma.object, tally.others)
   return result
+}
+
+/** Where the parent has upper tables the child gets them too, though they lead to nothing of the mapping: a huge page may be mapped there (copy_pud_range). */
+function copyUpperTables(from: UserMapper, to: UserMapper, { start, end }: Vma): boolean {
+  for (let vpn = start; vpn < end; vpn = from.nextAt(vpn, 2)) {
+    if (from.slot(vpn) !== NULL && to.makeSlot(vpn) === NULL) return false
+  }
+  return true
 }
 
 /** copy_huge_pmd: 0 or -ENOMEM. */

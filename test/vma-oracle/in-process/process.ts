@@ -71,7 +71,7 @@ export class OracleProcess {
     space.flags |= SpaceFlag.hugePagesDisabled
     this.#mapAt(SCRATCH / PAGE, machine.scratchPages, 3, FIXED_FLAGS)
     const { beside, stack } = machine
-    if (beside !== undefined) this.#mapAt(beside.first, beside.pages, 0, BESIDE_FLAGS)
+    if (beside !== undefined) this.#mapBeside(beside.first, beside.pages)
     if (stack !== undefined) this.#mapStack(stack)
     space.brkStart = machine.heap
     space.brk = machine.heap
@@ -81,6 +81,13 @@ export class OracleProcess {
     this.#size0 = space.totalPages
     this.#data0 = space.dataPages
     this.#stack0 = space.stackPages
+  }
+
+  /** A page of it was touched: in a program [vvar] lies there, for which a fork makes tables, and they lead to the window too. */
+  #mapBeside(first: number, pages: number): void {
+    this.#mapAt(first, pages, 3, BESIDE_FLAGS)
+    copyToUser(this.machine.mm, this.space, first * PAGE, Uint8Array.of(1))
+    this.call('mprotect', first * PAGE, pages * PAGE, 0)
   }
 
   /** Its last page has been written to: the tables on the way to it are there. */
