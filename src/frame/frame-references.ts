@@ -4,6 +4,9 @@ import type { AtomicWords } from '../state/atomics.js'
 import type { FrameDropper } from './frame-dropper.js'
 import { FrameFlag, FrameMask, type FrameTable, ORDER_MASK } from './frame-table.js'
 
+/** Fewer frames are released one by one: to collect those that are free costs more than a lock for all of them saves. */
+const MANY = 4
+
 /** Reference counts of allocated frames; the last reference frees. On shared memory each step is one atomic operation. */
 export abstract class FrameReferences {
   readonly #shared: boolean
@@ -90,6 +93,11 @@ export abstract class FrameReferences {
    * up. `dropper` does the same as `#drop`, faster, when the list is its own and the memory too.
    */
   releaseAll(pfns: Uint32Array, count: number, dropper?: FrameDropper): void {
+    if (count < MANY) for (let i = 0; i < count; i++) this.release(pfns[i]! as Pfn)
+    else this.#releaseMany(pfns, count, dropper)
+  }
+
+  #releaseMany(pfns: Uint32Array, count: number, dropper?: FrameDropper): void {
     for (let from = 0; from < count; from++) {
       const freed = dropper?.drop(from, count - from) ?? this.#drop(pfns, from, count)
       if (freed > 0) this.giveAll(pfns, from, from + freed)

@@ -65,15 +65,24 @@ export class PageMapper extends PageTable {
 
   /** A table of `level` and below it those down to `target` that lead to `vpn`; NO_FRAME (and none made) without frames. */
   #newTables(vpn: Vpn, level: number, target: number): Pfn {
-    const table = this.newTable()
-    if (table === NO_FRAME || level === target) return table
-    const child = this.#newTables(vpn, level - 1, target)
-    if (child === NO_FRAME) {
-      this.env.buddy.free(table, 0)
-      return NO_FRAME
-    }
-    this.linkTable(this.entryAt(table, vpn, level), child)
+    let table = this.newTable()
+    for (let at = target + 1; table !== NO_FRAME && at <= level; at++) table = this.#tableAbove(table, vpn, at)
     return table
+  }
+
+  /** A table of `level` that leads to `vpn` through `child`. Without a frame NO_FRAME, and `child` and those below it are given back. */
+  #tableAbove(child: Pfn, vpn: Vpn, level: number): Pfn {
+    const table = this.newTable()
+    if (table !== NO_FRAME) this.linkTable(this.entryAt(table, vpn, level), child)
+    else this.#freeUnused(child, vpn, level - 1)
+    return table
+  }
+
+  /** Tables that were never linked to the others, from one of `level` downwards. */
+  #freeUnused(table: Pfn, vpn: Vpn, level: number): void {
+    const child = level === 0 ? NO_FRAME : this.childOf(this.entryAt(table, vpn, level))
+    if (child !== NO_FRAME) this.#freeUnused(child, vpn, level - 1)
+    this.env.buddy.free(table, 0)
   }
 
   /** An empty table that nothing points to; NO_FRAME without frames. */
@@ -180,7 +189,7 @@ export class PageMapper extends PageTable {
   pruneBetween(start: Vpn, end: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
     if (!this.#holdsTable(start, end, low, high)) return
     if (end > this.nextAt(start, 1)) this.#pruneAll(start, end, low, high, batch)
-    else if (!this.#isUsed(start)) this.#pruneBelow(this.root, this.top, start, low, high, batch)
+    else this.#pruneAbove(start, low, high, batch)
   }
 
   #pruneAll(start: Vpn, end: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
@@ -191,21 +200,30 @@ export class PageMapper extends PageTable {
   }
 
   /** The tables on the way to one page, the lowest first: without a closure, because each munmap of a page that was used comes here. */
-  #pruneBelow(table: Pfn, level: number, vpn: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
-    const slot = this.entryAt(table, vpn, level)
-    const child = this.childOf(slot)
-    if (child === NO_FRAME) return
-    if (level > 1) this.#pruneBelow(child, level - 1, vpn, low, high, batch)
-    this.#pruneTable(child, slot, level, vpn, low, high, batch)
+  #pruneAbove(vpn: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
+    for (let level = 1; level <= this.top; level++) {
+      const slot = this.entryFor(vpn, level)
+      const table = slot === NULL ? NO_FRAME : this.childOf(slot)
+      if (table !== NO_FRAME && !this.#pruneTable(table, slot, level, vpn, low, high, batch)) return
+    }
   }
 
-  /** The table that an entry at `level` points to. */
-  #pruneTable(table: Pfn, slot: Ptr, level: number, vpn: Vpn, low: Vpn, high: Vpn, batch: FlushBatch): void {
-    if (this.env.frames.index(table) !== 0 || this.isFixed(level - 1)) return
-    if (this.arch.spanStart(vpn, level) < low || this.nextAt(vpn, level) > high) return
+  /** The table that an entry at `level` points to. False when it stays, and with it those above. */
+  #pruneTable(
+    table: Pfn,
+    slot: Ptr,
+    level: number,
+    vpn: Vpn,
+    low: Vpn,
+    high: Vpn,
+    batch: FlushBatch,
+  ): boolean {
+    if (this.env.frames.index(table) !== 0 || this.isFixed(level - 1)) return false
+    if (this.arch.spanStart(vpn, level) < low || this.nextAt(vpn, level) > high) return false
     this.publish(slot, 0, 0)
     this.countEntry(slot, -1)
     batch.freeTable(table)
+    return true
   }
 
   /** Whether a table that the range reaches into can lie between the bounds at all. */
@@ -215,12 +233,6 @@ export class PageMapper extends PageTable {
     const next = this.nextAt(start, 1)
     if (first >= low) return next <= high
     return next < end && next < arch.spanStart(high, 1)
-  }
-
-  /** Whether the table of 4 KiB leaves that leads to a page holds others. */
-  #isUsed(vpn: Vpn): boolean {
-    const entry = this.leaf(vpn)
-    return entry !== NULL && this.env.frames.index(ptrToFrame(entry)) !== 0
   }
 
   /** Nothing was ever mapped near: the root itself points to no table. */
@@ -274,8 +286,6 @@ export class PageMapper extends PageTable {
 export function newTable({ buddy, frames }: PagingEnv): Pfn {
   const table = buddy.allocateZeroed(0)
   if (table === NO_FRAME) return table
-  frames.setFlags(table, FrameFlag.table)
-  frames.setIndex(table, 0)
-  frames.setOwner(table, NO_FRAME)
+  frames.set(table, 1, FrameFlag.table, NO_FRAME, 0)
   return table
 }

@@ -101,16 +101,22 @@ export class PageTable {
       table = this.childOf(entry)
       if (table === NO_FRAME) return !this.isPresent(entry) && end <= this.nextAt(start, level)
     }
-    const pages = end - start
-    return pages <= SEEN_AT_ONCE && end <= this.nextAt(start, 1) && this.#areAbsent(table, start, pages)
+    return end <= this.nextAt(start, 1) && this.areAbsent(this.entryAt(table, start, 0), end - start)
   }
 
-  #areAbsent(table: Pfn, start: Vpn, pages: number): boolean {
+  /** Whether the entries from one on map nothing; false when they are too many to be seen at once. */
+  areAbsent(entry: Ptr, pages: number): boolean {
+    if (pages > SEEN_AT_ONCE) return false
     const { arch } = this
     const { u32 } = this.memory
-    const word = this.entryAt(table, start, 0) >>> 2
+    const word = entry >>> 2
     for (let i = 0; i < pages; i++) if (arch.isPresent(u32[word + i * 2]!)) return false
     return true
+  }
+
+  /** The first 4 KiB entry of a range that lies in one table; NULL when there is no such table, or there are several. */
+  runOf(start: Vpn, end: Vpn): Ptr {
+    return end <= this.nextAt(start, 1) ? this.leaf(start) : NULL
   }
 
   /** The huge leaf (of level 1) that maps a page, or NULL. */

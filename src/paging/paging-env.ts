@@ -12,11 +12,11 @@ export interface TableFrames {
   readonly frameCount: number
   refCount(pfn: Pfn): number
   flags(pfn: Pfn): number
-  setFlags(pfn: Pfn, flags: number): void
   index(pfn: Pfn): number
   setIndex(pfn: Pfn, index: number): void
   owner(pfn: Pfn): number
   setOwner(pfn: Pfn, owner: number): void
+  set(pfn: Pfn, refCount: number, flags: number, owner: number, index: number): void
 }
 
 /** What paging/ needs of the frame allocator. */

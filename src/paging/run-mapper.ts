@@ -114,9 +114,8 @@ export class RunMapper extends PageMapper {
     tally: FrameTally,
     keeper: DirtyKeeper,
   ): void {
-    const room = batch.roomForRun(pages)
     const loops = pages < LOOP_PAGES_MIN ? undefined : batch.loops
-    const done = loops === undefined ? 0 : this.#clearFast(loops, entry, vpn, pages, room, batch, tally)
+    const done = loops === undefined ? 0 : this.#clearFast(loops, entry, vpn, pages, batch, tally)
     if (done === pages) return
     const rest = (entry + done * 8) as Ptr
     this.#clearEach(rest, (vpn + done) as Vpn, pages - done, batch, tally, keeper)
@@ -128,11 +127,10 @@ export class RunMapper extends PageMapper {
     entry: Ptr,
     vpn: Vpn,
     pages: number,
-    room: number,
     batch: FlushBatch,
     tally: FrameTally,
   ): number {
-    const done = loops.clear(entry, pages, room)
+    const done = loops.clear(entry, pages, batch.roomForRun(pages))
     const { present, counted, first, last } = loops
     if (present === 0) return done
     tally.anonymous += counted

@@ -1,4 +1,4 @@
-import { type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
+import { NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { FrameTally } from '../paging/run-mapper.js'
@@ -22,9 +22,11 @@ export function zapRange(
   batch: FlushBatch,
 ): void {
   const mapper = mm.userMappers.of(space.root)
-  if (mapper.isHole(start, end)) return
+  const run = mapper.runOf(start, end)
+  if (run !== NULL ? mapper.areAbsent(run, end - start) : mapper.isHole(start, end)) return
   const tally = { anonymous: 0, others: 0 }
-  mapper.clearRange(start, end, batch, tally, mm.objects)
+  if (run !== NULL) mapper.clearRun(run, start, end - start, batch, tally, mm.objects)
+  else mapper.clearRange(start, end, batch, tally, mm.objects)
   countZapped(mm, space, vma, tally)
 }
 
@@ -69,7 +71,8 @@ function clearLocked(
 export function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
   if (tally.anonymous + tally.others === 0) return
   // What is resident falls now, and not before.
-  if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
+  const resident = space.rssPages
+  if (resident > space.peakRss) space.peakRss = resident
   if (tally.anonymous > 0) countAnonymous(mm, space, -tally.anonymous)
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }
