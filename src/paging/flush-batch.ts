@@ -30,7 +30,8 @@ const BLOCKS_MAX = 64
 export class FlushBatch {
   readonly #shootdown: Shootdown
   readonly #buddy: FrameReleaser
-  readonly #idle: FlushBatch[]
+  /** Where it waits to be used again. */
+  readonly #idle: FlushBatch[] | undefined
   /** What was touched since the last flush. */
   readonly #touched = new Forgetting()
   /** Frames that wait; others write where `roomForRun` tells them. */
@@ -46,12 +47,22 @@ export class FlushBatch {
   #blockOrder = 0
   #blockCount = 0
 
-  constructor(shootdown: Shootdown, buddy: FrameReleaser, idle: FlushBatch[], loops: EntryLoops | undefined) {
+  constructor(
+    shootdown: Shootdown,
+    buddy: FrameReleaser,
+    idle: FlushBatch[] | undefined,
+    loops: EntryLoops | undefined,
+  ) {
     this.waiting = loops?.waiting ?? new Uint32Array(FRAMES_MAX)
     this.loops = loops
     this.#shootdown = shootdown
     this.#buddy = buddy
     this.#idle = idle
+  }
+
+  /** Nobody uses it. */
+  get isIdle(): boolean {
+    return this.#root === NO_FRAME
   }
 
   /** PageFlusher's. */
@@ -126,7 +137,7 @@ export class FlushBatch {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
     this.#settle()
     this.#root = NO_FRAME
-    this.#idle.push(this)
+    this.#idle?.push(this)
   }
 
   #settle(): void {

@@ -187,6 +187,11 @@ export class HugeMapper extends RunMapper {
   }
 
   override protectRange(start: Vpn, end: Vpn, clear: number, set: number, batch: FlushBatch): void {
+    const run = this.runOf(start, end)
+    if (run !== NULL) {
+      this.changeRun(run, start, end - start, clear, set, batch)
+      return
+    }
     this.splitEnds(start, end, batch)
     const runs = new TableRuns(this, start, end)
     while (runs.next()) {

@@ -16,31 +16,36 @@ import type { Shootdown } from './shootdown.js'
 export class PageFlusher {
   readonly #shootdown: Shootdown
   readonly #buddy: FrameReleaser
+  /** The one that nearly all use. */
+  readonly #first: FlushBatch
+  /** Others that nobody uses. */
   readonly #idle: FlushBatch[] = []
-  /** Batches made so far. */
+  /** How many others were made so far. */
   #made = 0
 
   /** `loops` fill the first batch; those that are nested in it have lists of their own. */
   constructor(shootdown: Shootdown, buddy: FrameReleaser, loops?: EntryLoops) {
     this.#shootdown = shootdown
     this.#buddy = buddy
-    this.#idle.push(this.#create(loops))
+    this.#first = new FlushBatch(shootdown, buddy, undefined, loops)
   }
 
-  #create(loops: EntryLoops | undefined): FlushBatch {
+  #nested(): FlushBatch {
+    const batch = this.#idle.pop()
+    if (batch !== undefined) return batch
     this.#made++
-    return new FlushBatch(this.#shootdown, this.#buddy, this.#idle, loops)
+    return new FlushBatch(this.#shootdown, this.#buddy, this.#idle, undefined)
   }
 
   /** A batch for changes below `root`. For the kernel's root it reaches every hart. */
   batch(root: Pfn): FlushBatch {
-    const batch = this.#idle.pop() ?? this.#create(undefined)
+    const batch = this.#first.isIdle ? this.#first : this.#nested()
     batch.begin(root)
     return batch
   }
 
   /** Asserts that whoever took a batch has finished it: what one that was dropped knows of would never be flushed. Nobody has one meanwhile. */
   check(): void {
-    assert(this.#idle.length === this.#made, 'a flush batch was dropped')
+    assert(this.#first.isIdle && this.#idle.length === this.#made, 'a flush batch was dropped')
   }
 }

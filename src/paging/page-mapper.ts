@@ -66,7 +66,8 @@ export class PageMapper extends PageTable {
   /** A table of `level` and below it those down to `target` that lead to `vpn`; NO_FRAME (and none made) without frames. */
   #newTables(vpn: Vpn, level: number, target: number): Pfn {
     let table = this.newTable()
-    for (let at = target + 1; table !== NO_FRAME && at <= level; at++) table = this.#tableAbove(table, vpn, at)
+    for (let at = target + 1; table !== NO_FRAME && at <= level; at++)
+      table = this.#tableAbove(table, vpn, at)
     return table
   }
 

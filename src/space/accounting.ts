@@ -25,8 +25,14 @@ function isData(flags: number): boolean {
 
 /** Adds pages (negative: takes them away) to the counts of a space that their flags belong to (vm_stat_account). */
 export function tallyPages(counts: PageCounts, flags: number, pages: number): void {
-  counts.totalPages += pages
-  if (counts.totalPages > counts.peakPages) counts.peakPages = counts.totalPages
+  const total = counts.totalPages + pages
+  counts.totalPages = total
+  if (total > counts.peakPages) counts.peakPages = total
+  tallyKind(counts, flags, pages)
+}
+
+/** The same without the count of all. */
+function tallyKind(counts: PageCounts, flags: number, pages: number): void {
   if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) === VM_EXEC) counts.execPages += pages
   else if ((flags & VM_GROWSDOWN) !== 0) counts.stackPages += pages
   else if (isData(flags)) counts.dataPages += pages
@@ -42,6 +48,20 @@ export function countPages(
 ): void {
   tallyPages(space, flags, pages)
   if ((flags & VM_ACCOUNT) !== 0) commitPages(mm, pages)
+}
+
+/** Pages that had the flags `old` have others now. */
+export function recountPages(
+  mm: { readonly atomics: AtomicWords },
+  space: PageCounts,
+  old: number,
+  flags: number,
+  pages: number,
+): void {
+  tallyKind(space, old, -pages)
+  tallyKind(space, flags, pages)
+  const added = (flags & VM_ACCOUNT) - (old & VM_ACCOUNT)
+  if (added !== 0) commitPages(mm, added > 0 ? pages : -pages)
 }
 
 /** The same, and the locked pages with them. */

@@ -119,8 +119,12 @@ export class AnonymousFamilies {
 
   /** As constructed, but for the lock: who still takes it for a root may have it. It has no relatives any more. */
   #free(family: Ptr): void {
+    const u32 = this.#u32
     const word = family >>> 2
-    for (let field = MEMBERS; field <= BELOW; field++) this.#u32[word + field] = 0
+    u32[word + MEMBERS] = 0
+    u32[word + ROOT] = 0
+    u32[word + FIRST] = 0
+    u32[word + BELOW] = 0
     this.#cache.free(family)
   }
 

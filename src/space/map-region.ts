@@ -147,7 +147,7 @@ function mapFree(
   const fresh = vmas.reserve(space, 1) ? vmas.allocateVma() : NULL
   if (fresh === NULL) return -ENOMEM
   if (object !== NULL || special !== 0) showObject(mm, fresh, object, file, special)
-  vmas.insertNew(space, fresh, start, end, pageOffset, flags, above)
+  vmas.insertNew(space, fresh, start, end, pageOffset, flags, below, above)
   if (object !== NULL) mm.objects.attachVma(object, fresh)
   countMapping(mm, space, flags, pages)
   return start

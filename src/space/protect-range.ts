@@ -5,7 +5,7 @@ import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import { TableRuns } from '../paging/table-runs.js'
 import type { UserMapper } from '../paging/user-mapper.js'
-import { countPages, isAccountable, mayExpand } from './accounting.js'
+import { isAccountable, mayExpand, recountPages } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { gainsExec } from './exec-gain.js'
 import { modifyFlags } from './modify-flags.js'
@@ -50,32 +50,33 @@ export function protectRange<Env extends SpaceEnv>(
   if (growsDown) {
     if (vma.start >= end) return -ENOMEM
     if ((vma.flags & VM_GROWSDOWN) === 0) return -EINVAL
-    return protectFrom(mm, space, vma.start, end, prot, populate)
+    return protectFrom(mm, space, vma, vma.start, end, prot, populate)
   }
-  return vma.start > start ? -ENOMEM : protectFrom(mm, space, start, end, prot, populate)
+  return vma.start > start ? -ENOMEM : protectFrom(mm, space, vma, start, end, prot, populate)
 }
 
-/** One mapping after the other, up to the first hole or error. */
+/** One mapping after the other, from the one that the view is on, up to the first hole or error. */
 function protectFrom<Env extends SpaceEnv>(
   mm: Env,
   space: AddressSpace,
+  vma: Vma,
   start: Vpn,
   end: Vpn,
   prot: number,
   populate: PopulateLocked<Env>,
 ): number {
-  const vma = new Vma(mm.memory)
-  for (let at = start; at < end; ) {
-    const holding = mm.vmas.findHolding(space, at)
-    if (holding === NULL) return -ENOMEM
-    const stop = Math.min(vma.at(holding).end, end) as Vpn
+  for (let at = start; ; ) {
+    const stop = Math.min(vma.end, end) as Vpn
     const populates = populatesWhenWritable(vma.flags, prot)
     const result = protectMapping(mm, space, vma, at, stop, prot)
     if (result < 0) return result
     if (populates) populate(mm, space, at, stop)
+    if (stop >= end) return 0
+    const holding = mm.vmas.findHolding(space, stop)
+    if (holding === NULL) return -ENOMEM
+    vma.at(holding)
     at = stop
   }
-  return 0
 }
 
 /** Private locked memory that could not be written: its stores would fault from now on, which locking is to prevent. */
@@ -102,8 +103,7 @@ function protectMapping(
   const changed = modifyFlags(mm, space, vma, start, end, flags)
   if (changed < 0) return changed
   changeEntries(mm, space, vma.at(changed as Ptr), start, end)
-  countPages(mm, space, old, start - end)
-  countPages(mm, space, flags, end - start)
+  recountPages(mm, space, old, flags, end - start)
   return 0
 }
 
@@ -145,6 +145,11 @@ function allowWriting(
   flags: number,
   batch: FlushBatch,
 ): void {
+  const run = mapper.runOf(start, end)
+  if (run !== NULL) {
+    allowWritingRun(mm, mapper, run, start, end - start, flags, batch)
+    return
+  }
   const runs = new TableRuns(mapper, start, end)
   while (runs.next()) {
     const { entry, vpn, pages } = runs

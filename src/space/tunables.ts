@@ -1,7 +1,13 @@
 /** What root may tune about address spaces, in the units that they are asked in. */
 import { PAGE_SIZE } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { readIntSetting, readSetting, readUnsignedSetting, Setting } from '../state/settings.js'
+import {
+  readIntSetting,
+  readPagesSetting,
+  readSetting,
+  readUnsignedSetting,
+  Setting,
+} from '../state/settings.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import type { SpaceEnv } from './space-env.js'
 
@@ -24,8 +30,8 @@ export function applyWatermarks({ memory, buddy }: SpaceEnv): void {
 
 /** mmap_min_addr: the lowest page given to a mapping that did not ask for one lower. */
 export function lowestPlacedPage({ memory }: { readonly memory: Memory }): number {
-  const page = Math.ceil(readUnsignedSetting(memory, Setting.mmapMinAddr) / PAGE_SIZE)
-  return Math.max(page, SECURITY_MIN_PAGE)
+  const page = readPagesSetting(memory, Setting.mmapMinAddr)
+  return page > SECURITY_MIN_PAGE ? page : SECURITY_MIN_PAGE
 }
 
 /** Whether a process may have something mapped at a page at all (cap_mmap_addr). */

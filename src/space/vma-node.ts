@@ -146,15 +146,18 @@ export class VmaNodes {
 
   /** The larger of the gaps on both sides of an entry. */
   gapsBeside(node: Ptr, slot: number): number {
-    const below = this.gapBefore(node, slot)
-    const above = this.gapBefore(node, slot + 1)
+    const f64 = this.#f64
+    const at = this.#firstAt(node) + slot
+    const below = slot > 0 ? f64[at]! - f64[at + LAST - 1]! : 0
+    const above = slot + 1 < this.count(node) ? f64[at + 1]! - f64[at + LAST]! : 0
     return below > above ? below : above
   }
 
   /** The gap between two neighbouring entries, `slot` and the one before it; 0 at the ends of the node. */
   gapBefore(node: Ptr, slot: number): number {
     if (slot === 0 || slot === this.count(node)) return 0
-    return this.first(node, slot) - this.last(node, slot - 1)
+    const at = this.#firstAt(node) + slot
+    return this.#f64[at]! - this.#f64[at + LAST - 1]!
   }
 
   /** The largest gap that an entry has a part in: the one inside it, and those on both sides. */

@@ -165,25 +165,31 @@ export class VmaTree {
     end: Vpn,
     pageOffset: number,
     flags: number,
+    below: Ptr,
     above: Ptr,
   ): void {
     this.#f64[vma >>> 3] = start
     this.#f64[(vma + 8) >>> 3] = end
     this.#f64[(vma + VMA_OFFSET) >>> 3] = pageOffset
     this.#u32[(vma + VMA_FLAGS) >>> 2] = flags
-    this.insert(space, vma, above)
+    this.#insertBetween(space, vma, below, above)
   }
 
   /** Puts a mapping in, for which `reserve` made room. It overlaps no other; `above` is the one that comes next, or NULL. */
   insert(space: AddressSpace, vma: Ptr, above = this.find(space, this.startOf(vma))): void {
-    const below = this.#lastFound.before(space.ptr, above)
+    this.#insertBetween(space, vma, this.#lastFound.before(space.ptr, above), above)
+  }
+
+  /** `below`: the mapping before `above`, or all, NULL; a negative number when that is not known. */
+  #insertBetween(space: AddressSpace, vma: Ptr, below: number, above: Ptr): void {
     space.sequence++
     space.vmaCount++
     this.#u32[(vma + VMA_SPACE) >>> 2] = space.ptr
-    if (this.endOf(vma) === space.searchedTop) space.searchedTop = this.startOf(vma)
+    const start = this.startOf(vma)
+    if (this.endOf(vma) === space.searchedTop) space.searchedTop = start
     if (this.root(space) === NULL) this.#balance.makeRoot(space, 0, vma)
     else this.#insertBefore(space, vma, above)
-    this.#lastFound.keep(space.ptr, this.startOf(vma), vma, below)
+    this.#lastFound.keep(space.ptr, start, vma, below)
   }
 
   #insertBefore(space: AddressSpace, vma: Ptr, above: Ptr): void {

@@ -2,6 +2,7 @@
  * Numbers that root may change while the machine runs (/proc/sys), 64 bits each, in the header: a signed one is kept as
  * two's complement. What a setting means, and what may be written to it, stands in linux/fs/proc/sysctl.ts.
  */
+import { PAGE_MASK, PAGE_SHIFT, PAGE_SIZE } from '../base/numbers.js'
 import { Word, wordIndex } from './layout.js'
 import type { Memory } from './memory.js'
 
@@ -102,6 +103,15 @@ export function readIntSetting({ i32 }: Memory, setting: Setting): number {
 export function readUnsignedSetting({ u32 }: Memory, setting: Setting): number {
   const word = wordOf(setting)
   return u32[word + 1]! * 0x1_0000_0000 + u32[word]!
+}
+
+/** `readUnsignedSetting` of one in bytes, in whole pages and rounded up. Each mmap asks: a small number stays one of 32 bits. */
+export function readPagesSetting(memory: Memory, setting: Setting): number {
+  const { u32 } = memory
+  const word = wordOf(setting)
+  if (u32[word + 1]! !== 0) return Math.ceil(readUnsignedSetting(memory, setting) / PAGE_SIZE)
+  const low = u32[word]!
+  return (low >>> PAGE_SHIFT) + ((low & PAGE_MASK) !== 0 ? 1 : 0)
 }
 
 /** All 64 bits. */

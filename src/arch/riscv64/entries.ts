@@ -53,7 +53,8 @@ export abstract class Riscv64Entries {
   }
 
   leafHigh(pfn: Pfn, _flags: number): number {
-    return Math.floor((pfn + RAM_PAGE_NUMBER) / PAGE_NUMBERS_LOW)
+    const page = pfn + RAM_PAGE_NUMBER
+    return page < PAGE_NUMBERS_LOW ? 0 : Math.floor(page / PAGE_NUMBERS_LOW)
   }
 
   tableLow(pfn: Pfn): number {
