@@ -52,6 +52,6 @@ function chooseBias({ buddy }: PlacedEnv, vma: Vma): number {
   const order = orderFor(2 * vma.pages)
   const room = buddy.room(order)
   const place = order < HUGE_ROOM ? 0 : vma.start % HUGE_PAGES
-  vma.bias = room === NO_FRAME ? 0 : (room + 2 ** (order - 2) + place - vma.start) >>> 0
+  vma.bias = room === NO_FRAME ? 0 : (room + (1 << (order - 2)) + place - vma.start) >>> 0
   return vma.bias
 }

@@ -176,8 +176,9 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
   /** `allocateZeroed` of just this block; NO_FRAME when not all of it is free, or memory is low. */
   allocateZeroedAt(pfn: Pfn, order: number): Pfn {
     const frames = this.#frames
-    const end = (pfn + 2 ** order) as Pfn
-    if (end > frames.frameCount || pfn % 2 ** order !== 0 || !this.#free.takeAt(pfn, order)) return NO_FRAME
+    const end = (pfn + (1 << order)) as Pfn
+    const isAligned = (pfn & ((1 << order) - 1)) === 0
+    if (end > frames.frameCount || !isAligned || !this.#free.takeAt(pfn, order)) return NO_FRAME
     if (this.#debug) checkUnwritten(this.#memory, frames, pfn, 1 << order)
     this.#zeroDirty(pfn, end)
     frames.set(pfn, 1, order, 0, 0)

@@ -9,11 +9,11 @@ import type { Zone } from './zone.js'
  */
 export function takeAt(zone: Zone, pfn: Pfn, order: number): boolean {
   for (let size = order; size <= ORDER_MAX; size++) {
-    const block = (pfn - (pfn % 2 ** size)) as Pfn
+    const block = ((pfn >>> size) << size) as Pfn
     if (!zone.holds(block, size)) continue
     zone.remove(block, size)
     zone.add(block, pfn)
-    zone.add((pfn + 2 ** order) as Pfn, (block + 2 ** size) as Pfn)
+    zone.add((pfn + (1 << order)) as Pfn, (block + (1 << size)) as Pfn)
     return true
   }
   return false

@@ -10,6 +10,7 @@ import { countZapped } from './zap-range.js'
  * reaches over the end of its mapping (vma_adjust_trans_huge).
  */
 export function splitHugeAt(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn): void {
+  if (vma.pages < HUGE_PAGES) return
   const first = Math.floor(at / HUGE_PAGES) * HUGE_PAGES
   if (first === at) return
   const isObjects = vma.object !== NULL && mm.objects.hasFolios(vma.object)
