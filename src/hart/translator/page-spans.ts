@@ -1,6 +1,7 @@
 /**
  * Where accesses of translated loops go without a look into the TLB: a *span* is a stretch of virtual pages that lie in the buffer one
- * behind the other, as what a program touches in order mostly does. Each access in a loop has one of its own, which it last went to:
+ * behind the other, as what a program touches in order mostly does. Each access in a loop has one of its own, which it last went to, or
+ * mostly goes to:
  *
  *     SPANS_OFFSET behind the hart's table of translated code (entry-table.ts), SPANS_MAX of them:
  *     span    +0   i64  start     of the first page, virtual

@@ -4,7 +4,8 @@
  * entry; `reach`: how far behind its address the access reaches; `left`: of the budget.
  *
  * It looks at more pages each time, so that what is forgotten soon costs little; and it is called more rarely when accesses go hither
- * and thither. When they mostly go elsewhere the span holds nothing for a while: to foresee where is what costs a CPU most.
+ * and thither. When they mostly go elsewhere the span holds nothing for a while: to foresee where is what costs a CPU most. Where they
+ * seldom go elsewhere, and to a few pages, it keeps the longer run that it has. (gzip has its chains in 33 pages, of which one lies apart.)
  */
 import { PAGE_SIZE } from '../../base/numbers.js'
 import type { Code, ValueType } from '../../base/wasm/code.js'
@@ -22,6 +23,8 @@ const PATIENCE = 64
 /** As many misses in so few instructions are too many; how many are waited for then. */
 const FEW_INSTRUCTIONS = 2048
 const LONG_PATIENCE = 4096
+/** As many misses in so many instructions are few. */
+const MANY_INSTRUCTIONS = 3 * FEW_INSTRUCTIONS
 /** What is looked at the first time; twice as much each time, up to so often. */
 const FIRST_BYTES = 16 * PAGE_SIZE
 const DOUBLINGS = 8
@@ -41,6 +44,8 @@ class SpanFinder {
   readonly #entry: number
   readonly #addend: number
   readonly #finds: number
+  /** Instructions since the span was looked for last; FEW_INSTRUCTIONS more when it kept what it held. */
+  readonly #executed: number
   readonly #isWild: number
   /** i64: the most bytes that it may hold; where it begins and ends. */
   readonly #most: number
@@ -53,6 +58,7 @@ class SpanFinder {
     this.#entry = code.local('i32')
     this.#addend = code.local('i32')
     this.#finds = code.local('i32')
+    this.#executed = code.local('i32')
     this.#isWild = code.local('i32')
     this.#most = code.local('i64')
     this.#low = code.local('i64')
@@ -65,9 +71,11 @@ class SpanFinder {
     this.#set(this.#entry, this.#slotOf(local(this.#low)))
     this.#set(this.#addend, loadRaw('i32_load', local(this.#entry), TlbEntry.addend))
     this.#set(this.#high, op('i64_add', local(this.#low), i64(PAGE_SIZE)))
-    this.#extend(local(this.#high), this.#high, op('i64_add', local(this.#high), i64(PAGE_SIZE)))
-    const before = op('i64_sub', local(this.#low), i64(PAGE_SIZE))
-    this.#extend(before, this.#low, before)
+    this.#set(this.#most, i64(FIRST_BYTES))
+    this.#extendBoth()
+    this.#returnIfKept()
+    this.#doubleMost()
+    this.#extendBoth()
     storeRaw('i64_store', this.#span, local(this.#low), Span.start)(this.#code)
     const limit = op('select', i64(0), op('i64_sub', this.#length(), this.#reach), local(this.#isWild))
     storeRaw('i64_store', this.#span, limit, Span.limit)(this.#code)
@@ -79,15 +87,37 @@ class SpanFinder {
     this.#set(this.#finds, op('i32_add', loadRaw('i32_load', this.#span, Span.finds), i32(1)))
     storeRaw('i32_store', this.#span, finds, Span.finds)(this.#code)
     const isEager = op('i32_le_u', finds, i32(EAGER_FINDS))
-    const executed = op('i32_sub', loadRaw('i32_load', this.#span, Span.left), this.#left)
-    const areMany = op('i32_lt_u', executed, i32(FEW_INSTRUCTIONS))
+    this.#set(this.#executed, op('i32_sub', loadRaw('i32_load', this.#span, Span.left), this.#left))
+    const areMany = op('i32_lt_u', local(this.#executed), i32(FEW_INSTRUCTIONS))
     this.#set(this.#isWild, op('i32_and', areMany, op('i32_eqz', isEager)))
     storeRaw('i32_store', this.#span, this.#left, Span.left)(this.#code)
     const usual = op('select', i32(0), i32(PATIENCE), isEager)
     const patience = op('select', i32(LONG_PATIENCE), usual, local(this.#isWild))
     storeRaw('i32_store', this.#span, patience, Span.patience)(this.#code)
+  }
+
+  #doubleMost(): void {
+    const finds = local(this.#finds)
     const doublings = op('select', finds, i32(DOUBLINGS), op('i32_lt_u', finds, i32(DOUBLINGS)))
     this.#set(this.#most, op('i64_shl', i64(FIRST_BYTES), op('i64_extend_i32_u', doublings)))
+  }
+
+  /** Leaves what the span holds when that is longer than the few pages that were found, and is missed seldom. */
+  #returnIfKept(): void {
+    const code = this.#code
+    const isLonger = op('i64_gt_u', loadRaw('i64_load', this.#span, Span.limit), this.#length())
+    const isShort = op('i64_lt_u', this.#length(), i64(FIRST_BYTES))
+    const isSeldom = op('i32_ge_u', local(this.#executed), i32(MANY_INSTRUCTIONS))
+    op('i32_and', op('i32_and', isLonger, isShort), isSeldom)(code)
+    code.if()
+    storeRaw('i32_store', this.#span, op('i32_add', this.#left, i32(FEW_INSTRUCTIONS)), Span.left)(code)
+    code.op('return').end()
+  }
+
+  #extendBoth(): void {
+    this.#extend(local(this.#high), this.#high, op('i64_add', local(this.#high), i64(PAGE_SIZE)))
+    const before = op('i64_sub', local(this.#low), i64(PAGE_SIZE))
+    this.#extend(before, this.#low, before)
   }
 
   /** Moves an edge on while there is such a page behind it. */

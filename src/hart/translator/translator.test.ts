@@ -5,6 +5,7 @@ import { Region, regionPtr } from '../../state/layout.js'
 import { Exit } from '../exit.js'
 import { assemble } from '../testing/assembler.js'
 import { BareMachine, CODE, DATA } from '../testing/bare-machine.js'
+import { SPANS_OFFSET, Span } from './page-spans.js'
 
 const RX = EntryFlag.read | EntryFlag.execute | EntryFlag.user
 const THRESHOLD = 20
@@ -250,6 +251,32 @@ describe('translated code', () => {
       expect(go(call)).toBe(Exit.ecall)
       expect(machine.get('a1')).toBe(BigInt(10_000 * (i + 1)))
     })
+  })
+
+  it('keeps the longer run of pages when a load seldom goes to a few others', () => {
+    const machine = new BareMachine({ threshold: THRESHOLD })
+    const source = `
+      loop: andi a2, a5, 1023
+      slli a0, a2, 4
+      add a0, a0, a3
+      bne a2, a6, near
+      addi a0, a4, 0
+      near: ld a2, 0(a0)
+      add a1, a1, a2
+      addi a5, a5, -1
+      bne a5, zero, loop
+      ecall`
+    // Of the pages, 6 to 12 lie one behind the other, and 13 to 15.
+    const [near, far] = [DATA + 6 * 4096, DATA + 13 * 4096]
+    machine.set({ a1: 0, a3: near, a4: far, a5: 5 * 1024 + 1, a6: 1 })
+    machine.memory.u8[machine.place(near)] = 1
+    machine.memory.u8[machine.place(far)] = 100
+    expect(machine.run(source, 1e6)).toBe(Exit.ecall)
+    expect(machine.get('a1')).toBe(605n)
+    const span = (regionPtr(machine.memory, Region.codeEntries) + SPANS_OFFSET) >>> 2
+    const { u32 } = machine.memory
+    expect(u32[span + Span.start / 4]).toBe(near)
+    expect(u32[span + Span.limit / 4]).toBe(4 * 4096 - 7)
   })
 
   it('is made anew when what it reaches of a register lies in two pages', () => {
