@@ -33,6 +33,7 @@ import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/disp
 import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
 import { emitFindSpan, FIND_SPAN_PARAMETERS } from './translator/span-finder.js'
+import { emitTakeWriteTags, TAKE_WRITE_TAGS_PARAMETERS } from './translator/write-tags.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 export interface Interpreter {
@@ -67,6 +68,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
   if (layout.threshold !== 0) {
     module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) => emitFindSpan(code, layout))
+    module.function('takeWriteTags', TAKE_WRITE_TAGS_PARAMETERS, [], emitTakeWriteTags)
   }
   const interpret = module.function(undefined, ['i32'], ['i32'], (code) =>
     new InterpreterFunction(code, layout, helpers, entries?.get('arrive')).emit(),

@@ -4,7 +4,7 @@ import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '.
 import { PageTable } from '../../paging/page-table.js'
 import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
-import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
+import { TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../paging/tlb-layout.js'
 import { Region, regionBytes, regionPtr } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 
@@ -22,28 +22,36 @@ export interface CodePage {
   readonly stamp: number
 }
 
+export interface CodePagesEnv {
+  readonly memory: Memory
+  readonly arch: MemoryManagementArch
+  readonly tlbs: Tlbs
+  readonly hart: number
+  /** When other harts run on threads of their own. */
+  readonly shootdown: Shootdown | undefined
+  /** Functions of the interpreter's module, by name. */
+  readonly helpers: WebAssembly.Exports
+}
+
+type TakeWriteTags = (entries: number, place: number) => void
+
 export class CodePages {
   readonly #memory: Memory
   readonly #arch: MemoryManagementArch
   readonly #tlbs: Tlbs
   readonly #hart: number
   readonly #stamps: number
+  readonly #takeWriteTags: TakeWriteTags
   readonly #shootdown: Shootdown | undefined
   #table: PageTable
 
-  /** `shootdown` when other harts run on threads of their own. */
-  constructor(
-    memory: Memory,
-    arch: MemoryManagementArch,
-    tlbs: Tlbs,
-    hart: number,
-    shootdown: Shootdown | undefined,
-  ) {
+  constructor({ memory, arch, tlbs, hart, shootdown, helpers }: CodePagesEnv) {
     this.#shootdown = shootdown
     this.#memory = memory
     this.#arch = arch
     this.#tlbs = tlbs
     this.#hart = hart
+    this.#takeWriteTags = helpers.takeWriteTags as TakeWriteTags
     this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
     this.#table = new PageTable(memory, arch, NO_FRAME)
   }
@@ -90,24 +98,11 @@ export class CodePages {
     for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
       if (this.#shootdown !== undefined && hart !== this.#hart) continue
       this.#tlbs.spoilInactive(hart)
-      this.#takeWriteTags(hart, pfn)
+      this.#takeWriteTags(this.#tlbs.entries(hart), frameToPtr(pfn))
       this.#tlbs.noteChange(hart)
     }
     this.#shootdown?.interrupt()
     return stamp
-  }
-
-  /** So that the next store walks. */
-  #takeWriteTags(hart: number, pfn: Pfn): void {
-    const { i32, u32 } = this.#memory
-    const first = this.#tlbs.entries(hart) >>> 2
-    const place = frameToPtr(pfn)
-    for (let at = first; at < first + (TLB_ENTRIES * TLB_ENTRY_BYTES) / 4; at += TLB_ENTRY_BYTES / 4) {
-      const tag = at + TlbEntry.writeTag / 4
-      if (i32[tag + 1] === -1 || (u32[tag]! + i32[at + TlbEntry.addend / 4]!) >>> 0 !== place) continue
-      i32[tag] = -1
-      i32[tag + 1] = -1
-    }
   }
 
   /** Puts a page that can be fetched from into the hart's TLB, as a fetch would. */

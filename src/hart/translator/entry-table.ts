@@ -42,12 +42,13 @@ export function setOffset(pc: Value): Value {
 }
 
 /**
- * Adds `arrive(pc)` → place of a function, 0 or HOT, which counts; and `refuse(pc)` → 1 when an entry has been found not valid
- * too often.
+ * Adds `arrive(pc)` → place of a function, 0 or HOT, which counts; `refuse(pc)` → 1 when an entry has been found not valid
+ * too often; and for JavaScript `nextWarm(entry, count)`.
  */
 export function addEntryTable(module: WasmModule, layout: HartLayout): Map<string, number> {
   const arrive = module.function(undefined, ['i64'], ['i32'], (code) => emitArrive(code, layout))
   const refuse = module.function(undefined, ['i64'], ['i32'], (code) => emitRefuse(code, layout))
+  module.function('nextWarm', ['i32', 'i32'], ['i32'], (code) => emitNextWarm(code, layout))
   return new Map(Object.entries({ arrive, refuse }))
 }
 
@@ -175,14 +176,35 @@ function emitRefuse(code: Code, layout: HartLayout): void {
   code.i32(REFUSALS_MAX).op('i32_ge_s')
 }
 
+/**
+ * nextWarm(entry, count): the first entry from that one on, by its place in the buffer, that has no function and was arrived at `count` times
+ * or more; the end of the table when there is none. (V8 optimized this loop in JavaScript, in C++ containers twice, which took it 4 to 17 ms
+ * each time.)
+ */
+function emitNextWarm(code: Code, layout: HartLayout): void {
+  const [entry, count] = [0, 1]
+  const done = code.block()
+  const again = code.loop()
+  op('i32_ge_u', local(entry), i32(layout.codeEntries + CODE_TABLE_BYTES))(code)
+  code.brIf(done)
+  const isUntranslated = op('i32_eqz', loadRaw('i32_load', local(entry), CodeEntry.function))
+  const isWarm = op('i32_ge_s', loadRaw('i32_load', local(entry), CodeEntry.count), local(count))
+  op('i32_and', isUntranslated, isWarm)(code)
+  code.brIf(done).get(entry).i32(CODE_ENTRY_BYTES).op('i32_add').set(entry).br(again).end().end()
+  code.get(entry)
+}
+
 /** A hart's table as JavaScript sees it. */
 export class EntryTable {
   readonly #memory: Memory
   readonly #base: Ptr
+  readonly #nextWarm: (entry: number, count: number) => number
 
-  constructor(memory: Memory, base: Ptr) {
+  /** `helpers`: functions of the interpreter's module. */
+  constructor(memory: Memory, base: Ptr, helpers: WebAssembly.Exports) {
     this.#memory = memory
     this.#base = base
+    this.#nextWarm = helpers.nextWarm as (entry: number, count: number) => number
   }
 
   /** Index of the first word of an address's entry; -1 when it has none. */
@@ -222,13 +244,13 @@ export class EntryTable {
 
   /** Addresses without a function that were arrived at `count` times or more, in ascending order. */
   warm(count: number): number[] {
-    const { i32, u32 } = this.#memory
     const found: number[] = []
-    const end = (this.#base + CODE_TABLE_BYTES) >>> 2
-    for (let word = this.#base >>> 2; word < end; word += CODE_ENTRY_BYTES / 4) {
-      if (u32[word + 2] === 0 && i32[word + 3]! >= count) found.push(this.pcAt(word))
+    const end = this.#base + CODE_TABLE_BYTES
+    for (let entry: number = this.#base; ; entry += CODE_ENTRY_BYTES) {
+      entry = this.#nextWarm(entry, count)
+      if (entry >= end) return found.sort((a, b) => a - b)
+      found.push(this.pcAt(entry >>> 2))
     }
-    return found.sort((a, b) => a - b)
   }
 
   /** Instructions interpreted so far. */

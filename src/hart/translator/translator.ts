@@ -101,8 +101,8 @@ export class Translator {
 
   constructor(env: TranslatorEnv) {
     this.#env = env
-    this.#pages = new CodePages(env.memory, env.arch, env.tlbs, env.hart, env.shootdown)
-    this.#entries = new EntryTable(env.memory, env.layout.codeEntries)
+    this.#pages = new CodePages(env)
+    this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.helpers)
     this.#entries.clear()
     this.#templates = new Templates(env.layout.shared)
     this.#spans = new PageSpans(env.memory, env.layout)
