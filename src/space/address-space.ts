@@ -167,8 +167,10 @@ export class AddressSpace {
   }
 
   #resident(kind: Resident): number {
-    let pages = this.#words[((this.ptr + RSS) >>> 2) + kind]!
-    for (let hart = 0; hart < this.#harts; hart++) pages += this.#words[(this.#line(hart) >>> 2) + kind]!
+    const words = this.#words
+    const lines = ((this.ptr + HART_LINES) >>> 2) + kind
+    let pages = words[((this.ptr + RSS) >>> 2) + kind]!
+    for (let hart = 0; hart < this.#harts; hart++) pages += words[lines + (hart * HART_LINE_BYTES) / 4]!
     // Harts that count meanwhile: one may have taken away what another one's part, read before, does not have yet.
     return Math.max(0, pages | 0)
   }

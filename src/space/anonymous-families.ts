@@ -18,7 +18,7 @@
  * records have a constructor: while they are free their lock is a lock, and they have no relatives.
  */
 import { assert } from '../base/assert.js'
-import { NULL, type Ptr } from '../base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { SlabCache } from '../slab/slab-cache.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
@@ -36,6 +36,8 @@ const BELOW = 16 >>> 2
 interface Neighbours {
   next(vma: Ptr): Ptr
   previous(vma: Ptr): Ptr
+  startOf(vma: Ptr): Vpn
+  endOf(vma: Ptr): Vpn
 }
 
 interface Env {
@@ -229,19 +231,31 @@ export class AnonymousFamilies {
 
   /** find_mergeable_anon_vma: the next mapping is asked before the previous one. */
   #reusable(vma: Vma): Ptr {
-    const { memory, vmas } = this.#env
-    const next = new Vma(memory, vmas.next(vma.ptr))
-    if (next.ptr !== NULL && this.isRoot(next.family) && isCompatible(vma, next)) return next.family
-    const previous = new Vma(memory, vmas.previous(vma.ptr))
-    const fits = previous.ptr !== NULL && this.isRoot(previous.family) && isCompatible(previous, vma)
-    return fits ? previous.family : NULL
+    const { vmas } = this.#env
+    const next = vmas.next(vma.ptr)
+    const above = next !== NULL && vmas.startOf(next) === vma.end ? this.#familyOfNext(vma, next) : NULL
+    if (above !== NULL) return above
+    const previous = vmas.previous(vma.ptr)
+    return previous !== NULL && vmas.endOf(previous) === vma.start
+      ? this.#familyOfPrevious(previous, vma)
+      : NULL
+  }
+
+  /** NULL when the two, which touch, could not be merged. */
+  #familyOfNext(vma: Vma, above: Ptr): Ptr {
+    const next = new Vma(this.#env.memory, above)
+    return this.isRoot(next.family) && isCompatible(vma, next) ? next.family : NULL
+  }
+
+  #familyOfPrevious(below: Ptr, vma: Vma): Ptr {
+    const previous = new Vma(this.#env.memory, below)
+    return this.isRoot(previous.family) && isCompatible(previous, vma) ? previous.family : NULL
   }
 }
 
-/** Alike in all but the access that mprotect may make equal (anon_vma_compatible). */
+/** Two that touch are alike in all but the access that mprotect may make equal (anon_vma_compatible). */
 function isCompatible(low: Vma, high: Vma): boolean {
   return (
-    low.end === high.start &&
     low.object === high.object &&
     low.hasFile(high.file) &&
     ((low.flags ^ high.flags) & ~VM_ACCESS_FLAGS) === 0 &&
