@@ -1,6 +1,6 @@
 /**
  * MADV_COLLAPSE of shared memory (collapse_file and collapse_pte_mapped_thp in mm/khugepaged.c): first the object's pages become a huge
- * page, for all who map them; then the caller maps it by a huge leaf. The others do so by their next fault.
+ * page, for all who map them; then the caller maps it by a huge leaf. The others do so by their next fault. khugepaged does the first half.
  */
 import { EAGAIN, EBUSY, EINVAL, ENOMEM } from '../base/errno.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
@@ -16,6 +16,7 @@ import { Vma } from '../space/vma.js'
 import { countZapped } from '../space/zap-range.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
+import { Scan } from './collapse.js'
 import type { FaultEnv } from './fault.js'
 import { holdsFolio } from './make-object-folio.js'
 import { setFolio } from './object-folio.js'
@@ -53,6 +54,62 @@ export function collapseObjects(mm: FaultEnv, space: AddressSpace, vma: Vma, sta
   return problem
 }
 
+/**
+ * khugepaged's look at one aligned 2 MiB of a mapping of shared memory, of which at most `none` pages may be missing. The caller has the space's lock
+ * alone, which is given back meanwhile (hpage_collapse_scan_file).
+ */
+export function scanObject(mm: FaultEnv, space: AddressSpace, vma: Vma, vpn: Vpn, none: number): Scan {
+  const { object } = vma
+  const first = vma.offsetOf(vpn)
+  mm.objects.retain(object)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  const isHuge = mm.objects.folioOf(object, first) !== NO_FRAME
+  const result = isHuge ? Scan.isHuge : collapseUnlessEmpty(mm, object, first, none)
+  mm.atomics.lock(space.lock, LockRank.space)
+  const found = isHuge ? retractTable(mm, space, object, first, vpn) : result
+  mm.objects.release(object)
+  return found
+}
+
+function collapseUnlessEmpty(mm: FaultEnv, object: Ptr, first: number, none: number): Scan {
+  if (isHeld(mm, object, first)) return Scan.unsuitable
+  if (pagesIn(mm, object, first) < HUGE_PAGES - none) {
+    count(mm.memory, Counter.scanExceedNone)
+    return Scan.holes
+  }
+  const { result } = makeFolio(mm, object, first)
+  if (result === -ENOMEM) return Scan.noBlock
+  return result === 0 ? Scan.done : Scan.unsuitable
+}
+
+function pagesIn({ objects }: FaultEnv, object: Ptr, first: number): number {
+  let pages = 0
+  objects.lock(object)
+  objects.forEachPage(object, () => pages++, first, first + HUGE_PAGES)
+  objects.unlock(object)
+  return pages
+}
+
+/** A huge page that a table of small pages maps: the table goes, so that the next fault may map it by a huge leaf. */
+function retractTable(mm: FaultEnv, space: AddressSpace, object: Ptr, first: number, vpn: Vpn): Scan {
+  const mapper = mm.userMappers.of(space.root)
+  if (mapper.hugeLeaf(vpn) !== NULL) return Scan.done
+  const holding = mm.vmas.findHolding(space, vpn)
+  if (holding === NULL) return Scan.unsuitable
+  const vma = new Vma(mm.memory, holding)
+  const isSame = vma.object === object && vma.offsetOf(vpn) === first && holdsFolio(mm, space, vma, vpn)
+  if (!isSame || !isCollapsibleObject(mm, space, vma)) return Scan.unsuitable
+  if (mapper.slot(vpn) === NULL) return Scan.unsuitable
+  const entry = mapper.leaf(vpn)
+  if (entry === NULL) return Scan.done
+  if (!mapsOnly(mapper, entry, mm.objects.folioOf(object, first))) return Scan.unsuitable
+  const table = emptyTable(mm, space, vma, vpn)
+  const batch = mm.flusher.batch(space.root)
+  batch.freeTable(table)
+  batch.finish()
+  return Scan.done
+}
+
 /** The mapping may be another one by now (hugepage_vma_revalidate). */
 function collapseAt(mm: FaultEnv, space: AddressSpace, vpn: Vpn): Outcome {
   const holding = mm.vmas.findHolding(space, vpn)
@@ -76,13 +133,13 @@ function makeFolio(mm: FaultEnv, object: Ptr, first: number): Outcome {
   if (mm.objects.folioOf(object, first) !== NO_FRAME) return done
   const order = Math.log2(HUGE_PAGES)
   const block = mm.buddy.allocate(order)
+  count(mm.memory, block === NO_FRAME ? Counter.hugeCollapseFailed : Counter.hugeCollapse)
   if (block === NO_FRAME) return failed(-ENOMEM)
   const result = collapsePatiently(mm, object, first, block)
   if (result < 0) {
     mm.buddy.free(block, order)
     return result === -EAGAIN ? missed(result) : failed(result)
   }
-  count(mm.memory, Counter.hugeCollapse)
   forEachSpaceOf(mm, object, (space) => dropTables(mm, space, object, first))
   return done
 }

@@ -1,4 +1,4 @@
-/** MADV_COLLAPSE: small pages become a huge one, now and on request (madvise_collapse in mm/khugepaged.c). */
+/** Small pages of anonymous memory become a huge one: on request, MADV_COLLAPSE (madvise_collapse in mm/khugepaged.c), or by khugepaged.ts. */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EBUSY, EINVAL, ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
@@ -43,37 +43,87 @@ function isEmptySlot(mapper: UserMapper, vpn: Vpn): boolean {
 }
 
 function collapseOne(mm: SpaceEnv, space: AddressSpace, vma: Vma, mapper: UserMapper, vpn: Vpn): number {
-  if (mapper.hugeLeaf(vpn) !== NULL) return 0
+  if (!mapper.hasHugeLeaves) return -EINVAL
+  const result = collapseTable(mm, space, vma, mapper, vpn, NO_LIMITS)
+  if (result === Scan.done || result === Scan.isHuge) return 0
+  if (result === Scan.noBlock) return -ENOMEM
+  return result === Scan.holes ? -EBUSY : -EINVAL
+}
+
+/** What a look at one huge page's range came to (enum scan_result of Linux, as far as it matters). */
+export const enum Scan {
+  done = 0,
+  isHuge = 1,
+  /** Too many pages are missing, or userfaultfd(2) wants to know of one. */
+  holes = 2,
+  noBlock = 3,
+  /** Nothing there, nothing writable, other memory, too many shared pages, pages that nobody uses, or pages that somebody holds. */
+  unsuitable = 4,
+}
+
+/** How many of a range's pages may be missing or shared, and whether it must have been used: khugepaged's limits. */
+export interface CollapseLimits {
+  readonly none: number
+  readonly shared: number
+  readonly isUsed: boolean
+}
+const NO_LIMITS: CollapseLimits = { none: HUGE_PAGES, shared: HUGE_PAGES, isUsed: false }
+
+/**
+ * Makes the pages of one aligned 2 MiB, of which the caller has the space's lock, a huge page (hpage_collapse_scan_pmd and collapse_huge_page). Huge
+ * leaves are possible.
+ */
+export function collapseTable(
+  mm: SpaceEnv,
+  space: AddressSpace,
+  vma: Vma,
+  mapper: UserMapper,
+  vpn: Vpn,
+  limits: CollapseLimits,
+): Scan {
+  if (mapper.hugeLeaf(vpn) !== NULL) return Scan.isHuge
   const first = mapper.leaf(vpn)
-  if (first === NULL || !mapper.hasHugeLeaves) return -EINVAL
-  if (vma.userfault !== NULL && hasHoles(mapper, first)) return -EBUSY
-  if (!isWorthIt(mm, mapper, first)) return -EINVAL
+  if (first === NULL) return Scan.unsuitable
+  const result = scanTable(mm, vma, mapper, first, limits)
+  if (result !== Scan.done) return result
   const pfn = mm.buddy.allocate(mapper.hugeOrder)
-  if (pfn === NO_FRAME) return -ENOMEM
-  replaceTable(mm, space, vma, mapper, vpn, pfn)
+  if (pfn === NO_FRAME) {
+    count(mm.memory, Counter.hugeCollapseFailed)
+    return Scan.noBlock
+  }
   count(mm.memory, Counter.hugeCollapse)
-  return 0
+  replaceTable(mm, space, vma, mapper, vpn, pfn)
+  return Scan.done
 }
 
-/** hpage_collapse_scan_pmd: anonymous pages or none, and one that may be written among them. */
-function isWorthIt(mm: SpaceEnv, mapper: UserMapper, first: Ptr): boolean {
-  let writable = false
+/** Whether it is worth it: anonymous pages or none, within the limits, and one that may be written among them. */
+function scanTable(
+  { memory, frames }: SpaceEnv,
+  vma: Vma,
+  mapper: UserMapper,
+  first: Ptr,
+  limits: CollapseLimits,
+): Scan {
+  let [none, shared] = [0, 0]
+  let [isWritable, isUsed] = [false, !limits.isUsed]
   for (let i = 0; i < mapper.hugePages; i++) {
     const entry = (first + i * 8) as Ptr
-    if (!mapper.isPresent(entry) || isZeroPage(mapper, entry)) continue
-    if ((mm.frames.flags(mapper.pfn(entry)) & FrameFlag.anonymous) === 0) return false
-    writable ||= (mapper.flags(entry) & EntryFlag.write) !== 0
+    if (!mapper.isPresent(entry) || isZeroPage(mapper, entry)) {
+      if (vma.userfault === NULL && ++none <= limits.none) continue
+      count(memory, Counter.scanExceedNone)
+      return Scan.holes
+    }
+    const pfn = mapper.pfn(entry)
+    const flags = mapper.flags(entry)
+    if ((frames.flags(pfn) & FrameFlag.anonymous) === 0) return Scan.unsuitable
+    if (frames.refCount(pfn) > 1 && ++shared > limits.shared) {
+      count(memory, Counter.scanExceedShared)
+      return Scan.unsuitable
+    }
+    isWritable ||= (flags & EntryFlag.write) !== 0
+    isUsed ||= (flags & EntryFlag.accessed) !== 0
   }
-  return writable
-}
-
-/** Whether a page is not there, or one of zeroes. */
-function hasHoles(mapper: UserMapper, first: Ptr): boolean {
-  for (let i = 0; i < mapper.hugePages; i++) {
-    const entry = (first + i * 8) as Ptr
-    if (!mapper.isPresent(entry) || isZeroPage(mapper, entry)) return true
-  }
-  return false
+  return isWritable && isUsed ? Scan.done : Scan.unsuitable
 }
 
 /** In anonymous memory the only frame that is not counted. */

@@ -7,6 +7,7 @@ import { ENTRY_FLAGS_ALL, EntryFlag } from '../arch/memory-management-arch.js'
 import { NO_FRAME, NULL, type Pfn, type Ptr } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { HugeSetting, hugeSetting, mayHaveHugePages } from '../space/huge-policy.js'
+import { enterKhugepaged } from '../space/scanned-spaces.js'
 import { dropHugeAt } from '../space/split-huge.js'
 import { VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { countAnonymous } from '../space/zap-range.js'
@@ -39,6 +40,7 @@ export function hugeFault(mm: FaultEnv, fault: Fault): HugeResult {
   if (slot === NULL) return FaultResult.outOfMemory
   const prepared = fault.prepareFamily(mm)
   if (prepared !== FaultResult.ok) return prepared
+  if (!fault.space.isScanned) enterKhugepaged(mm, fault.space, fault.vma.ptr)
   if (isAskedFor(fault)) return askForMissing(mm, fault)
   const zeroPage = !fault.isWrite && hugeSetting(mm.memory, HugeSetting.noZeroPage) === 0
   return zeroPage ? mapHugeZeroPage(mm, fault, slot) : mapHuge(mm, fault, slot)

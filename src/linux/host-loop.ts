@@ -72,7 +72,7 @@ export class HostLoop {
     const deadline = this.#linux.time.nextDeadline()
     if (clock.mode !== 'virtual' || deadline === Number.POSITIVE_INFINITY) return false
     if (this.#streams().length > 0) return false
-    clock.skipTo(deadline)
+    clock.skipTo(Math.min(deadline, this.#linux.time.khugepaged.idleMoment()))
     return true
   }
 
@@ -90,13 +90,17 @@ export class HostLoop {
   /** Waits for a stream or the next deadline; false when neither can come. */
   async #waitForHost(): Promise<boolean> {
     const streams = this.#streams()
-    const deadline = this.#linux.time.nextDeadline()
+    const { clock, time } = this.#linux
+    const deadline = time.nextDeadline()
     if (streams.length === 0 && deadline === Number.POSITIVE_INFINITY) return false
     if (this.#wakeReady(streams)) return true
     this.#isInterrupted = false
     this.#linux.profiler?.wait()
-    await this.#sleep(streams, deadline)
-    if (!this.#wakeReady(streams) && !this.#isInterrupted) this.#linux.clock.skipTo(deadline)
+    await this.#sleep(
+      streams,
+      clock.mode === 'real' ? Math.min(deadline, time.khugepaged.moment()) : deadline,
+    )
+    if (!this.#wakeReady(streams) && !this.#isInterrupted) clock.skipTo(deadline)
     return true
   }
 

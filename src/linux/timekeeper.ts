@@ -3,6 +3,7 @@ import type { Ptr } from '../base/numbers.js'
 import type { Hart } from '../hart/hart.js'
 import { HartField } from '../hart/hart-state.js'
 import { TICK_NANOSECONDS } from './clock.js'
+import { KhugepagedTimer } from './khugepaged-timer.js'
 import type { Process } from './process.js'
 import type { Thread } from './thread.js'
 import { Timers, type TimersEnv } from './timers.js'
@@ -14,10 +15,12 @@ export interface TimeEnv extends TimersEnv {
 export class Timekeeper {
   readonly #env: TimeEnv
   readonly timers: Timers
+  readonly khugepaged: KhugepagedTimer
 
   constructor(env: TimeEnv) {
     this.#env = env
     this.timers = new Timers(env)
+    this.khugepaged = new KhugepagedTimer(env.mm, () => env.hart.instructions())
     const { clock, hart, mm } = env
     const ticksPerInstruction = clock.mode === 'virtual' ? 1 / TICK_NANOSECONDS : 0
     mm.memory.f64[(hart.ptr + HartField.timeScale) >>> 3] = ticksPerInstruction
@@ -43,6 +46,16 @@ export class Timekeeper {
 
   /** While threads take turns: does what is due by now. Returns the next deadline. */
   passDue(): number {
+    const deadline = this.#passThreads()
+    const scan = this.khugepaged.moment()
+    if (scan === Number.POSITIVE_INFINITY) return deadline
+    const now = this.#env.clock.now()
+    if (now >= scan) this.khugepaged.run(now)
+    return Math.min(deadline, this.khugepaged.moment())
+  }
+
+  /** The same for threads and timers. */
+  #passThreads(): number {
     const { clock, scheduler } = this.#env
     const deadline = this.nextDeadline()
     const isDue = deadline !== Number.POSITIVE_INFINITY && clock.now() >= deadline

@@ -17,6 +17,7 @@
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
  *     152  f64  minorFaults, majorFaults
+ *     352  u32  previousScanned, nextScanned, isScanned   list of those that khugepaged looks through (lock: LockWord.khugepaged)
  *     384  64 bytes for each hart: u32 rssAnonymous, rssFile, rssShared, 0; f64 minorFaults, majorFaults
  *
  * Who holds the lock together with others (a page fault) changes only the line of its own hart, and tables and entries under locks of
@@ -142,6 +143,26 @@ export class AddressSpace {
   }
   set next(space: Ptr) {
     this.#words[(this.ptr + 40) >>> 2] = space
+  }
+
+  get previousScanned(): Ptr {
+    return this.#words[(this.ptr + 352) >>> 2]! as Ptr
+  }
+  set previousScanned(space: Ptr) {
+    this.#words[(this.ptr + 352) >>> 2] = space
+  }
+  get nextScanned(): Ptr {
+    return this.#words[(this.ptr + 356) >>> 2]! as Ptr
+  }
+  set nextScanned(space: Ptr) {
+    this.#words[(this.ptr + 356) >>> 2] = space
+  }
+  /** khugepaged looks through it (MMF_VM_HUGEPAGE). */
+  get isScanned(): boolean {
+    return this.#words[(this.ptr + 360) >>> 2] !== 0
+  }
+  set isScanned(scanned: boolean) {
+    this.#words[(this.ptr + 360) >>> 2] = scanned ? 1 : 0
   }
 
   /** Private pages mapped (RssAnon). */

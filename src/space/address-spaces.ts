@@ -12,6 +12,7 @@ import { AddressSpace, SpaceFlag, spaceGeometry } from './address-space.js'
 import { checkSpace } from './check-space.js'
 import { copySpace } from './clone-space.js'
 import { mapBaseFor } from './placement.js'
+import { checkScanned, delistSpace, enlistSpace } from './scanned-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { unmapRange } from './unmap-range.js'
 import { NO_LIMIT } from './vm-flags.js'
@@ -62,6 +63,7 @@ export class AddressSpaces {
     atomics.lock(source.lock, LockRank.space)
     atomics.lock(child.lock, LockRank.childSpace)
     const result = copySpace(this.#mm, source, child)
+    if (source.isScanned) enlistSpace(this.#mm, child)
     atomics.unlock(child.lock, LockRank.childSpace)
     atomics.unlock(source.lock, LockRank.space)
     this.#link(ptr)
@@ -136,6 +138,7 @@ export class AddressSpaces {
     let mappings = 0
     let nodes = 0
     let previous = NULL
+    let scanned = 0
     const names = new Map<Ptr, number>()
     const contexts = new Map<Ptr, Ptr>()
     let promised = this.#mm.objects.promisedPages()
@@ -149,7 +152,9 @@ export class AddressSpaces {
       nodes += tree.nodes
       previous = space.ptr
       spaces++
+      if (space.isScanned) scanned++
     })
+    checkScanned(memory, scanned)
     assert(memory.u32[wordIndex(Word.spaceCount)] === spaces, 'the list of spaces is counted')
     assert(this.#cache.used === spaces, 'every space is in the list')
     vmas.checkTotals({ mappings, nodes })
@@ -230,6 +235,7 @@ export class AddressSpaces {
 
   #destroy(space: AddressSpace): void {
     const { atomics, arch, flusher, shootdown, userfaults, vmas } = this.#mm
+    delistSpace(this.#mm, space)
     atomics.lock(space.lock, LockRank.space)
     // Nobody runs in it any more: forgotten as a whole at once, so that no page needs to be (exit_mmap).
     shootdown.retire(space.root)

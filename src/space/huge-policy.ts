@@ -60,13 +60,35 @@ export function setHugeSetting({ u32 }: Memory, { shift, mask }: Setting, value:
   u32[WORD] = (u32[WORD]! & ~(mask << shift)) | (value << shift)
 }
 
-/** What khugepaged was told, by slot: only remembered. A word is the value exclusive-or the normal one, so 0 at the start. */
-export function khugepagedSetting({ u32 }: Memory, slot: number): number {
-  return u32[wordIndex(Word.khugepaged) + slot]!
+/** Pages of a huge page that may be missing, but for one. */
+export const PTES_MAX = HUGE_PAGES - 1
+
+/** What khugepaged is told, by slot: the value that it has at the start. */
+export const KhugepagedSetting = {
+  defrag: { slot: 0, normal: 1 },
+  maxPtesNone: { slot: 1, normal: PTES_MAX },
+  maxPtesShared: { slot: 2, normal: HUGE_PAGES / 2 },
+  maxPtesSwap: { slot: 3, normal: HUGE_PAGES / 8 },
+  pagesToScan: { slot: 4, normal: HUGE_PAGES * 8 },
+  scanSleep: { slot: 5, normal: 10_000 },
+  allocSleep: { slot: 6, normal: 60_000 },
+} as const
+type KhugepagedSlot = (typeof KhugepagedSetting)[keyof typeof KhugepagedSetting]
+
+/** A word is the value exclusive-or the normal one, so 0 at the start. */
+export function khugepagedSetting({ u32 }: Memory, { slot, normal }: KhugepagedSlot): number {
+  return (u32[wordIndex(Word.khugepaged) + slot]! ^ normal) >>> 0
 }
 
-export function setKhugepagedSetting({ u32 }: Memory, slot: number, value: number): void {
-  u32[wordIndex(Word.khugepaged) + slot] = value
+export function setKhugepagedSetting({ u32 }: Memory, { slot, normal }: KhugepagedSlot, value: number): void {
+  u32[wordIndex(Word.khugepaged) + slot] = value ^ normal
+}
+
+/** Whether anonymous memory may have huge pages at all. */
+export function isAnonymousHugeOn(memory: Memory): boolean {
+  const size = hugeSetting(memory, HugeSetting.sizeMode)
+  if (size !== HugeSizeMode.inherit) return size !== HugeSizeMode.never
+  return hugeSetting(memory, HugeSetting.mode) !== HugeMode.never
 }
 
 /** Whether faults of a mapping may make huge pages, as far as settings and flags go. */

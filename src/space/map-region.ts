@@ -11,6 +11,7 @@ import { isEnoughMemory } from './overcommit.js'
 import { placeShmem } from './place-shmem.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
 import { announceUnmap } from './register-userfault.js'
+import { enterKhugepaged } from './scanned-spaces.js'
 import { checkSeals, cutEnds } from './seal.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
@@ -139,8 +140,10 @@ function mapFree(
   const below = vmas.before(space, above)
   if (mayMerge(mm, start, end, flags, below, above) && mayJoin(wished, flags, special)) {
     const extent = newExtent(start, end, pageOffset, flags, object, file)
-    if (mergeBetween(mm, space, extent, below, above) !== NULL) {
+    const merged = mergeBetween(mm, space, extent, below, above)
+    if (merged !== NULL) {
       countMapping(mm, space, flags, pages)
+      if (!space.isScanned) enterKhugepaged(mm, space, merged)
       return start
     }
   }

@@ -6,6 +6,7 @@ import { type Extent, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
 import { isEnoughMemory } from './overcommit.js'
 import { checkPlace, guardedStart } from './placement.js'
+import { enterKhugepaged } from './scanned-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { mapCountMax } from './tunables.js'
 import { unmapRange } from './unmap-range.js'
@@ -57,7 +58,9 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
   const nothing = { object: NULL, file: 0, family: NULL, name: NULL, policy: 0, userfault: NULL }
   const extent: Extent = { start, end, pageOffset: start, flags, ...nothing }
   const isFirst = start <= pagesFor(space.brkStart)
-  if (isFirst || mergeNew(mm, space, extent, true) === NULL) {
+  const merged = isFirst ? NULL : mergeNew(mm, space, extent, true)
+  if (merged !== NULL) enterKhugepaged(mm, space, merged)
+  else {
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
     if (fresh === NULL) return -ENOMEM
     insertVma(mm, space, new Vma(mm.memory, fresh), extent)

@@ -18,6 +18,7 @@ export const LockRank = {
   space: 30,
   childSpace: 31,
   userfaults: 33,
+  khugepaged: 34,
   family: 35,
   objects: 40,
   object: 45,

@@ -41,13 +41,21 @@ export const Counter = {
   /** The huge zero page was made; or not, for want of a block. */
   hugeZeroAlloc: 23,
   hugeZeroFailed: 24,
-  /** Small pages were made one huge one, by MADV_COLLAPSE. */
+  /** Blocks that were taken for small pages to become a huge one, by khugepaged and MADV_COLLAPSE. */
   hugeCollapse: 25,
   /** Huge pages of objects that became mapped by a huge leaf. */
   hugeObjectMapped: 26,
   /** Huge pages of shared memory that a first touch made; and those that there was no block for. */
   hugeObjectAlloc: 27,
   hugeObjectFallback: 28,
+  /** No block for small pages to become a huge one. */
+  hugeCollapseFailed: 29,
+  /** Ranges that stayed small because too many of their pages are missing, or are shared. */
+  scanExceedNone: 30,
+  scanExceedShared: 31,
+  /** khugepaged: rounds through all spaces, and huge pages. */
+  fullScans: 32,
+  pagesCollapsed: 33,
   /** Frames given out by the allocator. */
   framesAllocated: 40,
   /** Pages of files read from their provider, and written to it. */

@@ -68,6 +68,7 @@ export const LockWord = {
   threads: 5,
   userfaults: 6,
   hugeZero: 7,
+  khugepaged: 8,
 } as const
 export type LockWord = (typeof LockWord)[keyof typeof LockWord]
 
@@ -126,8 +127,24 @@ export const Word = {
   /** Settings of transparent huge pages (space/huge-policy.ts), and the block of zeroes that read faults map, 0 for none. */
   hugePolicy: 40,
   hugeZeroFrame: 41,
-  /** 7 numbers of khugepaged. */
+  /** 7 numbers of khugepaged (space/huge-policy.ts). */
   khugepaged: 42,
+  /** The spaces that it looks through, the first and the last; where it is: the space, and the page, f64 (space/scanned-spaces.ts). */
+  scannedFirst: 49,
+  scannedLast: 50,
+  scanSpace: 51,
+  scanPage: 52,
+  /**
+   * Not 0: it is to run at once. When it runs next, f64, in nanoseconds, 0 = when it is woken. Pages that its scan had behind it when it found no
+   * block for a huge page, 0 = none; scans that have changed nothing since a thread ran, and what the hart had executed then, f64 (linux/khugepaged-timer.ts).
+   */
+  khugepagedWake: 54,
+  khugepagedRound: 55,
+  khugepagedDue: 56,
+  khugepagedIdle: 58,
+  /** Not 0: nothing may be huge, and it does not run. */
+  khugepagedStopped: 59,
+  khugepagedSeen: 60,
   /** Pages promised to mappings (space/overcommit.ts); wraps around. */
   committedPages: 62,
   /** 48 settings of two words each (settings.ts). */

@@ -15,6 +15,7 @@ import { unitOf } from '../space/huge-pool.js'
 import { coolDown, freeLazily, keepLocked, takeOut, Unfinished } from '../space/lazy-pages.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
+import { enterKhugepaged } from '../space/scanned-spaces.js'
 import { keepsContents } from '../space/seal.js'
 import { splitFolio } from '../space/split-folio.js'
 import { splitUnlessHeld } from '../space/split-object-folio.js'
@@ -255,6 +256,17 @@ const readAhead: Advise = ({ mm }, vma, from, to) => {
 const collapse: Advise = ({ mm, space }, vma, from, to) =>
   vma.object === NULL ? collapseRange(mm, space, vma, from, to) : collapseObjects(mm, space, vma, from, to)
 
+const HUGE = vm.VM_HUGEPAGE | vm.VM_NOHUGEPAGE
+const setHuge = setFlags(HUGE, vm.VM_HUGEPAGE)
+
+/** MADV_HUGEPAGE: khugepaged looks at the mapping, too. */
+const wantHuge: Advise = (context, vma, from, to) => {
+  const result = setHuge(context, vma, from, to)
+  const { mm, space } = context
+  if (result === 0) enterKhugepaged(mm, space, mm.vmas.find(space, from))
+  return result
+}
+
 const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPPABLE /* vma_ksm_compatible */
 
 /** MADV_MERGEABLE: remembered, and so keeps mappings apart; nobody looks for equal pages. */
@@ -263,7 +275,6 @@ const allowMerging: Advise = (context, vma, from, to) =>
 
 const { VM_LOCKED, VM_PFNMAP, VM_IO, VM_HUGETLB } = vm
 const READ_AHEAD = vm.VM_SEQ_READ | vm.VM_RAND_READ
-const HUGE = vm.VM_HUGEPAGE | vm.VM_NOHUGEPAGE
 
 /** madvise_behavior_valid() and madvise_vma_behavior(). */
 const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
@@ -281,7 +292,7 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_KEEPONFORK, unless(vm.VM_DROPPABLE, setFlags(vm.VM_WIPEONFORK, 0))],
   [mman.MADV_DONTDUMP, setFlags(0, vm.VM_DONTDUMP)],
   [mman.MADV_DODUMP, dumpAgain],
-  [mman.MADV_HUGEPAGE, setFlags(HUGE, vm.VM_HUGEPAGE)],
+  [mman.MADV_HUGEPAGE, wantHuge],
   [mman.MADV_NOHUGEPAGE, setFlags(HUGE, vm.VM_NOHUGEPAGE)],
   [mman.MADV_COLD, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, cool)],
   [mman.MADV_PAGEOUT, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, pushOut)],

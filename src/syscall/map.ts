@@ -12,6 +12,7 @@ import { pagesOfKind } from '../space/huge-pool.js'
 import { mapAnywhere, mapAt, placeMapping, type MapRequest as RegionRequest } from '../space/map-region.js'
 import { isEnoughMemory, Overcommit } from '../space/overcommit.js'
 import { ObjectKind } from '../space/page-object.js'
+import { enterKhugepaged } from '../space/scanned-spaces.js'
 import { lowestPlacedPage, mapCountMax } from '../space/tunables.js'
 import { unmapRange } from '../space/unmap-range.js'
 import { VM_ACCESS_FLAGS, VM_EXEC, VM_LOCKED, VM_MAY_ACCESS, VM_NORESERVE } from '../space/vm-flags.js'
@@ -136,6 +137,7 @@ function mapLocked(mm: FaultEnv, space: AddressSpace, request: MapRequest, objec
   if (file?.huge !== undefined) return mapHuge(mm, space, start as Vpn, request, region, vmFlags)
   const granted = vmFlags | (isUnreserved(mm, flags) ? VM_NORESERVE : 0)
   const page = mapAt(mm, space, start as Vpn, region, granted)
+  if (page >= 0 && object !== NULL) enterKhugepaged(mm, space, mm.vmas.find(space, page as Vpn))
   const isNew = object !== NULL && (file === undefined || file.object === NULL)
   if (page < 0 || !isNew || (granted & VM_NORESERVE) !== 0) return page
   return promiseObject(mm, space, request, object, page as Vpn)

@@ -24,6 +24,17 @@ const TAP = /^(not )?ok (\d+)\b *(.*)$/gm
 const UFFD_LINE = /^Testing (.+)\.\.\. (done|skipped|failed)/gm
 const UFFD_VERDICTS: Readonly<Record<string, Verdict>> = { done: 'pass', skipped: 'skip', failed: 'fail' }
 
+/** What khugepaged prints of each of its tests: a line for every step, whose outcome has a colour. */
+const KHUGEPAGED_TEST = /^Run test: (.+)\n([\s\S]*?)(?=\nRun test: |\nRestore THP|$(?![\s\S]))/gm
+const FAILED = '\x1b[31m'
+const SKIPPED = '\x1b[33m'
+const PASSED = '\x1b[32m'
+
+function khugepagedVerdict(steps: string): Verdict {
+  if (steps.includes(SKIPPED)) return 'skip'
+  return steps.includes(FAILED) || !steps.includes(PASSED) ? 'fail' : 'pass'
+}
+
 /** Addresses, sizes and times of the run, which are not part of a test's name. */
 const stableName = (name: string) =>
   name
@@ -38,6 +49,8 @@ export function resultsOf(suite: Suite, outcome: Outcome): Results {
     results[`${number} ${stableName(rest!)}`.trim()] = not ? 'fail' : skipped ? 'skip' : 'pass'
   }
   for (const [, name, word] of outcome.stdout.matchAll(UFFD_LINE)) results[name!] = UFFD_VERDICTS[word!]!
+  for (const [, name, steps] of outcome.stdout.matchAll(KHUGEPAGED_TEST))
+    results[name!] = khugepagedVerdict(steps!)
   if (outcome.status !== UNFINISHED) results.exit = exitVerdict(suite, outcome)
   return results
 }

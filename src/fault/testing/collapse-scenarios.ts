@@ -1,12 +1,15 @@
 /** Scenarios of shared memory that becomes a huge page while pages of it fault and are read: MADV_COLLAPSE on one hart, who uses them on another. */
 import { assert } from '../../base/assert.js'
 import { EAGAIN } from '../../base/errno.js'
-import { PAGE_SIZE } from '../../base/numbers.js'
+import { PAGE_SIZE, type Vpn } from '../../base/numbers.js'
 import { ObjectKind } from '../../space/object-records.js'
+import { enterKhugepaged } from '../../space/scanned-spaces.js'
+import { ShmemMode, setShmemMode } from '../../space/shmem-policy.js'
 import { LockRank } from '../../state/atomics.js'
 import type { Scenario, SeededBug } from '../../state/testing/scenario.js'
 import * as mman from '../../syscall/mman.js'
 import { Access } from '../access.js'
+import { scanForHugePages } from '../khugepaged.js'
 import { openFile, type Program } from '../testing.js'
 import { withoutLock } from './fault-bugs.js'
 import { ADDRESS, PAGES, type Play, RW, scenario, storing, TABLE } from './fault-scenario.js'
@@ -30,6 +33,17 @@ const collapsing: Play = ({ program }) => {
   const result = program.call('madvise', ADDRESS, TABLE * PAGE_SIZE, mman.MADV_COLLAPSE)
   assert(result === 0 || result === -EAGAIN, 'the pages are collapsed, or somebody uses them')
 }
+/** khugepaged looks at the page's range: it may be in use just then. */
+const scanning: Play = ({ program }) => {
+  setShmemMode(program.mm.memory, ShmemMode.always)
+  enterKhugepaged(
+    program.mm,
+    program.space,
+    program.mm.vmas.find(program.space, (ADDRESS / PAGE_SIZE) as Vpn),
+  )
+  assert(program.space.isScanned, 'khugepaged looks through the space')
+  scanForHugePages(program.mm, 0)
+}
 const readingPage: Play = (hart) => hart.touch(1, Access.read)
 const fillingHole: Play = (hart) => hart.touch(CACHED, Access.write)
 
@@ -39,6 +53,10 @@ export const COLLAPSE_SCENARIOS: readonly Scenario[] = [
     stores: 1,
   }),
   scenario('a page is read while it is collapsed', [readingPage, collapsing], { before: mapFile }),
+  scenario('a page is stored to while khugepaged looks at it', [storing, scanning], {
+    before: mapFile,
+    stores: 1,
+  }),
   scenario('a hole is filled while it is collapsed', [fillingHole, collapsing], { before: mapFile }),
 ]
 

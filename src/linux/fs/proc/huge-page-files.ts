@@ -1,6 +1,6 @@
 /**
  * /sys/kernel/mm/transparent_hugepage as mm/huge_memory.c and mm/khugepaged.c of Linux 6.12 make it: settings that root may
- * write, and what was counted. khugepaged does not run, and what it is told is only remembered; shared memory has no folios of other sizes.
+ * write, and what was counted. Shared memory has no folios of other sizes.
  */
 import { EINVAL } from '../../../base/errno.js'
 import {
@@ -10,12 +10,15 @@ import {
   HugeSetting,
   HugeSizeMode,
   hugeSetting,
+  KhugepagedSetting,
   khugepagedSetting,
+  PTES_MAX,
   setFolioMode,
   setHugeSetting,
   setKhugepagedSetting,
 } from '../../../space/huge-policy.js'
 import { countHugePages } from '../../../space/huge-usage.js'
+import { startOrStopKhugepaged, wakeKhugepaged } from '../../../space/scanned-spaces.js'
 import { ShmemMode, ShmemSizeMode, setShmemMode } from '../../../space/shmem-policy.js'
 import { Counter, counted, OrderCounter, orderCounter } from '../../../state/counters.js'
 import type { Memory } from '../../../state/memory.js'
@@ -24,7 +27,6 @@ import { byteString } from '../text.js'
 import { directory, file, type ProcDirectory, type ProcFile, type ProcNode } from './proc-node.js'
 
 const UINT_MAX = 2 ** 32 - 1
-const PTES_MAX = 511
 
 /** What was written, without the newline at its end (sysfs_streq). */
 function written(source: Uint8Array): string {
@@ -44,7 +46,7 @@ function setting(text: ProcFile['text'], write: (value: string, env: FileEnviron
   }
 }
 
-/** One that is one of several words, shown in the order of `values`. */
+/** One that is one of several words, shown in the order of `values`. khugepaged may begin or end with it. */
 function choice(
   which: Parameters<typeof hugeSetting>[1],
   values: Readonly<Record<string, number>>,
@@ -52,7 +54,10 @@ function choice(
   return oneOf(
     values,
     (memory) => hugeSetting(memory, which),
-    (memory, value) => setHugeSetting(memory, which, value),
+    (memory, value) => {
+      setHugeSetting(memory, which, value)
+      startOrStopKhugepaged(memory)
+    },
   )
 }
 
@@ -86,14 +91,20 @@ function numberOf(text: string): number {
   return /^\+?[0-9]+$/.test(text) ? Number(text) : Number.NaN
 }
 
-/** A number of khugepaged's, `slot` of them in the header. */
-function khugepaged(slot: number, normal: number, min: number, max: number): ProcFile {
+/** A number of khugepaged's. Sleeps end when their length is written. */
+function khugepaged(
+  which: Parameters<typeof khugepagedSetting>[1],
+  min: number,
+  max: number,
+  wakes = false,
+): ProcFile {
   return setting(
-    (_vfs, _process, { mm }) => `${(khugepagedSetting(mm.memory, slot) ^ normal) >>> 0}\n`,
+    (_vfs, _process, { mm }) => `${khugepagedSetting(mm.memory, which)}\n`,
     (text, { mm }) => {
       const value = numberOf(text)
       if (!(value >= min && value <= max)) return false
-      setKhugepagedSetting(mm.memory, slot, value ^ normal)
+      setKhugepagedSetting(mm.memory, which, value)
+      if (wakes) wakeKhugepaged(mm.memory)
       return true
     },
   )
@@ -200,15 +211,15 @@ export const TRANSPARENT_HUGE_PAGES: ProcDirectory = folder({
     (text) => numberOf(text) === 1,
   ),
   khugepaged: folder({
-    defrag: khugepaged(0, 1, 0, 1),
-    max_ptes_none: khugepaged(1, PTES_MAX, 0, PTES_MAX),
-    max_ptes_shared: khugepaged(2, 256, 0, PTES_MAX),
-    max_ptes_swap: khugepaged(3, 64, 0, PTES_MAX),
-    pages_to_scan: khugepaged(4, 4096, 1, UINT_MAX),
-    scan_sleep_millisecs: khugepaged(5, 10_000, 0, UINT_MAX),
-    alloc_sleep_millisecs: khugepaged(6, 60_000, 0, UINT_MAX),
-    full_scans: zero,
-    pages_collapsed: zero,
+    defrag: khugepaged(KhugepagedSetting.defrag, 0, 1),
+    max_ptes_none: khugepaged(KhugepagedSetting.maxPtesNone, 0, PTES_MAX),
+    max_ptes_shared: khugepaged(KhugepagedSetting.maxPtesShared, 0, PTES_MAX),
+    max_ptes_swap: khugepaged(KhugepagedSetting.maxPtesSwap, 0, PTES_MAX),
+    pages_to_scan: khugepaged(KhugepagedSetting.pagesToScan, 1, UINT_MAX),
+    scan_sleep_millisecs: khugepaged(KhugepagedSetting.scanSleep, 0, UINT_MAX, true),
+    alloc_sleep_millisecs: khugepaged(KhugepagedSetting.allocSleep, 0, UINT_MAX, true),
+    full_scans: counter(Counter.fullScans),
+    pages_collapsed: counter(Counter.pagesCollapsed),
   }),
   ...SMALLER,
   'hugepages-2048kB': LARGEST,
