@@ -20,7 +20,19 @@ const programPath = (suite: Suite, test: SuiteTest) => join(programFolder(suite.
 
 /** By the tests' names. */
 export function runOnLinux(suite: Suite, tests: readonly SuiteTest[]): Map<string, Outcome> {
-  const { root, memory } = suite
+  const sizes = new Set(tests.map((test) => memoryOf(suite, test)))
+  return new Map(
+    [...sizes].flatMap((memory) => {
+      const alike = tests.filter((test) => memoryOf(suite, test) === memory)
+      return [...runTogether(suite, alike, memory)]
+    }),
+  )
+}
+
+const memoryOf = (suite: Suite, test: SuiteTest) => test.memory ?? suite.memory
+
+function runTogether(suite: Suite, tests: readonly SuiteTest[], memory: number): Map<string, Outcome> {
+  const { root } = suite
   const files = tests.map((test) => [guestPath(test), programPath(suite, test)] as const)
   const commands = tests.map((test) => ({ name: test.name, argv: commandOf(test) }))
   return runCommands({ root, files, memory, seconds: SECONDS }, commands)
@@ -46,7 +58,7 @@ export async function runInPagoda(
     stderr: callbackOutput((chunk) => err.push(chunk)),
   }
   const root = [new NodeDirectory(findRoot(suite.root)!, true)]
-  const { linux, files, mm } = bootLinux({ host, memory: suite.memory, cwd: DIRECTORY, root, trace })
+  const { linux, files, mm } = bootLinux({ host, memory: memoryOf(suite, test), cwd: DIRECTORY, root, trace })
   files.addFile(guestPath(test), readFileSync(programPath(suite, test)), 0o755)
   const argv = commandOf(test)
   const problem = linux.start(argv[0]!, argv, [...ENVIRONMENT])

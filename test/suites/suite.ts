@@ -13,6 +13,8 @@ export interface SuiteTest {
   readonly unprivileged?: true
   /** What it needs and Pagoda has not yet: it is skipped. */
   readonly missing?: string
+  /** RAM that it needs, in bytes: unless told, that of its suite. */
+  readonly memory?: number
   /** Takes Pagoda more than a second: only with PAGODA_FULL=1. */
   readonly heavy?: true
 }
