@@ -4,7 +4,7 @@ import { NULL, type Vpn } from '../base/numbers.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { isPoison } from '../space/poisoned-entry.js'
-import { VM_EXEC, VM_LOCKONFAULT, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
+import { VM_EXEC, VM_IO, VM_LOCKONFAULT, VM_PFNMAP, VM_READ, VM_SHARED, VM_WRITE } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
@@ -94,19 +94,20 @@ export function populateQuietly(mm: FaultEnv, space: AddressSpace, start: Vpn, e
 }
 
 /**
- * madvise(MADV_POPULATE_READ or _WRITE): 0, -ENOMEM at a hole, -EINVAL where the protection forbids the access (here, unlike at a
+ * madvise(MADV_POPULATE_READ or _WRITE): 0, -ENOMEM at a hole, -EINVAL where the protection forbids the access, or there are no frames to hold (here, unlike at a
  * load, write does not imply read: check_vma_flags), -EFAULT past the end of an object.
  */
 export function populateFor(mm: FaultEnv, space: AddressSpace, start: Vpn, end: Vpn, access: Access): number {
   const needed = access === Access.write ? VM_WRITE : VM_READ
-  const allowed = (vma: Vma) => ((vma.flags & needed) !== 0 ? access : undefined)
+  const isAllowed = ({ flags }: Vma) => (flags & needed) !== 0 && (flags & (VM_IO | VM_PFNMAP)) === 0
+  const allowed = (vma: Vma) => (isAllowed(vma) ? access : undefined)
   const first = populateTogether(mm, space, start, end, allowed)
   if (first >= end) return 0
   let reached: number = first
   mm.atomics.lock(space.lock, LockRank.space)
   const result = forEachMapping(mm, space, first, end, (vma, from, to) => {
     if (from > reached) return -ENOMEM
-    if ((vma.flags & needed) === 0 || isSecret(mm, vma)) return -EINVAL
+    if (!isAllowed(vma) || isSecret(mm, vma)) return -EINVAL
     reached = to
     return faultIn(mm, space, from, to, access)
   })

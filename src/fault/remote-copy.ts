@@ -95,6 +95,35 @@ export function copyPinnedPartial(
   return done
 }
 
+/**
+ * How many bytes of anonymous memory could be read before the first that is none or may not be read (access_remote_vm with FOLL_ANON): what a
+ * program says of itself is not read from files, which may keep who reads waiting.
+ */
+export function readAnonymous(
+  mm: FaultEnv,
+  space: AddressSpace,
+  address: number,
+  target: Uint8Array,
+): number {
+  let done = 0
+  mm.atomics.lock(space.lock, LockRank.space)
+  while (done < target.length) {
+    const at = address + done
+    const from = isAnonymousAt(mm, space, at) ? remotePtr(mm, space, at, Access.read) : NULL
+    if (from === NULL) break
+    const length = Math.min(target.length - done, PAGE_SIZE - (at % PAGE_SIZE))
+    target.set(mm.memory.u8.subarray(from, from + length), done)
+    done += length
+  }
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return done
+}
+
+function isAnonymousAt(mm: FaultEnv, space: AddressSpace, address: number): boolean {
+  const holding = mm.vmas.findHolding(space, pageOf(address))
+  return holding !== NULL && mm.fault.vma.at(holding).isAnonymous
+}
+
 /** Sees to it that a page is there, as a read would (get_user_pages_fast). 0 or -EFAULT. */
 export function touchRemote(mm: FaultEnv, space: AddressSpace, address: number): number {
   return readRemote(mm, space, address, new Uint8Array(0))

@@ -64,8 +64,6 @@ export interface LoadedProgram {
   readonly space: AddressSpace
   /** Of the program itself, links resolved; a script's interpreter: /proc/PID/exe. */
   readonly path: string
-  /** What the program finds in argv: a script's interpreter has put more in front. */
-  readonly arguments: readonly string[]
   /** Where it begins: in its interpreter, if it has one. */
   readonly entry: number
   readonly stackPointer: number
@@ -282,7 +280,7 @@ function fillSpace(
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
   if ((execution.identity.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
   const { path } = main.file
-  return { space, path, arguments: execution.arguments, entry, stackPointer }
+  return { space, path, entry, stackPointer }
 }
 
 /** Maps a file, moved by `bias`; the bias, or why not. `bias` may be a failure to find a place. */

@@ -31,6 +31,8 @@ export interface InitialStack {
   /** Where the argument strings end and those of the environment begin, and where these end. */
   readonly environmentStart: number
   readonly environmentEnd: number
+  /** The auxiliary vector in it. */
+  readonly auxiliary: Uint8Array
 }
 
 export const AT_NULL = 0
@@ -96,6 +98,7 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
   let at = writer.u64(stackPointer, argv.length)
   at = pointersAndStrings(writer, at, argumentsAt, argv)
   at = pointersAndStrings(writer, at, environmentAt, envp)
+  const auxiliaryAt = at
   for (const [type, value] of contents.auxiliary) {
     at = writer.u64(at, type)
     at = writer.u64(at, type === AT_RANDOM ? randomAt : type === AT_EXECFN ? executableAt : value)
@@ -106,6 +109,7 @@ export function buildInitialStack(top: number, contents: StackContents): Initial
     stringsStart: argumentsAt,
     environmentStart: environmentAt,
     environmentEnd: executableAt,
+    auxiliary: writer.bytes.subarray(auxiliaryAt - stackPointer, at - stackPointer),
   }
 }
 

@@ -1,4 +1,5 @@
 /** The stack of a new program (setup_arg_pages of fs/exec.c). */
+import { ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, pageOf, type Vpn } from '../base/numbers.js'
 import { copyToUser } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
@@ -39,10 +40,17 @@ export function makeStack(
   space.stackStart = stack.stackPointer
   space.argumentsStart = stack.stringsStart
   space.argumentsEnd = stack.environmentStart
+  space.environmentStart = stack.environmentStart
   space.environmentEnd = stack.environmentEnd
+  const { mergesAll } = space
+  space.mergesAll = false // a new stack is not marked as mergeable, whatever was set before execve
   const result = mapRegion(mm, space, { start, pages, flags, object: NULL, pageOffset: start, fixed: true })
+  space.mergesAll = mergesAll
   mm.atomics.unlock(space.lock, LockRank.space)
   if (result < 0) return result
+  const vector = mm.spaces.vectors.create(stack.auxiliary)
+  if (vector === NULL) return -ENOMEM
+  mm.spaces.setAuxiliary(space, vector)
   const copied = copyToUser(mm, space, stack.stackPointer, stack.bytes)
   return copied < 0 ? copied : stack.stackPointer
 }

@@ -70,8 +70,6 @@ export class Programs {
   #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
     process.executable = loaded.path
     nameThread(thread, process, bytesOf(request.path.split('/').pop()!.slice(0, NAME_LENGTH)))
-    process.arguments = loaded.arguments
-    process.environment = request.environment
   }
 
   /** The program to come resets actions that another process may have in common with this one. */

@@ -92,6 +92,8 @@ export interface FileServices {
   createFiles(cwd: string): ProcessFiles
   /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` is a byte string, relative to the working directory. */
   openExecutable(process: Process, path: string): ExecutableFile | number
+  /** The path of a program that a file number is of; -EBADF, or -EACCES when it could not be executed. */
+  programAt(process: Process, fd: number): string | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
   /** The file of a number has been mapped. */

@@ -7,6 +7,7 @@ import { killCalls } from './calls/kill-calls.js'
 import { machineCalls } from './calls/machine-calls.js'
 import { memoryCalls } from './calls/memory-calls.js'
 import { memoryPolicyCalls } from './calls/memory-policy-calls.js'
+import { prctlCalls } from './calls/prctl-calls.js'
 import { processCalls } from './calls/process-calls.js'
 import { processMemoryCalls } from './calls/process-memory-calls.js'
 import { ptraceCalls } from './calls/ptrace-calls.js'
@@ -24,6 +25,7 @@ const CALLS: readonly (readonly Syscall[])[] = [
   futexCalls,
   groupCalls,
   identityCalls,
+  prctlCalls,
   intervalCalls,
   killCalls,
   machineCalls,

@@ -55,13 +55,15 @@ export const SpaceFlag = {
   hugePagesDisabled: 64,
   /** PF_RANDOMIZE: its parts lie at random places. */
   randomized: 128,
+  /** PR_SET_MEMORY_MERGE. */
+  mergesAll: 256,
 } as const
 /** Those that a call brings with it. */
 export const CALLER_FLAGS = SpaceFlag.rawAccess | SpaceFlag.administrator | SpaceFlag.readImpliesExec
 
 /** What a new space has of the flags of the one that it comes from, by fork or exec (mmf_init_flags). */
 export function inheritedFlags(flags: number): number {
-  const kept = flags & (SpaceFlag.refusesExecGain | SpaceFlag.hugePagesDisabled)
+  const kept = flags & (SpaceFlag.refusesExecGain | SpaceFlag.hugePagesDisabled | SpaceFlag.mergesAll)
   return (flags & SpaceFlag.refusesForItselfOnly) !== 0 ? kept & ~SpaceFlag.refusesExecGain : kept
 }
 
@@ -383,6 +385,15 @@ export class AddressSpace {
     this.flags = disabled ? rest | SpaceFlag.hugePagesDisabled : rest
   }
 
+  /** PR_SET_MEMORY_MERGE: what is mapped anew is marked as mergeable. */
+  get mergesAll(): boolean {
+    return (this.flags & SpaceFlag.mergesAll) !== 0
+  }
+  set mergesAll(merges: boolean) {
+    const rest = this.flags & ~SpaceFlag.mergesAll
+    this.flags = merges ? rest | SpaceFlag.mergesAll : rest
+  }
+
   /** Pages of mappings with VM_ACCOUNT. */
   get committedPages(): number {
     return this.#numbers[(this.ptr + 224) >>> 3]!
@@ -444,7 +455,7 @@ export class AddressSpace {
     this.#numbers[(this.ptr + 304) >>> 3] = address
   }
 
-  /** Where its argument strings begin and end on the stack; the environment's follow. */
+  /** Where its argument strings begin and end on the stack, and those of its environment, which follow: until it says otherwise. */
   get argumentsStart(): number {
     return this.#numbers[(this.ptr + 312) >>> 3]!
   }
@@ -459,10 +470,25 @@ export class AddressSpace {
     this.#numbers[(this.ptr + 320) >>> 3] = address
   }
 
+  get environmentStart(): number {
+    return this.#numbers[(this.ptr + 368) >>> 3]!
+  }
+  set environmentStart(address: number) {
+    this.#numbers[(this.ptr + 368) >>> 3] = address
+  }
+
   get environmentEnd(): number {
     return this.#numbers[(this.ptr + 328) >>> 3]!
   }
   set environmentEnd(address: number) {
     this.#numbers[(this.ptr + 328) >>> 3] = address
+  }
+
+  /** What it was told of itself (saved-vectors.ts); NULL = nothing. */
+  get auxiliary(): Ptr {
+    return this.#words[(this.ptr + 376) >>> 2]! as Ptr
+  }
+  set auxiliary(vector: Ptr) {
+    this.#words[(this.ptr + 376) >>> 2] = vector
   }
 }

@@ -12,6 +12,7 @@ import { AddressSpace, SpaceFlag, spaceGeometry } from './address-space.js'
 import { checkSpace } from './check-space.js'
 import { copySpace } from './clone-space.js'
 import { mapBaseFor } from './placement.js'
+import { SAVED_VECTOR_BYTES, SavedVectors } from './saved-vectors.js'
 import { checkScanned, delistSpace, enlistSpace } from './scanned-spaces.js'
 import type { SpaceEnv } from './space-env.js'
 import { unmapRange } from './unmap-range.js'
@@ -38,12 +39,14 @@ export interface SpaceStats {
 export class AddressSpaces {
   readonly #mm: SpaceEnv
   readonly #cache: SlabCache
+  readonly vectors: SavedVectors
 
   /** Boots or attaches: the list is in the header, the records in the slab. */
   constructor(mm: SpaceEnv) {
     this.#mm = mm
     const { bytes, align } = spaceGeometry(mm.memory)
     this.#cache = mm.slab.createCache('space', bytes, align)
+    this.vectors = new SavedVectors(mm)
   }
 
   /** A space with no mapping and one reference; NULL without memory. Limits and rights are those of root on a new system. */
@@ -64,6 +67,8 @@ export class AddressSpaces {
     atomics.lock(child.lock, LockRank.childSpace)
     const result = copySpace(this.#mm, source, child)
     if (source.isScanned) enlistSpace(this.#mm, child)
+    child.auxiliary = source.auxiliary
+    this.vectors.retain(child.auxiliary)
     atomics.unlock(child.lock, LockRank.childSpace)
     atomics.unlock(source.lock, LockRank.space)
     this.#link(ptr)
@@ -87,6 +92,26 @@ export class AddressSpaces {
     const before = this.#mm.atomics.add(view.refCountPtr, -1)
     assert(before > 0, 'a space is released once per reference')
     if (before === 1) this.#destroy(view)
+  }
+
+  /** Gives a space another auxiliary vector; the reference is the space's from now on. */
+  setAuxiliary(space: AddressSpace, vector: Ptr): void {
+    const { atomics } = this.#mm
+    atomics.lock(space.lock, LockRank.space)
+    const old = space.auxiliary
+    space.auxiliary = vector
+    atomics.unlock(space.lock, LockRank.space)
+    this.vectors.release(old)
+  }
+
+  /** A copy of what a space was told of itself. */
+  auxiliaryOf(space: AddressSpace): Uint8Array {
+    const { atomics } = this.#mm
+    atomics.lock(space.lock, LockRank.space)
+    const vector = space.auxiliary
+    const bytes = vector === NULL ? new Uint8Array(SAVED_VECTOR_BYTES) : this.vectors.bytes(vector).slice()
+    atomics.unlock(space.lock, LockRank.space)
+    return bytes
   }
 
   references(space: Ptr): number {
@@ -141,11 +166,13 @@ export class AddressSpaces {
     let scanned = 0
     const names = new Map<Ptr, number>()
     const contexts = new Map<Ptr, Ptr>()
+    const vectors = new Map<Ptr, number>()
     let promised = this.#mm.objects.promisedPages()
     this.forEach((space) => {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
       countNames(this.#mm, space, names)
       noteContexts(this.#mm, space, contexts)
+      if (space.auxiliary !== NULL) vectors.set(space.auxiliary, (vectors.get(space.auxiliary) ?? 0) + 1)
       promised += space.committedPages
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
@@ -160,6 +187,7 @@ export class AddressSpaces {
     vmas.checkTotals({ mappings, nodes })
     families.check(this.#withFamilies())
     this.#mm.names.check(names)
+    this.vectors.check(vectors)
     this.#mm.userfaults.check(contexts)
     assert((promised | 0) === memory.i32[wordIndex(Word.committedPages)], 'all promised pages are counted')
   }
@@ -249,6 +277,7 @@ export class AddressSpaces {
     batch.finish()
     atomics.unlock(space.lock, LockRank.space)
     this.#unlink(space)
+    this.vectors.release(space.auxiliary)
     this.#cache.free(space.ptr)
   }
 

@@ -79,6 +79,7 @@ function copyLayout(parent: AddressSpace, child: AddressSpace): void {
   child.dataEnd = parent.dataEnd
   child.argumentsStart = parent.argumentsStart
   child.argumentsEnd = parent.argumentsEnd
+  child.environmentStart = parent.environmentStart
   child.environmentEnd = parent.environmentEnd
   child.barriers = parent.barriers
   child.limitAddressSpace = parent.limitAddressSpace

@@ -7,6 +7,7 @@ import { gainsExec } from './exec-gain.js'
 import { type Extent, insertVma } from './extent.js'
 import { checkCuts } from './huge-pool.js'
 import { mayMerge, mergeBetween, mergeNew } from './merge.js'
+import { markNew } from './merges-all.js'
 import { isEnoughMemory } from './overcommit.js'
 import { placeShmem } from './place-shmem.js'
 import { checkPlace, findPlace, UNALIGNED } from './placement.js'
@@ -152,6 +153,7 @@ function mapFree(
   if (object !== NULL || special !== 0) showObject(mm, fresh, object, file, special)
   vmas.insertNew(space, fresh, start, end, pageOffset, flags, below, above)
   if (object !== NULL) mm.objects.attachVma(object, fresh)
+  if (space.mergesAll) markNew(mm, fresh)
   countMapping(mm, space, flags, pages)
   return start
 }
@@ -270,4 +272,5 @@ function insert(
   const vma = new Vma(mm.memory, fresh)
   vma.special = special
   insertVma(mm, space, vma, extent, above)
+  if (space.mergesAll) markNew(mm, fresh)
 }

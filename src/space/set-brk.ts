@@ -4,6 +4,7 @@ import { countMapping, mayExpand, mayLock } from './accounting.js'
 import type { AddressSpace } from './address-space.js'
 import { type Extent, insertVma } from './extent.js'
 import { mergeNew } from './merge.js'
+import { markNew } from './merges-all.js'
 import { isEnoughMemory } from './overcommit.js'
 import { checkPlace, guardedStart } from './placement.js'
 import { enterKhugepaged } from './scanned-spaces.js'
@@ -16,7 +17,8 @@ import { Vma } from './vma.js'
 /** brk: moves the program break to a byte address and returns where it is afterwards, the old place when it cannot. */
 export function setBrk(mm: SpaceEnv, space: AddressSpace, address: number): number {
   const old = space.brk
-  if (address < space.brkStart || exceedsDataLimit(space, address)) return old
+  if (address < space.brkStart) return old
+  if (exceedsDataLimit(space, address - space.brkStart + space.dataSegmentBytes)) return old
   const from = pagesFor(old) as Vpn
   const to = pagesFor(address) as Vpn
   const result = to === from ? 0 : to < from ? shrink(mm, space, to, from) : grow(mm, space, from, to)
@@ -25,9 +27,8 @@ export function setBrk(mm: SpaceEnv, space: AddressSpace, address: number): numb
   return address
 }
 
-/** check_data_rlimit. */
-function exceedsDataLimit(space: AddressSpace, address: number): boolean {
-  const bytes = address - space.brkStart + space.dataSegmentBytes
+/** Whether a heap and data segment of so many bytes in all are more than RLIMIT_DATA allows (check_data_rlimit). */
+export function exceedsDataLimit(space: AddressSpace, bytes: number): boolean {
   return bytes > Math.min(space.limitData, space.limitHeap)
 }
 
@@ -64,6 +65,7 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
     const fresh = mm.vmas.reserve(space, 1) ? mm.vmas.allocateVma() : NULL
     if (fresh === NULL) return -ENOMEM
     insertVma(mm, space, new Vma(mm.memory, fresh), extent)
+    if (space.mergesAll) markNew(mm, fresh)
   }
   countMapping(mm, space, flags, pages)
   return 0

@@ -13,6 +13,7 @@ import type { AddressSpace } from '../space/address-space.js'
 import { adviseRange } from '../space/dont-need.js'
 import { unitOf } from '../space/huge-pool.js'
 import { coolDown, freeLazily, keepLocked, takeOut, Unfinished } from '../space/lazy-pages.js'
+import { isMergeable } from '../space/merges-all.js'
 import { modifyFlags } from '../space/modify-flags.js'
 import { ObjectKind } from '../space/object-records.js'
 import { enterKhugepaged } from '../space/scanned-spaces.js'
@@ -21,7 +22,7 @@ import { splitFolio } from '../space/split-folio.js'
 import { splitUnlessHeld } from '../space/split-object-folio.js'
 import { punchHole } from '../space/truncate.js'
 import * as vm from '../space/vm-flags.js'
-import type { Vma } from '../space/vma.js'
+import { Special, type Vma } from '../space/vma.js'
 import { zapRange, zapTogether } from '../space/zap-range.js'
 import { LockRank } from '../state/atomics.js'
 import * as mman from './mman.js'
@@ -164,6 +165,15 @@ function forPrivateAnonymous(then: Advise): Advise {
   return (context, vma, from, to) => (vma.isAnonymous ? then(context, vma, from, to) : -EINVAL)
 }
 
+/** Private anonymous memory, and the kernel's own. */
+function hasNoFile(vma: Vma): boolean {
+  return vma.object === NULL || vma.special !== Special.none
+}
+
+function withoutFile(then: Advise): Advise {
+  return (context, vma, from, to) => (hasNoFile(vma) ? then(context, vma, from, to) : -EINVAL)
+}
+
 /** For huge pages of a pool: from one's start, and none in part at the end (madvise_dontneed_free_valid_vma). */
 function inWholePages(then: Advise): Advise {
   return (context, vma, from, to) => {
@@ -206,7 +216,7 @@ const dropPages: Advise = ({ mm, space, isAlone }, vma, from, to) => {
 /** MADV_REMOVE: a hole in the object itself. */
 const removePages: Advise = (context, vma, from, to) => {
   const { mm } = context
-  if ((vma.flags & vm.VM_LOCKED) !== 0 || vma.object === NULL) return -EINVAL
+  if ((vma.flags & vm.VM_LOCKED) !== 0 || hasNoFile(vma)) return -EINVAL
   const shared = vm.VM_SHARED | vm.VM_MAYWRITE
   if ((vma.flags & shared) !== shared) return -EACCES
   if (mm.objects.isSecret(vma.object)) return -EOPNOTSUPP
@@ -267,11 +277,9 @@ const wantHuge: Advise = (context, vma, from, to) => {
   return result
 }
 
-const NEVER_MERGED = vm.VM_SHARED | vm.VM_MAYSHARE | vm.VM_SPECIAL | vm.VM_DROPPABLE /* vma_ksm_compatible */
-
 /** MADV_MERGEABLE: remembered, and so keeps mappings apart; nobody looks for equal pages. */
 const allowMerging: Advise = (context, vma, from, to) =>
-  (vma.flags & NEVER_MERGED) !== 0 ? 0 : setFlags(0, vm.VM_MERGEABLE)(context, vma, from, to)
+  isMergeable(vma.flags) ? setFlags(0, vm.VM_MERGEABLE)(context, vma, from, to) : 0
 
 const { VM_LOCKED, VM_PFNMAP, VM_IO, VM_HUGETLB } = vm
 const READ_AHEAD = vm.VM_SEQ_READ | vm.VM_RAND_READ
@@ -288,7 +296,7 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_REMOVE, removePages],
   [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
   [mman.MADV_DOFORK, unless(VM_IO, setFlags(vm.VM_DONTCOPY, 0))],
-  [mman.MADV_WIPEONFORK, forPrivateAnonymous(setFlags(0, vm.VM_WIPEONFORK))],
+  [mman.MADV_WIPEONFORK, withoutFile(setFlags(0, vm.VM_WIPEONFORK))],
   [mman.MADV_KEEPONFORK, unless(vm.VM_DROPPABLE, setFlags(vm.VM_WIPEONFORK, 0))],
   [mman.MADV_DONTDUMP, setFlags(0, vm.VM_DONTDUMP)],
   [mman.MADV_DODUMP, dumpAgain],

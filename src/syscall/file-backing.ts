@@ -16,6 +16,8 @@ export interface FileBacking {
   readonly executable: boolean
   /** False for directories, pipes and terminals: ENODEV. */
   readonly mappable: boolean
+  /** One that is mapped by a function of its own, which only ever answers this (f_op->mmap): a socket's, those of files in /proc and /sys. */
+  readonly refusal?: number
   /** A memfd that may not be written any more (F_SEAL_WRITE, F_SEAL_FUTURE_WRITE). */
   readonly sealed?: boolean
   /** Of memfd_secret: shared or not at all. */

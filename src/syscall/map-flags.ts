@@ -116,8 +116,9 @@ function sealedFlags(vmFlags: number): number {
 function readableFlags(file: FileBacking, vmFlags: number): number {
   if (!file.readable) return -EACCES
   if (!file.executable && (vmFlags & VM_EXEC) !== 0) return -EPERM
-  if (!file.mappable) return -ENODEV
+  if (!file.mappable && file.refusal === undefined) return -ENODEV
   if ((vmFlags & VM_GROWSDOWN) !== 0) return -EINVAL
+  if (file.refusal !== undefined) return file.refusal
   const granted = vmFlags | kindFlags(file)
   return file.executable ? granted : granted & ~VM_MAYEXEC
 }

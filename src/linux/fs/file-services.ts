@@ -1,5 +1,5 @@
 /** The files of a machine, as the rest of linux/ and the program that embeds it see them. */
-import { EACCES, EBADF, ENOENT, ETXTBSY } from '../../base/errno.js'
+import { EACCES, EBADF, EIO, ENODEV, ENOENT, ETXTBSY } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
 import { Limit } from '../limits.js'
@@ -59,6 +59,15 @@ import { Vfs } from './vfs.js'
 
 /** File systems whose files nobody may execute or map executable (SB_I_NOEXEC). */
 const NOT_EXECUTABLE: ReadonlySet<FilesystemKind> = new Set(['proc', 'sysfs', 'secretmem'])
+
+/** What is said of a file that has a function for being mapped, but no pages: sockets, kernfs, and what of /proc is neither a process's nor a setting. */
+function refusalOf({ kind, dentry }: OpenFile): { refusal?: number } {
+  const { filesystem, pid, key } = dentry.inode
+  if (kind === 'socket') return { refusal: -ENODEV }
+  if (kind !== 'text' && kind !== 'raw') return {}
+  if (filesystem.kind === 'sysfs') return { refusal: -ENODEV }
+  return filesystem.kind === 'proc' && pid === 0 && !key.startsWith('sys/') ? { refusal: -EIO } : {}
+}
 
 export interface MountOptions {
   readonly readOnly?: boolean
@@ -151,6 +160,15 @@ export class Files implements FileServices {
     return -EACCES
   }
 
+  programAt(process: Process, fd: number): string | number {
+    const { credentials, files } = userOf(process)
+    const file = files.get(fd)
+    if (file === undefined || file.kind === 'path') return -EBADF
+    const { inode } = file.dentry
+    if (!isRegular(inode) || NOT_EXECUTABLE.has(inode.filesystem.kind)) return -EACCES
+    return checkAccess(credentials, inode, May.execute) || pathOf(file.dentry, this.vfs.root)
+  }
+
   fileBacking(process: Process, fd: number): FileBacking | number {
     const file = userOf(process).files.get(fd)
     if (file === undefined || file.kind === 'path') return -EBADF
@@ -165,7 +183,8 @@ export class Files implements FileServices {
       unnamed: inode.links === 0,
       readable: isReadable(file),
       writable: isWritable(file),
-      executable: !NOT_EXECUTABLE.has(inode.filesystem.kind),
+      executable: file.kind !== 'pidfd' && !NOT_EXECUTABLE.has(inode.filesystem.kind),
+      ...refusalOf(file),
       mappable: object !== NULL || isZero,
       secret: file.kind === 'secret',
       sealed: (inode.seals & (Seal.write | Seal.futureWrite)) !== 0,

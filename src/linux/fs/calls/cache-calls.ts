@@ -1,5 +1,5 @@
 /** What programs ask of the page cache: cachestat(2), posix_fadvise(2), readahead(2) (mm/filemap.c and mm/fadvise.c of Linux). */
-import { EBADF, EFAULT, EINVAL, EPERM, ESPIPE } from '../../../base/errno.js'
+import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE } from '../../../base/numbers.js'
 import { StructWriter } from '../../calls/user-data.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
@@ -30,6 +30,7 @@ function countCached(vfs: Vfs, c: SyscallContext): number {
   if (typeof file === 'number') return file
   const range = take(c, c.args.address(1), RANGE_BYTES)
   if (range === undefined) return -EFAULT
+  if (file.dentry.inode.filesystem.kind === 'hugetlbfs') return -EOPNOTSUPP
   if (!mayCount(c, file)) return -EPERM
   if (c.args.low(3) !== 0) return -EINVAL
   const [first, end] = pagesOf(range.getBigUint64(0, true), range.getBigUint64(8, true))

@@ -235,7 +235,8 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   #request(file: OpenFile): RawRequest {
-    return { vfs: this.#vfs, space: this.#spaceOf(file), opener: file.opener ?? ROOT }
+    const process = this.#env.processes.get(file.dentry.inode.pid)
+    return { vfs: this.#vfs, process, space: this.#spaceOf(file), opener: file.opener ?? ROOT }
   }
 
   /** The memory that the file was opened for, if any program still has it. */

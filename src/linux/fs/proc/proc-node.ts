@@ -28,6 +28,8 @@ export interface RawContents {
 
 export interface RawRequest {
   readonly vfs: Vfs
+  /** Whose file it is, if that is not gone. */
+  readonly process: Process | undefined
   readonly space: AddressSpace | undefined
   /** Who opened the file. */
   readonly opener: Credentials

@@ -31,7 +31,7 @@ import {
   type ProcNode,
   processFile,
 } from './proc-node.js'
-import { auxiliaryVectorText, memory } from './process-memory.js'
+import { auxiliaryVectorText, commandLine, environment, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
 import { nameOf, statusText } from './process-status.js'
 import { timeOffsets } from './time-offsets.js'
@@ -125,16 +125,8 @@ const texts: Record<string, ProcNode> = {
   },
   statm: processFile(statmText),
   limits: processFile(limitsText),
-  cmdline: {
-    ...processFile(({ arguments: list, isZombie }) => (isZombie ? '' : zeroEnded(list))),
-    seeks: 'plain',
-  },
-  environ: {
-    ...processFile(({ environment }) => zeroEnded(environment), 0o400),
-    seeks: 'plain',
-    memory: 'look',
-    needsMemory: true,
-  },
+  cmdline: commandLine,
+  environ: environment,
   personality: processFile(
     (process, _vfs, env) =>
       mayLook(process, env) ? `${process.personality.toString(16).padStart(8, '0')}\n` : -EPERM,
@@ -237,10 +229,6 @@ function userLink(of: (user: FileUser) => Dentry): ProcNode {
     (vfs, process) => (process === undefined ? '' : (of(userOf(process)) ?? vfs.root)),
     (vfs, process) => (process === undefined ? '' : pathOf(of(userOf(process)), vfs.root)),
   )
-}
-
-function zeroEnded(list: readonly string[]): string {
-  return list.map((text) => `${text}\0`).join('')
 }
 
 /** /proc/PID/fd: every open file, a link to what it is. */

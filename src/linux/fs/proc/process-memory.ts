@@ -1,35 +1,93 @@
-/** What /proc/PID shows of a process's memory itself: its bytes (mem), and the auxiliary vector on its stack. */
-import { EIO } from '../../../base/errno.js'
+/** What /proc/PID shows of a process's memory itself: its bytes (mem), and what its program was told: arguments, environment, auxiliary vector. */
+import { EIO, ESRCH } from '../../../base/errno.js'
+import { PAGE_SIZE } from '../../../base/numbers.js'
 import { readForced, writeForced } from '../../../fault/forced-copy.js'
-import { copyFromUserPartial } from '../../../fault/user-copy.js'
+import { readAnonymous } from '../../../fault/remote-copy.js'
+import type { MemoryManager } from '../../../mm.js'
+import type { AddressSpace } from '../../../space/address-space.js'
 import type { Process } from '../../process.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { file, type ProcFile, type RawRequest } from './proc-node.js'
 
-const WORD = 8
-/** Words above the stack pointer that are looked through for the auxiliary vector. */
-const STACK_WORDS_MAX = 65536
+const PAIR = 16
 
-/** The vector as the program was given it: behind arguments and environment on its stack. */
+/** The vector that the program was given, or says that it was (PR_SET_MM_AUXV), to its end. */
 export function auxiliaryVectorText({ space }: Process, vfs: Vfs): string {
-  const { mm } = vfs.env
-  const word = new Uint8Array(WORD)
-  const zeroAt = (index: number) => {
-    if (copyFromUserPartial(mm, space, space.stackStart + index * WORD, word) < WORD) return undefined
-    return word.every((byte) => byte === 0)
-  }
-  let at = 1
-  for (let ends = 0; ends < 2; at++) {
-    const zero = zeroAt(at)
-    if (zero === undefined || at > STACK_WORDS_MAX) return ''
-    if (zero) ends++
-  }
-  const start = at
-  while (zeroAt(at) === false && at < start + 128) at += 2
-  const bytes = new Uint8Array((at + 2 - start) * WORD)
-  const got = copyFromUserPartial(mm, space, space.stackStart + start * WORD, bytes)
-  return byteString(bytes.subarray(0, got))
+  const bytes = vfs.env.mm.spaces.auxiliaryOf(space)
+  let end = PAIR
+  while (end < bytes.length && bytes.subarray(end - PAIR, end - PAIR + 8).some((byte) => byte !== 0))
+    end += PAIR
+  return byteString(bytes.subarray(0, end))
+}
+
+/** /proc/PID/cmdline: of the memory that the program has now. */
+export const commandLine: ProcFile = {
+  ...file(() => ''),
+  seeks: 'plain',
+  raw: {
+    read({ vfs, process }: RawRequest, position, target) {
+      if (process === undefined) return -ESRCH
+      return process.isZombie ? 0 : readCommandLine(vfs.env.mm, process.space, position, target)
+    },
+  },
+}
+
+/**
+ * Argument strings as they are, not as they were (get_mm_cmdline). When the last one's end is overwritten the program has given itself a title
+ * (setproctitle): that is one string, and may reach into the environment.
+ */
+function readCommandLine(
+  mm: MemoryManager,
+  space: AddressSpace,
+  position: number,
+  target: Uint8Array,
+): number {
+  const { argumentsStart: start, argumentsEnd: end, environmentStart, environmentEnd } = space
+  if (start >= end) return 0
+  const follows = environmentStart === end && environmentEnd >= environmentStart
+  const most = (follows ? environmentEnd : end) - start
+  if (position >= most) return 0
+  const wanted = target.subarray(0, most - position)
+  const last = new Uint8Array(1)
+  if (readAnonymous(mm, space, end - 1, last) === 1 && last[0] !== 0)
+    return readTitle(mm, space, start, position, wanted)
+  return position >= end - start
+    ? 0
+    : readAnonymous(mm, space, start + position, wanted.subarray(0, end - start - position))
+}
+
+/** At most a page, with its NUL. */
+function readTitle(
+  mm: MemoryManager,
+  space: AddressSpace,
+  start: number,
+  position: number,
+  target: Uint8Array,
+): number {
+  if (position >= PAGE_SIZE) return 0
+  const page = new Uint8Array(PAGE_SIZE)
+  const text = page.subarray(0, readAnonymous(mm, space, start, page))
+  const end = text.indexOf(0)
+  const part = text.subarray(position, end < 0 ? text.length : end + 1).subarray(0, target.length)
+  target.set(part)
+  return part.length
+}
+
+/** /proc/PID/environ: of the memory that the file was opened for. */
+export const environment: ProcFile = {
+  ...file(() => '', 0o400),
+  seeks: 'plain',
+  memory: 'look',
+  needsMemory: true,
+  raw: {
+    read({ vfs, space }: RawRequest, position, target) {
+      if (space === undefined) return 0
+      const { environmentStart: start, environmentEnd: end } = space
+      const wanted = target.subarray(0, Math.max(0, end - start - position))
+      return readAnonymous(vfs.env.mm, space, start + position, wanted)
+    },
+  },
 }
 
 /** /proc/PID/mem: -EIO where there is nothing. */

@@ -91,7 +91,7 @@ function memoryFields(process: Process, env: FileEnvironment): Record<number, nu
     47: space.brkStart,
     48: space.argumentsStart,
     49: space.argumentsEnd,
-    50: space.argumentsEnd,
+    50: space.environmentStart,
     51: space.environmentEnd,
   }
 }

@@ -28,6 +28,7 @@ import { bytesOf, fromUnicode } from '../text.js'
 
 const DATA_PAGE = 0x100
 const DATA_PAGES = 96
+const STACK_PAGE = 0x200
 /** Where argument strings are put, and where results are wanted: `OUT`. */
 const STRINGS = DATA_PAGE * PAGE_SIZE
 const STRINGS_MAX = 8 * PAGE_SIZE
@@ -164,11 +165,22 @@ export class FileMachine {
     )
     this.space = new AddressSpace(mm.memory, mm.spaces.create())
     this.#map(DATA_PAGE, DATA_PAGES)
+    this.#map(STACK_PAGE, 1)
+    this.#tell('program\0--flag\0', 'HOME=/root\0')
     this.user = this.files.createFiles(cwd)
     this.process = this.#makeProcess(namespaces.pids.outermost)
     processes.set(PID, this.process)
     this.#argumentPtr = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
+  }
+
+  /** Arguments and environment, where a program finds them. */
+  #tell(args: string, environment: string): void {
+    const { space } = this
+    space.argumentsStart = STACK_PAGE * PAGE_SIZE
+    space.argumentsEnd = space.environmentStart = space.argumentsStart + args.length
+    space.environmentEnd = space.environmentStart + environment.length
+    this.poke(space.argumentsStart, bytesOf(args + environment))
   }
 
   #map(page: number, pages: number): void {
@@ -196,8 +208,6 @@ export class FileMachine {
       hasFlag: () => false,
       name: 'program',
       executable: '/bin/program',
-      arguments: ['program', '--flag'],
-      environment: ['HOME=/root'],
       outOfMemoryScore: 0,
       coreFilter: 0x33,
       space: this.space,
