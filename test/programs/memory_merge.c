@@ -80,5 +80,7 @@ int main(int argc, char **argv) {
   is("get", prctl(GET, 0, 0, 0, 0));
   place(40, 1, RW, PRIV, -1, 0);
   marks("unset");
+  printf("%s", text_of("/proc/self/ksm_merging_pages"));
+  printf("%s", text_of("/proc/self/ksm_stat"));
   return 0;
 }

@@ -91,6 +91,9 @@ function mayLook(process: Process, env: FileEnvironment): boolean {
   return caller === undefined || mayAccess(caller, process, 'files') === 0
 }
 
+/** Nobody looks for equal pages, as on a kernel where KSM was not started. */
+const NOTHING_MERGED = 'ksm_rmap_items 0\nksm_zero_pages 0\nksm_merging_pages 0\nksm_process_profit 0\n'
+
 /** Nobody counts these. */
 const IO_COUNTS =
   'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n'
@@ -124,6 +127,8 @@ const texts: Record<string, ProcNode> = {
     seeks: 'plain',
   },
   statm: processFile(statmText),
+  ksm_merging_pages: processFile(({ isZombie }) => (isZombie ? '' : '0\n'), 0o400),
+  ksm_stat: processFile(({ isZombie }) => (isZombie ? '' : NOTHING_MERGED), 0o400),
   limits: processFile(limitsText),
   cmdline: commandLine,
   environ: environment,
