@@ -36,6 +36,8 @@ export class OracleMachine {
   readonly beside: { readonly first: number; readonly pages: number } | undefined
   /** The stack's first page, where nothing need lie between it and the window: without a limit it grows down into that. */
   readonly stack: number | undefined
+  /** The page of [vvar], where its upper tables are the window's too, and no stack has them. */
+  readonly vvar: number | undefined
   /** The space of the first process, which has nothing mapped yet. */
   readonly first: AddressSpace
 
@@ -60,8 +62,10 @@ export class OracleMachine {
     this.base = { fixed: FIXED_BASE, top, bottom }[policy]
     const above = { first: top + pages, pages: mapBase - top - pages }
     this.beside = { fixed: undefined, top: above, bottom: { first: this.base - 1, pages: 1 } }[policy]
+    this.vvar = policy === 'bottom' ? this.base - 2 : undefined
     this.stack = policy === 'fixed' ? undefined : this.mm.arch.userEnd - STACK_PAGES
-    this.scratchPages = ownPages - HEAP_PAGES - (this.beside?.pages ?? 0) - (this.stack ? STACK_PAGES : 0)
+    this.scratchPages =
+      ownPages - HEAP_PAGES - (this.beside?.pages ?? 0) - (this.stack ? STACK_PAGES : 0) - (this.vvar ? 1 : 0)
     if (policy === 'bottom') this.first.mapBase = (this.base - 1) as Vpn
     setHugeSetting(this.mm.memory, HugeSetting.mode, HugeMode.always)
   }

@@ -70,9 +70,10 @@ export class OracleProcess {
     const { space, machine } = this
     space.flags |= SpaceFlag.hugePagesDisabled
     this.#mapAt(SCRATCH / PAGE, machine.scratchPages, 3, FIXED_FLAGS)
-    const { beside, stack } = machine
-    if (beside !== undefined) this.#mapBeside(beside.first, beside.pages)
+    const { beside, stack, vvar } = machine
+    if (beside !== undefined) this.#mapAt(beside.first, beside.pages, 0, BESIDE_FLAGS)
     if (stack !== undefined) this.#mapStack(stack)
+    if (vvar !== undefined) this.#mapTouched(vvar)
     space.brkStart = machine.heap
     space.brk = machine.heap
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
@@ -83,11 +84,10 @@ export class OracleProcess {
     this.#stack0 = space.stackPages
   }
 
-  /** A page of it was touched: in a program [vvar] lies there, for which a fork makes tables, and they lead to the window too. */
-  #mapBeside(first: number, pages: number): void {
-    this.#mapAt(first, pages, 3, BESIDE_FLAGS)
-    copyToUser(this.machine.mm, this.space, first * PAGE, Uint8Array.of(1))
-    this.call('mprotect', first * PAGE, pages * PAGE, 0)
+  /** A page for which a fork makes tables, as it does for [vvar]. */
+  #mapTouched(page: number): void {
+    this.#mapAt(page, 1, 3, FIXED_FLAGS)
+    copyToUser(this.machine.mm, this.space, page * PAGE, Uint8Array.of(1))
   }
 
   /** Its last page has been written to: the tables on the way to it are there. */
