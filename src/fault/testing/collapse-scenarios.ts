@@ -21,6 +21,7 @@ const CACHED = 2
 const mapFile = (program: Program) => {
   const { objects } = program.mm
   const object = objects.create(ObjectKind.tmpfs, PAGES * PAGE_SIZE)
+  objects.setInternal(object)
   objects.write(object, 0, new Uint8Array(CACHED * PAGE_SIZE))
   program.files.set(3, openFile(object))
   program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, mman.MAP_SHARED | mman.MAP_FIXED, 3)
@@ -34,15 +35,13 @@ const collapsing: Play = ({ program }) => {
   assert(result === 0 || result === -EAGAIN, 'the pages are collapsed, or somebody uses them')
 }
 /** khugepaged looks at the page's range: it may be in use just then. */
-const scanning: Play = ({ program }) => {
-  setShmemMode(program.mm.memory, ShmemMode.always)
-  enterKhugepaged(
-    program.mm,
-    program.space,
-    program.mm.vmas.find(program.space, (ADDRESS / PAGE_SIZE) as Vpn),
-  )
-  assert(program.space.isScanned, 'khugepaged looks through the space')
-  scanForHugePages(program.mm, 0)
+const scanning: Play = ({ program: { mm, space } }) => {
+  setShmemMode(mm.memory, ShmemMode.always)
+  mm.atomics.lock(space.lock, LockRank.space)
+  enterKhugepaged(mm, space, mm.vmas.find(space, (ADDRESS / PAGE_SIZE) as Vpn))
+  mm.atomics.unlock(space.lock, LockRank.space)
+  assert(space.isScanned, 'khugepaged looks through the space')
+  scanForHugePages(mm, 0)
 }
 const readingPage: Play = (hart) => hart.touch(1, Access.read)
 const fillingHole: Play = (hart) => hart.touch(CACHED, Access.write)
