@@ -4,7 +4,9 @@ import type { Memory } from '../state/memory.js'
 import { dumpLeaves } from './page-table-dump.js'
 
 const ENTRY_BYTES = 8
-/** isHole looks through so many entries. */
+/** Nothing is mapped there. */
+export const HOLE = -1
+/** areAbsent looks through so many entries. */
 const SEEN_AT_ONCE = 32
 
 /** A run of entries of one table, or a huge leaf: its first page, its first entry, its pages. */
@@ -91,17 +93,17 @@ export class PageTable {
   }
 
   /**
-   * Whether nothing is mapped from `start` to `end` - 1, as is mostly what was mapped and never used; false when that is not seen at once:
-   * by one absent entry that stands for all of them, or by few entries of one table.
+   * The first 4 KiB entry of a range that lies in one table. HOLE when one absent entry stands for all of it, as mostly for what was mapped and never
+   * used; NULL when it lies in several tables, or has a huge leaf.
    */
-  isHole(start: Vpn, end: Vpn): boolean {
+  runOrHole(start: Vpn, end: Vpn): Ptr | typeof HOLE {
     let table = this.root
     for (let level = this.top; level > 0; level--) {
       const entry = this.entryAt(table, start, level)
       table = this.childOf(entry)
-      if (table === NO_FRAME) return !this.isPresent(entry) && end <= this.nextAt(start, level)
+      if (table === NO_FRAME) return this.isPresent(entry) || end > this.nextAt(start, level) ? NULL : HOLE
     }
-    return end <= this.nextAt(start, 1) && this.areAbsent(this.entryAt(table, start, 0), end - start)
+    return end <= this.nextAt(start, 1) ? this.entryAt(table, start, 0) : NULL
   }
 
   /** Whether the entries from one on map nothing; false when they are too many to be seen at once. */

@@ -1,6 +1,7 @@
 import { NULL, type Pfn, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
+import { HOLE } from '../paging/page-table.js'
 import type { FrameTally } from '../paging/run-mapper.js'
 import { TableRuns } from '../paging/table-runs.js'
 import type { UserMapper } from '../paging/user-mapper.js'
@@ -22,8 +23,8 @@ export function zapRange(
   batch: FlushBatch,
 ): void {
   const mapper = mm.userMappers.of(space.root)
-  const run = mapper.runOf(start, end)
-  if (run !== NULL ? mapper.areAbsent(run, end - start) : mapper.isHole(start, end)) return
+  const run = mapper.runOrHole(start, end)
+  if (run === HOLE || (run !== NULL && mapper.areAbsent(run, end - start))) return
   const tally = { anonymous: 0, others: 0 }
   if (run !== NULL) mapper.clearRun(run, start, end - start, batch, tally, mm.objects)
   else mapper.clearRange(start, end, batch, tally, mm.objects)
