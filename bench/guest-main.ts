@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findOracle } from '../test/setup/oracles.js'
+import { ENVIRONMENT_TEXT } from './environment.js'
 import { type Row, SIDES, type Side, Table } from './guest-table.js'
 import { cpuSeconds, ownSeconds } from './guest-time.js'
 import { START, type Work, Works } from './guest-works.js'
@@ -97,7 +98,8 @@ Written by \`npm run bench:guest -- --write\`: CPU seconds, user and system, of 
   }. Pagoda and qemu-riscv64 ${qemuVersion()} run the same riscv64 program and must print the same; native is the same C source on this
 machine. Pagoda walks page tables at every TLB miss and is its own kernel; qemu-riscv64 does neither. qemu-system is qemu-system-riscv64 with Debian's kernel and Sv39:
 what the program itself took by the clock of that machine, without its start; on a busy host that counts too much. "Without the start": the same
-without what hello takes on either side. To qemu's hello, in the ratio, the time of \`node -e 0\` is added. v86 emulates
+without what hello takes on either side. To qemu's hello, in the ratio, the time of \`node -e 0\` is added. Programs are measured in a
+small environment, the same on all sides: ${ENVIRONMENT_TEXT}. v86 emulates
 a 686 in JavaScript and WebAssembly; it boots Debian 12's kernel with the same C source built for that, and the time is by the clock of that machine, once.
 
 ${machine}

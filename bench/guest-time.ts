@@ -1,5 +1,6 @@
 /** CPU time of whole processes. */
 import { spawnSync } from 'node:child_process'
+import { ENVIRONMENT } from './environment.js'
 
 const TIMED = 'TIMEFORMAT="%U %S"; time "$@" >&3'
 
@@ -7,6 +8,7 @@ const TIMED = 'TIMEFORMAT="%U %S"; time "$@" >&3'
 export function ownSeconds(command: readonly string[], expected?: string): number {
   const { status, stdout, stderr } = spawnSync(command[0]!, command.slice(1), {
     encoding: 'latin1',
+    env: ENVIRONMENT,
     timeout: 600_000,
   })
   const time = /^cpu (\d+\.\d+)$/m.exec(stderr)
@@ -23,6 +25,7 @@ export function cpuSeconds(
 ): { seconds: number; output: string } {
   const { status, stderr, output } = spawnSync('bash', ['-c', TIMED, 'bash', ...command], {
     encoding: 'latin1',
+    env: ENVIRONMENT,
     maxBuffer: 2 ** 28,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     timeout: 600_000,

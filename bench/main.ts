@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { tuneEngine } from '../src/cli/engine.js'
 import { allocatorBenchmarks } from './allocator-benchmarks.js'
 import { type Benchmark, type Rounds, type Row, runBenchmark } from './benchmark.js'
+import { ENVIRONMENT_TEXT } from './environment.js'
 import { instructionBenchmarks } from './instruction-benchmarks.js'
 import { describeMachine, type MachineDescription } from './machine.js'
 import { memoryBenchmarks } from './memory-benchmarks.js'
@@ -64,7 +65,7 @@ huge pages off but in their own rows. "no trap": called from TypeScript; "with t
 instructions, trap and system call. native and qemu-riscv64 run the same C source. A fresh frame is known to be zero:
 "no trap" does not touch it, "with trap" the host faults its own memory in behind it. Only the VMA tree and the
 faults on two threads are measured by the wall clock. A huge page has no goal: filling it is most of it, on both sides. What the host
-takes for the first touch of its own page is in a fresh frame "with trap".`
+takes for the first touch of its own page is in a fresh frame "with trap". Programs of the peers: ${ENVIRONMENT_TEXT}.`
 }
 
 function machineText({ cpu, cpus, node, kernel, virtualised, load }: MachineDescription): string {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import type { Contender } from './benchmark.js'
+import { ENVIRONMENT } from './environment.js'
 
 /** What the program does in one run. */
 const ROUNDS_OF_PROGRAM = 3
@@ -18,7 +19,7 @@ export class ProcessRun implements Contender {
 
   round(): void {
     const [file, ...args] = this.#command
-    const { status, stdout, stderr } = spawnSync(file!, args, { encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(file!, args, { encoding: 'utf8', env: ENVIRONMENT })
     const figures = stdout.trimEnd().split('\n').map(Number)
     const isGood =
       status === 0 && figures.length === ROUNDS_OF_PROGRAM && figures.every((figure) => figure > 0)
