@@ -17,6 +17,7 @@ import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
 import { nameThread } from './thread-name.js'
 import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
+import { inheritSlack } from './timer-slack.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
 
 export interface CloneRequest {
@@ -296,6 +297,8 @@ export class Forking {
     mm.memory.copy((child.ptr + THREAD_BLOCKED) as Ptr, blocked, 8)
     nameThread(child, this.#linux.processOf(child), thread.name)
     child.memoryPolicy = thread.memoryPolicy
+    child.habits = thread.habits
+    inheritSlack(thread, child)
     this.#copyStack(thread, child, request)
     this.#copyPolicy(thread, child)
   }

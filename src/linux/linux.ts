@@ -47,6 +47,7 @@ import { makeSyscallTable } from './syscall-table.js'
 import type { Thread } from './thread.js'
 import { ThreadList } from './thread-list.js'
 import { Timekeeper } from './timekeeper.js'
+import { initSlack } from './timer-slack.js'
 import { Tracer } from './trace.js'
 import { readUsage, sumOfUsage, type Usage } from './usage.js'
 import { UserfaultWaits } from './userfault-waits.js'
@@ -178,6 +179,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     const thread = process && this.threads.create(id, process.ptr)
     if (process !== undefined && thread !== undefined) {
       process.threadCount = 1
+      initSlack(thread)
       process.groupId = FIRST_GROUP
       process.sessionId = FIRST_GROUP
       setDefaultLimits(process, this.mm.memory.bytes)

@@ -10,6 +10,7 @@
  *     1016  how far a call has come that was parked
  *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
  *     1136  what ptrace(2) keeps of it, and the head of the list of its tracees (ptrace/)
+ *     1152  slack of its timers and its default (timer-slack.ts), 64 bits each; habits
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
@@ -18,7 +19,7 @@ import type { PidNamespace } from './pid-namespace.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
-export const THREAD_BYTES = 1152
+export const THREAD_BYTES = 1176
 
 /** Bits of `flags`. */
 export const ThreadFlag = {
@@ -82,6 +83,18 @@ const PROGRESS = 1016
 export const THREAD_USERFAULT = 1024
 const TRACEE = 1136
 export const THREAD_TRACEES = 1144
+const SLACK = 1152
+const DEFAULT_SLACK = 1160
+const HABITS = 1168
+
+/** Bits of `habits`: what prctl(2) keeps (calls/thread-options.ts). */
+export const ThreadHabit = {
+  /** PR_MCE_KILL: broken memory is told of as the next bit says, not as the machine has it. */
+  ownMachineCheck: 1,
+  earlyMachineCheck: 2,
+  /** PR_SET_IO_FLUSHER. */
+  flusher: 4,
+} as const
 
 /** Of a thread whose state and waits are Thread's. */
 export class ThreadRecord extends RecordView {
@@ -279,5 +292,41 @@ export class ThreadRecord extends RecordView {
   }
   set nice(value: number) {
     this.setU32(NICE, value)
+  }
+
+  /** ThreadHabit bits. */
+  get habits(): number {
+    return this.u32(HABITS)
+  }
+  set habits(value: number) {
+    this.setU32(HABITS, value)
+  }
+
+  /** Nanoseconds, in two halves. */
+  get slackLow(): number {
+    return this.u32(SLACK)
+  }
+  set slackLow(value: number) {
+    this.setU32(SLACK, value)
+  }
+  get slackHigh(): number {
+    return this.u32(SLACK + 4)
+  }
+  set slackHigh(value: number) {
+    this.setU32(SLACK + 4, value)
+  }
+
+  /** Its maker's when it was made. */
+  get defaultSlackLow(): number {
+    return this.u32(DEFAULT_SLACK)
+  }
+  set defaultSlackLow(value: number) {
+    this.setU32(DEFAULT_SLACK, value)
+  }
+  get defaultSlackHigh(): number {
+    return this.u32(DEFAULT_SLACK + 4)
+  }
+  set defaultSlackHigh(value: number) {
+    this.setU32(DEFAULT_SLACK + 4, value)
   }
 }

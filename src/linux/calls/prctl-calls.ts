@@ -6,12 +6,14 @@ import { setMergesAll } from '../../space/merges-all.js'
 import { SAVED_VECTOR_BYTES } from '../../space/saved-vectors.js'
 import { LockRank } from '../../state/atomics.js'
 import { sysSetVmaName } from '../../syscall/name-memory.js'
+import { securityOptions } from '../fs/calls/security-options.js'
 import { ProcessFlag } from '../process.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import { nameThread } from '../thread-name.js'
 import { processAt, threadAt } from './numbers.js'
 import { setMemoryMap } from './set-memory-map.js'
+import { threadOptions } from './thread-options.js'
 import { StructWriter } from './user-data.js'
 
 const THREAD_NAME_BYTES = 16
@@ -115,10 +117,6 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [4, setDumpable],
   [PR_SET_NAME, setName],
   [PR_GET_NAME, getName],
-  [23, (c) => (c.args.address(1) > 40 ? -EINVAL : 1)],
-  [27, () => 0],
-  [29, () => 0],
-  [30, () => 50_000],
   [36, (c) => setFlag(c, ProcessFlag.subreaper, !c.args.isZero(1))],
   [37, (c) => new StructWriter(4).u32(0, hasFlag(c, ProcessFlag.subreaper)).copyTo(c, c.args.address(1))],
   [38, setNoNewPrivileges],
@@ -134,6 +132,8 @@ const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
   [PR_SET_PTRACER, setTracer],
   [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
   [42, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
+  ...threadOptions,
+  ...securityOptions,
 ])
 
 function prctl(c: SyscallContext): number {

@@ -5,6 +5,7 @@
 import { EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
+import { slackForPolicy } from '../timer-slack.js'
 import { idOf, threadAt } from './numbers.js'
 import { readStruct, StructWriter } from './user-data.js'
 
@@ -38,6 +39,7 @@ function setPolicy(thread: Thread, policy: number, priority: number): number {
   if (isRealTime(plain) !== (priority !== 0)) return -EINVAL
   thread.policy = policy
   thread.priority = priority
+  slackForPolicy(thread)
   return 0
 }
 

@@ -5,7 +5,6 @@
 import { EACCES, EPERM } from '../../base/errno.js'
 import {
   afterExec,
-  both,
   type Capabilities,
   Capability,
   gainsByExec,
@@ -61,23 +60,14 @@ export function credentialsAfterExec(who: Credentials, doubts: ExecDoubts): Cred
     const effective = isDemoted ? ids.real : ids.effective
     return { ...ids, effective, saved: effective, files: effective }
   }
-  const capabilities = afterExec(who.capabilities, who.user)
-  return {
-    user: idsOf(who.user),
-    group: idsOf(who.group),
-    groups: who.groups,
-    capabilities: isRefused ? within(capabilities, who.capabilities) : capabilities,
-  }
+  const limits = { isRefused, isOfTwoUsers: isOfTwoUsers(who) }
+  const capabilities = afterExec(who.capabilities, who.user, limits)
+  return { user: idsOf(who.user), group: idsOf(who.group), groups: who.groups, capabilities }
 }
 
 /** Whether it acts as another user or group than it really is. A program that is started so is told (AT_SECURE), whatever it becomes. */
 export function isOfTwoUsers({ user, group }: Credentials): boolean {
   return user.effective !== user.real || group.effective !== group.real
-}
-
-function within(wanted: Capabilities, old: Capabilities): Capabilities {
-  const permitted = both(wanted.permitted, old.permitted)
-  return { ...wanted, permitted, effective: both(wanted.effective, permitted) }
 }
 
 export function isInGroup({ group, groups }: Credentials, id: number): boolean {

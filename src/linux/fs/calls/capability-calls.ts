@@ -2,7 +2,7 @@
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
 import { idOf, processNamed } from '../../calls/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { ALL, type CapabilitySet, mayReplace } from '../capabilities.js'
+import { ALL, type CapabilitySet, replaced } from '../capabilities.js'
 import { userOf } from '../file-user.js'
 import { put, take, userOfCall } from './support.js'
 
@@ -58,8 +58,9 @@ function capset(c: SyscallContext): number {
   const [effective, permitted, inheritable] = [0, 1, 2].map((i): CapabilitySet => [word(0, i), word(1, i)])
   const wanted = { effective: effective!, permitted: permitted!, inheritable: inheritable! }
   const user = userOfCall(c)
-  if (!mayReplace(user.credentials.capabilities, wanted)) return -EPERM
-  user.credentials = { ...user.credentials, capabilities: wanted }
+  const capabilities = replaced(user.credentials.capabilities, wanted)
+  if (capabilities === undefined) return -EPERM
+  user.credentials = { ...user.credentials, capabilities }
   return 0
 }
 

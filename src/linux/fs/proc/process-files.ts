@@ -34,6 +34,7 @@ import {
 import { auxiliaryVectorText, commandLine, environment, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
 import { nameOf, statusText } from './process-status.js'
+import { timerSlack } from './slack-file.js'
 import { timeOffsets } from './time-offsets.js'
 
 /** Bytes of a number that are looked at. */
@@ -51,7 +52,6 @@ const constants: Record<string, ProcNode> = {
   cgroup: file(() => ''),
   loginuid: { ...file(() => '4294967295', 0o644), seeks: 'plain' },
   sessionid: { ...file(() => '4294967295'), seeks: 'plain' },
-  timerslack_ns: file(() => '50000\n', 0o666),
   wchan: processFile(() => '0'),
   oom_score: processFile((process, _vfs, { mm }) => `${scoreOf(mm, process)}\n`),
   io: processFile((process, _vfs, env) => (mayLook(process, env) ? IO_COUNTS : -EACCES), 0o400),
@@ -216,6 +216,7 @@ export const PROCESS_TREE: ProcDirectory = directory({
   ...OWN_FILES,
   map_files: mapFiles,
   timens_offsets: timeOffsets,
+  timerslack_ns: timerSlack,
   task: directory({}, taskDirectories),
 })
 

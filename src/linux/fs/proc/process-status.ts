@@ -13,8 +13,6 @@ import { userOf } from '../file-user.js'
 import { byteString } from '../text.js'
 
 const KIB_PER_PAGE = PAGE_SIZE / 1024
-const ALL_CAPABILITIES = '000001ffffffffff'
-const NO_CAPABILITIES = '0000000000000000'
 const PENDING_SIGNALS_LIMIT = 11
 
 const STATES: Readonly<Record<string, string>> = {
@@ -145,11 +143,12 @@ function capabilities([low = 0, high = 0]: readonly number[]): string {
 }
 
 function securityLines(process: Process): string {
-  const { effective, permitted, inheritable } = userOf(process).credentials.capabilities
+  const { effective, permitted, inheritable, bounding, ambient } = userOf(process).credentials.capabilities
   const noNew = (process.flags & ProcessFlag.noNewPrivileges) !== 0 ? 1 : 0
   return (
-    `CapInh:\t${capabilities(inheritable)}\nCapPrm:\t${capabilities(permitted)}\nCapEff:\t${capabilities(effective)}\nCapBnd:\t${ALL_CAPABILITIES}\n` +
-    `CapAmb:\t${NO_CAPABILITIES}\nNoNewPrivs:\t${noNew}\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
+    `CapInh:\t${capabilities(inheritable)}\nCapPrm:\t${capabilities(permitted)}\nCapEff:\t${capabilities(effective)}\n` +
+    `CapBnd:\t${capabilities(bounding)}\nCapAmb:\t${capabilities(ambient)}\n` +
+    `NoNewPrivs:\t${noNew}\nSeccomp:\t0\nSeccomp_filters:\t0\n` +
     'Speculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunsupported\n'
   )
 }

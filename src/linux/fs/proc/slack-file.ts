@@ -1,0 +1,48 @@
+/** /proc/PID/timerslack_ns: how much later than asked the first thread's sleeps may end. Another process's is for CAP_SYS_NICE. */
+import { EINVAL, EPERM, ERANGE, ESRCH } from '../../../base/errno.js'
+import type { Process } from '../../process.js'
+import type { Thread } from '../../thread.js'
+import { setSlack } from '../../timer-slack.js'
+import { Capability } from '../capabilities.js'
+import { may } from '../credentials.js'
+import type { FileEnvironment } from '../environment.js'
+import { userOf } from '../file-user.js'
+import { byteString } from '../text.js'
+import { type ProcFile, processFile } from './proc-node.js'
+
+const ULONG_MAX = 2n ** 64n - 1n
+
+export const timerSlack: ProcFile = {
+  ...processFile((process, _vfs, env) => {
+    const thread = firstThread(process, env)
+    if (thread === undefined) return -ESRCH
+    if (!mayTouch(process, env)) return -EPERM
+    return `${(BigInt(thread.slackHigh) << 32n) | BigInt(thread.slackLow)}\n`
+  }, 0o666),
+  write(source, process, env) {
+    const value = parse(byteString(source))
+    if (typeof value === 'number') return value
+    const thread = process && firstThread(process, env)
+    if (process === undefined || thread === undefined) return -ESRCH
+    if (!mayTouch(process, env)) return -EPERM
+    setSlack(thread, Number(value & 0xffff_ffffn), Number(value >> 32n))
+    return source.length
+  },
+}
+
+function firstThread(process: Process, env: FileEnvironment): Thread | undefined {
+  for (const thread of env.threads.ofProcess(process.ptr)) if (thread.id === process.id) return thread
+  return undefined
+}
+
+function mayTouch(process: Process, env: FileEnvironment): boolean {
+  const caller = env.currentProcess()
+  return caller === undefined || caller === process || may(userOf(caller).credentials, Capability.nice)
+}
+
+/** As kstrtoull: decimal, a line feed at most behind it. */
+function parse(text: string): bigint | number {
+  if (!/^\+?[0-9]+\n?$/.test(text)) return -EINVAL
+  const value = BigInt(text.replace(/^\+/, ''))
+  return value > ULONG_MAX ? -ERANGE : value
+}
