@@ -16,7 +16,7 @@ import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 import { USAGE_BYTES } from './usage.js'
 
-export const PROCESS_BYTES = 848
+export const PROCESS_BYTES = 872
 const ID = 0
 const PARENT = 4
 const PERSONALITY = 8

@@ -1,5 +1,5 @@
 /**
- * A timer: 112 bytes, in the slab cache "timer" for timer_create(2) and timerfd_create(2), within the process's record for
+ * A timer: 120 bytes, in the slab cache "timer" for timer_create(2) and timerfd_create(2), within the process's record for
  * setitimer(2). All zero is a timer that is not set.
  *
  *     0    links among those that are armed; 8: among those of its process
@@ -8,12 +8,13 @@
  *     64   u32 × 2 the program's value
  *     72   f64 overruns, counting   80 overruns of the last signal
  *     88   u32 stamp: odd while its signal is to set it again   92 armed   96 f64 expirations (timerfd)   104 u32 clock's thread   108 what its moments count from (ClockBase)
+ *     112  u32 number of its clock as timer_create(2) was given it
  */
 import type { Ptr } from '../base/numbers.js'
 import { RecordView } from '../state/record-view.js'
 import type { ClockBase } from './time-offset.js'
 
-export const TIMER_BYTES = 112
+export const TIMER_BYTES = 120
 export const ARMED_LINK = 0
 export const OWNER_LINK = 8
 
@@ -45,6 +46,7 @@ const ARMED = 92
 const TICKS = 96
 const CLOCK_THREAD = 104
 const BASE = 108
+const CLOCK = 112
 
 /** A view on a timer. */
 export class Timer extends RecordView {
@@ -115,6 +117,14 @@ export class Timer extends RecordView {
   }
   set base(value: ClockBase) {
     this.setU32(BASE, value)
+  }
+
+  /** clockid_t, for /proc. */
+  get clock(): number {
+    return this.u32(CLOCK) | 0
+  }
+  set clock(value: number) {
+    this.setU32(CLOCK, value)
   }
 
   /** What its signal is queued with: made with the timer, so that it is never lost. */

@@ -16,6 +16,12 @@ const TIMER_ABSTIME = 1
 /** Clocks that are only to be read: raw, coarse ones; and those that wake a sleeping machine, which has no such clock. */
 const WITHOUT_TIMERS: ReadonlySet<number> = new Set([4, 5, 6, 8, 9])
 
+/** The processor's time of the process and of the thread, by the names that the kernel gives them itself. */
+const OWN_CLOCKS: ReadonlyMap<number, number> = new Map([
+  [2, -6],
+  [3, -2],
+])
+
 /** What struct sigevent asks for. */
 interface Event {
   readonly notify: number
@@ -87,6 +93,7 @@ function describe(c: SyscallContext, timer: Timer, clock: NamedClock, event: Eve
   timer.scale = clock.scale
   timer.clockThread = clock.thread?.id ?? 0
   timer.base = clock.base
+  timer.clock = OWN_CLOCKS.get(c.args.int(0)) ?? c.args.int(0)
   timer.overrun = -1
   return new StructWriter(4).u32(0, timer.id).copyTo(c, c.args.address(2))
 }

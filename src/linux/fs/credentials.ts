@@ -83,6 +83,7 @@ export function isOwner(who: Credentials, inode: Inode): boolean {
 export function checkAccess(who: Credentials, inode: Inode, wanted: number): number {
   if (inode.namespace !== null && (wanted & May.write) !== 0) return -EPERM
   if ((grantedTo(who, inode) & wanted) === wanted) return 0
+  if (isSetting(inode)) return -EACCES
   const isFolder = isDirectory(inode)
   const isLooking = isFolder ? (wanted & May.write) === 0 : wanted === May.read
   if (isLooking && may(who, Capability.readAndSearch)) return 0
@@ -95,6 +96,11 @@ const OWN_FILES = /(^|\/)(fd|map_files)$/
 
 export function isOwnFiles({ filesystem, key, pid }: Inode, who: number | undefined): boolean {
   return filesystem.kind === 'proc' && pid !== 0 && pid === who && OWN_FILES.test(key)
+}
+
+/** A file of /proc/sys: no capability overrides what its bits say (sysctl_perm). */
+function isSetting(inode: Inode): boolean {
+  return inode.filesystem.kind === 'proc' && inode.key.startsWith('sys/') && !isDirectory(inode)
 }
 
 /** The three bits that count for this user: the first class that fits, even if another would give more. */

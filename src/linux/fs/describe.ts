@@ -77,7 +77,7 @@ function anonymousName(kind: ObjectKind, inode: number): MappingName {
 }
 
 /** `00:15` of a device number. */
-function deviceText(device: number): string {
+export function deviceText(device: number): string {
   const major = (device >>> 8) & 0xfff
   const minor = (device & 0xff) | ((device >>> 12) & 0xfff00)
   return `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`

@@ -30,6 +30,7 @@ export interface FileEnvironment {
   /** Whose thread makes the call that is being done; undefined outside of one. */
   currentProcess(): Process | undefined
   readonly threads: { ofProcess(process: Ptr): Iterable<Thread>; at(record: Ptr): Thread }
+  readonly scheduler: { contextOf(thread: Thread): Ptr }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
   /** What the processors have done since the machine was started. */

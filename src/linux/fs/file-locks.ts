@@ -7,17 +7,34 @@ import { RecordLocks } from './record-locks.js'
 
 export const Flock = { shared: 1, exclusive: 2, nonBlock: 4, unlock: 8 } as const
 
+/** A lock on a whole file, or the wish for one. */
+export interface WholeLock {
+  readonly file: OpenFile
+  /** Flock.shared or .exclusive. */
+  readonly kind: number
+  /** The process that has locked it; the lock may have gone on to others. */
+  readonly pid: number
+  /** Rises from lock to lock, of both kinds. */
+  readonly order: number
+}
+
 export class FileLocks {
   readonly records: RecordLocks
   readonly #events: Events
   /** Something was given back: threads that wait for any lock look again. */
   readonly #released: EventSource
-  readonly #holders = new Map<Inode, OpenFile[]>()
+  readonly #holders = new Map<Inode, WholeLock[]>()
+  /** What threads wait for, by their number. */
+  readonly #waiters = new Map<number, WholeLock>()
+  #order = 0
 
   constructor(events: Events) {
     this.#events = events
     this.#released = events.makeSource()
-    this.records = new RecordLocks(() => this.#wake())
+    this.records = new RecordLocks(
+      () => this.#wake(),
+      () => this.#order++,
+    )
   }
 
   /** What a thread waits for that cannot have a lock. */
@@ -26,7 +43,7 @@ export class FileLocks {
   }
 
   /** Takes, changes or gives back a lock: 0, -EINVAL, or -EAGAIN when another open file is in the way (the old one is lost then). */
-  apply(file: OpenFile, operation: number): number {
+  apply(file: OpenFile, operation: number, pid: number): number {
     const kind = operation & ~Flock.nonBlock
     if (kind === Flock.unlock) {
       this.#release(file)
@@ -37,11 +54,32 @@ export class FileLocks {
     this.#release(file)
     const { inode } = file.dentry
     const holders = this.#holders.get(inode) ?? []
-    const blocked = holders.some(({ lock }) => kind === Flock.exclusive || lock === Flock.exclusive)
+    const blocked = holders.some((holder) => kind === Flock.exclusive || holder.kind === Flock.exclusive)
     if (blocked) return -EAGAIN
     file.lock = kind
-    this.#holders.set(inode, [...holders, file])
+    this.#holders.set(inode, [...holders, { file, kind, pid, order: this.#order++ }])
     return 0
+  }
+
+  /** A thread is about to wait for a lock. */
+  wait(threadId: number, file: OpenFile, operation: number, pid: number): void {
+    this.#waiters.set(threadId, { file, kind: operation & ~Flock.nonBlock, pid, order: this.#order++ })
+  }
+
+  /** The thread runs again, or is gone. */
+  endWait(threadId: number): void {
+    this.#waiters.delete(threadId)
+    this.records.endWait(threadId)
+  }
+
+  *whole(): Generator<[Inode, WholeLock]> {
+    for (const [inode, holders] of this.#holders) for (const lock of holders) yield [inode, lock]
+  }
+
+  /** Who waits for the first of the file's locks, which stands for all of them. */
+  waitersFor(inode: Inode, lock: WholeLock): WholeLock[] {
+    if (this.#holders.get(inode)?.[0] !== lock) return []
+    return [...this.#waiters.values()].filter(({ file }) => file.dentry.inode === inode)
   }
 
   /** The last number of an open file is gone. */
@@ -58,7 +96,7 @@ export class FileLocks {
   #release(file: OpenFile): void {
     if (file.lock === 0) return
     const { inode } = file.dentry
-    const others = this.#holders.get(inode)?.filter((holder) => holder !== file) ?? []
+    const others = this.#holders.get(inode)?.filter((holder) => holder.file !== file) ?? []
     if (others.length > 0) this.#holders.set(inode, others)
     else this.#holders.delete(inode)
     file.lock = 0

@@ -211,6 +211,7 @@ export class Files implements FileServices {
 
   threadEnds(thread: Thread): void {
     leaveQueue(this.vfs, thread)
+    this.vfs.locks.endWait(thread.id)
   }
 
   taskEnded(id: number, isGone: boolean): void {

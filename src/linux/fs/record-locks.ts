@@ -14,6 +14,8 @@ const CHAIN_MAX = 10
 
 export interface RecordLock {
   readonly owner: object
+  /** The open file by which it was taken. */
+  readonly file: object
   /** LockType.read or .write. */
   readonly type: number
   /** First and last byte. */
@@ -21,6 +23,8 @@ export interface RecordLock {
   readonly end: number
   /** The process, for F_GETLK; -1 for an open file's lock. */
   readonly pid: number
+  /** Rises from lock to lock; 0 of one that is only asked for. */
+  readonly order: number
 }
 
 interface Waiter {
@@ -34,9 +38,12 @@ export class RecordLocks {
   readonly #waiters = new Map<number, Waiter>()
   readonly #changed: () => void
 
-  /** `changed`: some lock may be free now. */
-  constructor(changed: () => void) {
+  readonly #nextOrder: () => number
+
+  /** `changed`: some lock may be free now; `nextOrder` numbers them. */
+  constructor(changed: () => void, nextOrder: () => number) {
     this.#changed = changed
+    this.#nextOrder = nextOrder
   }
 
   /** The first lock of another owner that is in the way. */
@@ -47,7 +54,7 @@ export class RecordLocks {
   /** Takes a lock, changing what its owner had of the range: 0, or -EAGAIN. */
   take(inode: Inode, lock: RecordLock): number {
     if (this.conflict(inode, lock) !== undefined) return -EAGAIN
-    this.#replace(inode, lock, [lock])
+    this.#replace(inode, lock, [{ ...lock, order: this.#nextOrder() }])
     return 0
   }
 
@@ -57,7 +64,15 @@ export class RecordLocks {
   }
 
   releaseAll(inode: Inode, owner: object): void {
-    this.release(inode, { owner, type: LockType.read, start: 0, end: LOCK_END, pid: 0 })
+    this.release(inode, {
+      owner,
+      file: owner,
+      type: LockType.read,
+      start: 0,
+      end: LOCK_END,
+      pid: 0,
+      order: 0,
+    })
   }
 
   /** A thread is about to wait for a lock: 0, or -EDEADLK when the holder waits for the thread's own locks. */
@@ -83,6 +98,16 @@ export class RecordLocks {
     for (const [thread, { lock }] of this.#waiters) if (lock.owner === owner) this.#waiters.delete(thread)
   }
 
+  *all(): Generator<[Inode, RecordLock]> {
+    for (const [inode, list] of this.#locks) for (const lock of list) yield [inode, lock]
+  }
+
+  /** What is waited for and not to be had because of a lock, if that is the first one in the way. */
+  waitersFor(inode: Inode, lock: RecordLock): RecordLock[] {
+    const waiters = [...this.#waiters.values()].filter((waiter) => waiter.inode === inode)
+    return waiters.filter((waiter) => this.conflict(inode, waiter.lock) === lock).map((waiter) => waiter.lock)
+  }
+
   /** All locks there are: for checks. */
   get count(): number {
     return [...this.#locks.values()].reduce((sum, list) => sum + list.length, 0)
@@ -94,7 +119,7 @@ export class RecordLocks {
     const first = list.findIndex(({ owner }) => owner === range.owner)
     const own = list.filter(({ owner }) => owner === range.owner)
     const others = list.filter(({ owner }) => owner !== range.owner)
-    const kept = own.flatMap((lock) => without(lock, range))
+    const kept = own.flatMap((lock) => without(lock, range, this.#nextOrder))
     others.splice(first < 0 ? others.length : first, 0, ...joined([...kept, ...added]))
     if (others.length > 0) this.#locks.set(inode, others)
     else this.#locks.delete(inode)
@@ -107,13 +132,12 @@ function excludes(one: RecordLock, other: RecordLock): boolean {
   return overlap && (one.type === LockType.write || other.type === LockType.write)
 }
 
-/** What is left of a lock outside of a range. */
-function without(lock: RecordLock, { start, end }: RecordLock): RecordLock[] {
+/** What is left of a lock outside of a range; when there is something on both sides, the left part is a new lock. */
+function without(lock: RecordLock, { start, end }: RecordLock, nextOrder: () => number): RecordLock[] {
   if (lock.end < start || end < lock.start) return [lock]
-  const left: RecordLock[] = []
-  if (lock.start < start) left.push({ ...lock, end: start - 1 })
-  if (lock.end > end) left.push({ ...lock, start: end + 1 })
-  return left
+  const right = lock.end > end ? [{ ...lock, start: end + 1 }] : []
+  if (lock.start >= start) return right
+  return [{ ...lock, end: start - 1, order: right.length > 0 ? nextOrder() : lock.order }, ...right]
 }
 
 /** Sorted, neighbours of one type made one. */

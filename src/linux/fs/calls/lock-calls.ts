@@ -26,10 +26,14 @@ export function lockCalls(vfs: Vfs): Syscall[] {
 function lockFile(vfs: Vfs, c: SyscallContext): number {
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
+  const { locks } = vfs
   const operation = c.args.int(1)
-  const result = vfs.locks.apply(file, operation)
+  locks.endWait(c.thread.id)
+  const result = locks.apply(file, operation, c.process.id)
   if (result !== -EAGAIN || (operation & Flock.nonBlock) !== 0) return result
-  return c.thread.park(WaitKind.file, vfs.locks.waitMask)
+  const parked = c.thread.park(WaitKind.file, locks.waitMask)
+  if (parked === PARKED) locks.wait(c.thread.id, file, operation, c.process.id)
+  return parked
 }
 
 export function isLockCommand(command: number): boolean {
@@ -43,7 +47,7 @@ export function isLockCommand(command: number): boolean {
 export function lockRange(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
   const command = c.args.int(1)
   const isOpen = command >= Fcntl.getOpenLock
-  vfs.locks.records.endWait(c.thread.id)
+  vfs.locks.endWait(c.thread.id)
   const view = take(c, c.args.address(2), FLOCK_BYTES)
   if (view === undefined) return -EFAULT
   if (command === Fcntl.getLock || command === Fcntl.getOpenLock) return getLock(vfs, c, file, view, isOpen)
@@ -106,7 +110,7 @@ function requestIn(
   const type = view.getInt16(0, true)
   if (type < LockType.read || type > LockType.unlock) return -EINVAL
   const owner = isOpen ? file : userOfCall(c).files
-  return { ...range, type, owner, pid: isOpen ? -1 : c.process.id }
+  return { ...range, type, owner, file, pid: isOpen ? -1 : c.process.id, order: 0 }
 }
 
 function baseOf(vfs: Vfs, file: OpenFile, whence: number): number {

@@ -15,7 +15,7 @@ const INT_MAX = 2 ** 31 - 1
 const ABOUT = [undefined, 'all', 'others', 'files', 'softDirty', 'peak'] as const
 
 export const clearRefs: ProcFile = {
-  ...file(() => '', 0o200),
+  ...file(() => -EINVAL, 0o200),
   seeks: 'still',
   write: (source, process, env) => {
     const text = byteString(source.subarray(0, NUMBER_MAX))

@@ -184,11 +184,13 @@ export class ProcFilesystem implements FilesystemOperations {
     // Of a file that cannot be written /sys says so at once, to root too (kernfs_fop_open).
     if (writes && this.#isSysfs && (inode.mode & 0o222) === 0) return -EACCES
     const node = this.#nodeOf(inode)
-    if (node?.type !== 'file' || node.memory === undefined) return 0
+    if (node?.type !== 'file') return 0
+    const caller = this.#env.currentProcess()
+    if (writes && node.refuses !== undefined) return caller ? node.refuses(userOf(caller).credentials) : 0
+    if (node.memory === undefined) return 0
     const process = this.#env.processes.get(inode.pid)
     if (process === undefined) return -ESRCH
     if (process.isZombie) return node.needsMemory === true ? -ESRCH : 0
-    const caller = this.#env.currentProcess()
     return caller === undefined || mayAccess(caller, process, 'files') === 0 ? 0 : -EACCES
   }
 

@@ -57,6 +57,8 @@ export interface ProcFile {
     position: number,
     opener: Credentials,
   ) => number
+  /** Why who opens it for writing may not, whatever the file's permissions say. */
+  readonly refuses?: (who: Credentials) => number
   /** How its positions are moved, where that is not as for most: a sequence, or `memory` for what is read by a reader of its own. */
   readonly seeks?: Seeks
   /** ioctl(2): -ENOTTY without. */

@@ -17,6 +17,7 @@ import type { OpenFile } from '../open-file.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { clearRefs } from './clear-refs.js'
+import { ownLocksText } from './lock-texts.js'
 import { mapFiles } from './map-files.js'
 import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
@@ -35,7 +36,9 @@ import { auxiliaryVectorText, commandLine, environment, memory } from './process
 import { limitsText, statmText, statText } from './process-numbers.js'
 import { nameOf, statusText } from './process-status.js'
 import { timerSlack } from './slack-file.js'
+import { callText, childrenText, timersText } from './thread-files.js'
 import { timeOffsets } from './time-offsets.js'
+import { userMaps } from './user-maps.js'
 
 /** Bytes of a number that are looked at. */
 const NUMBER_MAX = 12
@@ -140,18 +143,6 @@ const texts: Record<string, ProcNode> = {
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
   schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
-  coredump_filter: {
-    seeks: 'plain',
-    ...processFile(
-      ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),
-      0o644,
-    ),
-    write: writeNumber((process, value) => {
-      if (value < 0) return -EINVAL
-      process.coreFilter = value & CORE_FILTER_BITS
-      return 0
-    }),
-  },
   oom_adj: {
     seeks: 'plain',
     ...processFile(({ outOfMemoryScore }) => `${oldScale(outOfMemoryScore)}\n`, 0o644),
@@ -168,6 +159,19 @@ const texts: Record<string, ProcNode> = {
   mem: memory,
 }
 
+const coreFilter: ProcFile = {
+  seeks: 'plain',
+  ...processFile(
+    ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),
+    0o644,
+  ),
+  write: writeNumber((process, value) => {
+    if (value < 0) return -EINVAL
+    process.coreFilter = value & CORE_FILTER_BITS
+    return 0
+  }),
+}
+
 const descriptors: ProcDirectory = { ...directory({}, descriptorLinks), permissions: 0o500 }
 const descriptorInfo: ProcDirectory = { ...directory({}, descriptorTexts) }
 
@@ -179,9 +183,11 @@ function filesFor(
     ...links,
     ...constants,
     ...texts,
+    ...userMaps,
     status: processFile((process, _vfs, env) => statusText(process, threadOf(process, env), env)),
     stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env)),
     comm: nameFile(threadOf),
+    syscall: processFile((process, _vfs, env) => callText(process, threadOf(process, env), env), 0o400),
     fd: descriptors,
     fdinfo: descriptorInfo,
     ns: namespaceFiles(threadOf),
@@ -215,19 +221,25 @@ const OWN_FILES = filesFor((process, env) => threadsOf(process, env).find(({ id 
 export const PROCESS_TREE: ProcDirectory = directory({
   ...OWN_FILES,
   map_files: mapFiles,
+  coredump_filter: coreFilter,
   timens_offsets: timeOffsets,
+  timers: processFile((process, _vfs, env) => timersText(process, env)),
   timerslack_ns: timerSlack,
   task: directory({}, taskDirectories),
 })
 
 function taskDirectories(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   if (process === undefined) return {}
-  const found: Record<string, ProcNode> = { [process.id]: directory(OWN_FILES) }
-  for (const { id } of threadsOf(process, vfs.env)) {
-    if (id === process.id) continue
-    found[id] = directory(filesFor((of, env) => threadsOf(of, env).find((thread) => thread.id === id)))
-  }
+  const found: Record<string, ProcNode> = { [process.id]: threadDirectory(process.id) }
+  for (const { id } of threadsOf(process, vfs.env)) found[id] ??= threadDirectory(id)
   return found
+}
+
+function threadDirectory(id: number): ProcDirectory {
+  const threadOf = (process: Process, env: FileEnvironment) =>
+    threadsOf(process, env).find((thread) => thread.id === id)
+  const children = processFile((process, _vfs, env) => childrenText(process, threadOf(process, env), env))
+  return directory({ ...filesFor(threadOf), children })
 }
 
 function userLink(of: (user: FileUser) => Dentry): ProcNode {
@@ -259,7 +271,8 @@ function descriptorTexts(vfs: Vfs, process: Process | undefined): Record<string,
   for (const fd of files.numbers()) {
     found[fd] = file(() => {
       const open = files.get(fd)
-      return open === undefined ? '' : descriptorText(vfs, open, files.descriptor(fd)!.closeOnExec)
+      if (open === undefined) return ''
+      return descriptorText(vfs, process, open, files.descriptor(fd)!.closeOnExec)
     })
   }
   return found
@@ -267,11 +280,11 @@ function descriptorTexts(vfs: Vfs, process: Process | undefined): Record<string,
 
 const CLOSE_ON_EXEC = 0o2000000
 
-function descriptorText(vfs: Vfs, open: OpenFile, closeOnExec: boolean): string {
+function descriptorText(vfs: Vfs, process: Process, open: OpenFile, closeOnExec: boolean): string {
   const { position, flags, dentry } = open
   const { filesystem, number } = dentry.inode
   const shown = (closeOnExec ? flags | CLOSE_ON_EXEC : flags).toString(8)
   const mount = vfs.state.filesystems.indexOf(filesystem) + 1
   const special = operationsOf(open).channel?.information?.(open, vfs) ?? ''
-  return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n${special}`
+  return `pos:\t${position}\nflags:\t0${shown}\nmnt_id:\t${mount}\nino:\t${number}\n${ownLocksText(vfs, process, open)}${special}`
 }

@@ -15,7 +15,7 @@ const ULONG_MAX = 2n ** 64n - 1n
 export const timerSlack: ProcFile = {
   ...processFile((process, _vfs, env) => {
     const thread = firstThread(process, env)
-    if (thread === undefined) return -ESRCH
+    if (thread === undefined) return ''
     if (!mayTouch(process, env)) return -EPERM
     return `${(BigInt(thread.slackHigh) << 32n) | BigInt(thread.slackLow)}\n`
   }, 0o666),

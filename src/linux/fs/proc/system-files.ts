@@ -18,6 +18,7 @@ import { sharedMemoryText } from '../sysv/shm-text.js'
 import { byteString } from '../text.js'
 import { buddyinfoText, pagetypeinfoText, slabinfoRecord, vmallocinfoRecord } from './allocator-texts.js'
 import { frameCounts, frameFlags } from './frame-files.js'
+import { locksText } from './lock-texts.js'
 import { cpuinfoText, statisticsText } from './machine-texts.js'
 import { meminfoText } from './meminfo.js'
 import { directory, file, link, type ProcDirectory, type ProcNode } from './proc-node.js'
@@ -37,9 +38,12 @@ function constant(text: string, permissions = 0o444): ProcNode {
 }
 
 /** Settings that root may write in Linux; here nothing changes them. Those that can be changed: sysctl.ts. */
-function settings(values: Readonly<Record<string, string | number>>): Record<string, ProcNode> {
+function settings(
+  values: Readonly<Record<string, string | number>>,
+  permissions = 0o644,
+): Record<string, ProcNode> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, constant(`${value}\n`, 0o644)]),
+    Object.entries(values).map(([name, value]) => [name, constant(`${value}\n`, permissions)]),
   )
 }
 
@@ -61,17 +65,22 @@ function uuid(env: FileEnvironment): string {
 }
 
 const sysKernel = directory({
+  ...settings(
+    {
+      ostype: 'Linux',
+      osrelease: LINUX_RELEASE,
+      version: '#1 SMP Pagoda',
+      arch: 'riscv64',
+      cap_last_cap: 40,
+      ngroups_max: 65536,
+    },
+    0o444,
+  ),
   ...settings({
-    ostype: 'Linux',
-    osrelease: LINUX_RELEASE,
     hostname: '(none)',
     domainname: '(none)',
-    version: '#1 SMP Pagoda',
-    arch: 'riscv64',
     pid_max: 32768,
     'threads-max': 15553,
-    cap_last_cap: 40,
-    ngroups_max: 65536,
     core_pattern: 'core',
     core_uses_pid: 0,
     overflowuid: 65534,
@@ -138,6 +147,8 @@ const sysVm = directory({
       return source.length
     },
   },
+  // What is counted on each hart is added up whenever somebody reads it.
+  stat_refresh: { ...file(() => '', 0o600), write: (source) => source.length },
   min_free_kbytes: integerSetting(Setting.minimumFreeKbytes, { min: 0, written: applyWatermarks }),
   watermark_scale_factor: integerSetting(Setting.watermarkScale, {
     min: 1,
@@ -174,7 +185,6 @@ const MESSAGE_BYTES = { min: 128, max: MESSAGE_BYTES_MAX }
 const sysFs = directory({
   ...settings({
     'file-max': 198516,
-    'file-nr': '0\t0\t198516',
     nr_open: 1048576,
     'pipe-max-size': 1048576,
     'pipe-user-pages-soft': 16384,
@@ -185,8 +195,8 @@ const sysFs = directory({
     overflowuid: 65534,
     overflowgid: 65534,
     'aio-max-nr': 65536,
-    'aio-nr': 0,
   }),
+  ...settings({ 'file-nr': '0\t0\t198516', 'aio-nr': 0 }, 0o444),
   epoll: directory(settings({ max_user_watches: 443169 })),
   mqueue: directory({
     queues_max: integerSetting(Setting.mqueueQueuesMax),
@@ -241,6 +251,7 @@ export const SYSTEM_TREE: ProcDirectory = directory({
   devices: constant(
     'Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n136 pts\n\nBlock devices:\n',
   ),
+  locks: file((vfs) => locksText(vfs)),
   swaps: constant('Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n'),
   partitions: constant(''),
   diskstats: constant(''),

@@ -38,8 +38,11 @@ export const OUT_BYTES = (DATA_PAGES - 8) * PAGE_SIZE
 export const UNMAPPED = 0x7000_0000
 export const AT_FDCWD = -100
 const PID = 42
-/** No calls are made that need them. */
-const WITHOUT_THREADS = {} as Pick<FileEnvironment, 'time' | 'signals' | 'userfaults'>
+/** No calls are made that need them; /proc finds no timers. */
+const WITHOUT_THREADS = { time: { timers: { queue: { ofProcess: () => [] } } } } as unknown as Pick<
+  FileEnvironment,
+  'time' | 'signals' | 'userfaults'
+>
 
 /** A stream of the host that a test fills: `undefined` = nothing there yet. */
 export class TestInput implements HostInput {
@@ -156,6 +159,7 @@ export class FileMachine {
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
         machineTimes: () => ({ user: 0, system: 0, idle: 0 }),
         randomBytes: (target) => target.fill(0x5a),
+        scheduler: { contextOf: ({ ptr }) => ptr },
         tracing: { tracerOf: () => undefined },
         raise: (_process, _thread, signal) => this.signals.push(signal),
         wakeFiles: (mask) => this.woken.push(mask),
