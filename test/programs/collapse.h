@@ -30,6 +30,18 @@ static long field(const char *path, const char *name, char *start) {
   return value;
 }
 
+/* One of /proc/vmstat. */
+static long counter(const char *name) {
+  char line[128];
+  size_t length = strlen(name);
+  long value = -1;
+  FILE *f = fopen("/proc/vmstat", "r");
+  while (f && fgets(line, sizeof line, f))
+    if (!strncmp(line, name, length) && line[length] == ' ') value = atol(line + length);
+  if (f) fclose(f);
+  return value;
+}
+
 static void smaps(const char *what, char *start) {
   printf("  %s: rss %ld pmd %ld file %ld anon %ld pss %ld clean %ld+%ld dirty %ld+%ld\n", what, field("/proc/self/smaps", "Rss", start),
     field("/proc/self/smaps", "ShmemPmdMapped", start), field("/proc/self/smaps", "FilePmdMapped", start),

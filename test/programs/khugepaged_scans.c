@@ -23,17 +23,6 @@ static long number(const char *name) {
   return atol(text);
 }
 
-static long counter(const char *name) {
-  char line[128];
-  size_t length = strlen(name);
-  long value = -1;
-  FILE *f = fopen("/proc/vmstat", "r");
-  while (f && fgets(line, sizeof line, f))
-    if (!strncmp(line, name, length) && line[length] == ' ') value = atol(line + length);
-  if (f) fclose(f);
-  return value;
-}
-
 /* Two rounds that begin after now. */
 static void rounds(void) {
   long wanted = number("full_scans") + 3;

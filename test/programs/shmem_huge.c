@@ -25,17 +25,6 @@ static void set(const char *name, const char *value) {
   close(fd);
 }
 
-static long counter(const char *name) {
-  char line[128];
-  size_t length = strlen(name);
-  long value = -1;
-  FILE *f = fopen("/proc/vmstat", "r");
-  while (f && fgets(line, sizeof line, f))
-    if (!strncmp(line, name, length) && line[length] == ' ') value = atol(line + length);
-  if (f) fclose(f);
-  return value;
-}
-
 static long alloc, fallback, mapped;
 
 static void begin(void) {

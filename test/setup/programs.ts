@@ -12,11 +12,6 @@ import { findOracle } from './oracles.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const sources = join(root, 'test', 'programs')
-const header = join(sources, 'errno_name.h')
-/** Included by the programs that walk the manual page of one call. */
-const callHeader = join(sources, 'call.h')
-/** Included by those that trace others; it includes the other. */
-const tracedHeader = join(sources, 'traced.h')
 const cache = join(root, '.cache', 'programs')
 
 export type Libc = 'glibc' | 'musl'
@@ -37,13 +32,23 @@ function flags(source: string): string[] {
   return line ? line[1]!.split(' ') : []
 }
 
+/** The headers of ours that a source includes, each behind those that it includes itself; `found` are those found so far. */
+function headersOf(text: string, found: Set<string>): Set<string> {
+  for (const [, header] of text.matchAll(/^#include "(\w+\.h)"$/gm)) {
+    if (found.has(header!)) continue
+    headersOf(readFileSync(join(sources, header!), 'utf8'), found)
+    found.add(header!)
+  }
+  return found
+}
+
 function programsOf(source: string, hasReference: boolean): GuestProgram[] {
   const extension = extname(source)
   const name = basename(source, extension)
-  const text = readFileSync(source)
-  const hash = createHash('sha256').update(text).update(readFileSync(header))
-  if (text.includes('"call.h"')) hash.update(readFileSync(callHeader))
-  if (text.includes('"traced.h"')) hash.update(readFileSync(callHeader)).update(readFileSync(tracedHeader))
+  const text = readFileSync(source, 'utf8')
+  const hash = createHash('sha256').update(text)
+  for (const header of headersOf(text, new Set(['errno_name.h'])))
+    hash.update(readFileSync(join(sources, header)))
   const sourceHash = hash.digest('hex').slice(0, 16)
   const libcs: Libc[] = extension === '.c' ? ['glibc', 'musl'] : ['glibc']
   return libcs.map((libc) => ({
