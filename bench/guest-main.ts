@@ -12,6 +12,7 @@ import { type Row, SIDES, type Side, Table } from './guest-table.js'
 import { cpuSeconds, ownSeconds } from './guest-time.js'
 import { START, type Work, Works } from './guest-works.js'
 import { describeMachine } from './machine.js'
+import { missingForV86 } from './v86-parts.js'
 
 const USAGE = `usage: npm run bench:guest -- [--only REGEX] [--rounds N] [--interpreted] [--v86] [--write]
 
@@ -84,6 +85,12 @@ function measureV86(works: readonly Work[]): Readonly<Record<string, number>> {
   return JSON.parse(execFileSync(process.execPath, script, { cwd: repository, encoding: 'utf8' }))
 }
 
+/** What is missing here is no bug of ours: no stack trace. */
+function refuse(problem: string): never {
+  console.error(problem)
+  process.exit(1)
+}
+
 function machineText(): string {
   const { cpu, cpus, node, v8, kernel, virtualised, load } = describeMachine()
   return `${cpu}, ${cpus} CPUs, ${kernel}, Node ${node} (V8 ${v8}); virtualised: ${virtualised}; load ${load} at the start`
@@ -128,8 +135,9 @@ function qemuVersion(): string {
 
 function main(): void {
   const { only, rounds, interpreted, v86, write } = options()
-  const qemu = findOracle('qemuUser')
-  if (qemu === undefined) throw new Error('qemu-riscv64 is not there: npm run test:setup')
+  const qemu = findOracle('qemuUser') ?? refuse('qemu-riscv64 is not there: npm run test:setup')
+  const problem = v86 ? missingForV86() : undefined
+  if (problem !== undefined) refuse(problem)
   execFileSync(process.execPath, ['scripts/build.mjs', '--no-types'], { cwd: repository, stdio: 'inherit' })
   const works = new Works(qemu, [process.execPath, `${repository}bin/pagoda.js`])
   const machine = machineText()

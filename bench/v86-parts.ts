@@ -9,6 +9,7 @@ import { build, sources } from './guest-programs.js'
 
 const scripts = fileURLToPath(new URL('../test/riscv64-linux/', import.meta.url))
 const root = join(oracleCache, 'v86')
+const COMPILER = 'i686-linux-gnu-gcc'
 
 export interface V86Parts {
   readonly kernel: string
@@ -35,16 +36,33 @@ function fetched(): string {
   return join(boot, readdirSync(boot).find((name) => name.startsWith('vmlinuz-'))!)
 }
 
-/** Fetches what is not there. Throws when it cannot, or without a compiler. `works`: words of kernels.c, a line each. */
+/** Commands that are needed, and the package of Debian's that has each. */
+const NEEDED = {
+  [COMPILER]: 'gcc-i686-linux-gnu libc6-dev-i386-cross',
+  'apt-get': 'apt',
+  'dpkg-deb': 'dpkg',
+  python3: 'python3',
+} as const
+
+/** What has to be installed first; undefined: nothing. */
+export function missingForV86(): string | undefined {
+  const missing = Object.entries(NEEDED).filter(([command]) => findCommand(command) === undefined)
+  if (missing.length === 0) return undefined
+  const commands = missing.map(([command]) => command).join(', ')
+  return (
+    `--v86 needs ${commands}: apt install ${missing.map(([, packages]) => packages).join(' ')}\n` +
+    "(the first time it also needs the network, for Debian's kernel and BIOS)"
+  )
+}
+
+/** Fetches what is not there. Throws when it cannot. `works`: words of kernels.c, a line each. */
 export function v86Parts(works: readonly string[]): V86Parts {
-  const compiler = findCommand('i686-linux-gnu-gcc')
-  if (compiler === undefined) {
-    throw new Error('no i686-linux-gnu-gcc: apt install gcc-i686-linux-gnu libc6-dev-i386-cross')
-  }
+  const problem = missingForV86()
+  if (problem !== undefined) throw new Error(problem)
   const kernel = fetched()
   const bios = join(root, 'usr/share/seabios/bios.bin')
   const vgaBios = join(root, 'usr/share/seabios/vgabios-stdvga.bin')
-  return { kernel, bios, vgaBios, initrd: initialRam(compiler, works) }
+  return { kernel, bios, vgaBios, initrd: initialRam(findCommand(COMPILER)!, works) }
 }
 
 function initialRam(compiler: string, works: readonly string[]): Uint8Array {
