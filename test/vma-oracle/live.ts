@@ -4,7 +4,7 @@ import { Random } from '../../src/base/random.js'
 import { buildPrograms } from '../setup/programs.js'
 import { CondensingPrinter, type LinePrinter, PlainPrinter } from './in-process/printers.js'
 import { replay } from './in-process/replay.js'
-import { askLinuxAll, askPagoda } from './run-scripts.js'
+import { askLinuxAll, askPagoda, NoAnswer } from './run-scripts.js'
 import {
   CONDENSED,
   compareLogs,
@@ -33,7 +33,7 @@ Random mapping calls (test/vma-oracle) on a real riscv64 Linux and in Pagoda; wh
   --keep-going       do not stop at the first script that differs
   --help             this text
 
-Exit code 1 when something differs, 2 when an option is wrong.`
+Exit code 1 when something differs, 2 when an option is wrong, 3 when the real kernel does not answer (RV_TIMEOUT: seconds for one boot, 600).`
 
 const { values } = parseArgs({
   options: {
@@ -169,4 +169,10 @@ async function main(): Promise<void> {
   process.exitCode = good ? 0 : 1
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof NoAnswer)) throw error
+  console.error(error.message)
+  process.exitCode = 3
+}

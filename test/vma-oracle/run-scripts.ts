@@ -15,6 +15,12 @@ const exec = fileURLToPath(new URL('../riscv64-linux/rv-exec', import.meta.url))
 const KILLED = '9'
 const KILLED_EXIT_CODE = 128 + 9
 
+/** What rv-exec says when the machine did not finish: it was given RV_TIMEOUT seconds, 600 unless told. */
+const UNFINISHED = 125
+
+/** The real kernel has not answered: nothing can be compared. */
+export class NoAnswer extends Error {}
+
 /** RAM of both machines. */
 const MEMORY = 2 ** 31
 
@@ -26,10 +32,13 @@ function logOf(script: Script, output: string, file: string): Log {
   const end = output.indexOf(`= ${file} status `)
   const [, status] = end < 0 ? [] : /status (\d+)\n/.exec(output.slice(end))!
   if (start < 0 || (status !== '0' && status !== KILLED))
-    throw new Error(
-      `seed ${script.seed} ${script.policy} did not end well: ${output.slice(start).slice(-500)}`,
+    throw new NoAnswer(
+      `seed ${script.seed} ${script.policy} did not end well on the real kernel: ${output.slice(start).slice(-500)}`,
     )
-  return parseLog(script, output.slice(start + `= ${file}\n`.length, end), status === KILLED)
+  const log = parseLog(script, output.slice(start + `= ${file}\n`.length, end), status === KILLED)
+  if (Number.isNaN(log.ownPages))
+    throw new NoAnswer(`seed ${script.seed} ${script.policy} was ended on the real kernel before it began`)
+  return log
 }
 
 /** What vmaoracle prints for scripts on a real kernel, all in one boot. */
@@ -42,13 +51,19 @@ export function askLinuxAll(scripts: readonly Script[], options: readonly string
       writeFileSync(join(root, fileOf(script, i)), scriptText(script))
     })
     const command = ['-r', root, '/program', '-b', ...options, ...scripts.map(fileOf)]
-    const { stdout: output } = spawnSync(exec, command, {
+    const { stdout: output, status } = spawnSync(exec, command, {
       encoding: 'utf8',
       maxBuffer: 2 ** 30,
       stdio: ['ignore', 'pipe', 'inherit'],
       // One processor: nothing is told to another, and counts are exact. (qemu then takes a third of the time, too.)
       env: { ...process.env, RV_MEM: `${MEMORY / 2 ** 20}M`, RV_SMP: '1' },
     })
+    if (status === UNFINISHED) {
+      const seconds = process.env.RV_TIMEOUT ?? 600
+      throw new NoAnswer(
+        `the real kernel has not finished ${scripts.length} scripts in ${seconds} s: give it more (RV_TIMEOUT=SECONDS) or less to do (--batch N, --script N)`,
+      )
+    }
     return scripts.map((script, i) => logOf(script, output, fileOf(script, i)))
   } finally {
     rmSync(root, { recursive: true, force: true })
