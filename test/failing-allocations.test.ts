@@ -85,6 +85,8 @@ describe.skipIf(!isBuilt)('with a failing allocation', () => {
     ['pidfd', 'clone(', 15],
     ['thread', 'clone(', 1],
     ['exec', 'execve(', 15],
+    ['vector', 'prctl(', 1],
+    ['map', 'prctl(', 1],
   ])('%s fails cleanly', (what, call, least) => {
     const { results, isOver } = new Trial(['storm', 'failing', what], call)
     expect(isOver).toBe(true)

@@ -1,5 +1,5 @@
 /* Many processes and threads at once: storm forks | pidfds | threads | execs | bomb | hog. Ends with 0 when all went as it should.
- * storm failing fork | vfork | pidfd | thread | exec: makes the call again and again. An `a` is written before each and what came of it after it. */
+ * storm failing fork | vfork | pidfd | thread | exec | vector | map: makes the call again and again. An `a` is written before each and what came of it after it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -231,11 +232,23 @@ static int make_process(char kind) {
   return result;
 }
 
+/* Another auxiliary vector, alone or with where everything is. */
+static int set_vector(char kind) {
+  static unsigned long vector[4] = {6, 4096};
+  struct { unsigned long field[11], auxv; unsigned auxv_size, exe_fd; } map = {.auxv = (long)vector, .auxv_size = sizeof vector, .exe_fd = -1};
+  for (int i = 0; i < 11; i++) map.field[i] = 0x20000 + i * 256;
+  say("a");
+  vector[3]++;
+  int r = kind == 'v' ? prctl(PR_SET_MM, PR_SET_MM_AUXV, vector, sizeof vector, 0) : prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+  return r < 0 ? errno : 0;
+}
+
 static int failing(const char *what) {
   for (;;) {
     int result;
     if (strcmp(what, "thread") == 0) say("a"), result = make_thread();
     else if (strcmp(what, "exec") == 0) result = run_again();
+    else if (strcmp(what, "vector") == 0 || strcmp(what, "map") == 0) result = set_vector(what[0]);
     else result = make_process(what[0]);
     char text[16];
     sprintf(text, "%d\n", result);
