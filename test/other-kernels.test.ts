@@ -166,8 +166,8 @@ describe('write-protecting pages for fork was flushed on the local core only', (
 describe('brk answered with the end of the page', () => {
   test('the answer is the byte that was asked for; what cannot be leaves the one before', () => {
     const program = Program.boot()
-    program.space.brkStart = BASE
-    program.space.brk = BASE
+    program.space.parts.brkStart = BASE
+    program.space.parts.brk = BASE
     expect(program.call('brk', 0)).toBe(BASE)
     for (const bytes of [1, 4095, 4096, 4097, 12345, 10]) {
       expect(program.call('brk', BASE + bytes)).toBe(BASE + bytes)

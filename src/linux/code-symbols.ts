@@ -61,7 +61,7 @@ export class CodeSymbols {
     if (file === undefined) return { ...NOWHERE, path }
     const inFile = addressOf(file, (vma.pageOffset - vma.start) * PAGE_SIZE + address)
     const symbol = inFile === undefined ? undefined : file.symbols?.find(inFile)
-    return { path, isProgram: file.path === process.executable, address: inFile, symbol }
+    return { path, isProgram: file.path === process.files.program?.path, address: inFile, symbol }
   }
 
   #fileAt(process: Process, path: string): FileSymbols | undefined {

@@ -62,8 +62,8 @@ export interface ExecEnv {
 
 export interface LoadedProgram {
   readonly space: AddressSpace
-  /** Of the program itself, links resolved; a script's interpreter: /proc/PID/exe. */
-  readonly path: string
+  /** The program itself, open; a script's interpreter. */
+  readonly file: ExecutableFile
   /** Where it begins: in its interpreter, if it has one. */
   readonly entry: number
   readonly stackPointer: number
@@ -91,7 +91,7 @@ interface ProgramFiles {
   readonly execution: Execution
 }
 
-/** Loads a program for a process (for its limits). Nothing of the process is changed. */
+/** Loads a program for a process (for its limits). Nothing of the process is changed; the program's file is the caller's to close. */
 export function loadProgram(
   env: ExecEnv,
   process: Process,
@@ -100,7 +100,7 @@ export function loadProgram(
   const files = openProgram(env, process, execution)
   if (isExecProblem(files)) return files
   const loaded = sizeProblem(env.mm, process, files) ?? makeSpace(env, process, files)
-  files.main.file.close()
+  if (isExecProblem(loaded)) files.main.file.close()
   files.interpreter?.file.close()
   return loaded
 }
@@ -279,8 +279,7 @@ function fillSpace(
   if (stackPointer < 0) return NO_MEMORY
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
   if ((execution.identity.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
-  const { path } = main.file
-  return { space, path, entry, stackPointer }
+  return { space, file: main.file, entry, stackPointer }
 }
 
 /** Maps a file, moved by `bias`; the bias, or why not. `bias` may be a failure to find a place. */

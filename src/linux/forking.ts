@@ -278,7 +278,6 @@ export class Forking {
     child.sessionId = parent.sessionId
     child.startTime = this.#linux.clock.now()
     for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
-    child.executable = parent.executable
     child.outOfMemoryScore = parent.outOfMemoryScore
     child.coreFilter = parent.coreFilter
     if (request.clearsHandlers) this.#linux.signals.resetActions(child)

@@ -170,8 +170,8 @@ export function setHeap(
   const first = isAmongMappings ? DYNAMIC_HEAP : pagesFor(Math.max(...ends)) * PAGE_SIZE
   const moved = randomPages === undefined ? 0 : randomPages + (isAmongMappings ? 0 : 1)
   const heap = first + moved * PAGE_SIZE
-  space.brkStart = heap
-  space.brk = heap
+  space.parts.brkStart = heap
+  space.parts.brk = heap
 }
 
 /**
@@ -186,12 +186,11 @@ export function mapPageZero(mm: MemoryManager, space: AddressSpace): void {
 }
 
 /** Where code and data are, as /proc/PID/stat tells it and RLIMIT_DATA counts it (load_elf_binary). */
-export function setSegments(space: AddressSpace, { segments }: ElfProgram, bias: number): void {
+export function setSegments({ parts }: AddressSpace, { segments }: ElfProgram, bias: number): void {
   const code = segments.filter(({ flags }) => (flags & SegmentFlag.execute) !== 0)
   const fileEnd = ({ address, fileBytes }: ElfSegment) => address + fileBytes
-  space.codeStart = Math.min(...code.map(({ address }) => address)) + bias
-  space.codeEnd = Math.max(0, ...code.map(fileEnd)) + bias
-  space.dataStart = Math.max(...segments.map(({ address }) => address)) + bias
-  space.dataEnd = Math.max(...segments.map(fileEnd)) + bias
-  space.dataSegmentBytes = space.dataEnd - space.dataStart
+  parts.codeStart = Math.min(...code.map(({ address }) => address)) + bias
+  parts.codeEnd = Math.max(0, ...code.map(fileEnd)) + bias
+  parts.dataStart = Math.max(...segments.map(({ address }) => address)) + bias
+  parts.dataEnd = Math.max(...segments.map(fileEnd)) + bias
 }

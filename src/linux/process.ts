@@ -105,8 +105,6 @@ export class Process extends RecordView {
   readonly namespace: PidNamespace
   /** NULL: its parent is the machine's, number 1. */
   parent: Process | undefined
-  /** Absolute path of the program: /proc/PID/exe. A byte string (fs/text.ts). */
-  executable = ''
   /** First 15 bytes of the last part of the path that was executed: /proc/PID/comm. The first thread's name is the same. */
   name = ''
   /** What it is left to find in /proc: who is killed first for memory (-1000 to 1000), what a core file would have. */

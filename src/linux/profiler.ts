@@ -170,8 +170,9 @@ export class Profiler {
   }
 
   #child(process: Process, name: string): ProfileNode {
-    const program = process.executable.split('/').pop()
-    const node = this.profile.child(this.profile.root, `${program} (${process.id})`, process.executable)
+    const path = process.files.program?.path ?? ''
+    const program = path.split('/').pop()
+    const node = this.profile.child(this.profile.root, `${program} (${process.id})`, path)
     return this.profile.child(node, name)
   }
 

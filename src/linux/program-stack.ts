@@ -37,11 +37,12 @@ export function makeStack(
   const flags = VM_STACK_FLAGS | (contents.executableStack ? VM_EXEC : 0)
   const start = (top - pages) as Vpn
   mm.atomics.lock(space.lock, LockRank.space)
-  space.stackStart = stack.stackPointer
-  space.argumentsStart = stack.stringsStart
-  space.argumentsEnd = stack.environmentStart
-  space.environmentStart = stack.environmentStart
-  space.environmentEnd = stack.environmentEnd
+  const { parts } = space
+  parts.stackStart = stack.stackPointer
+  parts.argumentsStart = stack.stringsStart
+  parts.argumentsEnd = stack.environmentStart
+  parts.environmentStart = stack.environmentStart
+  parts.environmentEnd = stack.environmentEnd
   const { mergesAll } = space
   space.mergesAll = false // a new stack is not marked as mergeable, whatever was set before execve
   const result = mapRegion(mm, space, { start, pages, flags, object: NULL, pageOffset: start, fixed: true })

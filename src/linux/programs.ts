@@ -49,6 +49,7 @@ export class Programs {
     if (isExecProblem(loaded)) return loaded
     if (!this.#unshareActions(process)) {
       mm.spaces.release(loaded.space.ptr)
+      loaded.file.close()
       return NO_MEMORY
     }
     this.#replaceProgram(process, thread, loaded, identity)
@@ -68,7 +69,8 @@ export class Programs {
   }
 
   #describe(process: Process, thread: Thread, loaded: LoadedProgram, request: ProgramRequest): void {
-    process.executable = loaded.path
+    loaded.file.runBy(process)
+    loaded.file.close()
     nameThread(thread, process, bytesOf(request.path.split('/').pop()!.slice(0, NAME_LENGTH)))
   }
 

@@ -49,16 +49,32 @@ export interface Syscall {
   readonly trace: TraceFormat
 }
 
+/** A file that may be the program of a process. */
+export interface RunnableFile {
+  /** Somebody has it open for writing: no program can be run then. */
+  readonly isWritten: boolean
+  /** It is what the process runs from now on: /proc/PID/exe, as long as the process lives, wherever its name goes. */
+  runBy(process: Process): void
+}
+
 /** A program file, opened for execve(2). It is mapped from its page object, as Linux maps it from the page cache. */
-export interface ExecutableFile {
-  /** Absolute path in the guest, links resolved, a byte string: /proc/self/exe. */
+export interface ExecutableFile extends RunnableFile {
+  /** Absolute path in the guest, links resolved, a byte string. */
   readonly path: string
   /** Page object (a reference is held until `close`). */
   readonly object: import('../base/numbers.js').Ptr
   readonly size: number
   /** Bytes read at an offset: fewer at the end, or a negative errno. */
   read(offset: number, target: Uint8Array): number
+  /** It stays open for who runs it. */
   close(): void
+}
+
+/** What a process runs. */
+export interface RunningProgram {
+  /** Where it is now, a byte string. */
+  readonly path: string
+  readonly object: import('../base/numbers.js').Ptr
 }
 
 /** What fs/ keeps for one process: open files, working directory, umask. */
@@ -73,6 +89,8 @@ export interface ProcessFiles {
   readonly sharesFiles: boolean
   /** At execve: closes what is marked close-on-exec; `credentials`: who the process is from now on (identity.ts). */
   leaveProgram(credentials: import('./fs/credentials.js').Credentials): void
+  /** Undefined before the first program, and after the end. */
+  readonly program: RunningProgram | undefined
   /** At exit: closes everything, unless another process has the same table. */
   close(): void
 }
@@ -92,8 +110,8 @@ export interface FileServices {
   createFiles(cwd: string): ProcessFiles
   /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` is a byte string, relative to the working directory. */
   openExecutable(process: Process, path: string): ExecutableFile | number
-  /** The path of a program that a file number is of; -EBADF, or -EACCES when it could not be executed. */
-  programAt(process: Process, fd: number): string | number
+  /** The program that a file number is of; -EBADF, or -EACCES when it could not be executed. */
+  programAt(process: Process, fd: number): RunnableFile | number
   /** A file for mmap(2), by file number: what syscall/'s mmap wants, or -EBADF, … */
   fileBacking(process: Process, fd: number): import('../syscall/file-backing.js').FileBacking | number
   /** The file of a number has been mapped. */

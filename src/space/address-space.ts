@@ -16,8 +16,9 @@
  *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
+ *     80   u32  previousScanned, nextScanned; at 96 isScanned   list of those that khugepaged looks through (lock: LockWord.khugepaged)
  *     152  f64  minorFaults, majorFaults
- *     352  u32  previousScanned, nextScanned, isScanned   list of those that khugepaged looks through (lock: LockWord.khugepaged)
+ *     280  …    where the parts of its program lie (program-parts.ts)
  *     384  64 bytes for each hart: u32 rssAnonymous, rssFile, rssShared, 0; f64 minorFaults, majorFaults
  *
  * Who holds the lock together with others (a page fault) changes only the line of its own hart, and tables and entries under locks of
@@ -26,6 +27,7 @@
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
+import { ProgramParts } from './program-parts.js'
 
 const HART_LINES = 384
 const HART_LINE_BYTES = 64
@@ -86,6 +88,7 @@ export class AddressSpace {
   readonly #words: Uint32Array
   readonly #numbers: Float64Array
   readonly #harts: number
+  #parts: ProgramParts | undefined
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr) {
@@ -98,6 +101,11 @@ export class AddressSpace {
   at(ptr: Ptr): this {
     this.ptr = ptr
     return this
+  }
+
+  /** Where the parts of its program lie; made when it is first asked for, as few views are asked. */
+  get parts(): ProgramParts {
+    return (this.#parts ??= new ProgramParts(this.#words, this.#numbers, this))
   }
 
   /** The lock word. */
@@ -148,23 +156,23 @@ export class AddressSpace {
   }
 
   get previousScanned(): Ptr {
-    return this.#words[(this.ptr + 352) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 80) >>> 2]! as Ptr
   }
   set previousScanned(space: Ptr) {
-    this.#words[(this.ptr + 352) >>> 2] = space
+    this.#words[(this.ptr + 80) >>> 2] = space
   }
   get nextScanned(): Ptr {
-    return this.#words[(this.ptr + 356) >>> 2]! as Ptr
+    return this.#words[(this.ptr + 84) >>> 2]! as Ptr
   }
   set nextScanned(space: Ptr) {
-    this.#words[(this.ptr + 356) >>> 2] = space
+    this.#words[(this.ptr + 84) >>> 2] = space
   }
   /** khugepaged looks through it (MMF_VM_HUGEPAGE). */
   get isScanned(): boolean {
-    return this.#words[(this.ptr + 360) >>> 2] !== 0
+    return this.#words[(this.ptr + 96) >>> 2] !== 0
   }
   set isScanned(scanned: boolean) {
-    this.#words[(this.ptr + 360) >>> 2] = scanned ? 1 : 0
+    this.#words[(this.ptr + 96) >>> 2] = scanned ? 1 : 0
   }
 
   /** Private pages mapped (RssAnon). */
@@ -221,28 +229,6 @@ export class AddressSpace {
     this.#words[(this.ptr + 60) >>> 2] = value
   }
 
-  /** First byte of the heap: never below it. */
-  get brkStart(): number {
-    return this.#numbers[(this.ptr + 64) >>> 3]!
-  }
-  set brkStart(address: number) {
-    this.#numbers[(this.ptr + 64) >>> 3] = address
-  }
-  /** The program break, a byte address. */
-  get brk(): number {
-    return this.#numbers[(this.ptr + 72) >>> 3]!
-  }
-  set brk(address: number) {
-    this.#numbers[(this.ptr + 72) >>> 3] = address
-  }
-  /** Bytes of the program's data segment, which RLIMIT_DATA counts with the heap. */
-  get dataSegmentBytes(): number {
-    return this.#numbers[(this.ptr + 80) >>> 3]!
-  }
-  set dataSegmentBytes(bytes: number) {
-    this.#numbers[(this.ptr + 80) >>> 3] = bytes
-  }
-
   /** Mappings are placed below it, downwards; with `mapsUpwards` from it, upwards. */
   get mapBase(): Vpn {
     return this.#numbers[(this.ptr + 88) >>> 3]! as Vpn
@@ -253,16 +239,16 @@ export class AddressSpace {
   }
   /** What a search for a place has found: below `mapBase` no gap of so many pages ends above `searchedTop`. 0 = nothing is known. */
   get searchedPages(): number {
-    return this.#numbers[(this.ptr + 336) >>> 3]!
+    return this.#numbers[(this.ptr + 64) >>> 3]!
   }
   set searchedPages(pages: number) {
-    this.#numbers[(this.ptr + 336) >>> 3] = pages
+    this.#numbers[(this.ptr + 64) >>> 3] = pages
   }
   get searchedTop(): number {
-    return this.#numbers[(this.ptr + 344) >>> 3]!
+    return this.#numbers[(this.ptr + 72) >>> 3]!
   }
   set searchedTop(page: number) {
-    this.#numbers[(this.ptr + 344) >>> 3] = page
+    this.#numbers[(this.ptr + 72) >>> 3] = page
   }
   /** The legacy layout: ADDR_COMPAT_LAYOUT, or an unlimited stack. */
   get mapsUpwards(): boolean {
@@ -271,14 +257,6 @@ export class AddressSpace {
   set mapsUpwards(upwards: boolean) {
     this.#words[(this.ptr + 204) >>> 2] = upwards ? 1 : 0
   }
-  /** Where the stack pointer was at the program's start, a byte address: names [stack]. */
-  get stackStart(): number {
-    return this.#numbers[(this.ptr + 96) >>> 3]!
-  }
-  set stackStart(address: number) {
-    this.#numbers[(this.ptr + 96) >>> 3] = address
-  }
-
   /** Pages of all mappings (VmSize). */
   get totalPages(): number {
     return this.#numbers[(this.ptr + 104) >>> 3]!
@@ -423,72 +401,5 @@ export class AddressSpace {
   }
   set defaultFlags(flags: number) {
     this.#words[(this.ptr + 200) >>> 2] = flags
-  }
-
-  /** Where the program's code begins and ends, byte addresses: of all segments that are executable. */
-  get codeStart(): number {
-    return this.#numbers[(this.ptr + 280) >>> 3]!
-  }
-  set codeStart(address: number) {
-    this.#numbers[(this.ptr + 280) >>> 3] = address
-  }
-
-  get codeEnd(): number {
-    return this.#numbers[(this.ptr + 288) >>> 3]!
-  }
-  set codeEnd(address: number) {
-    this.#numbers[(this.ptr + 288) >>> 3] = address
-  }
-
-  /** Of its last segment: what is in the file. */
-  get dataStart(): number {
-    return this.#numbers[(this.ptr + 296) >>> 3]!
-  }
-  set dataStart(address: number) {
-    this.#numbers[(this.ptr + 296) >>> 3] = address
-  }
-
-  get dataEnd(): number {
-    return this.#numbers[(this.ptr + 304) >>> 3]!
-  }
-  set dataEnd(address: number) {
-    this.#numbers[(this.ptr + 304) >>> 3] = address
-  }
-
-  /** Where its argument strings begin and end on the stack, and those of its environment, which follow: until it says otherwise. */
-  get argumentsStart(): number {
-    return this.#numbers[(this.ptr + 312) >>> 3]!
-  }
-  set argumentsStart(address: number) {
-    this.#numbers[(this.ptr + 312) >>> 3] = address
-  }
-
-  get argumentsEnd(): number {
-    return this.#numbers[(this.ptr + 320) >>> 3]!
-  }
-  set argumentsEnd(address: number) {
-    this.#numbers[(this.ptr + 320) >>> 3] = address
-  }
-
-  get environmentStart(): number {
-    return this.#numbers[(this.ptr + 368) >>> 3]!
-  }
-  set environmentStart(address: number) {
-    this.#numbers[(this.ptr + 368) >>> 3] = address
-  }
-
-  get environmentEnd(): number {
-    return this.#numbers[(this.ptr + 328) >>> 3]!
-  }
-  set environmentEnd(address: number) {
-    this.#numbers[(this.ptr + 328) >>> 3] = address
-  }
-
-  /** What it was told of itself (saved-vectors.ts); NULL = nothing. */
-  get auxiliary(): Ptr {
-    return this.#words[(this.ptr + 376) >>> 2]! as Ptr
-  }
-  set auxiliary(vector: Ptr) {
-    this.#words[(this.ptr + 376) >>> 2] = vector
   }
 }

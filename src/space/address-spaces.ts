@@ -67,8 +67,8 @@ export class AddressSpaces {
     atomics.lock(child.lock, LockRank.childSpace)
     const result = copySpace(this.#mm, source, child)
     if (source.isScanned) enlistSpace(this.#mm, child)
-    child.auxiliary = source.auxiliary
-    this.vectors.retain(child.auxiliary)
+    child.parts.auxiliary = source.parts.auxiliary
+    this.vectors.retain(child.parts.auxiliary)
     atomics.unlock(child.lock, LockRank.childSpace)
     atomics.unlock(source.lock, LockRank.space)
     this.#link(ptr)
@@ -98,8 +98,8 @@ export class AddressSpaces {
   setAuxiliary(space: AddressSpace, vector: Ptr): void {
     const { atomics } = this.#mm
     atomics.lock(space.lock, LockRank.space)
-    const old = space.auxiliary
-    space.auxiliary = vector
+    const old = space.parts.auxiliary
+    space.parts.auxiliary = vector
     atomics.unlock(space.lock, LockRank.space)
     this.vectors.release(old)
   }
@@ -108,7 +108,7 @@ export class AddressSpaces {
   auxiliaryOf(space: AddressSpace): Uint8Array {
     const { atomics } = this.#mm
     atomics.lock(space.lock, LockRank.space)
-    const vector = space.auxiliary
+    const vector = space.parts.auxiliary
     const bytes = vector === NULL ? new Uint8Array(SAVED_VECTOR_BYTES) : this.vectors.bytes(vector).slice()
     atomics.unlock(space.lock, LockRank.space)
     return bytes
@@ -172,7 +172,8 @@ export class AddressSpaces {
       assert(space.previous === previous, 'the list of spaces is linked both ways')
       countNames(this.#mm, space, names)
       noteContexts(this.#mm, space, contexts)
-      if (space.auxiliary !== NULL) vectors.set(space.auxiliary, (vectors.get(space.auxiliary) ?? 0) + 1)
+      const { auxiliary } = space.parts
+      if (auxiliary !== NULL) vectors.set(auxiliary, (vectors.get(auxiliary) ?? 0) + 1)
       promised += space.committedPages
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
@@ -277,7 +278,7 @@ export class AddressSpaces {
     batch.finish()
     atomics.unlock(space.lock, LockRank.space)
     this.#unlink(space)
-    this.vectors.release(space.auxiliary)
+    this.vectors.release(space.parts.auxiliary)
     this.#cache.free(space.ptr)
   }
 

@@ -67,20 +67,9 @@ function forgetContext(mm: SpaceEnv, child: AddressSpace, context: Ptr): void {
 const KEPT_FLAGS = SpaceFlag.hasSeals | SpaceFlag.randomized | CALLER_FLAGS
 
 function copyLayout(parent: AddressSpace, child: AddressSpace): void {
-  child.brkStart = parent.brkStart
-  child.brk = parent.brk
-  child.dataSegmentBytes = parent.dataSegmentBytes
+  child.parts.copyAddresses(parent.parts)
   child.mapBase = parent.mapBase
   child.mapsUpwards = parent.mapsUpwards
-  child.stackStart = parent.stackStart
-  child.codeStart = parent.codeStart
-  child.codeEnd = parent.codeEnd
-  child.dataStart = parent.dataStart
-  child.dataEnd = parent.dataEnd
-  child.argumentsStart = parent.argumentsStart
-  child.argumentsEnd = parent.argumentsEnd
-  child.environmentStart = parent.environmentStart
-  child.environmentEnd = parent.environmentEnd
   child.barriers = parent.barriers
   child.limitAddressSpace = parent.limitAddressSpace
   child.limitData = parent.limitData

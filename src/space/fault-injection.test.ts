@@ -66,7 +66,8 @@ const OPERATIONS: Record<string, Operation> = {
     const result = expandStack(mm, space, mm.vmas.find(space, 30_000 as Vpn), 29_990 as Vpn)
     return result === -EAGAIN ? -ENOMEM : result
   },
-  'start a heap': (mm, space) => (setBrk(mm, space, (HEAP + 5) * PAGE_SIZE) === space.brkStart ? -ENOMEM : 0),
+  'start a heap': (mm, space) =>
+    setBrk(mm, space, (HEAP + 5) * PAGE_SIZE) === space.parts.brkStart ? -ENOMEM : 0,
 }
 
 /** Operations that must succeed with no memory at all. */
@@ -91,8 +92,8 @@ function setUp(): { machine: TestMachine; space: AddressSpace; before: string } 
   mm.slab.shrink()
   const before = inUse(machine)
   const space = new AddressSpace(mm.memory, mm.spaces.create())
-  space.brk = HEAP * PAGE_SIZE
-  space.brkStart = space.brk
+  space.parts.brk = HEAP * PAGE_SIZE
+  space.parts.brkStart = space.parts.brk
   const object = mm.objects.create(ObjectKind.anonymousShared, 64 * PAGE_SIZE)
   locked(mm, space, () => {
     mapRegion(mm, space, anonymous(100, 16, 3))
@@ -111,7 +112,8 @@ function setUp(): { machine: TestMachine; space: AddressSpace; before: string } 
 }
 
 function state(mm: MemoryManager, space: AddressSpace): string {
-  const { totalPages, dataPages, lockedPages, rssPages, brk } = space
+  const { totalPages, dataPages, lockedPages, rssPages } = space
+  const { brk } = space.parts
   return [...layout(mm, space), totalPages, dataPages, lockedPages, rssPages, brk].join(' ')
 }
 

@@ -335,8 +335,8 @@ describe('brk', () => {
   const brk = (address: number) => run(() => setBrk(mm, space, address))
 
   beforeEach(() => {
-    space.brkStart = HEAP + 100
-    space.brk = HEAP + 100
+    space.parts.brkStart = HEAP + 100
+    space.parts.brk = HEAP + 100
   })
 
   test('moves in bytes, maps in pages', () => {
@@ -382,12 +382,12 @@ test('maps is written as Linux writes it', () => {
   map(shared(0x3f7fbff, 1, RW, object))
   map(anonymous(0x79, 6, RW))
   map(anonymous(0x3e9b8, 1, RW))
-  space.brkStart = 0x3e9b8000
-  space.brk = 0x3e9b9000
+  space.parts.brkStart = 0x3e9b8000
+  space.parts.brk = 0x3e9b9000
   const vdso = { flags: VM_MAY_ACCESS | 5 | VM_DONTEXPAND, special: Special.vdso }
   map({ ...anonymous(0x3f818fd, 1, 0), ...vdso })
   map({ ...anonymous(0x3ff4fe7, 0x21, RW), flags: VM_MAY_ACCESS | RW | VM_GROWSDOWN })
-  space.stackStart = 0x3ff5007000
+  space.parts.stackStart = 0x3ff5007000
   const text = mapsText(mm, space, ({ start }) =>
     start === 0x10
       ? { device: '00:02', inode: 6, path: '/pro\ngram' }

@@ -66,7 +66,8 @@ export function kernelName(mm: SpaceEnv, space: AddressSpace, vma: Vma): string 
   if (vma.special !== Special.none) return SPECIAL_NAMES[vma.special] ?? ''
   const start = vma.start * PAGE_SIZE
   const end = vma.end * PAGE_SIZE
-  if (start < space.brk && end > space.brkStart) return '[heap]'
-  if (start <= space.stackStart && end >= space.stackStart) return '[stack]'
+  const { brkStart, brk, stackStart } = space.parts
+  if (start < brk && end > brkStart) return '[heap]'
+  if (start <= stackStart && end >= stackStart) return '[stack]'
   return vma.name === NULL ? '' : `[anon:${mm.names.text(vma.name)}]`
 }

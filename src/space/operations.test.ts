@@ -116,8 +116,8 @@ class Run {
     this.before = inUse(this.machine)
     this.space = new AddressSpace(this.mm.memory, this.mm.spaces.create())
     this.space.mapBase = (BASE + WINDOW) as Vpn
-    this.space.brkStart = HEAP * PAGE_SIZE
-    this.space.brk = HEAP * PAGE_SIZE
+    this.space.parts.brkStart = HEAP * PAGE_SIZE
+    this.space.parts.brk = HEAP * PAGE_SIZE
     const { anonymousShared, tmpfs } = ObjectKind
     this.objects = [anonymousShared, tmpfs].map((kind) => this.mm.objects.create(kind, 64 * PAGE_SIZE))
   }

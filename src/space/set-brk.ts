@@ -16,14 +16,14 @@ import { Vma } from './vma.js'
 
 /** brk: moves the program break to a byte address and returns where it is afterwards, the old place when it cannot. */
 export function setBrk(mm: SpaceEnv, space: AddressSpace, address: number): number {
-  const old = space.brk
-  if (address < space.brkStart) return old
-  if (exceedsDataLimit(space, address - space.brkStart + space.dataSegmentBytes)) return old
+  const { parts } = space
+  const old = parts.brk
+  if (address < parts.brkStart || exceedsDataLimit(space, parts.dataBytes(address))) return old
   const from = pagesFor(old) as Vpn
   const to = pagesFor(address) as Vpn
   const result = to === from ? 0 : to < from ? shrink(mm, space, to, from) : grow(mm, space, from, to)
   if (result < 0) return old
-  space.brk = address
+  parts.brk = address
   return address
 }
 
@@ -58,7 +58,7 @@ function mapHeap(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn): numbe
   if (!isEnoughMemory(mm, space, pages)) return -ENOMEM
   const nothing = { object: NULL, file: 0, family: NULL, name: NULL, policy: 0, userfault: NULL }
   const extent: Extent = { start, end, pageOffset: start, flags, ...nothing }
-  const isFirst = start <= pagesFor(space.brkStart)
+  const isFirst = start <= pagesFor(space.parts.brkStart)
   const merged = isFirst ? NULL : mergeNew(mm, space, extent, true)
   if (merged !== NULL) enterKhugepaged(mm, space, merged)
   else {

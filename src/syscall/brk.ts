@@ -10,7 +10,7 @@ import type { SyscallArguments } from './syscall-arguments.js'
 /** brk(addr): the new program break, or the old one when it cannot be moved there. Never an errno. */
 export function sysBrk(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   mm.atomics.lock(space.lock, LockRank.space)
-  const before = space.brk
+  const before = space.parts.brk
   const after = setBrk(mm, space, args.address(0))
   const locks = (space.defaultFlags & VM_LOCKED) !== 0
   mm.atomics.unlock(space.lock, LockRank.space)

@@ -2,14 +2,14 @@
  * prctl(PR_SET_MM): a process says where its code, data, heap, stack, arguments and environment are, for those who ask in /proc, and what it was
  * told at its start (prctl_set_mm of kernel/sys.c). Nothing moves.
  */
-import { EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } from '../../base/errno.js'
-import { NULL, PAGE_SIZE, pageOf } from '../../base/numbers.js'
+import { EACCES, EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } from '../../base/errno.js'
+import { NULL, PAGE_SIZE, type Ptr, pageOf } from '../../base/numbers.js'
 import { copyFromUser } from '../../fault/user-copy.js'
 import type { AddressSpace } from '../../space/address-space.js'
 import { SAVED_VECTOR_BYTES } from '../../space/saved-vectors.js'
 import { exceedsDataLimit } from '../../space/set-brk.js'
 import { lowestPlacedPage } from '../../space/tunables.js'
-import { Special, Vma } from '../../space/vma.js'
+import { Vma } from '../../space/vma.js'
 import { LockRank } from '../../state/atomics.js'
 import { Capability } from '../fs/capabilities.js'
 import { may } from '../fs/credentials.js'
@@ -82,7 +82,7 @@ function setField(c: SyscallContext, field: Field | undefined, address: number):
     const map = { ...mapOf(space), [field]: address }
     if (!isSound(c, map)) return -EINVAL
     if (ON_STACK.includes(field) && mm.vmas.find(space, pageOf(address)) === NULL) return -EFAULT
-    apply(space, map)
+    Object.assign(space.parts, map)
     return 0
   })
 }
@@ -108,7 +108,7 @@ function setWhole(c: SyscallContext): number {
   }
   if (kept !== NULL) c.mm.spaces.setAuxiliary(c.space, kept)
   return locked(c, () => {
-    apply(c.space, map)
+    Object.assign(c.space.parts, map)
     return 0
   })
 }
@@ -146,30 +146,25 @@ function exchangeExecutable(c: SyscallContext, fd: number): number {
 
 /** PR_SET_MM_EXE_FILE: /proc/PID/exe is another program, once nothing of the old one is mapped any more (replace_mm_exe_file). */
 function setExecutable(c: SyscallContext, fd: number): number {
-  const path = c.linux.files.programAt(c.process, fd)
-  if (typeof path === 'number') return path
-  if (locked(c, () => Number(isMapped(c, c.process.executable))) === 1) return -EBUSY
+  const program = c.linux.files.programAt(c.process, fd)
+  if (typeof program === 'number') return program
+  const old = c.process.files.program?.object ?? NULL
+  if (locked(c, () => Number(isMapped(c, old))) === 1) return -EBUSY
+  if (program.isWritten) return -EACCES
   for (const process of c.linux.processes.values())
-    if (process.space.ptr === c.space.ptr) process.executable = path
+    if (process.space.ptr === c.space.ptr) program.runBy(process)
   return 0
 }
 
-function isMapped({ mm, linux, space }: SyscallContext, path: string): boolean {
+function isMapped({ mm, space }: SyscallContext, object: Ptr): boolean {
   const vma = new Vma(mm.memory, mm.vmas.first(space))
-  for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr))) {
-    const isFile = vma.object !== NULL && vma.special === Special.none
-    if (isFile && linux.files.nameOfObject(vma.object).path === path) return true
-  }
+  for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr)))
+    if (vma.object !== NULL && vma.object === object) return true
   return false
 }
 
-const mapOf = (space: AddressSpace) =>
-  Object.fromEntries(FIELDS.map((field) => [field, space[field]])) as MemoryMap
-
-function apply(space: AddressSpace, map: MemoryMap): void {
-  Object.assign(space, map)
-  space.dataSegmentBytes = map.dataEnd - map.dataStart
-}
+const mapOf = ({ parts }: AddressSpace) =>
+  Object.fromEntries(FIELDS.map((field) => [field, parts[field]])) as MemoryMap
 
 function isInRange({ mm }: SyscallContext, address: number): boolean {
   return address < mm.arch.userEnd * PAGE_SIZE && address >= lowestPlacedPage(mm) * PAGE_SIZE

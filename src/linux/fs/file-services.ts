@@ -4,7 +4,7 @@ import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
 import { Limit } from '../limits.js'
 import type { Process } from '../process.js'
-import type { ExecutableFile, FileServices, MappingName, Syscall } from '../syscall-context.js'
+import type { ExecutableFile, FileServices, MappingName, RunnableFile, Syscall } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
 import { attributeCalls } from './calls/attribute-calls.js'
 import { cacheCalls } from './calls/cache-calls.js'
@@ -160,13 +160,13 @@ export class Files implements FileServices {
     return -EACCES
   }
 
-  programAt(process: Process, fd: number): string | number {
+  programAt(process: Process, fd: number): RunnableFile | number {
     const { credentials, files } = userOf(process)
     const file = files.get(fd)
     if (file === undefined || file.kind === 'path') return -EBADF
     const { inode } = file.dentry
     if (!isRegular(inode) || NOT_EXECUTABLE.has(inode.filesystem.kind)) return -EACCES
-    return checkAccess(credentials, inode, May.execute) || pathOf(file.dentry, this.vfs.root)
+    return checkAccess(credentials, inode, May.execute) || runnable(file)
   }
 
   fileBacking(process: Process, fd: number): FileBacking | number {
@@ -274,9 +274,16 @@ export class Files implements FileServices {
       object,
       size: contents.size(object),
       read: (offset, target) => contents.read(object, offset, target),
-      close: () => this.vfs.closeFile(file),
+      ...runnable(file),
+      close: () => {
+        if (file.references === 0) this.vfs.closeFile(file)
+      },
     }
   }
+}
+
+function runnable(file: OpenFile): RunnableFile {
+  return { isWritten: file.dentry.inode.writers > 0, runBy: (process) => userOf(process).run(file) }
 }
 
 /** Every call of this folder, by rising number within each group. */

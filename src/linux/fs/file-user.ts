@@ -1,9 +1,10 @@
 /** What files keep for one process: its open files, directories and umask. Plain data but for the tables' methods. */
 import type { Ptr } from '../../base/numbers.js'
 import type { Process } from '../process.js'
-import type { ProcessFiles } from '../syscall-context.js'
+import type { ProcessFiles, RunningProgram } from '../syscall-context.js'
 import { Capability } from './capabilities.js'
 import { type Credentials, may, ROOT } from './credentials.js'
+import { pathOf } from './describe.js'
 import type { Dentry } from './nodes.js'
 import type { FileTable, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
@@ -30,6 +31,7 @@ export class FileUser implements ProcessFiles {
   readonly #vfs: Vfs
   readonly files: FileTable
   readonly #surroundings: Surroundings
+  #executable: OpenFile | undefined
   /** Who the process is for files, and for everything else. */
   credentials: Credentials = ROOT
 
@@ -72,6 +74,7 @@ export class FileUser implements ProcessFiles {
     const surroundings = sharesSurroundings ? this.#surroundings : { ...this.#surroundings, users: 0 }
     const user = new FileUser(this.#vfs, files, this.cwd, surroundings)
     user.credentials = this.credentials
+    if (this.#executable !== undefined) user.run(this.#executable)
     return user
   }
 
@@ -113,6 +116,33 @@ export class FileUser implements ProcessFiles {
     this.#vfs.drop(file)
   }
 
+  get program(): RunningProgram | undefined {
+    if (this.#executable === undefined) return undefined
+    const { dentry } = this.#executable
+    return { path: pathOf(dentry, this.#vfs.root), object: dentry.inode.pages }
+  }
+
+  /** Where what it runs is, or was. */
+  get executable(): Dentry | undefined {
+    return this.#executable?.dentry
+  }
+
+  /** It runs a file from now on: keeps it open, and nobody writes to it. */
+  run(file: OpenFile): void {
+    file.references++
+    file.dentry.inode.runners++
+    this.#stopRunning()
+    this.#executable = file
+  }
+
+  #stopRunning(): void {
+    const file = this.#executable
+    if (file === undefined) return
+    this.#executable = undefined
+    file.dentry.inode.runners--
+    this.drop(file)
+  }
+
   leaveProgram(credentials: Credentials): void {
     this.credentials = credentials
     for (const fd of this.files.numbers()) if (this.files.descriptor(fd)!.closeOnExec) this.closeNumber(fd)
@@ -120,6 +150,7 @@ export class FileUser implements ProcessFiles {
 
   close(): void {
     this.#surroundings.users--
+    this.#stopRunning()
     if (--this.files.users > 0) return
     for (const { file } of this.opening.values()) this.drop(file)
     this.opening.clear()

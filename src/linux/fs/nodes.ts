@@ -94,6 +94,8 @@ export interface Inode {
   opens: number
   /** Of those, how many may write: a program that somebody writes cannot be executed. */
   writers: number
+  /** Processes that run it: while there are any, nobody can write to it. */
+  runners: number
   /** For character devices. */
   rdev: number
   /** Of a symbolic link. */
@@ -193,6 +195,7 @@ export function makeInode(
     pages: NULL,
     opens: 0,
     writers: 0,
+    runners: 0,
     rdev: 0,
     target: '',
     accessed: now,

@@ -37,7 +37,7 @@ export interface OpenFile {
   /** Access mode and status flags: F_GETFL. */
   flags: number
   position: number
-  /** File numbers that stand for it, in all tables. */
+  /** File numbers that stand for it, in all tables, and processes that run it. */
   references: number
   /** A directory as it was when it was last read from the start. */
   listing: readonly Listed[] | null

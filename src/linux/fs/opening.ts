@@ -1,5 +1,5 @@
 /** open(2): checks and their order as fs/open.c and fs/namei.c have them. */
-import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS } from '../../base/errno.js'
+import { EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ENXIO, EROFS, ETXTBSY } from '../../base/errno.js'
 import { NULL } from '../../base/numbers.js'
 import { type Credentials, checkAccess, checkChange, isOwnFiles, May, own, ROOT } from './credentials.js'
 import { DEVICE_TTY } from './devices.js'
@@ -127,6 +127,7 @@ function mayOpen(vfs: Vfs, dentry: Dentry, flags: number, who: Credentials): num
     if (vfs.devices.of(inode) === undefined) return -ENXIO
     return inode.rdev === DEVICE_TTY && !vfs.devices.hasTerminal ? -ENXIO : 0
   }
+  if (wantsWrite(flags) && inode.runners > 0) return -ETXTBSY
   return isDirectory(inode) || typeOf(inode) === FileType.regular ? 0 : -ENXIO
 }
 

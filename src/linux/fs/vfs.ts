@@ -260,7 +260,7 @@ export class Vfs {
     else this.sockets.collect(file)
   }
 
-  /** No file number stands for it any more. What has no name goes. */
+  /** No file number stands for it any more, and nobody runs it. What has no name goes. */
   closeFile(file: OpenFile): void {
     const { dentry } = file
     const { inode } = dentry

@@ -74,8 +74,8 @@ export class OracleProcess {
     if (beside !== undefined) this.#mapAt(beside.first, beside.pages, 0, BESIDE_FLAGS)
     if (stack !== undefined) this.#mapStack(stack)
     if (vvar !== undefined) this.#mapTouched(vvar)
-    space.brkStart = machine.heap
-    space.brk = machine.heap
+    space.parts.brkStart = machine.heap
+    space.parts.brk = machine.heap
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
     space.limitStack = 2048 * PAGE
     this.call('brk', this.brk0)

@@ -1,6 +1,6 @@
 /** /proc: what is there, what it says, and that it follows the process. */
-import { beforeEach, describe, expect, test } from 'vitest'
-import { EINVAL, EIO, ENOENT, EPERM } from '../../../base/errno.js'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { EINVAL, EIO, ENOENT, EPERM, ETXTBSY } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import { ORDER_MAX } from '../../../frame/frame-allocator.js'
 import { mapRegion } from '../../../space/map-region.js'
@@ -33,6 +33,32 @@ describe('/proc/self', () => {
     expect(machine.readFile('/proc/042/comm')).toBe(-ENOENT)
     expect(machine.names('/proc')).toContain('42')
     expect(machine.call('unlinkat', AT_FDCWD, '/proc/self', 0)).toBe(-EPERM)
+  })
+
+  test('arguments are where they were at one moment, though another hart says where else they are', () => {
+    const { mm, space } = machine
+    const { parts } = space
+    const [start, end] = [parts.argumentsStart, parts.argumentsEnd]
+    parts.argumentsStart = parts.argumentsEnd = start + 'program\0'.length // it has said the one and holds the lock
+    const lock = vi.spyOn(mm.atomics, 'lock').mockImplementationOnce((...args) => {
+      parts.argumentsEnd = end
+      return mm.atomics.lock(...args)
+    })
+    expect(machine.readFile('/proc/self/cmdline')).toBe('--flag\0')
+    expect(lock.mock.calls[0]![0]).toBe(space.lock)
+  })
+
+  test('exe is the program wherever its name goes, and nobody writes to it', () => {
+    machine.call('renameat2', AT_FDCWD, '/bin/program', AT_FDCWD, '/tmp/new', 0)
+    expect(readlink('/proc/self/exe')).toBe('/tmp/new')
+    expect(machine.open('/tmp/new', Open.writeOnly)).toBe(-ETXTBSY)
+    expect(machine.open('/tmp/new', Open.readOnly | Open.truncate)).toBe(-ETXTBSY)
+    expect(machine.call('truncate', '/tmp/new', 1)).toBe(-ETXTBSY)
+    machine.call('unlinkat', AT_FDCWD, '/tmp/new', 0)
+    expect(readlink('/proc/self/exe')).toBe('/tmp/new (deleted)')
+    expect(machine.open('/proc/self/exe', Open.readOnly)).toBeGreaterThanOrEqual(0)
+    machine.user.close()
+    expect(readlink('/proc/self/exe')).toBe(-ENOENT)
   })
 
   test('status, stat and statm agree on the pages in use', () => {

@@ -1,5 +1,5 @@
 /** The files of /proc/PID, and of each of its threads. */
-import { EACCES, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
+import { EACCES, EINVAL, ENOENT, EPERM, ESRCH } from '../../../base/errno.js'
 import { scoreOf } from '../../out-of-memory.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
@@ -46,7 +46,7 @@ const OUT_OF_MEMORY_MAX = 1000
 const CORE_FILTER_BITS = 0x1ff
 
 const links: Record<string, ProcNode> = {
-  exe: link((_vfs, process) => process?.executable ?? ''),
+  exe: userLink((user) => user.executable),
   cwd: userLink((user) => user.cwd),
   root: userLink((user) => user.root),
 }
@@ -242,10 +242,16 @@ function threadDirectory(id: number): ProcDirectory {
   return directory({ ...filesFor(threadOf), children })
 }
 
-function userLink(of: (user: FileUser) => Dentry): ProcNode {
+/** A process that has ended is nowhere. */
+function userLink(of: (user: FileUser) => Dentry | undefined): ProcNode {
+  const target = (process: Process | undefined) =>
+    process === undefined || process.isZombie ? undefined : of(userOf(process))
   return link(
-    (vfs, process) => (process === undefined ? '' : (of(userOf(process)) ?? vfs.root)),
-    (vfs, process) => (process === undefined ? '' : pathOf(of(userOf(process)), vfs.root)),
+    (_vfs, process) => target(process) ?? -ENOENT,
+    (vfs, process) => {
+      const dentry = target(process)
+      return dentry === undefined ? -ENOENT : pathOf(dentry, vfs.root)
+    },
   )
 }
 

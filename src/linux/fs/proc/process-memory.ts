@@ -5,6 +5,8 @@ import { readForced, writeForced } from '../../../fault/forced-copy.js'
 import { readAnonymous } from '../../../fault/remote-copy.js'
 import type { MemoryManager } from '../../../mm.js'
 import type { AddressSpace } from '../../../space/address-space.js'
+import type { ProgramParts } from '../../../space/program-parts.js'
+import { LockRank } from '../../../state/atomics.js'
 import type { Process } from '../../process.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
@@ -19,6 +21,16 @@ export function auxiliaryVectorText({ space }: Process, vfs: Vfs): string {
   while (end < bytes.length && bytes.subarray(end - PAIR, end - PAIR + 8).some((byte) => byte !== 0))
     end += PAIR
   return byteString(bytes.subarray(0, end))
+}
+
+type Bounds = Pick<ProgramParts, 'argumentsStart' | 'argumentsEnd' | 'environmentStart' | 'environmentEnd'>
+
+/** All as they were at one moment: a program may be saying where else they are (PR_SET_MM). */
+function boundsOf({ atomics }: MemoryManager, { lock, parts }: AddressSpace): Bounds {
+  atomics.lock(lock, LockRank.space)
+  const { argumentsStart, argumentsEnd, environmentStart, environmentEnd } = parts
+  atomics.unlock(lock, LockRank.space)
+  return { argumentsStart, argumentsEnd, environmentStart, environmentEnd }
 }
 
 /** /proc/PID/cmdline: of the memory that the program has now. */
@@ -43,7 +55,7 @@ function readCommandLine(
   position: number,
   target: Uint8Array,
 ): number {
-  const { argumentsStart: start, argumentsEnd: end, environmentStart, environmentEnd } = space
+  const { argumentsStart: start, argumentsEnd: end, environmentStart, environmentEnd } = boundsOf(mm, space)
   if (start >= end) return 0
   const follows = environmentStart === end && environmentEnd >= environmentStart
   const most = (follows ? environmentEnd : end) - start
@@ -83,7 +95,7 @@ export const environment: ProcFile = {
   raw: {
     read({ vfs, space }: RawRequest, position, target) {
       if (space === undefined) return 0
-      const { environmentStart: start, environmentEnd: end } = space
+      const { environmentStart: start, environmentEnd: end } = boundsOf(vfs.env.mm, space)
       const wanted = target.subarray(0, Math.max(0, end - start - position))
       return readAnonymous(vfs.env.mm, space, start + position, wanted)
     },

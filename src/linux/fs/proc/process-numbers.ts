@@ -77,22 +77,23 @@ function ownFlags(process: Process): number {
 /** Addresses are for those who may look at the process's memory; to others its code is at 1. */
 function memoryFields(process: Process, env: FileEnvironment): Record<number, number> {
   const { space } = process
+  const { parts } = space
   const flags = ownFlags(process) | ((space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0)
   const sizes = { 9: flags, 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
   const caller = env.currentProcess()
   if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
   return {
     ...sizes,
-    26: space.codeStart,
-    27: space.codeEnd,
-    28: space.stackStart,
-    45: space.dataStart,
-    46: space.dataEnd,
-    47: space.brkStart,
-    48: space.argumentsStart,
-    49: space.argumentsEnd,
-    50: space.environmentStart,
-    51: space.environmentEnd,
+    26: parts.codeStart,
+    27: parts.codeEnd,
+    28: parts.stackStart,
+    45: parts.dataStart,
+    46: parts.dataEnd,
+    47: parts.brkStart,
+    48: parts.argumentsStart,
+    49: parts.argumentsEnd,
+    50: parts.environmentStart,
+    51: parts.environmentEnd,
   }
 }
 

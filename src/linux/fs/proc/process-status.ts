@@ -73,7 +73,7 @@ function identityLines(process: Process): string {
 }
 
 /** Pages that the program's code spans, with what lies between its parts. */
-export function textPages({ codeStart, codeEnd }: AddressSpace): number {
+export function textPages({ parts: { codeStart, codeEnd } }: AddressSpace): number {
   return Math.max(0, pagesFor(codeEnd) - Math.floor(codeStart / PAGE_SIZE))
 }
 

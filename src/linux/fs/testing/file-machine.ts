@@ -174,17 +174,26 @@ export class FileMachine {
     this.user = this.files.createFiles(cwd)
     this.process = this.#makeProcess(namespaces.pids.outermost)
     processes.set(PID, this.process)
+    if (layers.length === 0) this.#runProgram()
     this.#argumentPtr = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
     this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
   }
 
+  #runProgram(): void {
+    this.files.addFile('/bin/program', new Uint8Array(), 0o755)
+    const program = this.files.openExecutable(this.process, '/bin/program')
+    assert(typeof program !== 'number', 'the test has a program')
+    program.runBy(this.process)
+    program.close()
+  }
+
   /** Arguments and environment, where a program finds them. */
   #tell(args: string, environment: string): void {
-    const { space } = this
-    space.argumentsStart = STACK_PAGE * PAGE_SIZE
-    space.argumentsEnd = space.environmentStart = space.argumentsStart + args.length
-    space.environmentEnd = space.environmentStart + environment.length
-    this.poke(space.argumentsStart, bytesOf(args + environment))
+    const { parts } = this.space
+    parts.argumentsStart = STACK_PAGE * PAGE_SIZE
+    parts.argumentsEnd = parts.environmentStart = parts.argumentsStart + args.length
+    parts.environmentEnd = parts.environmentStart + environment.length
+    this.poke(parts.argumentsStart, bytesOf(args + environment))
   }
 
   #map(page: number, pages: number): void {
@@ -211,7 +220,6 @@ export class FileMachine {
       flags: 0,
       hasFlag: () => false,
       name: 'program',
-      executable: '/bin/program',
       outOfMemoryScore: 0,
       coreFilter: 0x33,
       space: this.space,
