@@ -1,7 +1,7 @@
 /** Storms of processes and threads leave nothing behind, and are the same each time (test/programs/tools/storm.c). */
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type BootedLinux, bootLinux } from '../src/linux/boot.js'
+import { type BootedLinux, type BootOptions, bootLinux } from '../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../src/linux/host.js'
 import { hashMemory } from '../src/state/snapshot.js'
 import { guestProgram } from './setup/programs.js'
@@ -9,10 +9,10 @@ import { guestProgram } from './setup/programs.js'
 const path = guestProgram('storm', 'musl') ?? guestProgram('storm', 'glibc')
 const MEBIBYTE = 2 ** 20
 
-function boot(shared: boolean): BootedLinux {
+function boot(kind: Pick<BootOptions, 'shared' | 'inSharedBuffer'>): BootedLinux {
   const nowhere = callbackOutput(() => {})
   const host = { stdin: fixedInput(new Uint8Array()), stdout: nowhere, stderr: nowhere }
-  const machine = bootLinux({ host, memory: 32 * MEBIBYTE, shared })
+  const machine = bootLinux({ host, memory: 32 * MEBIBYTE, ...kind })
   machine.files.addFile('/bin/storm', readFileSync(path!), 0o755)
   return machine
 }
@@ -37,7 +37,7 @@ describe.skipIf(path === undefined || !existsSync(path))('a storm', () => {
   test.each(['forks', 'pidfds', 'threads', 'execs', 'bomb', 'hog'])(
     'of %s leaves no frame, object or table',
     async (storm) => {
-      const machine = boot(false)
+      const machine = boot({})
       await run(machine, 'nothing')
       const before = inUse(machine)
       expect(await run(machine, storm)).toMatchObject({ exitCode: 0, stuck: false })
@@ -48,14 +48,15 @@ describe.skipIf(path === undefined || !existsSync(path))('a storm', () => {
     },
   )
 
-  test.each(['forks', 'threads'])('of %s is the same twice, and on both kinds of memory', async (storm) => {
+  test.each(['forks', 'threads'])('of %s is the same twice, and on all kinds of memory', async (storm) => {
     const runs = []
-    for (const shared of [false, false, true]) {
-      const machine = boot(shared)
+    for (const kind of [{}, {}, { shared: true }, { inSharedBuffer: true }]) {
+      const machine = boot(kind)
       const report = await run(machine, storm)
       runs.push({ hash: hashMemory(machine.mm.memory), report })
     }
     expect(runs[1]).toEqual(runs[0])
     expect(runs[2]).toEqual(runs[0])
+    expect(runs[3]).toEqual(runs[0])
   })
 })

@@ -52,7 +52,7 @@ export interface Layers {
 export function bootLayers(options: InitOptions, harts: number): Layers {
   const arch = options.arch ?? new Riscv64Sv39()
   const seed = options.seed ?? 1
-  const memory = Memory.allocate(options.bytes, options.shared ?? false)
+  const memory = Memory.allocate(options.bytes, options.shared ?? false, options.inSharedBuffer)
   const atomics = atomicsOf(memory, options)
   const map = options.map ?? BootMemoryMap.wholeRam(options.bytes / PAGE_SIZE)
   if (map.frameCount * PAGE_SIZE !== options.bytes) {

@@ -24,6 +24,11 @@ export interface InitOptions extends ThreadOptions {
   readonly bytes: number
   /** In a SharedArrayBuffer, so that other threads can attach. Default false. */
   readonly shared?: boolean
+  /**
+   * In a SharedArrayBuffer even if it is not `shared`: V8 does not count that as part of its heap, and so begins no garbage collection because
+   * a machine was made (12 ms of processor time). Default: as `shared`.
+   */
+  readonly inSharedBuffer?: boolean
   /** For everything that is random in the machine. Default 1. */
   readonly seed?: number
   /** Harts that the machine has, 1 to 31. Default 1. */

@@ -185,6 +185,7 @@ function bootMachine(
   return bootLinux({
     host,
     memory: options.memory,
+    inSharedBuffer: true,
     seed: options.seed,
     aslr: options.aslr,
     clock: options.clock ?? (isOnTerminal() ? 'real' : 'virtual'),

@@ -18,4 +18,6 @@ export interface HartLayout {
   readonly physBasePfn: number
   /** Whether several threads may run on the memory. */
   readonly shared: boolean
+  /** Whether the memory is of the shared kind, which a module says that imports it. */
+  readonly inSharedBuffer: boolean
 }

@@ -74,6 +74,7 @@ export class Hart {
       threshold,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,
+      inSharedBuffer: memory.inSharedBuffer,
     }
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
     this.#interpreter = makeInterpreter(parts.interpreter(layout), memory, layout, table)

@@ -55,7 +55,7 @@ export function makeInterpreter(
 
 export function interpreterBytes(layout: HartLayout): Uint8Array {
   const module = new WasmModule()
-  module.importMemory('memory', { shared: layout.shared })
+  module.importMemory('memory', { shared: layout.inSharedBuffer })
   module.importTable('table', 0)
   exportSharedGlobals(module)
   const helpers = new Map([

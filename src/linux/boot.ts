@@ -15,6 +15,8 @@ export interface BootOptions {
   readonly memory?: number
   /** RAM in a SharedArrayBuffer. Default false: it works the same, on one thread. */
   readonly shared?: boolean
+  /** RAM in a SharedArrayBuffer all the same: a short run takes less (boot/options.ts). Default: as `shared`. */
+  readonly inSharedBuffer?: boolean
   /** Frames below this number are a zone of their own, DMA32. Default: there is one zone. */
   readonly lowFrames?: number | undefined
   /** For everything random in the machine. Default 1. */
@@ -68,9 +70,9 @@ function hartOptions(options: BootOptions): HartOptions {
  * Throws an ErrnoError on a bad size and when the host has no memory.
  */
 export function bootLinux(options: BootOptions): BootedLinux {
-  const { memory = 256 * 2 ** 20, shared = false, lowFrames, seed = 1 } = options
+  const { memory = 256 * 2 ** 20, shared = false, inSharedBuffer = shared, lowFrames, seed = 1 } = options
   const zones = lowFrames === undefined ? {} : { lowFrames }
-  const mm = mmInit({ bytes: memory, shared, seed, ...zones })
+  const mm = mmInit({ bytes: memory, shared, inSharedBuffer, seed, ...zones })
   const hart = Hart.create(mm, 0, hartOptions(options))
   let files: Files | undefined
   const linux = new Linux({

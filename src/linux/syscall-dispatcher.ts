@@ -41,11 +41,12 @@ class CurrentCall implements SyscallContext {
   }
 }
 
-/** The same with its properties in one order, whoever wrote it: V8 then knows where the handler is. */
-function uniform(syscall: Syscall | undefined): Syscall | undefined {
-  if (syscall === undefined) return undefined
-  const { number, name, handler, trace } = syscall
-  return { number, name, handler, trace }
+/** By number. Each has its properties in one order, whoever wrote it: V8 then knows where the handler is. */
+function byNumber(table: ReadonlyMap<number, Syscall>): readonly (Syscall | undefined)[] {
+  const calls = new Array<Syscall | undefined>(NUMBER_MAX).fill(undefined)
+  for (const { number, name, handler, trace } of table.values())
+    calls[number] = { number, name, handler, trace }
+  return calls
 }
 
 export class SyscallDispatcher {
@@ -61,7 +62,7 @@ export class SyscallDispatcher {
 
   constructor(linux: Linux, table: ReadonlyMap<number, Syscall>, tracer: Tracer | undefined) {
     this.#linux = linux
-    this.#table = Array.from({ length: NUMBER_MAX }, (_, number) => uniform(table.get(number)))
+    this.#table = byNumber(table)
     this.#tracer = tracer
     this.#current = new CurrentCall(linux)
   }

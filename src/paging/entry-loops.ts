@@ -101,9 +101,9 @@ export class EntryLoops implements FrameDropper {
   }
 }
 
-function compile({ raw, bytes, shared }: Memory, emitter: Emitter): Loops {
+function compile({ raw, bytes, inSharedBuffer }: Memory, emitter: Emitter): Loops {
   const module = new WasmModule()
-  module.importMemory('memory', { pages: bytes / WASM_PAGE, shared })
+  module.importMemory('memory', { pages: bytes / WASM_PAGE, shared: inSharedBuffer })
   module.function('share', ['i32', 'i32', 'i32', 'i32'], ['i32'], (code) => emitter.share(code))
   module.function('clear', ['i32', 'i32', 'i32'], ['i32'], (code) => emitter.clear(code))
   module.function('drop', ['i32', 'i32'], ['i32'], (code) => emitter.drop(code))

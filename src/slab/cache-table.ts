@@ -86,6 +86,14 @@ export class CacheTable {
     return String.fromCharCode(...bytes).replace(/\0+$/, '')
   }
 
+  /** Without making a string: a boot asks for every cache about all that were made before it. */
+  #isNamed(cache: CacheId, name: string): boolean {
+    const { u8 } = this.#memory
+    const start = this.word(cache) * 4
+    for (let i = 0; i < name.length; i++) if (u8[start + i] !== name.charCodeAt(i)) return false
+    return name.length === NAME_BYTES_MAX || u8[start + name.length] === 0
+  }
+
   /** Bytes that may be used of an object of this cache: up to the next one's start, unless what is in between is watched. */
   usable(cache: CacheId): number {
     const isPlain = this.get(cache, CacheField.flags) === 0
@@ -96,7 +104,7 @@ export class CacheTable {
   findOrCreate(name: string, shape: CacheShape): { cache: CacheId; isNew: boolean } {
     const count = this.count
     for (let cache = 0 as CacheId; cache < count; cache++) {
-      if (this.name(cache) !== name) continue
+      if (!this.#isNamed(cache, name)) continue
       const same =
         this.get(cache, CacheField.size) === shape.size && this.get(cache, CacheField.align) === shape.align
       assert(same, 'a cache of this name has another size or alignment')

@@ -23,7 +23,10 @@ export type RawMemory = WebAssembly.Memory
  */
 export class Memory {
   readonly raw: RawMemory
+  /** Whether other threads may look at it. */
   readonly shared: boolean
+  /** Whether the buffer is a SharedArrayBuffer, as it may be without being shared: what a module that imports the memory has to say. */
+  readonly inSharedBuffer: boolean
   readonly bytes: number
   readonly u8: Uint8Array
   readonly u16: Uint16Array
@@ -38,17 +41,18 @@ export class Memory {
   /** memory.copy; the ranges may overlap. */
   readonly copy: (destination: Ptr, source: Ptr, length: number) => void
 
-  private constructor(raw: RawMemory) {
+  private constructor(raw: RawMemory, shared?: boolean) {
     const { buffer } = raw
     this.raw = raw
-    this.shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer
+    this.inSharedBuffer = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer
+    this.shared = shared ?? this.inSharedBuffer
     this.bytes = buffer.byteLength
     this.u8 = new Uint8Array(buffer)
     this.u16 = new Uint16Array(buffer)
     this.u32 = new Uint32Array(buffer)
     this.i32 = new Int32Array(buffer)
     this.f64 = new Float64Array(buffer)
-    const { fill, copy } = bulkModule(raw, this.bytes / WASM_PAGE, this.shared)
+    const { fill, copy } = bulkModule(raw, this.bytes / WASM_PAGE, this.inSharedBuffer)
     this.fill = fill
     this.copy = copy
   }
@@ -56,17 +60,21 @@ export class Memory {
   /**
    * A new buffer, all zero. `bytes` is a multiple of 64 KiB, 8 MiB to 4 GiB; `shared` needs SharedArrayBuffer
    * (in a browser: the cross-origin isolation headers). Throws an ErrnoError with a hint on a bad size or when the host has
-   * no room.
+   * no room. `inSharedBuffer`: in a SharedArrayBuffer even if it is not shared.
    */
-  static allocate(bytes: number, shared: boolean): Memory {
+  static allocate(bytes: number, shared: boolean, inSharedBuffer = shared): Memory {
     if (!(bytes >= MEMORY_BYTES_MIN && bytes <= MEMORY_BYTES_MAX && bytes % WASM_PAGE === 0)) {
       throw new ErrnoError('memory size must be a multiple of 64 KiB between 8 MiB and 4 GiB', EINVAL)
     }
     const pages = bytes / WASM_PAGE
     try {
-      return new Memory(new WebAssembly.Memory({ initial: pages, maximum: pages, shared }))
+      const raw = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: inSharedBuffer })
+      return new Memory(raw, shared)
     } catch {
-      throw new ErrnoError(`the host cannot give ${bytes} bytes of ${shared ? 'shared ' : ''}memory`, ENOMEM)
+      throw new ErrnoError(
+        `the host cannot give ${bytes} bytes of ${inSharedBuffer ? 'shared ' : ''}memory`,
+        ENOMEM,
+      )
     }
   }
 

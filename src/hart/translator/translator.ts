@@ -280,7 +280,7 @@ export class Translator {
         ...{ type, epoch, place, hasWindows },
       })
     })
-    module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.shared })
+    module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.inSharedBuffer })
     module.importTable('table', FUNCTIONS_MAX)
     for (const name of SHARED_GLOBALS) module.importGlobal(name)
     for (const name of imported) {
