@@ -114,7 +114,7 @@ export class Vfs {
     const tmpfs = new Tmpfs(this.contents)
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
-    this.state = emptyState(this.now(), this.overlay)
+    this.state = emptyState(this.now(), this.overlay, this.#createQuota())
     this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
     this.queues = new MessageQueues(env)
     this.queueFiles = new QueueFilesystem(this.contents, this.queues)
@@ -183,8 +183,7 @@ export class Vfs {
 
   /** Mounts a file system that needs nothing of the host on a directory. */
   mountOwn(kind: 'proc' | 'sysfs' | 'tmpfs', path: string, place: Dentry, permissions = 0o755): Dentry {
-    const half = Math.floor(this.contents.frames().total / 2)
-    const quota = kind === 'tmpfs' ? this.contents.createQuota(half) : NULL
+    const quota = kind === 'tmpfs' ? this.#createQuota() : NULL
     const filesystem = this.nextFilesystem(kind, kind, path, { quota })
     const mode = FileType.directory | (kind === 'tmpfs' ? permissions : 0o555)
     const root = makeRoot(filesystem, mode, this.now())
@@ -308,6 +307,11 @@ export class Vfs {
     return makeFilesystem(kind, source, path, this.state.filesystems.length, options)
   }
 
+  /** Half of RAM, as a tmpfs may have that is mounted without a size. */
+  #createQuota(): Ptr {
+    return this.contents.createQuota(Math.floor(this.contents.frames().total / 2))
+  }
+
   #cover(place: Dentry, root: Dentry): void {
     place.mounted = root
     root.covers = place
@@ -315,10 +319,10 @@ export class Vfs {
   }
 }
 
-/** A root without entries, and the place for files without names. */
-function emptyState(now: Time, overlay: OverlayFilesystem | undefined): VfsState {
+/** A root without entries, and the place for files without names, whose pages only the machine limits. */
+function emptyState(now: Time, overlay: OverlayFilesystem | undefined, quota: Ptr): VfsState {
   const kind = overlay === undefined ? 'tmpfs' : 'overlay'
-  const visible = makeFilesystem(kind, kind, '/', 0)
+  const visible = makeFilesystem(kind, kind, '/', 0, { quota })
   const nameless = makeFilesystem('tmpfs', 'none', '', 1)
   return {
     root: overlay?.root(visible) ?? makeRoot(visible, FileType.directory | 0o755, now),

@@ -246,6 +246,19 @@ test('files of the host that nobody has open take a part of RAM only, and few ha
   machine.check()
 })
 
+test("new files take half of RAM at most, as on the tmpfs that changes are in; the host's are not counted", () => {
+  const { machine } = boot({ big: 'x'.repeat(20 * PAGE_SIZE) })
+  const half = Math.floor(machine.mm.buddy.totalFrames() / 2)
+  expect((machine.readFile('/big') as string).length).toBe(20 * PAGE_SIZE)
+  const fd = machine.open('/new', Open.readWrite | Open.create)
+  expect(machine.call('fallocate', fd, 0, 0, (half + 1) * PAGE_SIZE)).toBe(-ENOSPC)
+  expect(machine.call('fallocate', fd, 0, 0, half * PAGE_SIZE)).toBe(0)
+  expect(machine.writeFile('/more', 'x')).toBe(-ENOSPC)
+  expect(machine.call('ftruncate', fd, 0)).toBe(0)
+  expect(machine.writeFile('/more', 'x')).toBe(0)
+  machine.check()
+})
+
 test('every allocation may fail', () => {
   let failures = 0
   for (let nth = 1; nth < 60; nth++) {
