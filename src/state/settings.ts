@@ -40,6 +40,10 @@ export const Setting = {
   mqueueBytesMax: 19,
   mqueueMessagesDefault: 20,
   mqueueBytesDefault: 21,
+  /** fs.inotify: instances and watches of one user, and events that wait in an instance. */
+  inotifyInstancesMax: 22,
+  inotifyWatchesMax: 23,
+  inotifyEventsMax: 24,
   /** vm.memfd_noexec: 0 memfds are executable unless they say so, 1 the other way round, 2 none is. */
   memfdNoexec: 40,
   /** kernel.shmmax in bytes, shmall in pages, shmmni segments. */
@@ -74,6 +78,8 @@ const DEFAULTS: Readonly<Partial<Record<Setting, number>>> = {
   [Setting.mqueueBytesMax]: 8192,
   [Setting.mqueueMessagesDefault]: 10,
   [Setting.mqueueBytesDefault]: 8192,
+  [Setting.inotifyInstancesMax]: 128,
+  [Setting.inotifyEventsMax]: 16384,
   [Setting.shmMni]: 4096,
   [Setting.watermarkScale]: 10,
 }
@@ -83,6 +89,10 @@ const SHM_LIMIT = 2n ** 64n - 1n - 2n ** 24n
 const KIB = 1024
 const RESERVE_USER_MAX = 128 * KIB
 const RESERVE_ADMIN_MAX = 8 * KIB
+/** A watch counts with two inodes; all of one user may take a hundredth of RAM. */
+const WATCH_BYTES = 1328
+const WATCHES_MIN = 8192
+const WATCHES_MAX = 1_048_576
 
 function wordOf(setting: Setting): number {
   return wordIndex(Word.settings) + setting * 2
@@ -138,6 +148,8 @@ export function bootSettings(memory: Memory, freeKbytes: number, minimumFreeKbyt
   setSettingBits(memory, Setting.shmMax, SHM_LIMIT)
   setSettingBits(memory, Setting.shmAll, SHM_LIMIT)
   writeSetting(memory, Setting.minimumFreeKbytes, minimumFreeKbytes)
+  const watches = Math.floor((freeKbytes * KIB) / 100 / WATCH_BYTES)
+  writeSetting(memory, Setting.inotifyWatchesMax, Math.min(Math.max(watches, WATCHES_MIN), WATCHES_MAX))
   const share = Math.floor(freeKbytes / 32)
   writeSetting(memory, Setting.userReserveKbytes, Math.min(share, RESERVE_USER_MAX))
   writeSetting(memory, Setting.adminReserveKbytes, Math.min(share, RESERVE_ADMIN_MAX))

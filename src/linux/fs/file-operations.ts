@@ -6,6 +6,7 @@ import type { ChannelOperations } from './ipc/channel.js'
 import { epollFile } from './ipc/epoll.js'
 import { eventFile } from './ipc/event-counter.js'
 import type { EventSource } from './ipc/event-source.js'
+import { inotifyFile } from './ipc/inotify-file.js'
 import { pidFile } from './ipc/pid-file.js'
 import { pipeFile } from './ipc/pipe-file.js'
 import { signalFile } from './ipc/signal-file.js'
@@ -114,6 +115,7 @@ const BY_KIND: Readonly<Record<FileKind, FileOperations>> = {
   signalfd: signalFile,
   pidfd: pidFile,
   userfaultfd: userfaultFile,
+  inotify: inotifyFile,
   mqueue: queueFile,
   namespace,
 }

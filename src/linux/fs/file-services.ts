@@ -13,6 +13,7 @@ import { compareCalls } from './calls/compare-calls.js'
 import { copyingCalls } from './calls/copying.js'
 import { directoryCalls } from './calls/directory-calls.js'
 import { epollCalls } from './calls/epoll-calls.js'
+import { inotifyCalls } from './calls/inotify-calls.js'
 import { ioctlCalls } from './calls/ioctl-calls.js'
 import { lockCalls } from './calls/lock-calls.js'
 import { memfdCalls } from './calls/memfd-calls.js'
@@ -44,6 +45,7 @@ import { FileUser, userOf } from './file-user.js'
 import { Open, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
 import { dumpTree, type FileStats, fileStats } from './inspect.js'
+import { Notice } from './ipc/inotify.js'
 import { makePidFile, tellPidFiles } from './ipc/pid-file.js'
 import { tellSignalFiles } from './ipc/signal-file.js'
 import { tellTimerFile } from './ipc/timer-file.js'
@@ -56,6 +58,7 @@ import { isMappable, openDentry } from './opening.js'
 import { sharedMemoryCalls } from './sysv/shm-calls.js'
 import { fromUnicode, toUnicode } from './text.js'
 import { Vfs } from './vfs.js'
+import { tellFile } from './watching.js'
 
 /** File systems whose files nobody may execute or map executable (SB_I_NOEXEC). */
 const NOT_EXECUTABLE: ReadonlySet<FilesystemKind> = new Set(['proc', 'sysfs', 'secretmem'])
@@ -155,6 +158,7 @@ export class Files implements FileServices {
     if (error === 0 && dentry.inode.writers > 0) return -ETXTBSY
     const file = error !== 0 ? error : openDentry(vfs, dentry, Open.readOnly)
     if (typeof file === 'number') return file
+    tellFile(vfs, file, Notice.open)
     if (isMappable(file)) return this.#executable(file)
     vfs.closeFile(file)
     return -EACCES
@@ -273,10 +277,16 @@ export class Files implements FileServices {
       path: pathOf(file.dentry, root),
       object,
       size: contents.size(object),
-      read: (offset, target) => contents.read(object, offset, target),
+      read: (offset, target) => {
+        const count = contents.read(object, offset, target)
+        if (count > 0) tellFile(this.vfs, file, Notice.access)
+        return count
+      },
       ...runnable(file),
       close: () => {
-        if (file.references === 0) this.vfs.closeFile(file)
+        if (file.references > 0) return
+        tellFile(this.vfs, file, Notice.closeNoWrite)
+        this.vfs.closeFile(file)
       },
     }
   }
@@ -309,6 +319,7 @@ export function fileSyscalls(vfs: Vfs): Syscall[] {
     ...pipeCalls(vfs),
     ...epollCalls(vfs),
     ...timerFileCalls(vfs),
+    ...inotifyCalls(vfs),
     ...userfaultCalls(vfs),
     ...pidFileCalls(vfs),
     ...namespaceCalls(vfs),

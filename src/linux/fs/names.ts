@@ -26,9 +26,11 @@ import {
   own,
 } from './credentials.js'
 import { FileType, Rename } from './flags.js'
+import { Notice } from './ipc/inotify.js'
 import { type Dentry, type Inode, isAncestor, isDirectory, isMadeUp, isRegular } from './nodes.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
+import { tellInode, tellMoved, tellName, tellRemoved } from './watching.js'
 
 /**
  * Whether something new can be made there: 0, or what filename_create says. `directory`: a trailing slash is fine. In /proc a
@@ -46,9 +48,10 @@ function checkFree(vfs: Vfs, walker: Walker, place: Place, directory: boolean): 
 }
 
 /** What a new entry's maker has of it: 0, or why there is none. */
-function finish(walker: Walker, { directory }: Place, made: Dentry | number): number {
+function finish(vfs: Vfs, walker: Walker, { directory }: Place, made: Dentry | number): number {
   if (typeof made === 'number') return made
   own(walker.credentials, directory.inode, made.inode)
+  tellName(vfs, directory, Notice.create, made.name, made.inode)
   return 0
 }
 
@@ -59,7 +62,7 @@ export function make(vfs: Vfs, walker: Walker, place: Place, mode: number, rdev:
   const isDevice = (mode & FileType.mask) === FileType.character || (mode & FileType.mask) === FileType.block
   if (isDevice && !may(walker.credentials, Capability.makeDevice)) return -EPERM
   const made = vfs.operations(place.directory).create(place.directory, place.name, mode, rdev, vfs.now())
-  return finish(walker, place, made)
+  return finish(vfs, walker, place, made)
 }
 
 export function makeSymlink(vfs: Vfs, walker: Walker, place: Place, target: string): number {
@@ -67,7 +70,7 @@ export function makeSymlink(vfs: Vfs, walker: Walker, place: Place, target: stri
   const error = checkFree(vfs, walker, place, false)
   if (error !== 0) return error
   const made = vfs.operations(place.directory).symlink(place.directory, place.name, target, vfs.now())
-  return finish(walker, place, made)
+  return finish(vfs, walker, place, made)
 }
 
 /** A further name for a file. */
@@ -80,7 +83,10 @@ export function makeLink(vfs: Vfs, walker: Walker, existing: Dentry, place: Plac
   if (isDirectory(inode)) return -EPERM
   if (inode.links === 0 && !existing.name.startsWith('#')) return -ENOENT
   const made = vfs.operations(place.directory).link(place.directory, place.name, existing, vfs.now())
-  return typeof made === 'number' ? made : 0
+  if (typeof made === 'number') return made
+  tellInode(vfs, inode, Notice.attributes)
+  tellName(vfs, place.directory, Notice.create, place.name, inode)
+  return 0
 }
 
 /** fs.protected_hardlinks: others' files get a further name only from who may read and write them, and programs do not. */
@@ -107,7 +113,7 @@ export function removeFile(vfs: Vfs, walker: Walker, place: Place): number {
   if (refused !== 0) return refused
   if (isDirectory(dentry.inode)) return -EISDIR
   if (place.slash) return -ENOTDIR
-  return vfs.operations(dentry).remove(dentry, vfs.now())
+  return remove(vfs, place.directory, dentry)
 }
 
 export function removeDirectory(vfs: Vfs, walker: Walker, place: Place): number {
@@ -121,7 +127,13 @@ export function removeDirectory(vfs: Vfs, walker: Walker, place: Place): number 
   if (refused !== 0) return refused
   if (!isDirectory(dentry.inode)) return -ENOTDIR
   if (dentry.mounted !== null) return -EBUSY
-  return vfs.operations(dentry).remove(dentry, vfs.now())
+  return remove(vfs, place.directory, dentry)
+}
+
+function remove(vfs: Vfs, directory: Dentry, dentry: Dentry): number {
+  const result = vfs.operations(dentry).remove(dentry, vfs.now())
+  if (result === 0) tellRemoved(vfs, directory, dentry)
+  return result
 }
 
 /** renameat2. */
@@ -139,8 +151,16 @@ export function rename(vfs: Vfs, walker: Walker, from: Place, to: Place, flags: 
   if (replaced?.inode === dentry.inode) return 0
   const denied = checkMoving(walker, dentry, replaced, from, to)
   if (denied !== 0) return denied
-  return carryOut(vfs, dentry, replaced, to, flags)
+  const isExchange = (flags & Rename.exchange) !== 0
+  const [was, will] = [nameOf(from), nameOf(to)]
+  const result = carryOut(vfs, dentry, replaced, to, flags)
+  if (result !== 0) return result
+  tellMoved(vfs, dentry.inode, was, will, isExchange ? undefined : replaced?.inode)
+  if (isExchange) tellMoved(vfs, replaced!.inode, will, was, undefined)
+  return 0
 }
+
+const nameOf = ({ directory, name }: Place) => ({ directory, name })
 
 /** What vfs_rename asks of the user. A directory that gets another parent is written to, too. */
 function checkMoving(

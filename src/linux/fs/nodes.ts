@@ -8,6 +8,7 @@
 import { NULL, type Ptr } from '../../base/numbers.js'
 import type { Namespace } from '../namespaces.js'
 import { deviceNumber, FileType } from './flags.js'
+import type { Watch } from './ipc/inotify.js'
 import type { Pipe } from './ipc/pipe.js'
 import type { UnixSocket } from './ipc/unix-socket.js'
 import type { QueueNode } from './mqueue/mqueue-filesystem.js'
@@ -118,6 +119,8 @@ export interface Inode {
   queue: QueueNode | null
   /** The namespace that it stands for. */
   namespace: Namespace | null
+  /** Who watches it by inotify(7), the oldest first; null for nobody. */
+  watches: readonly Watch[] | null
   /** Overlays: what it has from the host, or null for what the guest made. */
   below: Below | null
 }
@@ -209,6 +212,7 @@ export function makeInode(
     socket: null,
     queue: null,
     namespace: null,
+    watches: null,
     below: null,
   }
 }

@@ -25,6 +25,7 @@ export type FileKind =
   | 'signalfd'
   | 'pidfd'
   | 'userfaultfd'
+  | 'inotify'
   | 'mqueue'
   | 'namespace'
 

@@ -4,11 +4,13 @@ import { NULL } from '../../base/numbers.js'
 import { type Credentials, checkAccess, checkChange, isOwnFiles, May, own, ROOT } from './credentials.js'
 import { DEVICE_TTY } from './devices.js'
 import { FileType, Open } from './flags.js'
+import { Notice } from './ipc/inotify.js'
 import { attachPipe, mayOpenFifo } from './ipc/pipe-file.js'
 import { type Dentry, type Inode, isDirectory, isMadeUp, isSymlink, typeOf } from './nodes.js'
 import type { FileKind, OpenFile } from './open-file.js'
 import type { Vfs } from './vfs.js'
 import type { Place, Walker } from './walk.js'
+import { tellFile, tellName } from './watching.js'
 
 /** What open(2) forgets once the file is open. */
 const NOT_KEPT = Open.create | Open.exclusive | Open.noControllingTerminal | Open.truncate | Open.closeOnExec
@@ -42,7 +44,7 @@ export function openPath(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFi
   if ((flags & Open.create) !== 0) return openOrCreate(vfs, walker, request)
   const follow = (flags & Open.noFollow) === 0
   const dentry = vfs.walk.resolve(walker, request.start, request.path, follow)
-  return typeof dentry === 'number' ? dentry : openDentry(vfs, dentry, flags, walker.credentials)
+  return typeof dentry === 'number' ? dentry : openFor(vfs, dentry, flags, walker.credentials)
 }
 
 function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
@@ -58,7 +60,7 @@ function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile 
   if (typeof found === 'number') return found
   if ((flags & Open.exclusive) !== 0) return -EEXIST
   if (isDirectory(found.inode)) return -EISDIR
-  return openDentry(vfs, found, flags, walker.credentials)
+  return openFor(vfs, found, flags, walker.credentials)
 }
 
 function create(vfs: Vfs, walker: Walker, place: Place, { flags, mode }: OpenRequest): OpenFile | number {
@@ -70,7 +72,8 @@ function create(vfs: Vfs, walker: Walker, place: Place, { flags, mode }: OpenReq
   const made = vfs.operations(directory).create(directory, name, FileType.regular | mode, 0, vfs.now())
   if (typeof made === 'number') return made
   own(walker.credentials, directory.inode, made.inode)
-  return openDentry(vfs, made, flags & ~Open.truncate)
+  tellName(vfs, directory, Notice.create, name, made.inode)
+  return openFor(vfs, made, flags & ~Open.truncate, ROOT)
 }
 
 function openTemporary(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile | number {
@@ -84,7 +87,21 @@ function openTemporary(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile
   const made = vfs.operations(directory).createUnnamed(directory, mode, vfs.now())
   if (typeof made === 'number') return made
   own(walker.credentials, directory.inode, made.inode)
-  return openDentry(vfs, made, request.flags & ~Open.directory)
+  return openFor(vfs, made, request.flags & ~Open.directory, ROOT)
+}
+
+/** Opens what is there for a program: who watches it is told. */
+function openFor(vfs: Vfs, dentry: Dentry, flags: number, who: Credentials): OpenFile | number {
+  const file = openDentry(vfs, dentry, flags, who)
+  if (typeof file === 'number') return file
+  tellFile(vfs, file, Notice.open)
+  if (isCut(file.kind, flags)) tellFile(vfs, file, Notice.modify)
+  return file
+}
+
+/** O_TRUNC of what has a size. */
+function isCut(kind: FileKind, flags: number): boolean {
+  return (flags & Open.truncate) !== 0 && (kind === 'pages' || kind === 'mqueue')
 }
 
 /** Opens what is there; for the machine itself unless `who` asks. */
@@ -99,8 +116,8 @@ export function openDentry(vfs: Vfs, dentry: Dentry, flags: number, who = ROOT):
     const pages = vfs.operations(dentry).pages(dentry, wantsWrite(flags))
     if (pages < 0) return pages
   }
-  if ((flags & Open.truncate) !== 0 && (kind === 'pages' || kind === 'mqueue')) {
-    const result = vfs.truncate(dentry, 0)
+  if (isCut(kind, flags)) {
+    const result = vfs.resize(dentry, 0)
     if (result !== 0) return result
   }
   const file = vfs.openFile(kind, dentry, (flags & ~NOT_KEPT) | (kind === 'path' ? 0 : Open.largeFile))

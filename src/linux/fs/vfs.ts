@@ -19,6 +19,7 @@ import { HugeTlbFilesystem } from './hugetlbfs.js'
 import { InternalMounts } from './internal-mounts.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
+import { type InotifyState, Notice } from './ipc/inotify.js'
 import type { Pid } from './ipc/pid-file.js'
 import { Pipes } from './ipc/pipe.js'
 import type { SignalFile } from './ipc/signal-file.js'
@@ -50,6 +51,7 @@ import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
 import { type Operations, PathWalk, type Walker } from './walk.js'
+import { tellEntry, tellFile, tellGone } from './watching.js'
 
 /** All that a snapshot of the files must keep besides the buffer. */
 export interface VfsState {
@@ -77,6 +79,7 @@ export interface VfsState {
   readonly userfaultFiles: Map<Ptr, UserfaultFile>
   /** Those that files stand for and that somebody has, by number. */
   readonly pids: Map<number, Pid>
+  readonly inotify: InotifyState
 }
 
 export class Vfs {
@@ -255,8 +258,10 @@ export class Vfs {
   drop(file: OpenFile): void {
     assert(file.references > 0, 'an open file is dropped once per file number')
     file.references--
-    if (file.references === 0) this.closeFile(file)
-    else this.sockets.collect(file)
+    if (file.references === 0) {
+      tellFile(this, file, isWritable(file) ? Notice.closeWrite : Notice.closeNoWrite)
+      this.closeFile(file)
+    } else this.sockets.collect(file)
   }
 
   /** No file number stands for it any more, and nobody runs it. What has no name goes. */
@@ -270,13 +275,21 @@ export class Vfs {
     if (isWritable(file)) inode.writers--
     if (inode.opens > 0) return
     if (inode.namespace !== null) this.env.namespaces.letGo(inode.namespace)
+    if (inode.links === 0) tellGone(this, inode)
     if (inode.links === 0 || inode.filesystem.kind === 'secretmem') this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
     else this.hosts.closed(inode)
   }
 
-  /** truncate(2) and O_TRUNC of a regular file that has its page object: 0, -EPERM (seals), -EFBIG, … */
+  /** truncate(2) of a regular file that has its page object: 0, -EPERM (seals), -EFBIG, … Who watches it is told. */
   truncate(dentry: Dentry, bytes: number): number {
+    const result = this.resize(dentry, bytes)
+    if (result === 0) tellEntry(this, dentry, Notice.modify)
+    return result
+  }
+
+  /** The same for what tells of itself: O_TRUNC, fallocate(2). */
+  resize(dentry: Dentry, bytes: number): number {
     const { inode } = dentry
     if (!isRegular(inode)) return isDirectory(inode) ? -EISDIR : -EINVAL
     if (bytes > FILE_BYTES_MAX) return -EFBIG
@@ -339,5 +352,6 @@ function emptyState(now: Time, overlay: OverlayFilesystem | undefined, quota: Pt
     signalFiles: new Set(),
     userfaultFiles: new Map(),
     pids: new Map(),
+    inotify: { usage: new Map(), watches: 0, nextCookie: 0 },
   }
 }

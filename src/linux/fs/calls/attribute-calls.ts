@@ -5,9 +5,11 @@ import { Capability } from '../capabilities.js'
 import { type Credentials, checkAccess, isInGroup, isOwner, May, may } from '../credentials.js'
 import type { AttributeChange } from '../filesystem.js'
 import { At, Seal, UTIME_NOW, UTIME_OMIT } from '../flags.js'
+import { Notice } from '../ipc/inotify.js'
 import { type Dentry, type Inode, isDirectory, isSymlink, type Time } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { tellEntry } from '../watching.js'
 import { entryArgument, fileArgument, int64, take, userOfCall, walkerOf } from './support.js'
 
 const NO_ID = 0xffff_ffff
@@ -35,7 +37,16 @@ function change(
   if (dentry.inode.filesystem.readOnly) return -EROFS
   const refused = may(walkerOf(c).credentials, dentry.inode)
   if (refused !== 0) return refused
-  return vfs.operations(dentry).setAttributes(dentry, attributes, vfs.now())
+  const result = vfs.operations(dentry).setAttributes(dentry, attributes, vfs.now())
+  if (result === 0) tellEntry(vfs, dentry, noticeOf(attributes))
+  return result
+}
+
+/** fsnotify_change: both times are attributes, one of them stands for what sets it. */
+function noticeOf({ accessed, modified, ...others }: AttributeChange): number {
+  if (Object.keys(others).length > 0 || (accessed && modified)) return Notice.attributes
+  if (accessed) return Notice.access
+  return modified ? Notice.modify : 0
 }
 
 function mayChange(who: Credentials, inode: Inode): number {

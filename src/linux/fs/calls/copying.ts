@@ -4,8 +4,10 @@ import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf } from '../file-operations.js'
 import { Open, TRANSFER_MAX } from '../flags.js'
 import type { ChannelOperations } from '../ipc/channel.js'
+import { Notice } from '../ipc/inotify.js'
 import { isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { tellFile } from '../watching.js'
 import { FileBytes } from './file-bytes.js'
 import { isNonBlocking, sendAll } from './streaming.js'
 import { fileArgument, int64, put, setInt64, take, waitFor } from './support.js'
@@ -146,6 +148,10 @@ function copy(vfs: Vfs, source: OpenFile, from: number, target: OpenFile, to: nu
     if (put < 0) return done > 0 ? done : put
     done += put
     if (put < part.length) break
+  }
+  if (done > 0) {
+    tellFile(vfs, source, Notice.access)
+    tellFile(vfs, target, Notice.modify)
   }
   return done
 }

@@ -6,12 +6,14 @@ import { checkAccess, May, may } from '../credentials.js'
 import type { FileUser } from '../file-user.js'
 import type { Listed } from '../filesystem.js'
 import { At, FileType, PATH_MAX, Rename } from '../flags.js'
+import { Notice } from '../ipc/inotify.js'
 import { make, makeLink, makeSymlink, removeDirectory, removeFile, rename } from '../names.js'
 import { type Dentry, isDirectory, parentOf, pathFrom } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import { direntBytes, encodeDirent } from '../stat.js'
 import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
+import { tellFile } from '../watching.js'
 import {
   entryArgument,
   fileArgument,
@@ -151,6 +153,7 @@ function list(vfs: Vfs, c: SyscallContext): number {
   if (file.dentry.unlinked) return -ENOENT
   const listing = listingOf(vfs, c, file)
   if (typeof listing === 'number') return listing
+  tellFile(vfs, file, Notice.access)
   const room = c.args.low(2)
   let done = 0
   for (; file.position < listing.length; file.position++) {

@@ -3,8 +3,10 @@ import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, ESPIPE } from '../../../base/errno.js
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, Seek } from '../flags.js'
+import { Notice } from '../ipc/inotify.js'
 import { type FileKind, isReadable, isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { tellFile } from '../watching.js'
 import { fileArgument } from './support.js'
 import {
   hasNoWritePosition,
@@ -53,8 +55,10 @@ function move(
   position?: number,
 ): number {
   if (typeof ranges === 'number') return ranges
-  const carry = direction === 'read' ? readRanges : writeRanges
-  return carry(vfs, c, file, ranges, position)
+  const isRead = direction === 'read'
+  const done = (isRead ? readRanges : writeRanges)(vfs, c, file, ranges, position)
+  if (done > 0) tellFile(vfs, file, isRead ? Notice.access : Notice.modify)
+  return done
 }
 
 function plain(vfs: Vfs, c: SyscallContext, direction: Direction): number {

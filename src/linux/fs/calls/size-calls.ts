@@ -14,10 +14,12 @@ import { Signal } from '../../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
 import { Fallocate, FileType, Open, Seal } from '../flags.js'
+import { Notice } from '../ipc/inotify.js'
 import { isDirectory, isRegular, typeOf } from '../nodes.js'
 import { type FileKind, isWritable, type OpenFile } from '../open-file.js'
 import { openDentry } from '../opening.js'
 import type { Vfs } from '../vfs.js'
+import { tellFile } from '../watching.js'
 import { fileArgument, pathArgument, userOfCall, walkerOf } from './support.js'
 
 /** RLIMIT_FSIZE. */
@@ -75,8 +77,12 @@ function allocate(vfs: Vfs, c: SyscallContext): number {
   const overflows = c.args.signed64(2) + c.args.signed64(3) >= 2n ** 63n
   const error = checkAllocate(file, mode, offset, length) || (overflows ? -EFBIG : checkKnown(mode))
   if (error !== 0) return error
-  if ((mode & Fallocate.punchHole) !== 0) return punch(vfs, file, offset, length)
-  return checkLimit(vfs, c, file, offset + length) || reserve(vfs, file, mode, offset, length)
+  const isHole = (mode & Fallocate.punchHole) !== 0
+  const result = isHole
+    ? punch(vfs, file, offset, length)
+    : checkLimit(vfs, c, file, offset + length) || reserve(vfs, file, mode, offset, length)
+  if (result === 0) tellFile(vfs, file, Notice.modify)
+  return result
 }
 
 /** vfs_fallocate. */
@@ -123,7 +129,7 @@ function reserve(vfs: Vfs, file: OpenFile, mode: number, offset: number, length:
   const result = vfs.operations(file.dentry).allocate(inode, offset, length)
   if (result !== 0) return result
   if ((mode & Fallocate.keepSize) !== 0 || end <= size) return 0
-  return vfs.truncate(file.dentry, end)
+  return vfs.resize(file.dentry, end)
 }
 
 function punch(vfs: Vfs, file: OpenFile, offset: number, length: number): number {

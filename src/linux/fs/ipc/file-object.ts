@@ -2,6 +2,7 @@
 import type { OpenFile } from '../open-file.js'
 import type { Epoll } from './epoll.js'
 import type { EventCounter } from './event-counter.js'
+import type { Inotify } from './inotify.js'
 import type { Pid } from './pid-file.js'
 import type { PipeEnd } from './pipe-file.js'
 import type { SignalFile } from './signal-file.js'
@@ -18,6 +19,7 @@ export type FileObject =
   | SignalFile
   | Pid
   | UserfaultFile
+  | Inotify
 
 /** The object of a file whose kind says that it is a `T`. */
 export function objectOf<T extends FileObject>(file: OpenFile): T {

@@ -205,9 +205,11 @@ const sysFs = directory({
     msg_default: integerSetting(Setting.mqueueMessagesDefault, { min: 1, max: MESSAGES_MAX }),
     msgsize_default: integerSetting(Setting.mqueueBytesDefault, MESSAGE_BYTES),
   }),
-  inotify: directory(
-    settings({ max_user_watches: 15350, max_user_instances: 128, max_queued_events: 16384 }),
-  ),
+  inotify: directory({
+    max_user_instances: integerSetting(Setting.inotifyInstancesMax, { min: 0 }),
+    max_user_watches: integerSetting(Setting.inotifyWatchesMax, { min: 0 }),
+    max_queued_events: integerSetting(Setting.inotifyEventsMax, { min: 0 }),
+  }),
 })
 
 const sysNet = directory({
