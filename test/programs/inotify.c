@@ -138,6 +138,21 @@ static void limits(void) {
   make("a"), make("b"), make("c"), is("a", watch("a", IN_OPEN)), is("b", watch("b", IN_OPEN)), is("c", watch("c", IN_OPEN)), is("b again", watch("b", IN_ATTRIB)), inotify_rm_watch(in, 1), is("c", watch("c", IN_OPEN)), put("/proc/sys/fs/inotify/max_user_watches", text);
 }
 
+/* A program is open as long as it runs. */
+static void programs(void) {
+  char bytes[65536];
+  int from = open("/proc/self/exe", O_RDONLY), to = open("program", O_CREAT | O_WRONLY, 0755);
+  for (ssize_t got; (got = read(from, bytes, sizeof bytes)) > 0; ) write(to, bytes, got);
+  close(from), close(to), watch(".", IN_ALL_EVENTS);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) execl("program", "program", "wait", NULL), _exit(1);
+  usleep(200000), told("runs"), kill(child, SIGKILL), waitpid(child, NULL, 0), usleep(50000), told("has ended");
+  to = open("bad", O_CREAT | O_WRONLY, 0755), write(to, "this is no program", 18), close(to), told("no program");
+  if ((child = fork()) == 0) execl("bad", "bad", NULL), _exit(1);
+  waitpid(child, NULL, 0), told("not run"), unlink("bad"), unlink("program"), told("removed");
+}
+
 static void run(const char *what, void (*f)(void)) {
   printf("-- %s\n", what);
   fflush(stdout);
@@ -151,7 +166,8 @@ static void run(const char *what, void (*f)(void)) {
   rmdir(ROOT "/folder"), rmdir(ROOT);
 }
 
-int main(void) {
-  run("calls", calls), run("unlinked", unlinked), run("watches", watches), run("reading", reading), run("limits", limits);
+int main(int argc, char **argv) {
+  if (argc == 2) pause();
+  run("calls", calls), run("unlinked", unlinked), run("watches", watches), run("reading", reading), run("limits", limits), run("programs", programs);
   return 0;
 }
