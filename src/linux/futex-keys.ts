@@ -62,6 +62,8 @@ function findSharedKey(
     writable === NULL && access === Access.read ? userWord(mm, space, address, Access.read) : writable
   if (word === NULL) return -EFAULT
   const vma = new Vma(mm.memory, mm.vmas.findHolding(space, pageOf(address)))
+  // Nobody but the program itself gets at what is secret.
+  if (vma.object !== NULL && mm.objects.isSecret(vma.object)) return -EFAULT
   const isFile = (vma.flags & VM_SHARED) !== 0 || isPageOfObject(mm, word)
   if (vma.object === NULL || !isFile) {
     setKey(key, KeyKind.anonymous, space.id, address)

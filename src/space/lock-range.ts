@@ -23,6 +23,11 @@ export function lockRange(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vp
   return 0
 }
 
+/** What is secret is never paged out, so that it has no need to be locked. */
+function isSecret(mm: SpaceEnv, { object }: Vma): boolean {
+  return object !== NULL && mm.objects.isSecret(object)
+}
+
 function lockMapping(
   mm: SpaceEnv,
   space: AddressSpace,
@@ -33,7 +38,7 @@ function lockMapping(
 ): number {
   const old = vma.flags
   const flags = (old & ~VM_LOCKED_MASK) | lock
-  if (flags === old || (old & (VM_SPECIAL | VM_DROPPABLE)) !== 0) return 0
+  if (flags === old || (old & (VM_SPECIAL | VM_DROPPABLE)) !== 0 || isSecret(mm, vma)) return 0
   const result = modifyFlags(mm, space, vma, start, end, flags)
   if (result < 0) return result
   const wasLocked = (old & VM_LOCKED) !== 0

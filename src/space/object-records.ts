@@ -162,9 +162,9 @@ export class ObjectRecords {
     commitPages(this.env, pagesFor(this.size(object)))
   }
 
-  /** SHM_LOCK: whether MADV_PAGEOUT leaves its pages alone (AS_UNEVICTABLE). */
+  /** SHM_LOCK, or secret: whether MADV_PAGEOUT leaves its pages alone (AS_UNEVICTABLE). */
   isUnevictable(object: Ptr): boolean {
-    return (this.word(object, 28) & UNEVICTABLE) !== 0
+    return (this.word(object, 28) & UNEVICTABLE) !== 0 || this.isSecret(object)
   }
 
   setUnevictable(object: Ptr, isUnevictable: boolean): void {

@@ -1,10 +1,19 @@
-import { EINVAL, EOVERFLOW } from '../base/errno.js'
+import { EINVAL, EOVERFLOW, EPERM } from '../base/errno.js'
 import { NULL, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { mapRegion } from '../space/map-region.js'
-import { VM_ACCESS_FLAGS, VM_LOCKED, VM_MAY_ACCESS, VM_MAYSHARE, VM_SHARED } from '../space/vm-flags.js'
+import {
+  VM_ACCESS_FLAGS,
+  VM_DONTDUMP,
+  VM_LOCKED,
+  VM_MAY_ACCESS,
+  VM_MAYSHARE,
+  VM_MAYWRITE,
+  VM_SHARED,
+  VM_WRITE,
+} from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import { FILE_PAGES_MAX } from './map-flags.js'
@@ -17,7 +26,7 @@ const HIGH = 2n ** 64n
 
 /**
  * remap_file_pages(addr, size, prot, pgoff, flags): shows another part of the object that is mapped there. Emulated, as since
- * Linux 4.0: a mapping of its own takes the place. 0; -EINVAL, -EOVERFLOW (beyond the largest file), or what mmap says.
+ * Linux 4.0: a mapping of its own takes the place. 0; -EINVAL, -EOVERFLOW (beyond the largest file), -EPERM (seals of the file), or what mmap says.
  */
 export function sysRemapFilePages(mm: FaultEnv, space: AddressSpace, args: SyscallArguments): number {
   const start = args.page(0)
@@ -47,7 +56,10 @@ function remapLocked(
   if ((vma.flags & VM_SHARED) === 0 || !isOneView(mm, vma, start + pages)) return -EINVAL
   if (pageOffset > FILE_PAGES_MAX - pages) return -EOVERFLOW
   const { object, file } = vma
-  const flags = (vma.flags & KEPT) | space.defaultFlags
+  const isSealed = mm.objects.isWriteSealed(object)
+  if (isSealed && (vma.flags & VM_WRITE) !== 0) return -EPERM
+  const kept = vma.flags & (isSealed ? KEPT & ~VM_MAYWRITE : KEPT)
+  const flags = kept | (mm.objects.isSecret(object) ? VM_DONTDUMP : 0) | space.defaultFlags
   mm.objects.retain(object)
   const result = mapRegion(mm, space, { start, pages, flags, object, pageOffset, fixed: true, file })
   mm.objects.release(object)
