@@ -2,10 +2,10 @@
 import { EACCES, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../../base/errno.js'
 import { NULL, pagesFor, type Vpn } from '../../../base/numbers.js'
 import { hugeKind } from '../../../space/huge-pool.js'
-import { isEnoughMemory } from '../../../space/overcommit.js'
+import { isEnoughMemory, Overcommit } from '../../../space/overcommit.js'
 import { ObjectKind } from '../../../space/page-object.js'
 import { Vma } from '../../../space/vma.js'
-import { readUnsignedSetting, Setting } from '../../../state/settings.js'
+import { readIntSetting, readUnsignedSetting, Setting } from '../../../state/settings.js'
 import { detachShared } from '../../../syscall/detach-shared.js'
 import type { FileBacking } from '../../../syscall/file-backing.js'
 import { mapRequest } from '../../../syscall/map.js'
@@ -60,9 +60,10 @@ function getExisting(c: SyscallContext, segment: ShmSegment, bytes: number, flag
 function create(vfs: Vfs, c: SyscallContext, key: number, bytes: number, flags: number): number {
   if (bytes < 1 || bytes > readUnsignedSetting(c.mm.memory, Setting.shmMax)) return -EINVAL
   const { credentials } = userOfCall(c)
-  const isReserved = (flags & SHM_NORESERVE) === 0
   const huge =
     (flags & SHM_HUGETLB) !== 0 ? hugeKind((flags >>> mman.MAP_HUGE_SHIFT) & mman.MAP_HUGE_MASK) : 0
+  const isStrict = huge === 0 && readIntSetting(c.mm.memory, Setting.overcommitMemory) === Overcommit.never
+  const isReserved = (flags & SHM_NORESERVE) === 0 || isStrict
   if (huge === undefined) return -EINVAL
   if (huge !== 0) {
     if (!may(credentials, Capability.lockMemory)) return -EPERM

@@ -1,7 +1,7 @@
 /** shmctl. */
 
 import { EACCES, EFAULT, EINVAL, ENOMEM, EPERM } from '../../../base/errno.js'
-import { PAGE_SIZE } from '../../../base/numbers.js'
+import { PAGE_SIZE, pagesFor } from '../../../base/numbers.js'
 import { Setting, settingBits } from '../../../state/settings.js'
 import { numberOf } from '../../calls/numbers.js'
 import type { SyscallContext } from '../../syscall-context.js'
@@ -137,16 +137,29 @@ function lock(vfs: Vfs, c: SyscallContext, id: number, locks: boolean): number {
   const segment = vfs.segments.byId(id)
   if (segment === undefined) return -EINVAL
   const { credentials } = userOfCall(c)
-  const problem = may(credentials, Capability.lockMemory) ? 0 : lockProblem(c, segment, locks)
+  const problem = may(credentials, Capability.lockMemory) ? 0 : lockProblem(vfs, c, segment, locks)
   if (problem !== 0) return problem
+  if (locks === segment.isLocked) return 0
+  if (locks) segment.lockedBy = credentials.user.real
   segment.mode = locks ? segment.mode | ShmMode.locked : segment.mode & ~ShmMode.locked
   c.mm.objects.setUnevictable(segment.object, locks)
   return 0
 }
 
-function lockProblem(c: SyscallContext, segment: ShmSegment, locks: boolean): number {
-  if (!isOwner(userOfCall(c).credentials, segment)) return -EPERM
+function lockProblem(vfs: Vfs, c: SyscallContext, segment: ShmSegment, locks: boolean): number {
+  const { credentials } = userOfCall(c)
+  if (!isOwner(credentials, segment)) return -EPERM
   const limit = c.process.softLimit(LIMIT_LOCKED)
   if (locks && limit === 0) return -EPERM
-  return locks && Math.ceil(segment.bytes / PAGE_SIZE) * PAGE_SIZE > limit ? -ENOMEM : 0
+  if (!locks || segment.isLocked) return 0
+  const pages = lockedPages(vfs, credentials.user.real) + pagesFor(segment.bytes)
+  return pages > Math.floor(limit / PAGE_SIZE) ? -ENOMEM : 0
+}
+
+/** Of all segments that a user has locked: a limit is for them together (user_shm_lock). */
+function lockedPages({ segments }: Vfs, user: number): number {
+  let pages = 0
+  for (const segment of segments)
+    if (segment.isLocked && segment.lockedBy === user) pages += pagesFor(segment.bytes)
+  return pages
 }

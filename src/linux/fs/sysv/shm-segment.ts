@@ -11,11 +11,12 @@
  *     64  u32  process that made it, and the one that attached or detached last
  *     72  Ptr  next segment
  *     76  u32  1: the process that made it has ended
+ *     80  u32  user whose limit it counts for while it is locked (SHM_LOCK)
  */
 import type { Ptr } from '../../../base/numbers.js'
 import { RecordView } from '../../../state/record-view.js'
 
-export const SEGMENT_BYTES = 80
+export const SEGMENT_BYTES = 88
 export const INDEX_BITS = 15
 
 export const ShmMode = { permissions: 0o777, removed: 0o1000, locked: 0o2000 } as const
@@ -128,6 +129,16 @@ export class ShmSegment extends RecordView {
   }
   set next(segment: Ptr) {
     this.setU32(72, segment)
+  }
+
+  get lockedBy(): number {
+    return this.u32(80)
+  }
+  set lockedBy(uid: number) {
+    this.setU32(80, uid)
+  }
+  get isLocked(): boolean {
+    return (this.mode & ShmMode.locked) !== 0
   }
 
   get isOrphan(): boolean {
