@@ -1,11 +1,12 @@
 /**
  * Reading and writing a program's memory whatever its protection says, for /proc/PID/mem (access_remote_vm with FOLL_FORCE): what a
  * debugger needs to set a breakpoint. A write to memory that the program may not write gives it a page of its own, which it still
- * may not write.
+ * may not write. A stack grows down to where the bytes begin.
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { frameToPtr, NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { growTo } from '../space/expand-stack.js'
 import { isCopyOnWrite, VM_IO, VM_MAYREAD, VM_PFNMAP, VM_READ, VM_WRITE } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
@@ -41,6 +42,7 @@ function eachPage(
   copy: CopyPart,
 ): number {
   mm.atomics.lock(space.lock, LockRank.space)
+  growTo(mm, space, pageOf(address))
   let done = 0
   while (done < bytes && isUserRange(mm, address + done, 1)) {
     const offset = (address + done) % PAGE_SIZE

@@ -1,11 +1,13 @@
 /**
  * Reading and writing another program's memory, as get_user_pages_remote of Linux sees it: what the mapping allows decides, not
- * what the hart would. Pages are faulted in, but no stack grows, and the kernel's own mappings are out of reach. Takes the
+ * what the hart would. Pages are faulted in, but no stack grows (except in
+ * `readAnonymous`), and the kernel's own mappings are out of reach. Takes the
  * space's lock.
  */
 import { EFAULT } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
+import { growTo } from '../space/expand-stack.js'
 import { VM_IO, VM_PFNMAP, VM_READ, VM_WRITE } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
@@ -107,6 +109,7 @@ export function readAnonymous(
 ): number {
   let done = 0
   mm.atomics.lock(space.lock, LockRank.space)
+  growTo(mm, space, pageOf(address))
   while (done < target.length) {
     const at = address + done
     const from = isAnonymousAt(mm, space, at) ? remotePtr(mm, space, at, Access.read) : NULL

@@ -28,6 +28,12 @@ export function expandStack(mm: SpaceEnv, space: AddressSpace, stack: Ptr, vpn: 
   return 0
 }
 
+/** Lets a stack that lies above a page without a mapping grow down to it, if it may: for who looks at it from outside (access_remote_vm). */
+export function growTo(mm: SpaceEnv, space: AddressSpace, vpn: Vpn): void {
+  const above = mm.vmas.find(space, vpn)
+  if (above !== NULL && new Vma(mm.memory, above).start > vpn) expandStack(mm, space, above, vpn)
+}
+
 /** The guard gap is kept from everything below that can be accessed, but for another stack. */
 function isTooNear(mm: SpaceEnv, stack: Ptr, vpn: Vpn): boolean {
   const below = new Vma(mm.memory, mm.vmas.previous(stack))

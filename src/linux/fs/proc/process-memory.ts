@@ -110,11 +110,20 @@ export const memory: ProcFile = {
   raw: {
     read({ vfs, space }: RawRequest, address, target) {
       if (space === undefined || target.length === 0) return 0
-      return readForced(vfs.env.mm, space, address, target) || -EIO
+      return inParts(target, (part, done) => readForced(vfs.env.mm, space, address + done, part)) || -EIO
     },
     write({ vfs, space }: RawRequest, address, source) {
       if (space === undefined || source.length === 0) return 0
-      return writeForced(vfs.env.mm, space, address, source) || -EIO
+      return inParts(source, (part, done) => writeForced(vfs.env.mm, space, address + done, part)) || -EIO
     },
   },
+}
+
+/** mem_rw goes on behind what could be copied, until nothing can: a stack grows there too. */
+function inParts(bytes: Uint8Array, copy: (part: Uint8Array, done: number) => number): number {
+  for (let done = 0; ; ) {
+    const copied = done < bytes.length ? copy(bytes.subarray(done), done) : 0
+    if (copied === 0) return done
+    done += copied
+  }
 }
