@@ -22,7 +22,7 @@ import {
   setHeap,
   setSegments,
 } from './image.js'
-import { stringBytes } from './initial-stack.js'
+import { stringBytes, stringPages } from './initial-stack.js'
 import { applyLimits, Limit } from './limits.js'
 import { Personality } from './personality.js'
 import type { Process } from './process.js'
@@ -205,7 +205,8 @@ function openInterpreter(env: ExecEnv, process: Process, path: string): ElfFile 
 function sizeProblem(mm: MemoryManager, process: Process, files: ProgramFiles): ExecProblem | undefined {
   const limit = process.softLimit(Limit.stack) / 4
   const most = Math.max(STRING_BYTES_MIN, Math.min(limit, STRING_BYTES_MAX))
-  if (stringBytes(encoded(files.execution)) > most) {
+  const strings = encoded(files.execution)
+  if (stringBytes(strings) > most || exceedsStack(process, stringPages(strings))) {
     return { errno: -E2BIG, reason: 'its arguments and environment are too long' }
   }
   const segments = [...files.main.program.segments, ...(files.interpreter?.program.segments ?? [])]
@@ -215,6 +216,12 @@ function sizeProblem(mm: MemoryManager, process: Process, files: ProgramFiles): 
   const there = Math.floor((mm.buddy.totalFrames() * PAGE_SIZE) / 2 ** 20)
   const reason = `needs ${needed} MiB of memory, the machine has ${there} MiB`
   return { errno: -ENOMEM, reason, fatal: true }
+}
+
+/** Whether strings need a stack that may not grow so far: its first page is there (get_arg_page). */
+function exceedsStack(process: Process, pages: number): boolean {
+  const most = Math.min(process.softLimit(Limit.stack), process.softLimit(Limit.addressSpace))
+  return pages > 1 && pages * PAGE_SIZE > most
 }
 
 /** The strings of a program's stack. */

@@ -11,6 +11,8 @@
  *                  environment pointers, NULL; argument pointers, NULL
  *     sp           u64 argc
  */
+import { pagesFor } from '../base/numbers.js'
+
 export interface StackContents {
   readonly executable: Uint8Array
   readonly arguments: readonly Uint8Array[]
@@ -49,6 +51,13 @@ export function stringBytes(
 ): number {
   const pointers = 8 * (contents.arguments.length + contents.environment.length)
   return lengthOf([...contents.arguments, ...contents.environment, contents.executable]) + pointers
+}
+
+/** Pages of the stack that the strings take, above them the word that is always left free. */
+export function stringPages(
+  contents: Pick<StackContents, 'arguments' | 'environment' | 'executable'>,
+): number {
+  return pagesFor(lengthOf([...contents.arguments, ...contents.environment, contents.executable]) + 8)
 }
 
 class Writer {

@@ -1,5 +1,5 @@
 /** The stack of a new program (setup_arg_pages of fs/exec.c). */
-import { ENOMEM } from '../base/errno.js'
+import { EFAULT, ENOMEM } from '../base/errno.js'
 import { NULL, PAGE_SIZE, pageOf, type Vpn } from '../base/numbers.js'
 import { copyToUser } from '../fault/user-copy.js'
 import type { MemoryManager } from '../mm.js'
@@ -33,6 +33,7 @@ export function makeStack(
   const stringPages = top - pageOf(stack.stringsStart)
   const most = Math.floor(process.softLimit(Limit.stack) / PAGE_SIZE)
   const least = top - pageOf(stack.stackPointer)
+  if (least > Math.max(stringPages, most)) return -EFAULT // it may not grow so far
   const pages = Math.max(least, Math.min(stringPages + STACK_EXTRA_PAGES, most))
   const flags = VM_STACK_FLAGS | (contents.executableStack ? VM_EXEC : 0)
   const start = (top - pages) as Vpn
