@@ -57,6 +57,22 @@ function finish(program: Program, object: Ptr): void {
 }
 
 describe('collapse of shared memory', () => {
+  test('pages that another hart makes a huge page of again, while they come apart, stay one past the end of the file too', () => {
+    const program = Program.boot(16)
+    const { mm } = program
+    const object = mapFile(program)
+    truncateObject(mm, object, 300 * PAGE)
+    store(program, BASE, 1)
+    expect(collapse(program)).toBe(0)
+    expect(mm.objects.splitFolioOf(object, 5)).toBe(true)
+    expect(collapse(program), "the other hart's").toBe(0)
+    mm.objects.dropPastEnd(object, 0, UNIT)
+    mm.check()
+    expect(mm.objects.pages(object)).toBe(UNIT)
+    expect(hugeLeaf(program, BASE)).not.toBe(0)
+    finish(program, object)
+  })
+
   test('every allocation may fail: nothing is lost, and it succeeds afterwards', () => {
     let failures = 0
     for (let n = 1, goesOn = true; goesOn; n++) {
@@ -193,7 +209,7 @@ class Fuzzer {
 
   constructor(random: Random) {
     this.#random = random
-    const program = Program.boot(64)
+    const program = Program.boot(16)
     this.#object = program.mm.objects.create(ObjectKind.tmpfs, PAGES * PAGE)
     program.files.set(FILE, openFile(this.#object))
     this.#programs = [program, program.spawn()]

@@ -178,11 +178,14 @@ export class ObjectFolios extends ObjectPages {
     return isSplit
   }
 
-  /** Of pages that were a huge page, those past the end leave the cache unless fallocate made them (shmem_fallocend). Nobody maps them. */
+  /**
+   * Of pages that were a huge page and were unmapped, those past the end leave the cache unless fallocate made them (shmem_fallocend). When
+   * another hart has made a huge page of them again meanwhile, it stays whole, and so does what is mapped again.
+   */
   dropPastEnd(object: Ptr, first: number, end: number): void {
     this.lock(object)
     const kept = Math.max(first, pagesFor(this.size(object)), this.allocatedEnd(object))
-    if (kept < end) super.dropLocked(object, kept, end)
+    if (kept < end && this.folioOf(object, first) === NO_FRAME) this.dropUnmappedLocked(object, kept, end)
     this.unlock(object)
   }
 

@@ -209,11 +209,17 @@ export class ObjectPages extends ObjectRecords {
 
   /** The same for the pages that nobody maps or reads; says whether that was all of them. */
   dropUnmapped(object: Ptr, first: number, end: number): boolean {
+    this.lock(object)
+    this.cutAllocated(object, first, end)
+    const isAll = this.dropUnmappedLocked(object, first, end)
+    this.unlock(object)
+    return isAll
+  }
+
+  protected dropUnmappedLocked(object: Ptr, first: number, end: number): boolean {
     const { frames } = this.env
     const unmapped: number[] = []
     let isAll = true
-    this.lock(object)
-    this.cutAllocated(object, first, end)
     const look = (index: number, pfn: Pfn) => {
       if (frames.refCount(pfn) === 1) unmapped.push(index)
       else isAll = false
@@ -221,7 +227,6 @@ export class ObjectPages extends ObjectRecords {
     this.forEachPage(object, look, first, end)
     if (isAll) this.dropLocked(object, first, end)
     else for (const index of unmapped) this.dropLocked(object, index, index + 1)
-    this.unlock(object)
     return isAll
   }
 
