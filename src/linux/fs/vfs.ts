@@ -1,6 +1,6 @@
 /** The name space of a machine: its file systems, the root, and what the calls need of both. */
 import { assert } from '../../base/assert.js'
-import { EFBIG, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM } from '../../base/errno.js'
+import { EFBIG, EINVAL, EISDIR, ENOENT, ENOSPC, ENOTDIR, EPERM } from '../../base/errno.js'
 import { NULL, type Ptr } from '../../base/numbers.js'
 import { sampleErrors } from '../../space/error-sequence.js'
 import { buildBootTree, mountOverRoot } from './boot-tree.js'
@@ -217,7 +217,7 @@ export class Vfs {
     return this.operations(parent).create(parent, name, FileType.directory | 0o755, 0, this.now())
   }
 
-  /** A file with these contents, its directories made: /etc/passwd and the like, and tests. What is there is replaced. */
+  /** A file with these contents, its directories made: /etc/passwd and the like, and tests. What is there is replaced. -ENOSPC when not all of it has room. */
   addFile(path: string, bytes: Uint8Array, permissions = 0o644): number {
     const cut = path.lastIndexOf('/')
     const directory = this.makeDirectories(path.slice(0, cut))
@@ -229,7 +229,10 @@ export class Vfs {
     if (typeof there !== 'number') operations.remove(there, this.now())
     const made = operations.create(directory, name, mode, 0, this.now())
     if (typeof made === 'number') return made
-    return Math.min(0, operations.write(made.inode, 0, bytes))
+    const written = operations.write(made.inode, 0, bytes)
+    if (written === bytes.length) return 0
+    operations.remove(made, this.now())
+    return written < 0 ? written : -ENOSPC
   }
 
   /** A new open file, to which no number refers yet. */
