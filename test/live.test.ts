@@ -12,10 +12,10 @@ const full = process.env.PAGODA_FULL !== undefined
 const seed = Number(process.env.PAGODA_SEED ?? Math.floor(Date.now() / 86_400_000))
 
 describe.skipIf(!full)('live', () => {
-  test('the references are what the kernel prints today', { timeout: 600_000 }, () => {
+  test('the references are what the kernel prints today', { timeout: 3_600_000 }, () => {
     const programs = buildPrograms().filter(({ hasReference }) => hasReference)
     for (const [program, { stdout, stderr, status }] of runOnLinux(programs)) {
-      expect({ program: program.name, stdout, stderr, status }).toMatchObject({
+      expect.soft({ program: program.name, stdout, stderr, status }).toMatchObject({
         program: program.name,
         ...pick(readReference(program)!),
       })

@@ -57,8 +57,17 @@ function exitStatus(waitStatus: number): number {
 
 const text = (hex: string) => Buffer.from(hex, 'hex').toString('latin1')
 
-/** Runs the programs on the real kernel, in one boot. Throws when the machine did not finish. */
-export function runOnLinux(programs: readonly GuestProgram[]): Map<GuestProgram, Reference> {
+/**
+ * Runs programs on the real kernel; those of one source in a boot of their own, for some leave settings behind that others would find. Throws
+ * when a machine did not finish.
+ */
+export function* runOnLinux(programs: readonly GuestProgram[]): Generator<[GuestProgram, Reference]> {
+  for (const name of new Set(programs.map((program) => program.name))) {
+    yield* runInOneBoot(programs.filter((program) => program.name === name))
+  }
+}
+
+function runInOneBoot(programs: readonly GuestProgram[]): Map<GuestProgram, Reference> {
   const temporary = mkdtempSync(join(tmpdir(), 'pagoda-record-'))
   try {
     const rootfs = join(temporary, 'root')
