@@ -1,8 +1,7 @@
 /**
  * Reading and writing another program's memory, as get_user_pages_remote of Linux sees it: what the mapping allows decides, not
- * what the hart would. Pages are faulted in, but no stack grows (except in
- * `readAnonymous`), and the kernel's own mappings are out of reach. Takes the
- * space's lock.
+ * what the hart would. Pages are faulted in, but no stack grows (but in `readAnonymous`), and the kernel's own mappings are out of
+ * reach. Takes the space's lock.
  */
 import { EFAULT } from '../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
