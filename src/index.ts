@@ -256,7 +256,7 @@ export class Space {
 
   /** Bytes mapped and resident, page faults so far. */
   stats(): { mapped: number; resident: number; minorFaults: number; majorFaults: number } {
-    const { totalPages, rssPages, minorFaults, majorFaults } = this.#space
+    const { totalPages, rssPages, minorFaults, majorFaults } = this.#space.counts
     return { mapped: totalPages * 4096, resident: rssPages * 4096, minorFaults, majorFaults }
   }
 
@@ -264,7 +264,7 @@ export class Space {
     if (!Number.isSafeInteger(length) || length < 0 || !Number.isInteger(address)) {
       throw new ErrnoError(operation, EINVAL)
     }
-    const mapped = this.#space.totalPages * 4096
+    const mapped = this.#space.counts.totalPages * 4096
     if (!isUserRange(this.#mm, address, length) || length > Math.max(mapped, READ_ANYHOW_MAX)) {
       throw new ErrnoError(operation, EFAULT)
     }

@@ -11,7 +11,7 @@ import { Program } from './fault/testing.js'
 import { BootMemoryMap } from './frame/boot-memory-map.js'
 import { Machine } from './index.js'
 import { type BootStep, mmAttach, mmInit } from './mm.js'
-import { Resident } from './space/address-space.js'
+import { Resident } from './space/space-counts.js'
 import { applyWatermarks } from './space/tunables.js'
 import { LockRank } from './state/atomics.js'
 import { Region, regionBytes, regionPtr, Word, wordIndex } from './state/layout.js'
@@ -111,8 +111,8 @@ describe('check finds what is broken', () => {
   })
 
   test('a page that no count knows of', () => {
-    expect(broken(({ space }) => space.addResident(0, Resident.anonymous, 1))).toThrow('RssAnon')
-    expect(broken(({ space }) => space.lockedPages++)).toThrow('lockedPages')
+    expect(broken(({ space }) => space.counts.addResident(0, Resident.anonymous, 1))).toThrow('RssAnon')
+    expect(broken(({ space }) => space.counts.lockedPages++)).toThrow('lockedPages')
   })
 
   test('a page table that nobody reaches', () => {

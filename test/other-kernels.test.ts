@@ -196,7 +196,7 @@ describe('what was mapped around a fault came from the wrong place of the file',
     const at = BASE + shift * PAGE
     program.mmap(at, 40 * PAGE, PROT_READ, mman.MAP_SHARED | MAP_FIXED, 3, offset * PAGE)
     for (const touched of [20, 0, 39]) program.touch(at + touched * PAGE, Access.read)
-    expect(program.space.rssPages).toBeGreaterThan(3)
+    expect(program.space.counts.rssPages).toBeGreaterThan(3)
     for (let page = 0; page < 40; page++) expect(load(program, at + page * PAGE)).toBe(offset + page)
     mm.check()
   })

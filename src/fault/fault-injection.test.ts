@@ -92,12 +92,18 @@ describe.each(SCENARIOS)('$name', ({ prepare, access }) => {
       expect(accounting(program)).toEqual(before)
     }
     expect(failures).toBeGreaterThan(0)
-    expect(program.space.minorFaults + program.space.majorFaults).toBeGreaterThan(0)
+    expect(program.space.counts.minorFaults + program.space.counts.majorFaults).toBeGreaterThan(0)
   })
 })
 
 function accounting({ space }: Program): number[] {
-  return [space.rssAnonymous, space.rssFile, space.rssShared, space.minorFaults, space.majorFaults]
+  return [
+    space.counts.rssAnonymous,
+    space.counts.rssFile,
+    space.counts.rssShared,
+    space.counts.minorFaults,
+    space.counts.majorFaults,
+  ]
 }
 
 test('all of RAM touched: out of memory, and everything comes back at exit', () => {

@@ -44,7 +44,7 @@ test('one fault, frames side by side with one reference each, which come back on
   allow(program, [4])
   map(program, 512)
   expect(store(program, 21)).toBe(0)
-  expect([space.rssAnonymous, space.minorFaults, made(program, 4)]).toEqual([16, 1, 1])
+  expect([space.counts.rssAnonymous, space.counts.minorFaults, made(program, 4)]).toEqual([16, 1, 1])
   const mapper = mm.userMappers.of(space.root)
   const frames = Array.from({ length: 16 }, (_, i) =>
     mapper.pfn(mapper.leaf((BASE / PAGE + 16 + i) as never)),
@@ -53,7 +53,7 @@ test('one fault, frames side by side with one reference each, which come back on
   expect(frames[0]! % 16).toBe(0)
   mm.check()
   expect(program.call('munmap', BASE + 20 * PAGE, 3 * PAGE)).toBe(0)
-  expect(space.rssAnonymous).toBe(13)
+  expect(space.counts.rssAnonymous).toBe(13)
   mm.check()
   program.exit()
 })

@@ -57,8 +57,11 @@ function countEntries(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, nam
       )
     }
   })
-  assert(anonymous === space.rssAnonymous, 'RssAnon counts the anonymous pages mapped')
-  assert(shared === space.rssFile + space.rssShared, 'RssFile and RssShmem count the object pages mapped')
+  assert(anonymous === space.counts.rssAnonymous, 'RssAnon counts the anonymous pages mapped')
+  assert(
+    shared === space.counts.rssFile + space.counts.rssShared,
+    'RssFile and RssShmem count the object pages mapped',
+  )
 }
 
 /** A page that a provider wants to hear of when it changes. */

@@ -76,7 +76,7 @@ test('addresses where nothing is: SEGV_MAPERR', () => {
   for (const wild of [0, address - PAGE, address + PAGE, end - PAGE, end, -PAGE, -(2 ** 38), 2 ** 60]) {
     expect(program.touch(wild, Access.read)).toBe(FaultResult.segvMapErr)
   }
-  expect(program.space.minorFaults).toBe(0)
+  expect(program.space.counts.minorFaults).toBe(0)
   expect(counted(program.mm.memory, Counter.faultSegv)).toBe(8)
 })
 
@@ -87,15 +87,15 @@ test('anonymous memory: zero page, then a frame, then nothing more to do', () =>
   expect(program.touch(address, Access.read)).toBe(FaultResult.ok)
   expect(program.touch(address + PAGE, Access.read)).toBe(FaultResult.ok)
   expect(translate(program, address).pfn).toBe(translate(program, address + PAGE).pfn)
-  expect(program.space.rssAnonymous).toBe(0)
+  expect(program.space.counts.rssAnonymous).toBe(0)
   expect(count()).toEqual({ faultZeroPage: 2 })
   expect(program.touch(address, Access.write)).toBe(FaultResult.ok)
-  expect(program.space.rssAnonymous).toBe(1)
+  expect(program.space.counts.rssAnonymous).toBe(1)
   expect(count()).toEqual({ faultAnonymous: 1 })
   expect(program.touch(address, Access.write)).toBe(FaultResult.ok)
   expect(program.touch(address, Access.read)).toBe(FaultResult.ok)
   expect(count()).toEqual({ faultSpurious: 2 })
-  expect(program.space.minorFaults).toBe(5)
+  expect(program.space.counts.minorFaults).toBe(5)
   program.mm.check()
 })
 
@@ -176,7 +176,7 @@ describe('objects', () => {
     objects.read(object, 0, bytes)
     expect(new TextDecoder().decode(bytes)).toBe('Original')
     expect(text(program, address, 8)).toBe('mineinal')
-    expect([program.space.rssAnonymous, program.space.rssShared]).toEqual([1, 0])
+    expect([program.space.counts.rssAnonymous, program.space.counts.rssShared]).toEqual([1, 0])
     program.mm.check()
   })
 
@@ -186,7 +186,7 @@ describe('objects', () => {
     put(program, address, 'ab')
     objects.write(object, 2, new TextEncoder().encode('cd'))
     expect(text(program, address, 8)).toBe('abcd5678')
-    expect(program.space.rssShared).toBe(1)
+    expect(program.space.counts.rssShared).toBe(1)
     program.mm.check()
   })
 
@@ -199,7 +199,7 @@ describe('objects', () => {
     expect(free - program.mm.buddy.freeFrames(), 'the table above stays').toBe(1)
     expect(program.touch(address + PAGE, Access.read)).toBe(FaultResult.bus)
     expect(program.touch(address + 2 * PAGE, Access.read)).toBe(FaultResult.bus)
-    expect(program.space.rssShared, 'what is there beside it was mapped').toBe(1)
+    expect(program.space.counts.rssShared, 'what is there beside it was mapped').toBe(1)
     expect(text(program, address, 5)).toBe('abc\0\0')
     expect(program.touch(2 ** 52, Access.read)).toBe(FaultResult.segvMapErr)
     const far = program.mmap(0, PAGE, R, mman.MAP_SHARED, 3, 2n ** 62n)
@@ -259,7 +259,7 @@ describe('objects', () => {
     expect(asked).toEqual([0, 1, 2])
     expect(program.call('msync', address, 3 * PAGE, mman.MS_SYNC)).toBe(0)
     expect(written).toEqual(['0:4096:new', '2:10:end'])
-    expect([program.space.rssFile, program.space.majorFaults]).toEqual([2, 2])
+    expect([program.space.counts.rssFile, program.space.counts.majorFaults]).toEqual([2, 2])
     program.mm.check()
   })
 
@@ -286,7 +286,7 @@ describe('stack growth', () => {
     const count = counting(program)
     expect(program.touch(stack - 100 * PAGE, Access.write)).toBe(FaultResult.ok)
     expect(count()).toMatchObject({ faultStackGrowth: 1, faultAnonymous: 1 })
-    expect(program.space.stackPages).toBe(101)
+    expect(program.space.counts.stackPages).toBe(101)
     expect(program.touch(top - 8 * 2 ** 20, Access.write)).toBe(FaultResult.ok)
     expect(program.touch(top - 8 * 2 ** 20 - PAGE, Access.write)).toBe(FaultResult.segvMapErr)
     program.mm.check()
@@ -306,7 +306,7 @@ describe('stack growth', () => {
 test('populate: private memory is written to, a hole in it is none of its business', () => {
   const program = Program.boot()
   const address = program.mmap(0, 4 * PAGE, R | W, PRIVATE | mman.MAP_POPULATE)
-  expect(program.space.rssAnonymous).toBe(4)
+  expect(program.space.counts.rssAnonymous).toBe(4)
   const executable = program.mmap(0, PAGE, X, PRIVATE | mman.MAP_POPULATE)
   expect(translate(program, executable).flags & EntryFlag.execute).not.toBe(0)
   const none = program.mmap(0, PAGE, 0, PRIVATE | mman.MAP_POPULATE)

@@ -194,5 +194,5 @@ function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
 }
 
 function countInSpace({ atomics }: FaultEnv, { space, isMajor }: Fault): void {
-  space.addFault(atomics.hart, isMajor)
+  space.counts.addFault(atomics.hart, isMajor)
 }

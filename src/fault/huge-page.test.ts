@@ -46,9 +46,11 @@ describe('a huge page', () => {
     const before = mm.buddy.stats().perOrder.slice(9)
     mapped(program, 2 * HUGE)
     expect(store(program, BASE + 5 * PAGE, 7)).toBe(true)
-    expect([space.rssAnonymous, space.minorFaults, countHugePages(mm).anonymous]).toEqual([512, 1, 1])
+    expect([space.counts.rssAnonymous, space.counts.minorFaults, countHugePages(mm).anonymous]).toEqual([
+      512, 1, 1,
+    ])
     for (let i = 0; i < 512; i++) expect(load(program, BASE + i * PAGE)).toBe(i === 5 ? 7 : 0)
-    expect(space.minorFaults).toBe(1)
+    expect(space.counts.minorFaults).toBe(1)
     mm.check()
     expect(program.call('munmap', BASE, 2 * HUGE)).toBe(0)
     expect(mm.buddy.stats().perOrder.slice(9)).toEqual(before)
@@ -83,11 +85,11 @@ describe('a huge page', () => {
     expect([load(program, BASE), load(program, BASE + HUGE)]).toEqual([0, 0])
     expect(before - mm.buddy.freeFrames()).toBeGreaterThanOrEqual(512)
     expect(before - mm.buddy.freeFrames()).toBeLessThan(1024)
-    expect([space.rssPages, countHugePages(mm).anonymous, dropHugeZeroPage(mm)]).toEqual([0, 0, 0])
+    expect([space.counts.rssPages, countHugePages(mm).anonymous, dropHugeZeroPage(mm)]).toEqual([0, 0, 0])
     const child = program.fork()!
     mm.check()
     expect(store(child, BASE + PAGE, 3)).toBe(true)
-    expect([load(program, BASE + PAGE), load(child, BASE + PAGE), child.space.rssAnonymous]).toEqual([
+    expect([load(program, BASE + PAGE), load(child, BASE + PAGE), child.space.counts.rssAnonymous]).toEqual([
       0, 3, 1,
     ])
     mm.check()
@@ -108,9 +110,9 @@ describe('a huge page', () => {
     expect([load(program, BASE), load(child, BASE)]).toEqual([1, 2])
     program.mm.check()
     child.exit()
-    const faults = program.space.minorFaults
+    const faults = program.space.counts.minorFaults
     for (let i = 0; i < 512; i++) store(program, BASE + i * PAGE, 9)
-    expect([program.space.minorFaults - faults, events(program).split]).toEqual([1, 1])
+    expect([program.space.counts.minorFaults - faults, events(program).split]).toEqual([1, 1])
     program.mm.check()
   })
 })
@@ -143,7 +145,7 @@ const SCENARIOS: readonly Scenario[] = [
     prepare: (p) => p.touch(BASE, Access.write),
     act: (p) => {
       const child = p.fork()
-      if (child !== undefined) expect(child.space.rssAnonymous).toBe(512)
+      if (child !== undefined) expect(child.space.counts.rssAnonymous).toBe(512)
       return child !== undefined
     },
   },
@@ -190,7 +192,7 @@ describe.each(SCENARIOS)('$name', ({ prepare, act }) => {
       mapped(program)
       prepare(program)
       // A look at a page that is not there yet would put the huge page of zeroes there.
-      const seen = program.space.rssAnonymous > 0 ? load(program, BASE) : 0
+      const seen = program.space.counts.rssAnonymous > 0 ? load(program, BASE) : 0
       program.faults.reset()
       program.faults.failAt(n)
       const succeeded = act(program)

@@ -18,7 +18,7 @@ test(`results and resident pages are the same (seed ${SEED})`, () => {
   const both = (act: (program: Program, start: number) => number): unknown =>
     programs.map((program, i) => {
       const result = act(program, starts[i]!)
-      const { rssAnonymous, rssShared } = program.space
+      const { rssAnonymous, rssShared } = program.space.counts
       return { result, rssAnonymous, rssShared }
     })
   for (let step = 0; step < 400; step++) {

@@ -78,7 +78,11 @@ describe('what is not dropped', () => {
     for (let i = 0; i < 8; i++) program.touch(shared + i * PAGE, Access.write)
     const giveBack = exhaust(program)
     while (reclaim(mm) > 0);
-    expect([program.space.rssFile, program.space.rssAnonymous, program.space.rssShared]).toEqual([8, 1, 8])
+    expect([
+      program.space.counts.rssFile,
+      program.space.counts.rssAnonymous,
+      program.space.counts.rssShared,
+    ]).toEqual([8, 1, 8])
     expect(makeRoom(mm, 0)).toBe(false)
     giveBack()
     mm.check()
@@ -94,7 +98,7 @@ describe('what is not dropped', () => {
     const giveBack = exhaust(program)
     while (reclaim(mm) > 0);
     expect(mm.objects.pages(object)).toBe(1)
-    expect(program.space.rssFile).toBe(1)
+    expect(program.space.counts.rssFile).toBe(1)
     giveBack()
     mm.check()
   })
@@ -144,12 +148,12 @@ describe('memory that was given up', () => {
     const program = Program.boot()
     const start = written(program, PRIVATE)
     expect(program.call('madvise', start, 6 * PAGE, mman.MADV_FREE)).toBe(0)
-    expect(program.space.rssAnonymous).toBe(8)
+    expect(program.space.counts.rssAnonymous).toBe(8)
     expect(program.touch(start + PAGE, Access.write)).toBe(FaultResult.ok)
     const child = program.fork()!
     const giveBack = exhaust(program)
     while (reclaim(program.mm) > 0);
-    expect([program.space.rssAnonymous, child.space.rssAnonymous]).toEqual([3, 3])
+    expect([program.space.counts.rssAnonymous, child.space.counts.rssAnonymous]).toEqual([3, 3])
     giveBack()
     expect(byteAt(program, start)).toBe(0)
     program.mm.check()
@@ -165,7 +169,7 @@ describe('memory that was given up', () => {
     expect(program.call('madvise', start, 8 * PAGE, mman.MADV_FREE)).toBe(0)
     const giveBack = exhaust(program)
     while (reclaim(program.mm) > 0);
-    expect([program.space.rssAnonymous, child.space.rssAnonymous]).toEqual([8, 8])
+    expect([program.space.counts.rssAnonymous, child.space.counts.rssAnonymous]).toEqual([8, 8])
     giveBack()
     program.mm.check()
   })
@@ -174,10 +178,10 @@ describe('memory that was given up', () => {
     const program = Program.boot()
     const start = written(program, mman.MAP_DROPPABLE | mman.MAP_ANONYMOUS)
     const child = program.fork()!
-    expect(child.space.rssAnonymous).toBe(0)
+    expect(child.space.counts.rssAnonymous).toBe(0)
     const giveBack = exhaust(program)
     while (reclaim(program.mm) > 0);
-    expect(program.space.rssAnonymous).toBe(0)
+    expect(program.space.counts.rssAnonymous).toBe(0)
     giveBack()
     expect(byteAt(program, start)).toBe(0)
     program.mm.check()
@@ -187,9 +191,9 @@ describe('memory that was given up', () => {
     const program = Program.boot()
     const start = program.mmap(0, 512 * PAGE, RW, mman.MAP_DROPPABLE | mman.MAP_ANONYMOUS)
     program.touch(start, Access.write)
-    expect(program.space.rssAnonymous).toBe(512)
+    expect(program.space.counts.rssAnonymous).toBe(512)
     expect(program.call('madvise', start, 512 * PAGE, mman.MADV_PAGEOUT)).toBe(0)
-    expect(program.space.rssAnonymous).toBe(0)
+    expect(program.space.counts.rssAnonymous).toBe(0)
     program.mm.check()
   })
 
@@ -199,9 +203,9 @@ describe('memory that was given up', () => {
     const start = program.mmap(0, 8 * PAGE, RW, mman.MAP_SHARED, 3)
     for (let i = 0; i < 8; i++) program.touch(start + i * PAGE, Access.read)
     expect(program.call('madvise', start, 4 * PAGE, mman.MADV_PAGEOUT)).toBe(0)
-    expect([mm.objects.pages(object), program.space.rssFile]).toEqual([4, 4])
+    expect([mm.objects.pages(object), program.space.counts.rssFile]).toEqual([4, 4])
     expect(program.call('madvise', start, 8 * PAGE, mman.MADV_WILLNEED)).toBe(0)
-    expect([mm.objects.pages(object), program.space.rssFile]).toEqual([8, 4])
+    expect([mm.objects.pages(object), program.space.counts.rssFile]).toEqual([8, 4])
     mm.check()
   })
 })

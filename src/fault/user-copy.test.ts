@@ -89,7 +89,7 @@ test.each([false, true])('strings end at their NUL, at the limit, or at the hole
   // The page behind it stays what it is.
   program.call('madvise', start + PAGE, PAGE, mman.MADV_DONTNEED)
   expect(user.readUserString(mm, space, start, 2 * PAGE)).toBe('first')
-  expect(space.rssAnonymous).toBe(1)
+  expect(space.counts.rssAnonymous).toBe(1)
   put(end - 4, 'end\0')
   expect(user.readUserString(mm, space, end - 4, 100)).toBe('end')
   put(end - 4, 'ends')

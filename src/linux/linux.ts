@@ -318,7 +318,7 @@ export class Linux implements SignalEnv, FileEnvironment {
       userTime += this.scheduler.userTimeOf(thread)
       systemTime += thread.systemTime
     }
-    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
+    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space.counts
     const now = { userTime, systemTime, minorFaults, majorFaults, residentPages }
     return sumOfUsage(now, readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr))
   }

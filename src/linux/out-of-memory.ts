@@ -144,7 +144,7 @@ function isInVfork(process: Process): boolean {
 function badnessOf(mm: MemoryManager, process: Process): number {
   const total = mm.buddy.totalFrames()
   const adjustment = process.outOfMemoryScore * Math.floor(total / ADJUSTMENT_MAX)
-  return process.space.rssPages + tablePages(mm, process) + adjustment
+  return process.space.counts.rssPages + tablePages(mm, process) + adjustment
 }
 
 /** /proc/PID/oom_score: the badness on a scale of 0 to 2000; 0 for who is never ended. */
@@ -163,10 +163,10 @@ function tablePages(mm: MemoryManager, { space }: Process): number {
 function lineOf(mm: MemoryManager, process: Process): string {
   const { space, id, name, outOfMemoryScore } = process
   const sizes = [
-    `total-vm:${space.totalPages * KIB}kB`,
-    `anon-rss:${space.rssAnonymous * KIB}kB`,
-    `file-rss:${space.rssFile * KIB}kB`,
-    `shmem-rss:${space.rssShared * KIB}kB`,
+    `total-vm:${space.counts.totalPages * KIB}kB`,
+    `anon-rss:${space.counts.rssAnonymous * KIB}kB`,
+    `file-rss:${space.counts.rssFile * KIB}kB`,
+    `shmem-rss:${space.counts.rssShared * KIB}kB`,
     `UID:${realUserOf(process)} pgtables:${tablePages(mm, process) * KIB}kB oom_score_adj:${outOfMemoryScore}`,
   ]
   return `Killed process ${id} (${name}) ${sizes.join(', ')}`

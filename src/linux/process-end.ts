@@ -144,7 +144,7 @@ export class ProcessEnd {
 
   /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
   countFaults(process: Process): void {
-    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space
+    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space.counts
     const usage = { userTime: 0, systemTime: 0, minorFaults, majorFaults, residentPages }
     addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
   }

@@ -53,7 +53,7 @@ export class Reporter {
       instructions: hart.instructions(),
       systemCalls: this.#dispatcher.count,
       missing: Object.fromEntries(this.#dispatcher.missing),
-      residentPages: process.space.rssPages,
+      residentPages: process.space.counts.rssPages,
       mappings: process.space.vmaCount,
     }
   }

@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../base/numbers.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { AddressSpace } from './address-space.js'
 import { commitPages } from './overcommit.js'
+import type { SpaceCounts } from './space-counts.js'
 import {
   VM_ACCOUNT,
   VM_EXEC,
@@ -15,7 +16,7 @@ import {
 
 /** The counts themselves. */
 export type PageCounts = Pick<
-  AddressSpace,
+  SpaceCounts,
   'totalPages' | 'peakPages' | 'execPages' | 'stackPages' | 'dataPages' | 'lockedPages' | 'committedPages'
 >
 
@@ -42,24 +43,24 @@ function tallyKind(counts: PageCounts, flags: number, pages: number): void {
 /** The same, and to what the machine has promised. */
 export function countPages(
   mm: { readonly atomics: AtomicWords },
-  space: PageCounts,
+  space: AddressSpace,
   flags: number,
   pages: number,
 ): void {
-  tallyPages(space, flags, pages)
+  tallyPages(space.counts, flags, pages)
   if ((flags & VM_ACCOUNT) !== 0) commitPages(mm, pages)
 }
 
 /** Pages that had the flags `old` have others now. */
 export function recountPages(
   mm: { readonly atomics: AtomicWords },
-  space: PageCounts,
+  space: AddressSpace,
   old: number,
   flags: number,
   pages: number,
 ): void {
-  tallyKind(space, old, -pages)
-  tallyKind(space, flags, pages)
+  tallyKind(space.counts, old, -pages)
+  tallyKind(space.counts, flags, pages)
   const added = (flags & VM_ACCOUNT) - (old & VM_ACCOUNT)
   if (added !== 0) commitPages(mm, added > 0 ? pages : -pages)
 }
@@ -67,23 +68,23 @@ export function recountPages(
 /** The same, and the locked pages with them. */
 export function countMapping(
   mm: { readonly atomics: AtomicWords },
-  space: PageCounts,
+  space: AddressSpace,
   flags: number,
   pages: number,
 ): void {
   countPages(mm, space, flags, pages)
-  if ((flags & VM_LOCKED) !== 0) space.lockedPages += pages
+  if ((flags & VM_LOCKED) !== 0) space.counts.lockedPages += pages
 }
 
 /** Whether RLIMIT_AS and RLIMIT_DATA allow so many more pages (may_expand_vm). */
 export function mayExpand(space: AddressSpace, flags: number, pages: number): boolean {
-  if ((space.totalPages + pages) * PAGE_SIZE > space.limitAddressSpace) return false
-  return !isData(flags) || (space.dataPages + pages) * PAGE_SIZE <= space.limitData
+  if ((space.counts.totalPages + pages) * PAGE_SIZE > space.limitAddressSpace) return false
+  return !isData(flags) || (space.counts.dataPages + pages) * PAGE_SIZE <= space.limitData
 }
 
 /** Whether RLIMIT_MEMLOCK allows so many more pages (mlock_future_ok). */
 export function mayLock(space: AddressSpace, flags: number, pages: number): boolean {
-  return (flags & VM_LOCKED) === 0 || (space.lockedPages + pages) * PAGE_SIZE <= space.limitLocked
+  return (flags & VM_LOCKED) === 0 || (space.counts.lockedPages + pages) * PAGE_SIZE <= space.limitLocked
 }
 
 /** Private and writable: its pages may all become its own (accountable_mapping). */

@@ -13,28 +13,22 @@
  *     32   u32  spareCount
  *     36   u32  previous, next    list of all spaces (lock: LockWord.spaces)
  *     44   i32  upperTables       lock of the tables above those of 4 KiB leaves (LockRank.upperTables)
- *     48   u32  rssAnonymous, rssFile, rssShared   frames mapped, by kind
+ *     48   …    what is counted (space-counts.ts); at 104, 152, 216 and 384 too
  *     60   u32  sequence          changes with the tree: an inspector that sees it change reads again
  *     64   f64  …                 see the accessors
  *     80   u32  previousScanned, nextScanned; at 96 isScanned   list of those that khugepaged looks through (lock: LockWord.khugepaged)
- *     152  f64  minorFaults, majorFaults
  *     280  …    where the parts of its program lie (program-parts.ts)
- *     384  64 bytes for each hart: u32 rssAnonymous, rssFile, rssShared, 0; f64 minorFaults, majorFaults
+ *     384  64 bytes for each hart: what it has counted
  *
  * Who holds the lock together with others (a page fault) changes only the line of its own hart, and tables and entries under locks of
- * their own. What is counted is the sum: a line's part may be negative, so the words wrap around.
+ * their own.
  */
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { ProgramParts } from './program-parts.js'
+import { HART_LINE_BYTES, HART_LINES, SpaceCounts } from './space-counts.js'
 
-const HART_LINES = 384
-const HART_LINE_BYTES = 64
-const RSS = 48
-const FAULTS = 152
-/** In a hart's line. */
-const LINE_FAULTS = 16
 export const SPACE_ID = 8
 export const SPACE_TREE_ROOT = 16
 export const SPACE_TREE_HEIGHT = 20
@@ -69,10 +63,6 @@ export function inheritedFlags(flags: number): number {
   return (flags & SpaceFlag.refusesForItselfOnly) !== 0 ? kept & ~SpaceFlag.refusesExecGain : kept
 }
 
-/** The kinds of resident pages, by the order of their words. */
-export const Resident = { anonymous: 0, file: 1, shared: 2 } as const
-export type Resident = (typeof Resident)[keyof typeof Resident]
-
 /** Size and alignment of a record. */
 export function spaceGeometry(memory: Memory): { bytes: number; align: number } {
   return { bytes: HART_LINES + hartsOf(memory) * HART_LINE_BYTES, align: HART_LINE_BYTES }
@@ -89,6 +79,7 @@ export class AddressSpace {
   readonly #numbers: Float64Array
   readonly #harts: number
   #parts: ProgramParts | undefined
+  #counts: SpaceCounts | undefined
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr) {
@@ -106,6 +97,11 @@ export class AddressSpace {
   /** Where the parts of its program lie; made when it is first asked for, as few views are asked. */
   get parts(): ProgramParts {
     return (this.#parts ??= new ProgramParts(this.#words, this.#numbers, this))
+  }
+
+  /** What is counted about it; made when it is first asked for too. */
+  get counts(): SpaceCounts {
+    return (this.#counts ??= new SpaceCounts(this.#words, this.#numbers, this.#harts, this))
   }
 
   /** The lock word. */
@@ -175,53 +171,6 @@ export class AddressSpace {
     this.#words[(this.ptr + 96) >>> 2] = scanned ? 1 : 0
   }
 
-  /** Private pages mapped (RssAnon). */
-  get rssAnonymous(): number {
-    return this.#resident(Resident.anonymous)
-  }
-  /** Pages of files mapped (RssFile). */
-  get rssFile(): number {
-    return this.#resident(Resident.file)
-  }
-  /** Pages of tmpfs and shared anonymous objects mapped (RssShmem). */
-  get rssShared(): number {
-    return this.#resident(Resident.shared)
-  }
-  get rssPages(): number {
-    return this.rssAnonymous + this.rssFile + this.rssShared
-  }
-
-  /** Counts pages that were mapped, or (negative) taken away, by a hart. */
-  addResident(hart: number, kind: Resident, pages: number): void {
-    const at = hart < this.#harts ? this.#line(hart) : this.ptr + RSS
-    this.#words[(at >>> 2) + kind]! += pages
-  }
-
-  #resident(kind: Resident): number {
-    const words = this.#words
-    const lines = ((this.ptr + HART_LINES) >>> 2) + kind
-    let pages = words[((this.ptr + RSS) >>> 2) + kind]!
-    for (let hart = 0; hart < this.#harts; hart++) pages += words[lines + (hart * HART_LINE_BYTES) / 4]!
-    // Harts that count meanwhile: one may have taken away what another one's part, read before, does not have yet.
-    return Math.max(0, pages | 0)
-  }
-
-  #line(hart: number): number {
-    return this.ptr + HART_LINES + hart * HART_LINE_BYTES
-  }
-
-  /** Most pages resident at once, as it was when the number last fell (hiwater_rss). */
-  get peakRss(): number {
-    return this.#numbers[(this.ptr + 216) >>> 3]!
-  }
-  set peakRss(pages: number) {
-    this.#numbers[(this.ptr + 216) >>> 3] = pages
-  }
-  /** Most pages resident at once so far (VmHWM). */
-  get peakRssPages(): number {
-    return Math.max(this.peakRss, this.rssPages)
-  }
-
   get sequence(): number {
     return this.#words[(this.ptr + 60) >>> 2]!
   }
@@ -257,68 +206,6 @@ export class AddressSpace {
   set mapsUpwards(upwards: boolean) {
     this.#words[(this.ptr + 204) >>> 2] = upwards ? 1 : 0
   }
-  /** Pages of all mappings (VmSize). */
-  get totalPages(): number {
-    return this.#numbers[(this.ptr + 104) >>> 3]!
-  }
-  set totalPages(pages: number) {
-    this.#numbers[(this.ptr + 104) >>> 3] = pages
-  }
-  /** Private, writable, not stack (VmData). */
-  get dataPages(): number {
-    return this.#numbers[(this.ptr + 112) >>> 3]!
-  }
-  set dataPages(pages: number) {
-    this.#numbers[(this.ptr + 112) >>> 3] = pages
-  }
-  /** Executable and not writable (VmExe + VmLib). */
-  get execPages(): number {
-    return this.#numbers[(this.ptr + 120) >>> 3]!
-  }
-  set execPages(pages: number) {
-    this.#numbers[(this.ptr + 120) >>> 3] = pages
-  }
-  get stackPages(): number {
-    return this.#numbers[(this.ptr + 128) >>> 3]!
-  }
-  set stackPages(pages: number) {
-    this.#numbers[(this.ptr + 128) >>> 3] = pages
-  }
-  get lockedPages(): number {
-    return this.#numbers[(this.ptr + 136) >>> 3]!
-  }
-  set lockedPages(pages: number) {
-    this.#numbers[(this.ptr + 136) >>> 3] = pages
-  }
-  /** Most pages mapped at once so far (VmPeak). */
-  get peakPages(): number {
-    return this.#numbers[(this.ptr + 144) >>> 3]!
-  }
-  set peakPages(pages: number) {
-    this.#numbers[(this.ptr + 144) >>> 3] = pages
-  }
-
-  get minorFaults(): number {
-    return this.#faults(0)
-  }
-  get majorFaults(): number {
-    return this.#faults(1)
-  }
-
-  /** Counts a fault that a hart has resolved. */
-  addFault(hart: number, isMajor: boolean): void {
-    const at = hart < this.#harts ? this.#line(hart) + LINE_FAULTS : this.ptr + FAULTS
-    this.#numbers[(at >>> 3) + (isMajor ? 1 : 0)]! += 1
-  }
-
-  #faults(kind: 0 | 1): number {
-    let faults = this.#numbers[((this.ptr + FAULTS) >>> 3) + kind]!
-    for (let hart = 0; hart < this.#harts; hart++) {
-      faults += this.#numbers[((this.#line(hart) + LINE_FAULTS) >>> 3) + kind]!
-    }
-    return faults
-  }
-
   /** Soft limits in bytes, or NO_LIMIT. */
   get limitAddressSpace(): number {
     return this.#numbers[(this.ptr + 168) >>> 3]!
@@ -372,13 +259,6 @@ export class AddressSpace {
     this.flags = merges ? rest | SpaceFlag.mergesAll : rest
   }
 
-  /** Pages of mappings with VM_ACCOUNT. */
-  get committedPages(): number {
-    return this.#numbers[(this.ptr + 224) >>> 3]!
-  }
-  set committedPages(pages: number) {
-    this.#numbers[(this.ptr + 224) >>> 3] = pages
-  }
   /** RLIMIT_DATA as brk sees it besides limitData: mappings count the hard limit when the soft one is 0. */
   get limitHeap(): number {
     return this.#numbers[(this.ptr + 264) >>> 3]!

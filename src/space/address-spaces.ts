@@ -174,7 +174,7 @@ export class AddressSpaces {
       noteContexts(this.#mm, space, contexts)
       const { auxiliary } = space.parts
       if (auxiliary !== NULL) vectors.set(auxiliary, (vectors.get(auxiliary) ?? 0) + 1)
-      promised += space.committedPages
+      promised += space.counts.committedPages
       const tree = checkSpace(this.#mm, space)
       mappings += tree.mappings
       nodes += tree.nodes
@@ -220,12 +220,12 @@ export class AddressSpaces {
         // One of them is the visitor's.
         references: this.references(space.ptr) - 1,
         mappings: space.vmaCount,
-        total: space.totalPages,
-        data: space.dataPages,
-        executable: space.execPages,
-        stack: space.stackPages,
-        locked: space.lockedPages,
-        resident: space.rssPages,
+        total: space.counts.totalPages,
+        data: space.counts.dataPages,
+        executable: space.counts.execPages,
+        stack: space.counts.stackPages,
+        locked: space.counts.lockedPages,
+        resident: space.counts.rssPages,
         tables: new UserMapper(this.#mm, space.root).tableFrames(),
       })
     })

@@ -28,12 +28,12 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
     below = vma
   }
   assert(below === undefined || below.end <= mm.arch.userEnd, 'mappings are in the user half')
-  assert(counted.totalPages === space.totalPages, 'totalPages counts the pages of all mappings')
-  assert(counted.dataPages === space.dataPages, 'dataPages counts private writable pages')
-  assert(counted.execPages === space.execPages, 'execPages counts executable pages')
-  assert(counted.stackPages === space.stackPages, 'stackPages counts pages of stacks')
-  assert(counted.lockedPages === space.lockedPages, 'lockedPages counts locked pages')
-  assert(counted.committedPages === space.committedPages, 'committedPages counts promised pages')
+  assert(counted.totalPages === space.counts.totalPages, 'totalPages counts the pages of all mappings')
+  assert(counted.dataPages === space.counts.dataPages, 'dataPages counts private writable pages')
+  assert(counted.execPages === space.counts.execPages, 'execPages counts executable pages')
+  assert(counted.stackPages === space.counts.stackPages, 'stackPages counts pages of stacks')
+  assert(counted.lockedPages === space.counts.lockedPages, 'lockedPages counts locked pages')
+  assert(counted.committedPages === space.counts.committedPages, 'committedPages counts promised pages')
   checkSearched(mm, space)
   checkEntries(mm, space)
   return tree

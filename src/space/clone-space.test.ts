@@ -74,8 +74,8 @@ describe('clone', () => {
     expect(layout(mm, child)).toEqual(['110-112:rw-p', '120-122:rw-p'])
     expect(peekPage(mm, child, 110 as Vpn)).toBe(0)
     expect(peekPage(mm, child, 120 as Vpn)).toBe(7)
-    expect([space.lockedPages, child.lockedPages]).toEqual([2, 0])
-    expect([space.totalPages, child.totalPages]).toEqual([6, 4])
+    expect([space.counts.lockedPages, child.counts.lockedPages]).toEqual([2, 0])
+    expect([space.counts.totalPages, child.counts.totalPages]).toEqual([6, 4])
     mm.check()
   })
 
@@ -84,10 +84,10 @@ describe('clone', () => {
     map(anonymous(100, 4, 3))
     expect(peekPage(mm, space, 100 as Vpn)).toBe(0)
     const child = fork()
-    expect(child.rssPages).toBe(0)
+    expect(child.counts.rssPages).toBe(0)
     expect(pokePage(mm, space, 101 as Vpn, 1)).toBe(0)
     const other = fork()
-    expect(other.rssAnonymous).toBe(1)
+    expect(other.counts.rssAnonymous).toBe(1)
     mm.check()
   })
 

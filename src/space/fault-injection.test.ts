@@ -78,7 +78,7 @@ const WITHOUT_MEMORY: Record<string, Operation> = {
   'bind all of it': (mm, space) => bindRange(mm, space, 100 as Vpn, 116 as Vpn, BOUND),
   'reap what a dying program has': (mm, space) => {
     reapSpace(mm, space)
-    return space.rssAnonymous
+    return space.counts.rssAnonymous
   },
   'grow in place': remap({ start: 100 as Vpn, oldPages: 16, newPages: 20 }),
   'shrink at the end': remap({ start: 100 as Vpn, oldPages: 16, newPages: 12 }),
@@ -112,7 +112,7 @@ function setUp(): { machine: TestMachine; space: AddressSpace; before: string } 
 }
 
 function state(mm: MemoryManager, space: AddressSpace): string {
-  const { totalPages, dataPages, lockedPages, rssPages } = space
+  const { totalPages, dataPages, lockedPages, rssPages } = space.counts
   const { brk } = space.parts
   return [...layout(mm, space), totalPages, dataPages, lockedPages, rssPages, brk].join(' ')
 }

@@ -65,7 +65,7 @@ export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): Re
   const found = new Set<Pfn>()
   const vma = new Vma(mm.memory, NULL)
   spaces.forEach((space) => {
-    if (space.lockedPages === 0) return
+    if (space.counts.lockedPages === 0) return
     const mapper = new UserMapper(mm, space.root)
     for (let at = mm.vmas.first(space); at !== NULL; at = mm.vmas.next(at)) {
       if ((vma.at(at).flags & VM_LOCKED) === 0) continue

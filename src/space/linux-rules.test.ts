@@ -147,7 +147,7 @@ describe('reservations', () => {
     const before = mm.buddy.freeFrames()
     expect(place(64 * GIB, prot, more)).toBeGreaterThan(0)
     expect(before - mm.buddy.freeFrames()).toBeLessThanOrEqual(3)
-    expect(space.totalPages).toBe(64 * GIB)
+    expect(space.counts.totalPages).toBe(64 * GIB)
   })
 
   test('what could never fit in memory is refused, unless told not to reserve', () => {
@@ -254,7 +254,7 @@ describe('mremap', () => {
     space.limitLocked = 2 * PAGE_SIZE
     expect(run(() => lockRange(mm, space, 300 as Vpn, 302 as Vpn, VM_LOCKED))).toBe(0)
     expect(remap(300, 2, 3)).toBe(-EAGAIN)
-    expect(space.lockedPages).toBe(2)
+    expect(space.counts.lockedPages).toBe(2)
   })
 })
 
@@ -270,7 +270,7 @@ describe('stack', () => {
     space.limitStack = 100 * PAGE_SIZE
     expect(handleFault(mm, space, 4904 as Vpn, Access.write)).toBe(0)
     expect(layout(mm, space)).toEqual(['4904-5004:rw-p'])
-    expect(space.stackPages).toBe(100)
+    expect(space.counts.stackPages).toBe(100)
     expect(grow(4903)).toBe(-ENOMEM)
   })
 

@@ -43,6 +43,6 @@ function lockMapping(
   if (result < 0) return result
   const wasLocked = (old & VM_LOCKED) !== 0
   const isLocked = (flags & VM_LOCKED) !== 0
-  if (wasLocked !== isLocked) space.lockedPages += isLocked ? end - start : start - end
+  if (wasLocked !== isLocked) space.counts.lockedPages += isLocked ? end - start : start - end
   return 0
 }

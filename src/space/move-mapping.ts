@@ -154,7 +154,7 @@ function dropOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, end: Vpn, cut: P
 function emptyOld(mm: SpaceEnv, space: AddressSpace, start: Vpn, pages: number): void {
   const vma = new Vma(mm.memory, mm.vmas.findHolding(space, start))
   if ((vma.flags & VM_LOCKED) !== 0) {
-    space.lockedPages -= vma.pages
+    space.counts.lockedPages -= vma.pages
     vma.flags &= ~VM_LOCKED_MASK
   }
   if (vma.start !== start || vma.pages !== pages) return

@@ -56,6 +56,9 @@ function allowedPages(mm: CommitEnv, space: AddressSpace): number {
   const reserve = (setting: Setting) => Math.floor(readUnsignedSetting(memory, setting) / PAGE_KBYTES)
   const isAdministrator = (space.flags & SpaceFlag.administrator) !== 0
   const forRoot = isAdministrator ? 0 : reserve(Setting.adminReserveKbytes)
-  const forOthers = Math.min(Math.floor(space.totalPages / USER_SHARE), reserve(Setting.userReserveKbytes))
+  const forOthers = Math.min(
+    Math.floor(space.counts.totalPages / USER_SHARE),
+    reserve(Setting.userReserveKbytes),
+  )
   return commitLimit(mm) - forRoot - forOthers
 }

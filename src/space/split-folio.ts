@@ -60,7 +60,7 @@ function mapZeroes(mm: SpaceEnv, space: AddressSpace, mapper: UserMapper, vpn: V
   const had = mapper.changeFlags(entry, vpn, EntryFlag.write, 0, batch)
   batch.flush()
   if (isZeroes(mm, pfn)) {
-    if (space.rssPages > space.peakRss) space.peakRss = space.rssPages
+    space.counts.notePeakRss()
     const flags = had & ~(EntryFlag.write | EntryFlag.dirty)
     mapper.clear(entry, vpn, batch)
     const zeroFrame = mm.memory.u32[wordIndex(Word.zeroFrame)]! as Pfn

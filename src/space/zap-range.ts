@@ -6,7 +6,8 @@ import type { FrameTally } from '../paging/run-mapper.js'
 import { TableRuns } from '../paging/table-runs.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import { LockRank } from '../state/atomics.js'
-import { type AddressSpace, Resident } from './address-space.js'
+import type { AddressSpace } from './address-space.js'
+import { Resident } from './space-counts.js'
 import type { SpaceEnv } from './space-env.js'
 import type { Vma } from './vma.js'
 
@@ -72,8 +73,7 @@ function clearLocked(
 export function countZapped(mm: SpaceEnv, space: AddressSpace, vma: Vma, tally: FrameTally): void {
   if (tally.anonymous + tally.others === 0) return
   // What is resident falls now, and not before.
-  const resident = space.rssPages
-  if (resident > space.peakRss) space.peakRss = resident
+  space.counts.notePeakRss()
   if (tally.anonymous > 0) countAnonymous(mm, space, -tally.anonymous)
   if (tally.others > 0) countOthers(mm, space, vma.object, -tally.others)
 }
@@ -86,11 +86,11 @@ export function countResident(mm: SpaceEnv, space: AddressSpace, object: Ptr, pf
 
 /** The same for frames of anonymous memory. */
 export function countAnonymous(mm: SpaceEnv, space: AddressSpace, pages: number): void {
-  space.addResident(mm.atomics.hart, Resident.anonymous, pages)
+  space.counts.addResident(mm.atomics.hart, Resident.anonymous, pages)
 }
 
 /** The same for frames of objects. */
 export function countOthers(mm: SpaceEnv, space: AddressSpace, object: Ptr, pages: number): void {
   const kind = mm.objects.isShmem(object) ? Resident.shared : Resident.file
-  space.addResident(mm.atomics.hart, kind, pages)
+  space.counts.addResident(mm.atomics.hart, kind, pages)
 }

@@ -45,7 +45,7 @@ export function sysMlockall(mm: FaultEnv, space: AddressSpace, args: SyscallArgu
   if (space.limitLocked === 0) return -EPERM
   const current = (flags & MCL_CURRENT) !== 0
   mm.atomics.lock(space.lock, LockRank.space)
-  const fits = !current || space.totalPages * PAGE_SIZE <= space.limitLocked
+  const fits = !current || space.counts.totalPages * PAGE_SIZE <= space.limitLocked
   if (fits) applyToAll(mm, space, flags)
   mm.atomics.unlock(space.lock, LockRank.space)
   if (!fits) return -ENOMEM
@@ -80,9 +80,9 @@ function lockAndPopulate(mm: FaultEnv, space: AddressSpace, args: SyscallArgumen
 
 function lockLocked(mm: FaultEnv, space: AddressSpace, start: number, pages: number, flags: number): number {
   const end = start + pages
-  if ((space.lockedPages + pages) * PAGE_SIZE > space.limitLocked) {
+  if ((space.counts.lockedPages + pages) * PAGE_SIZE > space.limitLocked) {
     const already = end < 2 ** 52 ? lockedIn(mm, space, start as Vpn, end as Vpn) : 0
-    if ((space.lockedPages + pages - already) * PAGE_SIZE > space.limitLocked) return -ENOMEM
+    if ((space.counts.lockedPages + pages - already) * PAGE_SIZE > space.limitLocked) return -ENOMEM
   }
   if (end >= 2 ** 52) return -EINVAL
   return lockRange(mm, space, start as Vpn, end as Vpn, flags)

@@ -1,6 +1,6 @@
 /** Bugs to be found: each takes a part away from what a hart has attached to. */
 import type { Ptr } from '../../base/numbers.js'
-import { AddressSpace } from '../../space/address-space.js'
+import { SpaceCounts } from '../../space/space-counts.js'
 import { AtomicWords, LockRank } from '../../state/atomics.js'
 import type { FaultPlayer } from './fault-player.js'
 
@@ -21,8 +21,8 @@ export function withoutLock(missing: LockRank): Bug {
 
 /** All harts count in the same words. */
 export const lostCount: Bug = ({ mm: { atomics } }) => {
-  AddressSpace.prototype.addResident = function (_hart, kind, pages) {
-    const at = (this.ptr + 48 + kind * 4) as Ptr
+  SpaceCounts.prototype.addResident = function (_hart, kind, pages) {
+    const at = (this.space.ptr + 48 + kind * 4) as Ptr
     const old = atomics.load(at)
     atomics.store(at, old + pages)
   }

@@ -79,9 +79,9 @@ export class OracleProcess {
     space.limitAddressSpace = space.limitData = space.limitHeap = NONE
     space.limitStack = 2048 * PAGE
     this.call('brk', this.brk0)
-    this.#size0 = space.totalPages
-    this.#data0 = space.dataPages
-    this.#stack0 = space.stackPages
+    this.#size0 = space.counts.totalPages
+    this.#data0 = space.counts.dataPages
+    this.#stack0 = space.counts.stackPages
   }
 
   /** A page for which a fork makes tables, as it does for [vvar]. */
@@ -284,7 +284,7 @@ export class OracleProcess {
 
   /** Pages of it by kind, as `stat` shows them. */
   status(): string {
-    const { lockedPages, totalPages, dataPages, stackPages } = this.space
+    const { lockedPages, totalPages, dataPages, stackPages } = this.space.counts
     return `locked=${lockedPages} size=${totalPages - this.#size0} data=${dataPages - this.#data0} stack=${stackPages - this.#stack0}`
   }
 }

@@ -39,7 +39,7 @@ function clear(process: Process, { mm }: FileEnvironment, what: NonNullable<(typ
   if (process.isZombie) return
   const { space } = process
   mm.atomics.lock(space.lock, LockRank.space)
-  if (what === 'peak') space.peakRss = space.rssPages
+  if (what === 'peak') space.counts.peakRss = space.counts.rssPages
   else if (what !== 'softDirty') clearReferenced(mm, space, what)
   mm.atomics.unlock(space.lock, LockRank.space)
 }

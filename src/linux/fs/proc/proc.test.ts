@@ -64,10 +64,10 @@ describe('/proc/self', () => {
   test('status, stat and statm agree on the pages in use', () => {
     const pages = (pattern: RegExp, name: string) =>
       Number(pattern.exec(machine.readFile(name) as string)![1])
-    machine.space.lockedPages = 3
+    machine.space.counts.lockedPages = 3
     expect(pages(/^VmLck:\t +(\d+) kB$/m, '/proc/self/status')).toBe(12)
     machine.readFile('/proc/self/statm')
-    const { rssPages, totalPages } = machine.space
+    const { rssPages, totalPages } = machine.space.counts
     expect(pages(/^VmRSS:\t +(\d+) kB$/m, '/proc/self/status')).toBe(rssPages * 4)
     expect(machine.readFile('/proc/self/statm')).toMatch(
       new RegExp(`^${totalPages} ${rssPages} 0 0 0 \\d+ 0\n$`),
@@ -179,7 +179,7 @@ describe('smaps', () => {
         (all, [, kib]) => all + Number(kib),
         0,
       )
-    const { rssPages, totalPages } = machine.space
+    const { rssPages, totalPages } = machine.space.counts
     expect(sum('Size')).toBe(totalPages * 4)
     expect(Math.abs(sum('Rss') - rssPages * 4)).toBeLessThanOrEqual(8)
     expect(sum('Private_Dirty')).toBe(sum('Anonymous'))

@@ -79,7 +79,7 @@ function memoryFields(process: Process, env: FileEnvironment): Record<number, nu
   const { space } = process
   const { parts } = space
   const flags = ownFlags(process) | ((space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0)
-  const sizes = { 9: flags, 23: space.totalPages * PAGE_SIZE, 24: space.rssPages }
+  const sizes = { 9: flags, 23: space.counts.totalPages * PAGE_SIZE, 24: space.counts.rssPages }
   const caller = env.currentProcess()
   if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
   return {
@@ -101,9 +101,9 @@ function memoryFields(process: Process, env: FileEnvironment): Record<number, nu
 export function statmText(process: Process): string {
   if (process.isZombie) return '0 0 0 0 0 0 0\n'
   const { space } = process
-  const shared = space.rssFile + space.rssShared
-  const data = space.dataPages + space.stackPages
-  return `${[space.totalPages, space.rssPages, shared, textPages(space), 0, data, 0].join(' ')}\n`
+  const shared = space.counts.rssFile + space.counts.rssShared
+  const data = space.counts.dataPages + space.counts.stackPages
+  return `${[space.counts.totalPages, space.counts.rssPages, shared, textPages(space), 0, data, 0].join(' ')}\n`
 }
 
 /** In the order of the resource numbers. */

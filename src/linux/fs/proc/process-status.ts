@@ -80,21 +80,21 @@ export function textPages({ parts: { codeStart, codeEnd } }: AddressSpace): numb
 /** The root of the page table does not count (mm_pgtables_bytes). */
 function memoryLines(process: Process, env: FileEnvironment): string {
   const { space } = process
-  const text = Math.min(textPages(space), space.execPages)
+  const text = Math.min(textPages(space), space.counts.execPages)
   const pages: [string, number][] = [
-    ['VmPeak', Math.max(space.peakPages, space.totalPages)],
-    ['VmSize', space.totalPages],
-    ['VmLck', space.lockedPages],
+    ['VmPeak', Math.max(space.counts.peakPages, space.counts.totalPages)],
+    ['VmSize', space.counts.totalPages],
+    ['VmLck', space.counts.lockedPages],
     ['VmPin', 0],
-    ['VmHWM', space.peakRssPages],
-    ['VmRSS', space.rssPages],
-    ['RssAnon', space.rssAnonymous],
-    ['RssFile', space.rssFile],
-    ['RssShmem', space.rssShared],
-    ['VmData', space.dataPages],
-    ['VmStk', space.stackPages],
+    ['VmHWM', space.counts.peakRssPages],
+    ['VmRSS', space.counts.rssPages],
+    ['RssAnon', space.counts.rssAnonymous],
+    ['RssFile', space.counts.rssFile],
+    ['RssShmem', space.counts.rssShared],
+    ['VmData', space.counts.dataPages],
+    ['VmStk', space.counts.stackPages],
     ['VmExe', text],
-    ['VmLib', space.execPages - text],
+    ['VmLib', space.counts.execPages - text],
     ['VmPTE', new UserMapper(env.mm, space.root).tableFrames() - 1],
     ['VmSwap', 0],
     ['HugetlbPages', 0],

@@ -156,7 +156,7 @@ export class FileMachine {
         pids: new PidAllocator(mm, namespaces.pids, { takeId: () => PID, isFree: (id) => id !== PID }),
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
-        usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.minorFaults }),
+        usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.counts.minorFaults }),
         machineTimes: () => ({ user: 0, system: 0, idle: 0 }),
         randomBytes: (target) => target.fill(0x5a),
         scheduler: { contextOf: ({ ptr }) => ptr },
