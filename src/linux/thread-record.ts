@@ -302,31 +302,19 @@ export class ThreadRecord extends RecordView {
     this.setU32(HABITS, value)
   }
 
-  /** Nanoseconds, in two halves. */
-  get slackLow(): number {
-    return this.u32(SLACK)
+  /** How much later than asked its sleeps may end, in nanoseconds (timer-slack.ts). */
+  get slack(): bigint {
+    return this.u64(SLACK)
   }
-  set slackLow(value: number) {
-    this.setU32(SLACK, value)
-  }
-  get slackHigh(): number {
-    return this.u32(SLACK + 4)
-  }
-  set slackHigh(value: number) {
-    this.setU32(SLACK + 4, value)
+  set slack(value: bigint) {
+    this.setU64(SLACK, value)
   }
 
   /** Its maker's when it was made. */
-  get defaultSlackLow(): number {
-    return this.u32(DEFAULT_SLACK)
+  get defaultSlack(): bigint {
+    return this.u64(DEFAULT_SLACK)
   }
-  set defaultSlackLow(value: number) {
-    this.setU32(DEFAULT_SLACK, value)
-  }
-  get defaultSlackHigh(): number {
-    return this.u32(DEFAULT_SLACK + 4)
-  }
-  set defaultSlackHigh(value: number) {
-    this.setU32(DEFAULT_SLACK + 4, value)
+  set defaultSlack(value: bigint) {
+    this.setU64(DEFAULT_SLACK, value)
   }
 }

@@ -21,12 +21,22 @@ export class RecordView {
     this.words[(this.ptr + offset) >>> 2] = value
   }
 
-  /** A number of 64 bits, 8 bytes aligned. */
+  /** A floating-point number of 64 bits, 8 bytes aligned. */
   protected f64(offset: number): number {
     return this.numbers[(this.ptr + offset) >>> 3]!
   }
 
   protected setF64(offset: number, value: number): void {
     this.numbers[(this.ptr + offset) >>> 3] = value
+  }
+
+  /** An unsigned integer of 64 bits, of which all count: for what is seldom looked at, as it costs a BigInt. */
+  protected u64(offset: number): bigint {
+    return (BigInt(this.u32(offset + 4)) << 32n) | BigInt(this.u32(offset))
+  }
+
+  protected setU64(offset: number, value: bigint): void {
+    this.setU32(offset, Number(value & 0xffff_ffffn))
+    this.setU32(offset + 4, Number(value >> 32n))
   }
 }

@@ -44,6 +44,7 @@ static void slack(void) {
   is("spaces", put("/proc/self/timerslack_ns", " 55 ")), is("too large", put("/proc/self/timerslack_ns", "18446744073709551616")), is("largest", put("/proc/self/timerslack_ns", "18446744073709551615"));
   printf("reads %s", text_of("/proc/self/timerslack_ns"));
   is("largest by prctl", prctl(PR_SET_TIMERSLACK, -1L)), printf("reads %s", text_of("/proc/self/timerslack_ns")), is("half", prctl(PR_SET_TIMERSLACK, 1L << 63)), printf("reads %s", text_of("/proc/self/timerslack_ns"));
+  is("largest", prctl(PR_SET_TIMERSLACK, -1L)), printf("%ld\n", syscall(SYS_prctl, PR_GET_TIMERSLACK));
   is("300", prctl(PR_SET_TIMERSLACK, 300));
   pid_t parent = getpid();
   fflush(stdout);
@@ -73,6 +74,7 @@ static void slack(void) {
 static void memory_errors(void) {
   for (int what = -1; what < 3; what++)
     for (int how = -1; how < 4; how++) printf("%d %d: %s, ", what, how, prctl(PR_MCE_KILL, what, how, 0, 0) ? errno_name(errno) : "0"), is("is", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
+  is("early", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0)), is("clear", prctl(PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0)), is("odd", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, 7, 0, 0)), is("is", prctl(PR_MCE_KILL_GET, 0, 0, 0, 0));
   is("more", prctl(PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 1, 0)), is("get with more", prctl(PR_MCE_KILL_GET, 1, 0, 0, 0));
 }
 

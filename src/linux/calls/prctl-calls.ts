@@ -7,6 +7,30 @@ import { SAVED_VECTOR_BYTES } from '../../space/saved-vectors.js'
 import { LockRank } from '../../state/atomics.js'
 import { sysSetVmaName } from '../../syscall/name-memory.js'
 import { securityOptions } from '../fs/calls/security-options.js'
+import {
+  PR_GET_AUXV,
+  PR_GET_CHILD_SUBREAPER,
+  PR_GET_DUMPABLE,
+  PR_GET_MDWE,
+  PR_GET_MEMORY_MERGE,
+  PR_GET_NAME,
+  PR_GET_NO_NEW_PRIVS,
+  PR_GET_PDEATHSIG,
+  PR_GET_THP_DISABLE,
+  PR_GET_TID_ADDRESS,
+  PR_SET_CHILD_SUBREAPER,
+  PR_SET_DUMPABLE,
+  PR_SET_MDWE,
+  PR_SET_MEMORY_MERGE,
+  PR_SET_MM,
+  PR_SET_NAME,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+  PR_SET_PTRACER,
+  PR_SET_THP_DISABLE,
+  PR_SET_VMA,
+  restIsZero,
+} from '../prctl.js'
 import { ProcessFlag } from '../process.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
 import type { Syscall, SyscallContext } from '../syscall-context.js'
@@ -17,11 +41,6 @@ import { threadOptions } from './thread-options.js'
 import { StructWriter } from './user-data.js'
 
 const THREAD_NAME_BYTES = 16
-const PR_SET_NAME = 15
-const PR_GET_NAME = 16
-const PR_SET_VMA = 0x5356_4d41
-const PR_GET_AUXV = 0x4155_5856
-const PR_SET_PTRACER = 0x5961_6d61
 
 function setName(c: SyscallContext): number {
   const bytes = new Uint8Array(THREAD_NAME_BYTES - 1)
@@ -36,11 +55,6 @@ function getName(c: SyscallContext): number {
   const out = new StructWriter(THREAD_NAME_BYTES)
   out.bytes.set(c.thread.name)
   return out.copyTo(c, c.args.address(1))
-}
-
-const restIsZero = (c: SyscallContext, from: number) => {
-  for (let i = from; i < 5; i++) if (!c.args.isZero(i)) return false
-  return true
 }
 
 function setFlag(c: SyscallContext, flag: number, on: boolean): number {
@@ -111,27 +125,33 @@ function setTracer(c: SyscallContext): number {
 
 /** By option (include/uapi/linux/prctl.h). */
 const OPTIONS: ReadonlyMap<number, (c: SyscallContext) => number> = new Map([
-  [1, setDeathSignal],
-  [2, (c) => new StructWriter(4).u32(0, c.thread.deathSignal).copyTo(c, c.args.address(1))],
-  [3, (c) => 1 - hasFlag(c, ProcessFlag.notDumpable)],
-  [4, setDumpable],
+  [PR_SET_PDEATHSIG, setDeathSignal],
+  [PR_GET_PDEATHSIG, (c) => new StructWriter(4).u32(0, c.thread.deathSignal).copyTo(c, c.args.address(1))],
+  [PR_GET_DUMPABLE, (c) => 1 - hasFlag(c, ProcessFlag.notDumpable)],
+  [PR_SET_DUMPABLE, setDumpable],
   [PR_SET_NAME, setName],
   [PR_GET_NAME, getName],
-  [36, (c) => setFlag(c, ProcessFlag.subreaper, !c.args.isZero(1))],
-  [37, (c) => new StructWriter(4).u32(0, hasFlag(c, ProcessFlag.subreaper)).copyTo(c, c.args.address(1))],
-  [38, setNoNewPrivileges],
-  [39, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
-  [41, setHugePagesDisabled],
-  [65, setMdwe],
-  [66, (c) => (restIsZero(c, 1) ? c.space.flags & MDWE_FLAGS : -EINVAL)],
-  [35, setMemoryMap],
-  [40, (c) => new StructWriter(8).u64(0, c.thread.clearChildTid).copyTo(c, c.args.address(1))],
-  [67, setMemoryMerge],
-  [68, (c) => (restIsZero(c, 1) ? Number(c.space.mergesAll) : -EINVAL)],
+  [PR_SET_CHILD_SUBREAPER, (c) => setFlag(c, ProcessFlag.subreaper, !c.args.isZero(1))],
+  [
+    PR_GET_CHILD_SUBREAPER,
+    (c) => new StructWriter(4).u32(0, hasFlag(c, ProcessFlag.subreaper)).copyTo(c, c.args.address(1)),
+  ],
+  [PR_SET_NO_NEW_PRIVS, setNoNewPrivileges],
+  [PR_GET_NO_NEW_PRIVS, (c) => (restIsZero(c, 1) ? hasFlag(c, ProcessFlag.noNewPrivileges) : -EINVAL)],
+  [PR_SET_THP_DISABLE, setHugePagesDisabled],
+  [PR_SET_MDWE, setMdwe],
+  [PR_GET_MDWE, (c) => (restIsZero(c, 1) ? c.space.flags & MDWE_FLAGS : -EINVAL)],
+  [PR_SET_MM, setMemoryMap],
+  [
+    PR_GET_TID_ADDRESS,
+    (c) => new StructWriter(8).u64(0, c.thread.clearChildTid).copyTo(c, c.args.address(1)),
+  ],
+  [PR_SET_MEMORY_MERGE, setMemoryMerge],
+  [PR_GET_MEMORY_MERGE, (c) => (restIsZero(c, 1) ? Number(c.space.mergesAll) : -EINVAL)],
   [PR_GET_AUXV, getAuxiliary],
   [PR_SET_PTRACER, setTracer],
   [PR_SET_VMA, (c) => sysSetVmaName(c.mm, c.space, c.args)],
-  [42, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
+  [PR_GET_THP_DISABLE, (c) => (restIsZero(c, 1) ? Number(c.process.space.hugePagesDisabled) : -EINVAL)],
   ...threadOptions,
   ...securityOptions,
 ])

@@ -1,5 +1,14 @@
 /** What prctl(2) does to capabilities: the bounding and the ambient set, securebits (cap_task_prctl of security/commoncap.c). */
 import { EINVAL, EPERM } from '../../../base/errno.js'
+import {
+  PR_CAP_AMBIENT,
+  PR_CAPBSET_DROP,
+  PR_CAPBSET_READ,
+  PR_GET_KEEPCAPS,
+  PR_GET_SECUREBITS,
+  PR_SET_KEEPCAPS,
+  PR_SET_SECUREBITS,
+} from '../../prctl.js'
 import type { SyscallContext } from '../../syscall-context.js'
 import {
   CAPABILITY_COUNT,
@@ -72,11 +81,11 @@ function changeAmbient(c: SyscallContext): number {
 
 /** By option. */
 export const securityOptions: readonly (readonly [number, (c: SyscallContext) => number])[] = [
-  [7, (c) => Number((setsOf(c).secureBits & SecureBit.keepCapabilities) !== 0)],
-  [8, setKeepCapabilities],
-  [23, readBound],
-  [24, dropBound],
-  [27, (c) => setsOf(c).secureBits],
-  [28, setSecureBits],
-  [47, changeAmbient],
+  [PR_GET_KEEPCAPS, (c) => Number((setsOf(c).secureBits & SecureBit.keepCapabilities) !== 0)],
+  [PR_SET_KEEPCAPS, setKeepCapabilities],
+  [PR_CAPBSET_READ, readBound],
+  [PR_CAPBSET_DROP, dropBound],
+  [PR_GET_SECUREBITS, (c) => setsOf(c).secureBits],
+  [PR_SET_SECUREBITS, setSecureBits],
+  [PR_CAP_AMBIENT, changeAmbient],
 ]

@@ -17,7 +17,7 @@ export const timerSlack: ProcFile = {
     const thread = firstThread(process, env)
     if (thread === undefined) return ''
     if (!mayTouch(process, env)) return -EPERM
-    return `${(BigInt(thread.slackHigh) << 32n) | BigInt(thread.slackLow)}\n`
+    return `${thread.slack}\n`
   }, 0o666),
   write(source, process, env) {
     const value = parse(byteString(source))
@@ -25,7 +25,7 @@ export const timerSlack: ProcFile = {
     const thread = process && firstThread(process, env)
     if (process === undefined || thread === undefined) return -ESRCH
     if (!mayTouch(process, env)) return -EPERM
-    setSlack(thread, Number(value & 0xffff_ffffn), Number(value >> 32n))
+    setSlack(thread, value)
     return source.length
   },
 }
