@@ -64,6 +64,8 @@ export interface LoadedProgram {
   readonly space: AddressSpace
   /** The program itself, open; a script's interpreter. */
   readonly file: ExecutableFile
+  /** Who runs it may read all that it was loaded from; else its memory is not for others to see (would_dump). */
+  readonly isReadable: boolean
   /** Where it begins: in its interpreter, if it has one. */
   readonly entry: number
   readonly stackPointer: number
@@ -286,7 +288,8 @@ function fillSpace(
   if (stackPointer < 0) return NO_MEMORY
   const entry = interpreter === undefined ? program.entry + bias : interpreter.program.entry + base!
   if ((execution.identity.personality & Personality.mmapPageZero) !== 0) mapPageZero(mm, space)
-  return { space, file: main.file, entry, stackPointer }
+  const isReadable = main.file.isReadable && interpreter?.file.isReadable !== false
+  return { space, file: main.file, isReadable, entry, stackPointer }
 }
 
 /** Maps a file, moved by `bias`; the bias, or why not. `bias` may be a failure to find a place. */

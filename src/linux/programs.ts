@@ -8,7 +8,7 @@ import { type ExecProblem, isExecProblem, type LoadedProgram, loadProgram } from
 import { bytesOf } from './fs/text.js'
 import { type Identity, identityAfterExec } from './identity.js'
 import type { Linux } from './linux.js'
-import type { Process } from './process.js'
+import { type Process, ProcessFlag } from './process.js'
 import { drawLayout } from './random-layout.js'
 import { withRandom } from './random-source.js'
 import { Signal } from './signal-numbers.js'
@@ -95,6 +95,8 @@ export class Programs {
     this.#resetRegisters(this.#linux.scheduler.contextOf(thread), loaded)
     this.#linux.signals.resetActions(process)
     process.forgetProgram()
+    process.setFlag(ProcessFlag.notDumpable, identity.isPrivate || !loaded.isReadable)
+    if (identity.isPrivate) thread.deathSignal = 0
     process.personality = identity.personality
     process.exitSignal = Signal.CHLD
     resetStack(thread)

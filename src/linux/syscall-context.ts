@@ -64,6 +64,8 @@ export interface ExecutableFile extends RunnableFile {
   /** Page object (a reference is held until `close`). */
   readonly object: import('../base/numbers.js').Ptr
   readonly size: number
+  /** Who opened it may read it, too. */
+  readonly isReadable: boolean
   /** Bytes read at an offset: fewer at the end, or a negative errno. */
   read(offset: number, target: Uint8Array): number
   /** It stays open for who runs it. */

@@ -9,6 +9,7 @@ import {
   Capability,
   gainsByExec,
   hasCapability,
+  isSubset,
   ROOT_CAPABILITIES,
 } from './capabilities.js'
 import { type Inode, isDirectory } from './nodes.js'
@@ -68,6 +69,13 @@ export function credentialsAfterExec(who: Credentials, doubts: ExecDoubts): Cred
 /** Whether it acts as another user or group than it really is. A program that is started so is told (AT_SECURE), whatever it becomes. */
 export function isOfTwoUsers({ user, group }: Credentials): boolean {
   return user.effective !== user.real || group.effective !== group.real
+}
+
+/** Whether what the memory holds was another's: who it acts as has changed, or it may do more (commit_creds). */
+export function isAnother(before: Credentials, now: Credentials): boolean {
+  const differ = (one: Ids, other: Ids) => one.effective !== other.effective || one.files !== other.files
+  const mayMore = !isSubset(now.capabilities.permitted, before.capabilities.permitted)
+  return mayMore || differ(before.user, now.user) || differ(before.group, now.group)
 }
 
 export function isInGroup({ group, groups }: Credentials, id: number): boolean {

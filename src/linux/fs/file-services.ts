@@ -159,7 +159,7 @@ export class Files implements FileServices {
     const file = error !== 0 ? error : openDentry(vfs, dentry, Open.readOnly)
     if (typeof file === 'number') return file
     tellFile(vfs, file, Notice.open)
-    if (isMappable(file)) return this.#executable(file)
+    if (isMappable(file)) return this.#executable(file, user)
     vfs.closeFile(file)
     return -EACCES
   }
@@ -269,7 +269,7 @@ export class Files implements FileServices {
     if (typeof file !== 'number') user.files.install(fd, file, false)
   }
 
-  #executable(file: OpenFile): ExecutableFile {
+  #executable(file: OpenFile, { credentials }: FileUser): ExecutableFile {
     const { contents, names, root } = this.vfs
     const object = file.dentry.inode.pages
     names.note(object, file.dentry)
@@ -277,6 +277,7 @@ export class Files implements FileServices {
       path: pathOf(file.dentry, root),
       object,
       size: contents.size(object),
+      isReadable: checkAccess(credentials, file.dentry.inode, May.read) === 0,
       read: (offset, target) => {
         const count = contents.read(object, offset, target)
         if (count > 0) tellFile(this.vfs, file, Notice.access)

@@ -3,7 +3,7 @@ import { EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import { ProcessFlag } from '../../process.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { afterFilesUser, afterUsers, Capability } from '../capabilities.js'
-import { type Credentials, type Ids, may } from '../credentials.js'
+import { type Credentials, type Ids, isAnother, may } from '../credentials.js'
 import { put, take, userOfCall } from './support.js'
 
 /** -1: this one stays as it is. */
@@ -45,9 +45,8 @@ function become(c: SyscallContext, kind: Kind, ids: Ids, follow = afterUsers): n
   const before = user.credentials
   const capabilities = kind === 'user' ? follow(before.capabilities, before.user, ids) : before.capabilities
   user.credentials = { ...before, [kind]: ids, capabilities }
-  const isOther = ids.effective !== before[kind].effective || ids.files !== before[kind].files
-  // fs.suid_dumpable is 0: what the memory holds was another user's (commit_creds).
-  if (isOther) {
+  // fs.suid_dumpable is 0.
+  if (isAnother(before, user.credentials)) {
     c.process.setFlag(ProcessFlag.notDumpable, true)
     c.thread.deathSignal = 0
   }
