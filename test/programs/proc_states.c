@@ -1,6 +1,7 @@
 /* What /proc says of locks, timers, children and calls of processes, of users; settings and files that can only be read or only be written. */
 #include "call.h"
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -82,6 +83,45 @@ static void locks(void) {
   close(second), cat("/proc/locks"), close(first), close(whole), cat("/proc/locks");
 }
 
+static int wanted_kind;
+static struct flock wanted;
+static void want_whole(void) { flock(open("/tmp/locked-whole", O_RDWR), wanted_kind); }
+static void want_range(void) { fcntl(open("/tmp/locked-ranges", O_RDWR), F_SETLKW, &wanted); }
+
+static void want(const char *who, int kind) { wanted_kind = kind, number(who, child(want_whole)); }
+static void want_bytes(const char *who, int type, long start, long length) { wanted = (struct flock){type, SEEK_SET, start, length}, number(who, child(want_range)); }
+
+static void name_file(int fd, const char *file) {
+  struct stat st;
+  char text[64];
+  fstat(fd, &st), snprintf(text, sizeof text, "%02lx:%02lx:%ld", st.st_dev >> 8 & 0xfff, st.st_dev & 0xff, (long)st.st_ino), name(file, text);
+}
+
+/* Who waits for those who wait. */
+static void queues(void) {
+  int ranges = open("/tmp/locked-ranges", O_RDWR | O_CREAT, 0600), all = open("/tmp/locked-whole", O_RDWR | O_CREAT, 0600);
+  setpgid(0, 0), number("P", getpid()), name_file(ranges, "RANGES"), name_file(all, "WHOLE");
+  is("flock", flock(all, LOCK_EX)), want("A", LOCK_EX), want("B", LOCK_SH), want("C", LOCK_EX), want("D", LOCK_SH);
+  is("write", range(ranges, F_SETLK, F_WRLCK, 1000, 10)), is("read", range(ranges, F_SETLK, F_RDLCK, 1020, 10));
+  want_bytes("E", F_WRLCK, 1000, 30), want_bytes("F", F_RDLCK, 1005, 3), want_bytes("G", F_WRLCK, 1025, 1), want_bytes("H", F_WRLCK, 1007, 1);
+  cat("/proc/locks"), signal(SIGTERM, SIG_IGN), kill(0, SIGTERM);
+  while (wait(NULL) > 0) ;
+  cat("/proc/locks");
+}
+
+static void grow(int fd, int type, long start, long length) {
+  printf("%s %ld+%ld: ", type == F_WRLCK ? "write" : type == F_RDLCK ? "read" : "free", start, length), is("", range(fd, F_SETLK, type, start, length)), cat("/proc/locks");
+}
+
+/* Which of the locks that become one is left. */
+static void joined(void) {
+  int ranges = open("/tmp/locked-ranges", O_RDWR | O_CREAT, 0600), other = open("/tmp/locked-whole", O_RDWR | O_CREAT, 0600);
+  number("P", getpid()), name_file(ranges, "RANGES"), name_file(other, "OTHER");
+  range(ranges, F_SETLK, F_WRLCK, 1010, 10), range(other, F_SETLK, F_WRLCK, 1000, 1);
+  grow(ranges, F_WRLCK, 1000, 10), grow(ranges, F_WRLCK, 1030, 10), grow(ranges, F_WRLCK, 1020, 10), grow(ranges, F_WRLCK, 1005, 5), grow(ranges, F_RDLCK, 1005, 5), grow(ranges, F_RDLCK, 1000, 5);
+  grow(ranges, F_RDLCK, 1008, 15), grow(ranges, F_WRLCK, 1000, 23), grow(ranges, F_UNLCK, 1000, 5), grow(ranges, F_WRLCK, 1003, 50), grow(ranges, F_WRLCK, 1000, 0);
+}
+
 static void timers(void) {
   timer_t timer;
   number("P", getpid());
@@ -112,7 +152,43 @@ static void calls(void) {
   waitpid(e, NULL, 0);
 }
 
+static void kin(const char *what, const char *path) {
+  printf("%s:", what);
+  for (char *word = strtok(text_of(path), " "); word; word = strtok(NULL, " ")) {
+    int known = 0;
+    while (known < name_count && strcmp(names[known].was, word)) known++;
+    printf(" %s", known < name_count ? names[known].now : "?");
+  }
+  puts("");
+}
+
+static void *other_thread(void *parents_path) {
+  number("T", child(wait_for_signal)), kin("the first thread's", parents_path), kin("another's", "/proc/thread-self/children");
+  is("user 5", setresuid(5, 5, 5)), write_to("/proc/self/timerslack_ns", "77"), cat("/proc/self/timerslack_ns");
+  return NULL;
+}
+
+/* Children of another parent come behind its own. */
+static void families(void) {
+  int pipes[2];
+  char path[64];
+  pid_t middle, grandchild;
+  pthread_t t;
+  setpgid(0, 0), number("P", getpid()), snprintf(path, sizeof path, "/proc/%d/task/%d/children", getpid(), getpid()), prctl(PR_SET_CHILD_SUBREAPER, 1), pipe(pipes), fflush(stdout);
+  if ((middle = fork()) == 0) grandchild = fork(), grandchild ? write(pipes[1], &grandchild, sizeof grandchild) : 0, pause(), _exit(0);
+  read(pipes[0], &grandchild, sizeof grandchild), number("MIDDLE", middle), number("GRANDCHILD", grandchild), number("B", child(wait_for_signal));
+  kin("two", path), kill(middle, SIGKILL), usleep(50000), kin("one is dead", path), waitpid(middle, NULL, 0), kin("and gone", path);
+  pthread_create(&t, NULL, other_thread, path), pthread_join(t, NULL), usleep(50000), kin("the thread is gone", path), cat("/proc/self/timerslack_ns");
+  signal(SIGTERM, SIG_IGN), kill(0, SIGTERM);
+}
+
+static void write_twice(const char *what, const char *text, size_t bytes) {
+  int fd = open("/proc/self/setgroups", O_WRONLY);
+  is(what, write(fd, text, bytes)), is("again", write(fd, text, bytes)), close(fd);
+}
+
 static void users(void) {
+  write_twice("up to a zero", "allow\0x", 7), write_twice("a hard blank", "allow\xa0", 6), write_twice("nothing", "", 0), write_twice("no", "deny\0", 5);
   cat("/proc/self/uid_map"), cat("/proc/self/gid_map"), cat("/proc/self/projid_map"), cat("/proc/self/setgroups");
   write_to("/proc/self/uid_map", "0 0 1"), write_to("/proc/self/gid_map", "0 0 1\n"), write_to("/proc/self/projid_map", "x"), write_to("/proc/self/setgroups", "deny"), write_to("/proc/self/setgroups", "allow");
   write_to("/proc/self/setgroups", "alow"), write_to("/proc/self/setgroups", "allow \n"), write_to("/proc/self/setgroups", "allow   "), write_to("/proc/self/setgroups", "deny x");
@@ -137,6 +213,9 @@ int main(void) {
   syscall(SYS_sched_setaffinity, 0, sizeof one, &one);
   puts("-- locks"), in_child(locks);
   puts("-- timers"), in_child(timers);
+  puts("-- queues"), in_child(queues);
+  puts("-- joined"), in_child(joined);
+  puts("-- families"), in_child(families);
   puts("-- calls"), in_child(calls);
   puts("-- users"), in_child(users);
   puts("-- settings"), in_child(settings);

@@ -25,6 +25,8 @@ export interface FileEnvironment {
   readonly clock: Clock
   /** Living ones and zombies. */
   readonly processes: ReadonlyMap<number, Process>
+  /** The oldest first, and those that have come from another parent by when they came. */
+  readonly processTable: { childrenOf(process: Process): Iterable<Process> }
   readonly pids: PidAllocator
   readonly namespaces: Namespaces
   /** Whose thread makes the call that is being done; undefined outside of one. */

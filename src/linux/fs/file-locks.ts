@@ -54,10 +54,10 @@ export class FileLocks {
     this.#release(file)
     const { inode } = file.dentry
     const holders = this.#holders.get(inode) ?? []
-    const blocked = holders.some((holder) => kind === Flock.exclusive || holder.kind === Flock.exclusive)
-    if (blocked) return -EAGAIN
+    const lock = { file, kind, pid, order: this.#order++ }
+    if (holders.some((holder) => excludesWhole(holder, lock))) return -EAGAIN
     file.lock = kind
-    this.#holders.set(inode, [...holders, { file, kind, pid, order: this.#order++ }])
+    this.#holders.set(inode, [...holders, lock])
     return 0
   }
 
@@ -72,13 +72,13 @@ export class FileLocks {
     this.records.endWait(threadId)
   }
 
-  *whole(): Generator<[Inode, WholeLock]> {
-    for (const [inode, holders] of this.#holders) for (const lock of holders) yield [inode, lock]
+  /** The locks on whole files, those of one file in the order in which they were taken. */
+  whole(): Iterable<[Inode, readonly WholeLock[]]> {
+    return this.#holders
   }
 
-  /** Who waits for the first of the file's locks, which stands for all of them. */
-  waitersFor(inode: Inode, lock: WholeLock): WholeLock[] {
-    if (this.#holders.get(inode)?.[0] !== lock) return []
+  /** What is waited for of a file, in the order in which it was asked for. */
+  waitersFor(inode: Inode): WholeLock[] {
     return [...this.#waiters.values()].filter(({ file }) => file.dentry.inode === inode)
   }
 
@@ -106,4 +106,8 @@ export class FileLocks {
   #wake(): void {
     this.#events.notify(this.#released, 0)
   }
+}
+
+export function excludesWhole(one: WholeLock, other: WholeLock): boolean {
+  return one.file !== other.file && (one.kind === Flock.exclusive || other.kind === Flock.exclusive)
 }

@@ -48,14 +48,37 @@ export class RecordLocks {
 
   /** The first lock of another owner that is in the way. */
   conflict(inode: Inode, lock: RecordLock): RecordLock | undefined {
-    return this.#locks.get(inode)?.find((other) => other.owner !== lock.owner && excludes(other, lock))
+    return this.#locks.get(inode)?.find((other) => excludes(other, lock))
   }
 
   /** Takes a lock, changing what its owner had of the range: 0, or -EAGAIN. */
   take(inode: Inode, lock: RecordLock): number {
     if (this.conflict(inode, lock) !== undefined) return -EAGAIN
-    this.#replace(inode, lock, [{ ...lock, order: this.#nextOrder() }])
+    const joined = this.#joined(inode, lock)
+    this.#replace(inode, joined, [joined])
     return 0
+  }
+
+  /**
+   * The lock with those of its owner and type that it touches: the first of them is what grows, unless a lock of the other
+   * type has given it its place before (posix_lock_inode).
+   */
+  #joined(inode: Inode, lock: RecordLock): RecordLock {
+    const touches = ({ owner, type, start, end }: RecordLock) =>
+      owner === lock.owner && type === lock.type && start <= lock.end + 1 && lock.start <= end + 1
+    const list = this.#locks.get(inode) ?? []
+    const touched = list.filter(touches)
+    const first = touched[0]
+    if (first === undefined) return { ...lock, order: this.#nextOrder() }
+    const isTaken = ({ owner, type, start, end }: RecordLock) =>
+      owner === lock.owner &&
+      type !== lock.type &&
+      lock.start <= start &&
+      end <= lock.end &&
+      start < first.start
+    const grown = list.some(isTaken) ? { ...lock, order: this.#nextOrder() } : first
+    const end = Math.max(lock.end, touched.at(-1)!.end)
+    return { ...grown, start: Math.min(lock.start, first.start), end }
   }
 
   /** Gives back what the owner has of a range. */
@@ -98,14 +121,14 @@ export class RecordLocks {
     for (const [thread, { lock }] of this.#waiters) if (lock.owner === owner) this.#waiters.delete(thread)
   }
 
-  *all(): Generator<[Inode, RecordLock]> {
-    for (const [inode, list] of this.#locks) for (const lock of list) yield [inode, lock]
+  /** The locks, those of one file in the order in which they are looked at. */
+  all(): Iterable<[Inode, readonly RecordLock[]]> {
+    return this.#locks
   }
 
-  /** What is waited for and not to be had because of a lock, if that is the first one in the way. */
-  waitersFor(inode: Inode, lock: RecordLock): RecordLock[] {
-    const waiters = [...this.#waiters.values()].filter((waiter) => waiter.inode === inode)
-    return waiters.filter((waiter) => this.conflict(inode, waiter.lock) === lock).map((waiter) => waiter.lock)
+  /** What is waited for of a file, in the order in which it was asked for. */
+  waitersFor(inode: Inode): RecordLock[] {
+    return [...this.#waiters.values()].filter((waiter) => waiter.inode === inode).map(({ lock }) => lock)
   }
 
   /** All locks there are: for checks. */
@@ -117,17 +140,20 @@ export class RecordLocks {
   #replace(inode: Inode, range: RecordLock, added: RecordLock[]): void {
     const list = this.#locks.get(inode) ?? []
     const first = list.findIndex(({ owner }) => owner === range.owner)
-    const own = list.filter(({ owner }) => owner === range.owner)
     const others = list.filter(({ owner }) => owner !== range.owner)
-    const kept = own.flatMap((lock) => without(lock, range, this.#nextOrder))
-    others.splice(first < 0 ? others.length : first, 0, ...joined([...kept, ...added]))
+    const kept = list
+      .filter(({ owner }) => owner === range.owner)
+      .flatMap((lock) => without(lock, range, this.#nextOrder))
+    const own = [...kept, ...added].sort((a, b) => a.start - b.start)
+    others.splice(first < 0 ? others.length : first, 0, ...own)
     if (others.length > 0) this.#locks.set(inode, others)
     else this.#locks.delete(inode)
     this.#changed()
   }
 }
 
-function excludes(one: RecordLock, other: RecordLock): boolean {
+export function excludes(one: RecordLock, other: RecordLock): boolean {
+  if (one.owner === other.owner) return false
   const overlap = one.start <= other.end && other.start <= one.end
   return overlap && (one.type === LockType.write || other.type === LockType.write)
 }
@@ -138,16 +164,4 @@ function without(lock: RecordLock, { start, end }: RecordLock, nextOrder: () => 
   const right = lock.end > end ? [{ ...lock, start: end + 1 }] : []
   if (lock.start >= start) return right
   return [{ ...lock, end: start - 1, order: right.length > 0 ? nextOrder() : lock.order }, ...right]
-}
-
-/** Sorted, neighbours of one type made one. */
-function joined(locks: RecordLock[]): RecordLock[] {
-  const result: RecordLock[] = []
-  for (const lock of locks.sort((a, b) => a.start - b.start)) {
-    const last = result.at(-1)
-    if (last?.type === lock.type && last.end + 1 >= lock.start)
-      result[result.length - 1] = { ...last, end: lock.end }
-    else result.push(lock)
-  }
-  return result
 }

@@ -154,9 +154,8 @@ export class ProcFilesystem implements FilesystemOperations {
   seeksOf({ inode }: Dentry): Seeks {
     const node = this.#nodeOf(inode)
     if (node?.type !== 'file') return 'sequence'
-    return (
-      node.seeks ?? (this.movesWhenWritten(inode) ? 'plain' : node.raw === undefined ? 'sequence' : 'memory')
-    )
+    const isPlain = this.#isSysfs || isSetting(inode)
+    return node.seeks ?? (isPlain ? 'plain' : node.raw === undefined ? 'sequence' : 'memory')
   }
 
   /** Whether writes have no position to be told. Files of /sys are such sequences only as long as they are not open for writing (kernfs_fop_open). */
@@ -164,9 +163,11 @@ export class ProcFilesystem implements FilesystemOperations {
     return this.seeksOf(file.dentry) === 'sequence' || (this.#isSysfs && !isWritable(file))
   }
 
-  /** Whether a write moves the position: of a setting of /proc/sys or /sys. What else is in /proc takes what is written and stays where it was. */
+  /** Whether a write moves the position: of a setting of /proc/sys or /sys. Nearly all else in /proc takes what is written and stays where it was. */
   movesWhenWritten(inode: Inode): boolean {
-    return this.#isSysfs || isSetting(inode)
+    if (this.#isSysfs || isSetting(inode)) return true
+    const node = this.#nodeOf(inode)
+    return node?.type === 'file' && node.writeMoves === true
   }
 
   get #isSysfs(): boolean {

@@ -59,6 +59,8 @@ export interface ProcFile {
   ) => number
   /** Why who opens it for writing may not, whatever the file's permissions say. */
   readonly refuses?: (who: Credentials) => number
+  /** What is written moves the position, as for few files of /proc that are no settings. */
+  readonly writeMoves?: true
   /** How its positions are moved, where that is not as for most: a sequence, or `memory` for what is read by a reader of its own. */
   readonly seeks?: Seeks
   /** ioctl(2): -ENOTTY without. */

@@ -1,5 +1,6 @@
-/** /proc/PID/timerslack_ns: how much later than asked the first thread's sleeps may end. Another process's is for CAP_SYS_NICE. */
+/** /proc/PID/timerslack_ns: how much later than asked the first thread's sleeps may end. For CAP_SYS_NICE, unless it asks itself. */
 import { EINVAL, EPERM, ERANGE, ESRCH } from '../../../base/errno.js'
+import { Word, wordIndex } from '../../../state/layout.js'
 import type { Process } from '../../process.js'
 import type { Thread } from '../../thread.js'
 import { setSlack } from '../../timer-slack.js'
@@ -16,15 +17,15 @@ export const timerSlack: ProcFile = {
   ...processFile((process, _vfs, env) => {
     const thread = firstThread(process, env)
     if (thread === undefined) return ''
-    if (!mayTouch(process, env)) return -EPERM
+    if (!mayTouch(thread, env)) return -EPERM
     return `${thread.slack}\n`
   }, 0o666),
   write(source, process, env) {
     const value = parse(byteString(source))
     if (typeof value === 'number') return value
     const thread = process && firstThread(process, env)
-    if (process === undefined || thread === undefined) return -ESRCH
-    if (!mayTouch(process, env)) return -EPERM
+    if (thread === undefined) return -ESRCH
+    if (!mayTouch(thread, env)) return -EPERM
     setSlack(thread, value)
     return source.length
   },
@@ -35,9 +36,10 @@ function firstThread(process: Process, env: FileEnvironment): Thread | undefined
   return undefined
 }
 
-function mayTouch(process: Process, env: FileEnvironment): boolean {
+function mayTouch(thread: Thread, env: FileEnvironment): boolean {
   const caller = env.currentProcess()
-  return caller === undefined || caller === process || may(userOf(caller).credentials, Capability.nice)
+  const isOwn = env.mm.memory.u32[wordIndex(Word.currentThread)] === thread.ptr
+  return caller === undefined || isOwn || may(userOf(caller).credentials, Capability.nice)
 }
 
 /** As kstrtoull: decimal, a line feed at most behind it. */

@@ -54,7 +54,7 @@ export function childrenText(process: Process, thread: Thread | undefined, env: 
   const isAlive = (id: number) => threads.some((it) => it.id === id && it.state !== ThreadState.exited)
   const heir = threads.find(({ state }) => state !== ThreadState.exited)
   const isOwn = ({ maker }: Process) => (isAlive(maker) ? maker : heir?.id) === thread?.id
-  const children = [...env.processes.values()].filter((child) => child.parent === process && isOwn(child))
+  const children = [...env.processTable.childrenOf(process)].filter(isOwn)
   return children.map(({ id }) => `${id} `).join('')
 }
 

@@ -14,9 +14,10 @@ const identityMap: ProcFile = { ...processFile(() => EVERYBODY, 0o644), write: (
 
 const groupsAllowed: ProcFile = {
   ...processFile(() => 'allow\n', 0o644),
+  writeMoves: true,
   refuses: (who) => (may(who, Capability.administrate) ? 0 : -EACCES),
   write: (source, _process, _env, position) => {
-    const word = /^(allow|deny)[ \t-\r]*$/.exec(byteString(source))?.[1]
+    const word = /^(allow|deny)[ \t-\r\xa0]*(\0|$)/.exec(byteString(source))?.[1]
     if (position !== 0 || source.length >= WORD_BYTES || word === undefined) return -EINVAL
     return word === 'allow' ? source.length : -EPERM
   },

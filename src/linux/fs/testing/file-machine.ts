@@ -152,6 +152,7 @@ export class FileMachine {
         host,
         clock,
         processes,
+        processTable: { childrenOf: () => [] },
         namespaces,
         pids: new PidAllocator(mm, namespaces.pids, { takeId: () => PID, isFree: (id) => id !== PID }),
         currentProcess: () => this.process,
