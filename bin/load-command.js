@@ -35,12 +35,11 @@ function readCache() {
   }
 }
 
-/** For the build: keeps what `script` has compiled until now, and the bytes of a KeptParts. */
-function writeCache(script, parts) {
-  const code = script.createCachedData()
+/** For the build: keeps what V8 compiled of the script, and the bytes of a KeptParts. */
+function writeCache(code, parts) {
   const header = Buffer.alloc(HEADER)
   header.writeUInt32LE(code.length, 0)
   writeFileSync(cacheFile, Buffer.concat([header, code, parts]))
 }
 
-module.exports = { commandFile, loadCommand, writeCache }
+module.exports = { commandFile, loadCommand, readCache, writeCache }

@@ -8,4 +8,4 @@ if (!existsSync(commandFile)) {
 }
 const { exports: command, parts } = loadCommand()
 command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
-command.main(process.argv, new command.KeptParts(parts))
+command.main(process.argv, command.keptParts(parts))

@@ -51,7 +51,9 @@ function asFunction(script) {
 writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))
 // V8 knows a script by its length: it would take what it compiled of an earlier one that was as long.
 rmSync('dist/command.cache', { force: true })
-execFileSync(process.execPath, ['scripts/cache-command.mjs'], { stdio: 'pipe' })
+for (const what of ['command', 'interpreter']) {
+  execFileSync(process.execPath, [`scripts/cache-${what}.mjs`], { stdio: 'pipe' })
+}
 written.add('command.cache')
 
 // The command has Commander in it.

@@ -8,11 +8,11 @@ const { exports: command, script } = loadCommand()
 // The cache says of each function whether Sparkplug had compiled it, and who takes the cache has it compiled again as soon as it is called:
 // 890 functions for hello, and 540 if it never had.
 setFlagsFromString('--no-sparkplug')
-const parts = new command.KeptParts()
+const parts = command.keptParts()
 process.on('exit', () => {
   command.untuneEngine()
   setFlagsFromString('--sparkplug')
-  writeCache(script, parts.bytes())
+  writeCache(script.createCachedData(), parts.bytes())
 })
 const run = (options, ...more) =>
   command.main([...process.argv.slice(0, 2), 'run', ...options, PROGRAM], ...more)

@@ -40,21 +40,21 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
   for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setFlagsFromString(flag)
-  if (!KNOWS_DEFAULTS) return
+  if (!KNOWS_ENGINE) return
   setFlagsFromString(SETTLED)
   setFlagsFromString(`--interrupt-budget=${BUDGET}`)
 }
 
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
 export function untuneEngine(): void {
-  if (KNOWS_DEFAULTS) setFlagsFromString(`--interrupt-budget=${STANDARD_BUDGET}`)
+  if (KNOWS_ENGINE) setFlagsFromString(`--interrupt-budget=${STANDARD_BUDGET}`)
 }
 
 /** Of these settings nobody can ask what they were, so they are changed only where V8's own are known: in Node 20. */
-const KNOWS_DEFAULTS = process.versions.v8.startsWith('11.3.')
+export const KNOWS_ENGINE = process.versions.v8.startsWith('11.3.')
 
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
-  if (!KNOWS_DEFAULTS) return act()
+  if (!KNOWS_ENGINE) return act()
   setFlagsFromString(`${flag}=${value}`)
   try {
     return act()

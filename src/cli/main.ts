@@ -9,8 +9,8 @@ import { run } from './run.js'
 import { say } from './say.js'
 import { parseSize } from './size.js'
 
-export { KeptParts } from '../hart/hart-parts.js'
 export { tuneEngine, untuneEngine } from './engine.js'
+export { keepInterpreter, keptParts } from './kept-parts.js'
 
 function size(text: string): number {
   const bytes = parseSize(text)

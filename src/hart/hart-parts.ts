@@ -1,5 +1,6 @@
 /** What a hart is made of that takes long to make, and depends on nothing but where things are in the buffer. */
 import { concat } from '../base/wasm/code.js'
+import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import { decodeTables } from './decode-table.js'
 import type { HartLayout } from './hart-layout.js'
 import { interpreterBytes } from './interpreter.js'
@@ -7,38 +8,82 @@ import { interpreterBytes } from './interpreter.js'
 export interface HartParts {
   /** Both levels of the decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
-  /** The interpreter's WebAssembly module (interpreter.ts). */
-  interpreter(layout: HartLayout): Uint8Array
+  /** The interpreter (interpreter.ts). */
+  interpreter(layout: HartLayout, imports: WebAssembly.Imports): WebAssembly.Instance
 }
 
-export const NEW_PARTS: HartParts = { decodeTables, interpreter: interpreterBytes }
+export const NEW_PARTS: HartParts = {
+  decodeTables,
+  interpreter: (layout, imports) => new WebAssembly.Instance(compiled(interpreterBytes(layout)), imports),
+}
+
+function compiled(bytes: Uint8Array): WebAssembly.Module {
+  return new WebAssembly.Module(bytes as BufferSource)
+}
+
+/** An interpreter of this process, and the name of its bytes. */
+interface Made {
+  readonly name: string
+  readonly module: WebAssembly.Module
+  readonly instance: WebAssembly.Instance
+}
 
 /**
  * Parts that were kept: `bytes` of an earlier one, or nothing. What is not there is made, and is in `bytes` then. They must come from
- * this very version: nothing here can tell.
+ * this very version: nothing here can tell. With a keeper, what the engine compiled of the interpreter is one of them.
  */
 export class KeptParts implements HartParts {
   readonly #parts: Map<string, Uint8Array>
+  readonly #keeper: CodeKeeper | undefined
+  /** What is not kept as compiled code yet. */
+  readonly #made: Made[] = []
+  #isWhole = true
 
-  constructor(bytes?: Uint8Array) {
+  constructor(bytes?: Uint8Array, keeper?: CodeKeeper) {
     this.#parts = bytes === undefined ? new Map() : parse(bytes)
+    this.#keeper = keeper
   }
 
   decodeTables(): Uint8Array {
     return this.#part('decodeTables', () => NEW_PARTS.decodeTables())
   }
 
-  interpreter(layout: HartLayout): Uint8Array {
+  interpreter(layout: HartLayout, imports: WebAssembly.Imports): WebAssembly.Instance {
     const name = JSON.stringify(layout)
-    return this.#part(name, () => NEW_PARTS.interpreter(layout))
+    const bytes = this.#part(name, () => interpreterBytes(layout))
+    const code = this.#parts.get(codeName(name))
+    const restored = code === undefined ? undefined : this.#keeper?.restore(bytes, code)
+    const module = restored ?? compiled(bytes)
+    const instance = new WebAssembly.Instance(module, imports)
+    if (restored === undefined) {
+      this.#made.push({ name, module, instance })
+      this.#isWhole = false
+    }
+    return instance
+  }
+
+  /** Whether all that was asked for until now was there, and the engine took it. */
+  get isWhole(): boolean {
+    return this.#isWhole
   }
 
   #part(name: string, make: () => Uint8Array): Uint8Array {
     const kept = this.#parts.get(name)
     if (kept !== undefined) return kept
     const made = make()
+    this.#isWhole = false
     this.#parts.set(name, made)
     return made
+  }
+
+  /** Has the engine compile in full what it has not, and keeps that too. */
+  keepCode(): void {
+    for (const { name, module, instance } of this.#made.splice(0)) {
+      const functions = Object.values(instance.exports).filter((each) => typeof each === 'function')
+      for (const each of functions) this.#keeper?.compile(each)
+      const code = this.#keeper?.keep(module, functions)
+      if (code !== undefined) this.#parts.set(codeName(name), code)
+    }
   }
 
   /** The table of contents (its length in four bytes, and JSON), and the parts. */
@@ -48,6 +93,11 @@ export class KeptParts implements HartParts {
     const length = new Uint8Array(Uint32Array.of(head.length).buffer)
     return concat([length, head, ...this.#parts.values()])
   }
+}
+
+/** Name of the part that is the compiled code of another one. */
+function codeName(name: string): string {
+  return `compiled ${name}`
 }
 
 function parse(bytes: Uint8Array): Map<string, Uint8Array> {

@@ -9,7 +9,7 @@ import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
 import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
-import { type Interpreter, makeInterpreter } from './interpreter.js'
+import { type Interpreter, interpreterImports } from './interpreter.js'
 import { FUNCTIONS_MAX, Translator, type TranslatorStats } from './translator/translator.js'
 
 /** What a hart needs of the machine. */
@@ -77,12 +77,12 @@ export class Hart {
       inSharedBuffer: memory.inSharedBuffer,
     }
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
-    this.#interpreter = makeInterpreter(parts.interpreter(layout), memory, layout, table)
+    const { exports } = parts.interpreter(layout, interpreterImports(memory, layout, table))
+    this.#interpreter = exports as unknown as Interpreter
     if (threshold === 0) return
-    const helpers = this.#interpreter as unknown as WebAssembly.Exports
     const executed = () => this.instructions()
     this.#translator = new Translator({
-      ...{ memory, arch, tlbs, hart: index, layout, executed, helpers, table, aroundTranslating },
+      ...{ memory, arch, tlbs, hart: index, layout, executed, helpers: exports, table, aroundTranslating },
       shootdown: this.#shootdown,
     })
   }

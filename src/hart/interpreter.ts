@@ -41,16 +41,13 @@ export interface Interpreter {
   run(budget: number): number
 }
 
-/** Compiles the interpreter for one hart (`interpreterBytes`). Translated code is called through the table. */
-export function makeInterpreter(
-  bytes: Uint8Array,
+/** What the interpreter of one hart (`interpreterBytes`) imports. Translated code is called through the table. */
+export function interpreterImports(
   memory: Memory,
   layout: HartLayout,
   table: WebAssembly.Table,
-): Interpreter {
-  const module = new WebAssembly.Module(bytes as BufferSource)
-  const imports = { memory: memory.raw, table, ...FLOAT_HELPERS.imports(memory, layout.hart) }
-  return new WebAssembly.Instance(module, { env: imports }).exports as unknown as Interpreter
+): WebAssembly.Imports {
+  return { env: { memory: memory.raw, table, ...FLOAT_HELPERS.imports(memory, layout.hart) } }
 }
 
 export function interpreterBytes(layout: HartLayout): Uint8Array {
@@ -70,7 +67,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
     module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) => emitFindSpan(code, layout))
     module.function('takeWriteTags', TAKE_WRITE_TAGS_PARAMETERS, [], emitTakeWriteTags)
   }
-  const interpret = module.function(undefined, ['i32'], ['i32'], (code) =>
+  const interpret = module.function('interpret', ['i32'], ['i32'], (code) =>
     new InterpreterFunction(code, layout, helpers, entries?.get('arrive')).emit(),
   )
   const region = module.type(REGION_PARAMETERS, REGION_RESULTS)
