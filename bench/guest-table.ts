@@ -4,8 +4,8 @@ import { CODE, START, type Work } from './guest-works.js'
 /** The six kernels against the real kernel's page tables. */
 const SYSTEM_GOAL = 0.8
 
-export const SIDES = ['pagoda', 'qemu', 'system', 'native', 'interpreted', 'v86', 'beside'] as const
-/** `beside`: what counts with qemu's. */
+export const SIDES = ['pagoda', 'again', 'qemu', 'system', 'native', 'interpreted', 'v86', 'beside'] as const
+/** `again`: Pagoda, with what earlier runs have translated; `beside`: what counts with qemu's. */
 export type Side = (typeof SIDES)[number]
 /** Seconds of CPU; a side that is not there has none. */
 export type Row = { readonly work: Work } & Readonly<Record<Side, number>>
@@ -15,9 +15,12 @@ function geometricMean(values: readonly number[]): number {
 }
 
 const seconds = (value: number): string => (Number.isNaN(value) ? '' : value.toFixed(2))
-const verdict = (ratio: number, goal: number): string[] => [`≤ ${goal}`, ratio <= goal ? 'yes' : 'no']
+/** Whether a goal is met by the first run, or by later ones. */
+function verdict(first: number, again: number, goal: number): string[] {
+  return [`≤ ${goal}`, first <= goal ? 'yes' : again <= goal ? 'again' : 'no']
+}
 
-const ratioOf = ({ pagoda, qemu, beside }: Row): number => pagoda / (qemu + (beside || 0))
+const ratioOf = (seconds: number, { qemu, beside }: Row): number => seconds / (qemu + (beside || 0))
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 
 /** The rows as Markdown. `start` is the row of the program that does nothing. */
@@ -29,6 +32,7 @@ export class Table {
     this.#start = start
     this.#columns = [
       ['Pagoda, s', 'pagoda'],
+      ['again, s', 'again'],
       ['qemu-riscv64, s', 'qemu'],
       ['qemu-system, s', 'system'],
       ['native, s', 'native'],
@@ -39,33 +43,41 @@ export class Table {
 
   head(): string {
     const names = this.#columns.map(([name]) => name)
-    const all = ['work', ...names, 'Pagoda / qemu', 'without the start', 'goal', 'met']
+    const all = ['work', ...names, 'Pagoda / qemu', 'again / qemu', 'without the start', 'goal', 'met']
     return `${line(all)}\n${line(all.map(() => '---'))}`
   }
 
   row(row: Row): string {
     const { group, name, goal } = row.work
     const times = this.#columns.map(([, side]) => seconds(row[side]))
-    const ratio = ratioOf(row)
-    const judged = group === CODE ? ['', ''] : verdict(ratio, goal)
-    return line([`${group}: ${name}`, ...times, ratio.toFixed(2), this.#withoutStart(row), ...judged])
+    const [first, again] = [ratioOf(row.pagoda, row), ratioOf(row.again, row)]
+    const judged = group === CODE ? ['', ''] : verdict(first, again, goal)
+    const ratios = [first.toFixed(2), again.toFixed(2), this.#withoutStart(row)]
+    return line([`${group}: ${name}`, ...times, ...ratios, ...judged])
   }
 
+  /** Of both Pagodas. */
   #withoutStart(row: Row): string {
     if (row.work.group === START) return ''
-    return ((row.pagoda - this.#start.pagoda) / (row.qemu - this.#start.qemu)).toFixed(2)
+    const qemu = row.qemu - this.#start.qemu
+    const ratio = (side: 'pagoda' | 'again') => ((row[side] - this.#start[side]) / qemu).toFixed(2)
+    return `${ratio('pagoda')}, ${ratio('again')}`
   }
 
   means(rows: readonly Row[]): string[] {
     const kernels = rows.filter(({ work }) => work.group === CODE)
     if (kernels.length === 0) return []
-    const mean = (side: Side) => geometricMean(kernels.map((row) => row.pagoda / row[side]))
+    const mean = (ours: 'pagoda' | 'again', theirs: Side) =>
+      geometricMean(kernels.map((row) => row[ours] / row[theirs]))
     const none = this.#columns.map(() => '')
-    const text = (name: string, ratio: number, goal: number) =>
-      line([`${CODE}: geometric mean${name}`, ...none, ratio.toFixed(2), '', ...verdict(ratio, goal)])
-    const lines = [text('', mean('qemu'), kernels[0]!.work.goal)]
-    const system = mean('system')
-    return Number.isNaN(system) ? lines : [...lines, text(', against qemu-system', system, SYSTEM_GOAL)]
+    const text = (name: string, theirs: Side, goal: number) => {
+      const [first, again] = [mean('pagoda', theirs), mean('again', theirs)]
+      const ratios = [first.toFixed(2), again.toFixed(2), '']
+      return line([`${CODE}: geometric mean${name}`, ...none, ...ratios, ...verdict(first, again, goal)])
+    }
+    const lines = [text('', 'qemu', kernels[0]!.work.goal)]
+    if (Number.isNaN(mean('pagoda', 'system'))) return lines
+    return [...lines, text(', against qemu-system', 'system', SYSTEM_GOAL)]
   }
 
   text(rows: readonly Row[]): string {

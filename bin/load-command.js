@@ -11,8 +11,12 @@ const commandFile = join(__dirname, '../dist/command.cjs')
 const cacheFile = join(__dirname, '../dist/command.cache')
 /** The cache's first bytes: how many of those that follow are V8's, as a little-endian number. */
 const HEADER = 8
+/** The script's last characters: its hash. */
+const BUILD_LENGTH = 64
 
-/** What the command exports, its script, and what the cache holds for `KeptParts`: undefined without a cache. */
+/**
+ * What the command exports, its script, a name that no other build has, and what the cache holds for `KeptParts`: undefined without a cache.
+ */
 function loadCommand() {
   const cache = readCache()
   // The build leaves ASCII only; latin1 is read without decoding.
@@ -22,7 +26,7 @@ function loadCommand() {
   script.runInThisContext()(module.exports, require, module)
   // V8 looks whether its part belongs to this script; so does the rest then.
   const parts = script.cachedDataRejected === false ? cache.parts : undefined
-  return { exports: module.exports, script, parts }
+  return { exports: module.exports, script, build: source.slice(-BUILD_LENGTH), parts }
 }
 
 function readCache() {

@@ -6,6 +6,6 @@ if (!existsSync(commandFile)) {
   console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
   process.exit(125)
 }
-const { exports: command, parts } = loadCommand()
+const { exports: command, build, parts } = loadCommand()
 command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
-command.main(process.argv, command.keptParts(parts))
+command.main(process.argv, command.builtIn(parts, build))

@@ -1,6 +1,7 @@
 // Builds dist/: ESM bundles that share chunks, the command as one script, and the declarations.
 //   node scripts/build.mjs [--no-types]
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
@@ -39,13 +40,14 @@ await write(
   { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false, minify: true },
 )
 
-/** As bin/load-command.js wants it. The source map stays right but for the first line. */
+/** As bin/load-command.js wants it: its name, which no other build has, comes last. The source map stays right but for the first line. */
 function asFunction(script) {
   const ascii = script.replace(
     /[^\0-\x7f]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-  return `(function (exports, require, module) {${ascii}\n})`
+  const name = createHash('sha256').update(ascii).digest('hex')
+  return `(function (exports, require, module) {${ascii}\n})//${name}`
 }
 
 writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))

@@ -8,13 +8,13 @@ const { exports: command, script } = loadCommand()
 // The cache says of each function whether Sparkplug had compiled it, and who takes the cache has it compiled again as soon as it is called:
 // 890 functions for hello, and 540 if it never had.
 setFlagsFromString('--no-sparkplug')
-const parts = command.keptParts()
+const kept = command.builtIn()
 process.on('exit', () => {
   command.untuneEngine()
   setFlagsFromString('--sparkplug')
-  writeCache(script.createCachedData(), parts.bytes())
+  writeCache(script.createCachedData(), kept.parts.bytes())
 })
 const run = (options, ...more) =>
   command.main([...process.argv.slice(0, 2), 'run', ...options, PROGRAM], ...more)
 await run(['--no-report', '--translate-threshold', '2'])
-await run([], parts)
+await run([], kept)

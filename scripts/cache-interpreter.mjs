@@ -4,10 +4,10 @@
 import { loadCommand, readCache, writeCache } from '../bin/load-command.js'
 
 const { exports: command, parts: bytes } = loadCommand()
-const parts = command.keptParts(bytes)
+const kept = command.builtIn(bytes)
 process.on('exit', () => {
-  command.keepInterpreter(parts)
-  writeCache(readCache().code, parts.bytes())
+  command.keepInterpreter(kept)
+  writeCache(readCache().code, kept.parts.bytes())
 })
 command.tuneEngine()
-await command.main([...process.argv.slice(0, 2), 'run', '--no-report', 'examples/programs/tour.elf'], parts)
+await command.main([...process.argv.slice(0, 2), 'run', '--no-report', 'examples/programs/tour.elf'], kept)

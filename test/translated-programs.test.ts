@@ -1,6 +1,7 @@
-/** Guest programs come to the same report, output and hash of RAM whether they are interpreted or translated. */
+/** Guest programs come to the same report, output and hash of RAM whether they are interpreted or translated, now or in an earlier run. */
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { KeptTranslations } from '../src/hart/translator/kept-translations.js'
 import type { BootOptions } from '../src/linux/boot.js'
 import { hashMemory } from '../src/state/snapshot.js'
 import { runProgram } from './setup/guest.js'
@@ -19,6 +20,8 @@ const QUICK = [
   'dirty',
 ]
 const THRESHOLDS = [3, 200, 5000]
+/** Each takes what those before it have translated. */
+const RUNS = process.env.PAGODA_FULL ? 3 : 2
 
 const programs = guestPrograms().filter(
   ({ name, path, hasReference }) =>
@@ -26,8 +29,23 @@ const programs = guestPrograms().filter(
 )
 
 async function outcome(program: GuestProgram, options: Partial<BootOptions>) {
-  const { mm, ...run } = await runProgram(program, options)
+  const { mm, linux: _, ...run } = await runProgram(program, options)
   return { ...run, hash: hashMemory(mm.memory) }
+}
+
+/** The same with what `packed` has of earlier runs; what is kept of all, and how many functions were of those. */
+async function laterOutcome(
+  program: GuestProgram,
+  translateThreshold: number,
+  packed: Uint8Array | undefined,
+) {
+  const translations = new KeptTranslations(packed)
+  const { mm, linux, ...run } = await runProgram(program, { translateThreshold, translations })
+  return {
+    outcome: { ...run, hash: hashMemory(mm.memory) },
+    packed: linux.hart.keepTranslations() ?? packed,
+    restored: linux.hart.translation!.restored,
+  }
 }
 
 describe.skipIf(programs.length === 0)('interpreted and translated', () => {
@@ -36,10 +54,14 @@ describe.skipIf(programs.length === 0)('interpreted and translated', () => {
     async (_, program) => {
       const expected = await outcome(program, { translate: false })
       const thresholds = process.env.PAGODA_FULL ? THRESHOLDS : THRESHOLDS.slice(1, 2)
-      for (const translateThreshold of thresholds) {
-        expect(await outcome(program, { translateThreshold }), `after ${translateThreshold}`).toEqual(
-          expected,
-        )
+      for (const threshold of thresholds) {
+        let packed: Uint8Array | undefined
+        for (let run = 1; run <= RUNS; run++) {
+          const later = await laterOutcome(program, threshold, packed)
+          expect(later.outcome, `after ${threshold}, run ${run}`).toEqual(expected)
+          if (run > 1 && packed !== undefined) expect(later.restored).toBeGreaterThan(0)
+          packed = later.packed
+        }
       }
     },
     120_000,

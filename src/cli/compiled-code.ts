@@ -48,6 +48,10 @@ export function v8Keeper(): CodeKeeper | undefined {
         ? new Uint8Array(natives.serialize(module))
         : undefined,
     restore: (bytes, code) => natives.deserialize(new Uint8Array(code).buffer, bytes),
-    compile: (wasmFunction) => natives.optimize(wasmFunction),
+    compile: (wasmFunction) => {
+      if (natives.isOptimized(wasmFunction)) return false
+      natives.optimize(wasmFunction)
+      return true
+    },
   }
 }

@@ -1,16 +1,16 @@
 /** The command `pagoda`. Exit codes: the guest's own; 125 a mistake in the command or ours, 126 not executable, 127 not found. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { InvariantError } from '../base/assert.js'
-import type { HartParts } from '../hart/hart-parts.js'
 import { type BootRange, boot, PAGING_MODES, parseRange } from './boot.js'
+import type { BuiltIn } from './built-in.js'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { type Mount, parseMount } from './mount.js'
 import { run } from './run.js'
 import { say } from './say.js'
 import { parseSize } from './size.js'
 
+export { builtIn, keepInterpreter } from './built-in.js'
 export { tuneEngine, untuneEngine } from './engine.js'
-export { keepInterpreter, keptParts } from './kept-parts.js'
 
 function size(text: string): number {
   const bytes = parseSize(text)
@@ -90,7 +90,7 @@ Ctrl-C and SIGTERM go to the program; Ctrl-\\ ends pagoda itself.
 Exit code: the program's own, 128+N when it died of signal N; 125 when pagoda itself failed, 126 when PROGRAM
 cannot be run, 127 when it is not there.`
 
-function runCommand(hartParts?: HartParts): Command {
+function runCommand(built?: BuiltIn): Command {
   return new Command('run')
     .description('Run a riscv64 Linux program on a machine of its own and say what it did with its memory.')
     .argument('<program>', 'a static RISC-V ELF file; with --root a program in there')
@@ -135,10 +135,14 @@ function runCommand(hartParts?: HartParts): Command {
         'how often a place is come to before it is translated',
       ).argParser(threshold),
     )
+    .option(
+      '--code-cache <folder>',
+      'where translated code is kept for the next run; off: nowhere (default: $PAGODA_CODE_CACHE, pagoda/ in $XDG_CACHE_HOME or ~/.cache)',
+    )
     .passThroughOptions()
     .addHelpText('after', EXAMPLES)
     .action(async (program: string, args: string[], options) => {
-      process.exitCode = await run(program, args, options, hartParts)
+      process.exitCode = await run(program, args, options, built)
     })
 }
 
@@ -178,12 +182,12 @@ function bootCommand(): Command {
     })
 }
 
-function command(hartParts?: HartParts): Command {
+function command(built?: BuiltIn): Command {
   return new Command('pagoda')
     .description('The memory manager of a Linux kernel, in TypeScript, with a RISC-V machine around it.')
     .version(PAGODA_VERSION, '-V, --version')
     .enablePositionalOptions()
-    .addCommand(runCommand(hartParts))
+    .addCommand(runCommand(built))
     .addCommand(bootCommand())
     .addHelpText('after', `${EXAMPLES}\n\npagoda boot --help says how a machine is booted without a program.`)
 }
@@ -206,10 +210,10 @@ function reportFailure(error: unknown): number {
   return error instanceof Refusal ? error.exitCode : EXIT_OWN_FAILURE
 }
 
-/** Runs the command line and sets the exit code; never throws. `hartParts`: what a hart is made of, from the build. */
-export async function main(argv: readonly string[], hartParts?: HartParts): Promise<void> {
+/** Runs the command line and sets the exit code; never throws. `built`: from the build. */
+export async function main(argv: readonly string[], built?: BuiltIn): Promise<void> {
   try {
-    await configured(command(hartParts)).parseAsync([...argv])
+    await configured(command(built)).parseAsync([...argv])
   } catch (error) {
     process.exitCode = reportFailure(error)
   }

@@ -122,6 +122,7 @@ export function profileText(summary: ProfileSummary): string {
   const lines = [
     `  ${grouped(Math.round(summary.milliseconds)).padStart(9)}  milliseconds: ${shares.join(', ')}`,
     `  ${grouped(summary.samples).padStart(9)}  samples`,
+    `  ${grouped(summary.regions).padStart(9)}  functions translated, and ${grouped(summary.restored)} of earlier runs used`,
   ]
   return `${heading('Profile')}\n${lines.join('\n')}\n`
 }

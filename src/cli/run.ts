@@ -1,6 +1,7 @@
 /** `pagoda run`: one program on a machine of its own. */
 import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import type { HartParts } from '../hart/hart-parts.js'
+import type { KeptTranslations } from '../hart/translator/kept-translations.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
 import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
@@ -8,8 +9,10 @@ import type { Host } from '../linux/host.js'
 import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
+import type { BuiltIn } from './built-in.js'
 import { optimizingLess, withPatientInterpreter } from './engine.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
+import { KeptCode } from './kept-code.js'
 import type { Mount } from './mount.js'
 import { NodeDirectory } from './node-directory.js'
 import { nodeHost } from './node-streams.js'
@@ -36,6 +39,7 @@ export interface RunOptions {
   readonly trace?: boolean
   readonly translate: 'on' | 'off'
   readonly translateThreshold?: number
+  readonly codeCache?: string
 }
 
 function openFolder(option: string, path: string, readOnly: boolean): NodeDirectory {
@@ -181,6 +185,7 @@ function bootMachine(
   options: RunOptions,
   { root }: Prepared,
   hartParts: HartParts | undefined,
+  translations: KeptTranslations | undefined,
 ): BootedLinux {
   return bootLinux({
     host,
@@ -196,6 +201,7 @@ function bootMachine(
     ...(root === undefined ? {} : { root }),
     profile: options.profile !== undefined,
     hartParts,
+    translations,
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,
   })
 }
@@ -260,14 +266,19 @@ export async function run(
   program: string,
   args: readonly string[],
   options: RunOptions,
-  hartParts?: HartParts,
+  built?: BuiltIn,
 ): Promise<number> {
   const prepared = prepare(program, options)
   const written = new Written(options)
   const host = nodeHost()
   try {
-    const machine = withPatientInterpreter(() => bootMachine(host, options, prepared, hartParts))
-    return await runToEnd(machine, program, args, options, prepared, written)
+    const code = KeptCode.of(program, options, built)
+    const machine = withPatientInterpreter(() =>
+      bootMachine(host, options, prepared, built?.parts, code?.translations),
+    )
+    const exitCode = await runToEnd(machine, program, args, options, prepared, written)
+    code?.keep(machine.linux.hart)
+    return exitCode
   } finally {
     host.close()
     written.close()

@@ -1,5 +1,5 @@
 /** What a hart is made of that takes long to make, and depends on nothing but where things are in the buffer. */
-import { concat } from '../base/wasm/code.js'
+import { packParts, unpackParts } from '../base/named-parts.js'
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import { decodeTables } from './decode-table.js'
 import type { HartLayout } from './hart-layout.js'
@@ -34,14 +34,14 @@ interface Made {
  */
 export class KeptParts implements HartParts {
   readonly #parts: Map<string, Uint8Array>
-  readonly #keeper: CodeKeeper | undefined
+  readonly keeper: CodeKeeper | undefined
   /** What is not kept as compiled code yet. */
   readonly #made: Made[] = []
   #isWhole = true
 
   constructor(bytes?: Uint8Array, keeper?: CodeKeeper) {
-    this.#parts = bytes === undefined ? new Map() : parse(bytes)
-    this.#keeper = keeper
+    this.#parts = bytes === undefined ? new Map() : unpackParts(bytes)
+    this.keeper = keeper
   }
 
   decodeTables(): Uint8Array {
@@ -52,7 +52,7 @@ export class KeptParts implements HartParts {
     const name = JSON.stringify(layout)
     const bytes = this.#part(name, () => interpreterBytes(layout))
     const code = this.#parts.get(codeName(name))
-    const restored = code === undefined ? undefined : this.#keeper?.restore(bytes, code)
+    const restored = code === undefined ? undefined : this.keeper?.restore(bytes, code)
     const module = restored ?? compiled(bytes)
     const instance = new WebAssembly.Instance(module, imports)
     if (restored === undefined) {
@@ -80,34 +80,18 @@ export class KeptParts implements HartParts {
   keepCode(): void {
     for (const { name, module, instance } of this.#made.splice(0)) {
       const functions = Object.values(instance.exports).filter((each) => typeof each === 'function')
-      for (const each of functions) this.#keeper?.compile(each)
-      const code = this.#keeper?.keep(module, functions)
+      for (const each of functions) this.keeper?.compile(each)
+      const code = this.keeper?.keep(module, functions)
       if (code !== undefined) this.#parts.set(codeName(name), code)
     }
   }
 
-  /** The table of contents (its length in four bytes, and JSON), and the parts. */
   bytes(): Uint8Array {
-    const contents = [...this.#parts].map(([name, { length }]) => [name, length])
-    const head = new TextEncoder().encode(JSON.stringify(contents))
-    const length = new Uint8Array(Uint32Array.of(head.length).buffer)
-    return concat([length, head, ...this.#parts.values()])
+    return packParts(this.#parts)
   }
 }
 
 /** Name of the part that is the compiled code of another one. */
 function codeName(name: string): string {
   return `compiled ${name}`
-}
-
-function parse(bytes: Uint8Array): Map<string, Uint8Array> {
-  const headLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-  let start = 4 + headLength
-  const contents = JSON.parse(new TextDecoder().decode(bytes.subarray(4, start))) as [string, number][]
-  const parts = new Map<string, Uint8Array>()
-  for (const [name, length] of contents) {
-    parts.set(name, bytes.subarray(start, start + length))
-    start += length
-  }
-  return parts
 }

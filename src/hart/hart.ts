@@ -10,6 +10,7 @@ import { Exit } from './exit.js'
 import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
 import { type Interpreter, interpreterImports } from './interpreter.js'
+import type { KeptTranslations } from './translator/kept-translations.js'
 import { FUNCTIONS_MAX, Translator, type TranslatorStats } from './translator/translator.js'
 
 /** What a hart needs of the machine. */
@@ -29,6 +30,8 @@ export interface HartOptions {
   readonly threshold?: number
   /** Default: made anew. */
   readonly parts?: HartParts
+  /** What earlier runs of the program translated; and what `keepTranslations` adds to. Not where harts have threads of their own. */
+  readonly kept?: KeptTranslations
   /** Calls what it is given, which translates; may tell the engine before and after. Default: only calls it. */
   readonly aroundTranslating?: (translate: () => void) => void
 }
@@ -84,6 +87,7 @@ export class Hart {
     this.#translator = new Translator({
       ...{ memory, arch, tlbs, hart: index, layout, executed, helpers: exports, table, aroundTranslating },
       shootdown: this.#shootdown,
+      kept: layout.shared ? undefined : options.kept,
     })
   }
 
@@ -127,6 +131,14 @@ export class Hart {
   /** What was translated so far; nothing without a translator. */
   get translation(): TranslatorStats | undefined {
     return this.#translator?.stats
+  }
+
+  /**
+   * What is translated until now, for a later run with the same options: `packed` of its KeptTranslations. Nothing when this run has not added to
+   * what it was given, or was not given any KeptTranslations.
+   */
+  keepTranslations(): Uint8Array | undefined {
+    return this.#translator?.keep()
   }
 
   /** Translates by the tables at `root` from now on. */

@@ -1,6 +1,7 @@
 /** A machine with Linux's world on it, in one call: what the command, the pages and most embedders start from. */
 import { Hart, type HartOptions, TRANSLATE_THRESHOLD } from '../hart/hart.js'
 import type { HartParts } from '../hart/hart-parts.js'
+import type { KeptTranslations } from '../hart/translator/kept-translations.js'
 import { type MemoryManager, mmInit } from '../mm.js'
 import type { ClockMode } from './clock.js'
 import { Files } from './fs/file-services.js'
@@ -38,6 +39,8 @@ export interface BootOptions {
   readonly translateThreshold?: number
   /** What its hart is made of, if it is not to be made anew: KeptParts of hart/hart-parts.ts. */
   readonly hartParts?: HartParts | undefined
+  /** What earlier runs translated (KeptTranslations), and after the run `hart.keepTranslations()` is for the next. Default: nothing is kept. */
+  readonly translations?: KeptTranslations | undefined
   /** Calls what it is given, which translates; may tell the engine before and after. Default: only calls it. */
   readonly aroundTranslating?: (translate: () => void) => void
   /** Is given a line, without its newline, for every system call. */
@@ -54,10 +57,12 @@ export interface BootedLinux {
 }
 
 function hartOptions(options: BootOptions): HartOptions {
-  const { translate = true, translateThreshold = TRANSLATE_THRESHOLD, hartParts, aroundTranslating } = options
+  const { translate = true, translateThreshold = TRANSLATE_THRESHOLD } = options
+  const { hartParts, translations, aroundTranslating } = options
   return {
     threshold: translate ? Math.max(1, translateThreshold) : 0,
     ...(hartParts === undefined ? {} : { parts: hartParts }),
+    ...(translations === undefined ? {} : { kept: translations }),
     ...(aroundTranslating === undefined ? {} : { aroundTranslating }),
   }
 }

@@ -43,6 +43,9 @@ export interface ProfileSummary {
   readonly translating: number
   readonly kernel: number
   readonly waiting: number
+  /** Functions that were translated in this run, and such of earlier ones. */
+  readonly regions: number
+  readonly restored: number
 }
 
 /**
@@ -111,6 +114,7 @@ export class Profiler {
 
   summary(): ProfileSummary {
     const { profile } = this
+    const { translation } = this.#hart
     const share = (microseconds: number) => (profile.time === 0 ? 0 : microseconds / profile.time)
     return {
       samples: profile.sampleCount,
@@ -120,6 +124,8 @@ export class Profiler {
       translating: share(profile.timeOf(TRANSLATING)),
       kernel: share(this.#kernelMilliseconds * 1000),
       waiting: share(profile.timeOf(WAITING)),
+      regions: translation?.regions ?? 0,
+      restored: translation?.restored ?? 0,
     }
   }
 

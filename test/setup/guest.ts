@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type BootOptions, bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
+import type { Linux } from '../../src/linux/linux.js'
 import type { ExitReport } from '../../src/linux/report.js'
 import type { MemoryManager } from '../../src/mm.js'
 import type { GuestProgram } from './programs.js'
@@ -13,6 +14,7 @@ export interface GuestRun {
   readonly stderr: string
   readonly report: ExitReport
   readonly mm: MemoryManager
+  readonly linux: Linux
 }
 
 export interface GuestCommand {
@@ -43,7 +45,7 @@ export async function runGuest(command: GuestCommand, options: Partial<BootOptio
   mm.check()
   linux.check()
   files.check()
-  return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report, mm }
+  return { status: report.exitCode, stdout: latin1(out), stderr: latin1(err), report, mm, linux }
 }
 
 export function runProgram(program: GuestProgram, options: Partial<BootOptions> = {}): Promise<GuestRun> {

@@ -4,6 +4,6 @@ export interface CodeKeeper {
   keep(module: WebAssembly.Module, functions: readonly unknown[]): Uint8Array | undefined
   /** The module of `bytes` with what `keep` gave for it; nothing when this engine does not take it. */
   restore(bytes: Uint8Array, code: Uint8Array): WebAssembly.Module | undefined
-  /** Has a function of an instance compiled in full, now. */
-  compile(wasmFunction: unknown): void
+  /** Has a function of an instance compiled in full, now; whether it was not. */
+  compile(wasmFunction: unknown): boolean
 }

@@ -86,18 +86,16 @@ export class WasmModule {
     return this.#importedGlobals++
   }
 
-  /** An i64 of this module that begins as 0; its index. All imports come before it. */
-  global(): number {
+  /** An i64 of this module that begins as 0, with a name exported; its index. All imports come before it. */
+  global(name?: string): number {
     const global = new Code([]).byte(VALUE_TYPE.i64).byte(1).i64(0).byte(0x0b)
-    return this.#importedGlobals + this.#globals.push(global.raw()) - 1
+    const index = this.#importedGlobals + this.#globals.push(global.raw()) - 1
+    if (name !== undefined) this.#export(name, 3, index)
+    return index
   }
 
   export(name: string, functionIndex: number): void {
     this.#export(name, 0, functionIndex)
-  }
-
-  exportGlobal(name: string, index: number): void {
-    this.#export(name, 3, index)
   }
 
   #export(name: string, kind: number, index: number): void {

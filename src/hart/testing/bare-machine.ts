@@ -9,12 +9,20 @@ import { FLOAT_NAMES, INTEGER_NAMES } from '../disassembler.js'
 import type { Exit } from '../exit.js'
 import { Hart } from '../hart.js'
 import { HART_BYTES, HartField } from '../hart-state.js'
+import type { KeptTranslations } from '../translator/kept-translations.js'
 import { assemble } from './assembler.js'
 
 export const CODE = 0x10000
 export const DATA = 0x20000
 const ARCH = new Riscv64Sv39()
 const RWX = EntryFlag.read | EntryFlag.write | EntryFlag.execute | EntryFlag.user
+
+export interface BareMachineOptions {
+  readonly shared?: boolean
+  readonly bytes?: number
+  readonly threshold?: number
+  readonly kept?: KeptTranslations
+}
 
 /**
  * A hart, memory and page tables made by hand, no kernel: 16 pages of code at CODE and 16 of data at DATA. Frames
@@ -27,7 +35,7 @@ export class BareMachine {
   readonly root: Pfn
   #nextFrame = 1
 
-  constructor({ shared = false, bytes = 8 * 2 ** 20, threshold = 0 } = {}) {
+  constructor({ shared = false, bytes = 8 * 2 ** 20, threshold = 0, kept }: BareMachineOptions = {}) {
     this.memory = Memory.allocate(bytes, shared)
     writeHeader(this.memory, ARCH.id, 1)
     const bump = { allocateBytes: (size: number) => this.#bytes(size) }
@@ -37,7 +45,8 @@ export class BareMachine {
     setRegion(this.memory, Region.scratch, this.#bytes(DECODE_TABLE_BYTES), DECODE_TABLE_BYTES)
     setRegion(this.memory, Region.codeStamps, this.#bytes(bytes / 2048), bytes / 2048)
     setRegion(this.memory, Region.codeEntries, this.#bytes(CODE_ENTRIES_STRIDE), CODE_ENTRIES_STRIDE)
-    this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, { threshold })
+    const options = kept === undefined ? { threshold } : { threshold, kept }
+    this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, options)
     this.root = this.frame()
     this.hart.setRoot(this.root)
     for (let page = 0; page < 16; page++) this.map(CODE + page * PAGE_SIZE, this.frame(), RWX)

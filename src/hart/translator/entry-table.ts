@@ -33,6 +33,8 @@ export const CodeEntry = { pc: 0, function: 8, count: 12 } as const
 export const HOT = -1
 /** So often may an entry's code be found not valid until somebody looks into it. */
 const REFUSALS_MAX = 16
+/** A count at which every place is hot, and that stays below 2^31 for as long as a machine may run. */
+const EXPECTED = 2 ** 30
 /** A count that stays below every threshold for as long as a machine may run. */
 export const NEVER = -(2 ** 31)
 
@@ -221,6 +223,16 @@ export class EntryTable {
 
   functionAt(word: number): number {
     return this.#memory.u32[word + 2]!
+  }
+
+  /** Makes the first arrival at an address hot, if its set has room. */
+  expect(pc: number): void {
+    const set = (this.#base + (Math.floor(pc / 2) % CODE_SETS) * SET_BYTES) >>> 2
+    const word = this.pcAt(set) === 0 ? set : set + CODE_ENTRY_BYTES / 4
+    if (this.pcAt(word) !== 0) return
+    this.#memory.u32[word] = pc >>> 0
+    this.#memory.u32[word + 1] = Math.floor(pc / 2 ** 32)
+    this.set(word, 0, EXPECTED)
   }
 
   set(word: number, place: number, count: number): void {

@@ -1,5 +1,8 @@
-/** Arrivals after which a place is translated early. */
-const EARLY_THRESHOLD = 100_000
+/**
+ * Arrivals after which a place is translated early; and in a program whose translated code was kept by so many runs: what it costs now it saves in
+ * all runs to come.
+ */
+const EARLY_THRESHOLDS = [100_000, 25_000, 6_000] as const
 /** From so many executed instructions on the hart's threshold is enough, */
 const LONG_RUN = 120_000_000
 /** but no more than one instruction is translated for so many executed since. */
@@ -18,20 +21,25 @@ const PACED_THRESHOLD = 1000
  */
 export class Pace {
   readonly #late: number
+  readonly #early: number
   readonly #executed: () => number
   #isLong: boolean
   #translatedSince = 0
 
-  /** `threshold` is meant for programs that run for long; `executed`: instructions of the hart so far. */
-  constructor(threshold: number, executed: () => number) {
+  /**
+   * `threshold` is meant for programs that run for long; `executed`: instructions of the hart so far; `runs`: how many runs have kept what they
+   * translated.
+   */
+  constructor(threshold: number, executed: () => number, runs = 0) {
     this.#late = threshold
+    this.#early = EARLY_THRESHOLDS[runs] ?? EARLY_THRESHOLDS[2]
     this.#executed = executed
     this.#isLong = threshold < PACED_THRESHOLD
   }
 
   get threshold(): number {
     this.#isLong ||= this.#executed() >= LONG_RUN
-    return this.#isLong ? this.#late : Math.max(this.#late, EARLY_THRESHOLD)
+    return this.#isLong ? this.#late : Math.max(this.#late, this.#early)
   }
 
   /** The least count of what is translated together with what has reached the threshold. */

@@ -43,6 +43,16 @@ export class PageSpans {
     this.#tlb = tlb
   }
 
+  /** How many are given away. */
+  get used(): number {
+    return this.#used
+  }
+
+  /** The first ones belong to what an earlier run translated. */
+  reserve(spans: number): void {
+    this.#used = spans
+  }
+
   /** A span for an access; 0 when none is left. */
   take(): Ptr | 0 {
     if (this.#used === SPANS_MAX) return 0

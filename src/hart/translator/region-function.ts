@@ -11,30 +11,28 @@
  *
  * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
  */
-import { frameToPtr, PAGE_SIZE } from '../../base/numbers.js'
+import type { Vpn } from '../../base/numbers.js'
 import { Code, type Label } from '../../base/wasm/code.js'
-import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
-import { CODE_STAMP_BYTES } from '../../state/layout.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
 import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
-import type { CodePage } from './code-pages.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
 import { FlowGraph, type GraphNode } from './flow-graph.js'
+import { isGone } from './module-pages.js'
 import type { PageSpans } from './page-spans.js'
 import { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
-import { type HelperIndex, LEFT, RegionFrame } from './region-frame.js'
+import { type HelperIndex, LEFT, RegionFrame, TLB } from './region-frame.js'
 import { RegisterFlow } from './register-flow.js'
 import { CODE_EPOCH } from './shared-globals.js'
 import type { Templates } from './templates.js'
 
 export interface RegionInput {
   readonly region: Region
-  /** Every page that bytes of it are in. */
-  readonly pages: readonly CodePage[]
+  /** Every page that bytes of it are in, and the global variable that says where it is (module-pages.ts). */
+  readonly pages: readonly { readonly vpn: Vpn; readonly global: number }[]
   readonly layout: HartLayout
   readonly helper: HelperIndex
   readonly templates: Templates
@@ -108,8 +106,8 @@ class RegionFunction {
       isOther(code)
       code.ifUnlikely()
     }
-    for (const page of pages) {
-      isGone(layout, page)(code)
+    for (const { vpn, global } of pages) {
+      isGone(layout, vpn, global, TLB)(code)
       returnIf(code, op('i32_xor', local(this.#frame.left), i32(-1)))
     }
     if (!layout.shared) code.globalGet(CODE_EPOCH).globalSet(epoch).end()
@@ -262,16 +260,4 @@ function returnIf(code: Code, value: Value): void {
   code.ifUnlikely()
   value(code)
   code.op('return').end()
-}
-
-/** Whether a page is not where it was: the hart's entry for fetches leads elsewhere, or the stamp has changed. */
-function isGone({ codeStamps }: HartLayout, { vpn, pfn, stamp }: CodePage): Value {
-  const entry = (vpn % TLB_ENTRIES) * TLB_ENTRY_BYTES
-  const page = vpn * PAGE_SIZE
-  const addend = (frameToPtr(pfn) - page) | 0
-  const isElsewhere = op('i64_ne', loadRaw('i64_load', local(1), entry + TlbEntry.executeTag), i64(page))
-  const isOther = op('i32_ne', loadRaw('i32_load', local(1), entry + TlbEntry.addend), i32(addend))
-  const place = i32(codeStamps + pfn * CODE_STAMP_BYTES)
-  const isChanged = op('i32_ne', loadRaw('i32_load16_u', place), i32(stamp))
-  return op('i32_or', op('i32_or', isElsewhere, isOther), isChanged)
 }

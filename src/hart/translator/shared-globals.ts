@@ -20,5 +20,5 @@ export function growEpoch(code: Code): void {
 
 /** To be called before the module has other globals. */
 export function exportSharedGlobals(module: WasmModule): void {
-  for (const name of SHARED_GLOBALS) module.exportGlobal(name, module.global())
+  for (const name of SHARED_GLOBALS) module.global(name)
 }

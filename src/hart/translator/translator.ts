@@ -12,17 +12,25 @@ import { type CodePage, CodePages } from './code-pages.js'
 import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
 import { EntryTable, NEVER } from './entry-table.js'
 import { HELPER_TYPES } from './helper-types.js'
+import { Keeping } from './keeping.js'
+import type { KeptModule, KeptRegion } from './kept-modules.js'
+import type { KeptTranslations } from './kept-translations.js'
+import { LiveModule } from './live-module.js'
+import { pageName } from './module-pages.js'
 import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
 import { PageSpans } from './page-spans.js'
 import { type Arrivals, findRegion, type Region } from './region.js'
 import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
+import { Restorer } from './restorer.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
 import { Templates } from './templates.js'
 
 /** Places in the function table; the first is none. */
 export const FUNCTIONS_MAX = 8192
+/** What is kept leaves places for what is translated anew. */
+const KEPT_PLACES_MAX = FUNCTIONS_MAX / 2
 /** Each live module takes a mapping of the host. */
 const MODULES_MAX = 512
 /** A module costs as much as many of its functions: what is nearly worth translating goes with what is. */
@@ -31,6 +39,11 @@ const FUNCTIONS_IN_MODULE_MAX = 32
 const LATER = -64
 /** A function whose windows cross a page's end so often is made again without. */
 const CROSSINGS_MAX = 16
+/**
+ * In a program that is run again and again, one instruction of translated code is compiled in full for later runs for so many that were executed:
+ * less than a tenth of the run's time.
+ */
+const COMPILE_PACE = 100_000
 const WASM_PAGE = 65536
 
 /** What a translator needs of the hart that it translates for. */
@@ -49,6 +62,8 @@ export interface TranslatorEnv {
   readonly table: WebAssembly.Table
   /** Calls what it is given. */
   readonly aroundTranslating: (translate: () => void) => void
+  /** Of earlier runs, and for later ones. */
+  readonly kept: KeptTranslations | undefined
 }
 
 interface Translation {
@@ -73,6 +88,8 @@ export interface TranslatorStats {
   readonly regions: number
   readonly instructions: number
   readonly wasmBytes: number
+  /** Functions that an earlier run had translated. */
+  readonly restored: number
   /** Instructions that were interpreted since boot, all before they were worth translating. */
   readonly interpreted: number
   /** What translating took, but for what V8 does in other threads. */
@@ -90,6 +107,9 @@ export class Translator {
   readonly #operands = new OperandTable()
   readonly #templates: Templates
   readonly #crossedPlace: WebAssembly.Global<'i64'>
+  readonly #restorer: Restorer | undefined
+  /** Made in this run. */
+  #made: LiveModule[] = []
   /** By the address where they begin: of several programs, or of contents that a frame had one after another. */
   #translations = new Map<number, Translation[]>()
   #byPlace: Translation[] = []
@@ -97,7 +117,15 @@ export class Translator {
   #withoutWindows = new Set<number>()
   #nextPlace = 1
   #liveModules = 0
-  #stats = { modules: 0, regions: 0, instructions: 0, wasmBytes: 0, milliseconds: 0, evictions: 0 }
+  #stats = {
+    modules: 0,
+    regions: 0,
+    instructions: 0,
+    wasmBytes: 0,
+    restored: 0,
+    milliseconds: 0,
+    evictions: 0,
+  }
 
   constructor(env: TranslatorEnv) {
     this.#env = env
@@ -106,9 +134,15 @@ export class Translator {
     this.#entries.clear()
     this.#templates = new Templates(env.layout.shared)
     this.#spans = new PageSpans(env.memory, env.layout)
-    this.#pace = new Pace(env.layout.threshold, env.executed)
+    this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
     this.#crossedPlace = env.helpers[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
+    const { kept, memory } = env
+    if (kept === undefined) return
+    this.#restorer = new Restorer(memory, this.#pages, kept, (module) => this.#instantiate(module))
+    this.#nextPlace = kept.places
+    this.#spans.reserve(kept.spans)
+    for (const pc of kept.addresses()) this.#entries.expect(pc)
   }
 
   get stats(): TranslatorStats {
@@ -138,8 +172,27 @@ export class Translator {
     const known = this.#byPlace[place] ?? this.#known(pc)
     if (known !== undefined && this.#isCurrent(known)) this.#enter(word, known)
     else if (place !== 0) this.#entries.set(word, 0, threshold)
+    else if (this.#restorer?.has(pc)) this.#restore(word, pc, this.#restorer)
     else if (this.#pace.allows()) this.#translateTimed(pc)
     else this.#entries.set(word, 0, threshold >>> 1)
+  }
+
+  /** Enters what an earlier run translated, if the program has the same code here now. */
+  #restore(word: number, pc: number, restorer: Restorer): void {
+    if (this.#liveModules >= MODULES_MAX || this.#pages.isExhausted) {
+      this.#evictAll()
+      return
+    }
+    const restored = restorer.restore(pc)
+    if (restored === undefined) this.#entries.set(word, 0, 0)
+    else if (typeof restored === 'number')
+      this.#entries.set(word, 0, Math.max(0, this.#pace.threshold - restored))
+    else {
+      const { place, pages, isFirst } = restored
+      if (isFirst) this.#liveModules++
+      this.#stats.restored++
+      this.#add({ pc, pages, place, crossings: 0 })
+    }
   }
 
   /** A window of a function crosses a page's end, and so it is left early. If that is often so, it is to be made without windows. */
@@ -207,7 +260,7 @@ export class Translator {
     // Ascending: what comes before in a function has the rest of it, which then is not translated for itself.
     for (const each of warm) {
       if (candidates.length === FUNCTIONS_IN_MODULE_MAX || !this.#pace.allows(instructions)) break
-      if (!covered.has(each)) add(each)
+      if (!covered.has(each) && !this.#restorer?.has(each)) add(each)
     }
     this.#translate(candidates)
   }
@@ -246,8 +299,8 @@ export class Translator {
   }
 
   #translate(candidates: readonly Candidate[]): void {
-    const bytes = this.#moduleBytes(candidates)
-    const { memory, table, helpers } = this.#env
+    const pages = modulePages(candidates)
+    const bytes = this.#moduleBytes(candidates, pages)
     let module: WebAssembly.Module
     try {
       module = new WebAssembly.Module(bytes as BufferSource)
@@ -256,12 +309,24 @@ export class Translator {
       if (error instanceof RangeError) return
       throw error
     }
-    new WebAssembly.Instance(module, { env: { ...helpers, memory: memory.raw, table } })
+    const regions = candidates.map(({ pc, region, pages: own }, i) => ({
+      ...{ pc, place: this.#nextPlace + i, length: region.length },
+      pages: own.map(({ vpn }) => indexOfPage(pages, vpn)),
+    }))
+    const live = new LiveModule(module, this.#instantiate(module), { bytes, regions, pages: pages.length })
+    for (let i = 0; i < pages.length; i++) live.setPage(i, pages[i]!)
+    if (this.#env.kept !== undefined) this.#made.push(live)
     this.#account(candidates, bytes.length)
     for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++, crossings: 0 })
   }
 
-  #moduleBytes(candidates: readonly Candidate[]): Uint8Array {
+  /** Puts a module's functions into the function table. */
+  #instantiate(module: WebAssembly.Module): WebAssembly.Instance {
+    const { memory, table, helpers } = this.#env
+    return new WebAssembly.Instance(module, { env: { ...helpers, memory: memory.raw, table } })
+  }
+
+  #moduleBytes(candidates: readonly Candidate[], modulePages: readonly CodePage[]): Uint8Array {
     const { memory, layout } = this.#env
     const spans = layout.shared ? undefined : this.#spans
     const module = new WasmModule()
@@ -271,12 +336,14 @@ export class Translator {
       const index = imported.indexOf(name)
       return index >= 0 ? index : imported.push(name) - 1
     }
-    // Behind the shared globals each function has one.
+    // Behind the shared globals each function has one, and then each page.
+    const firstPage = SHARED_GLOBALS.length + candidates.length
     const codes = candidates.map(({ pc, region, pages }, i) => {
       const [epoch, place] = [SHARED_GLOBALS.length + i, this.#nextPlace + i]
       const hasWindows = !this.#withoutWindows.has(pc)
+      const where = pages.map(({ vpn }) => ({ vpn, global: firstPage + indexOfPage(modulePages, vpn) }))
       return emitRegion({
-        ...{ region, pages, layout, helper, templates: this.#templates, spans },
+        ...{ region, pages: where, layout, helper, templates: this.#templates, spans },
         ...{ type, epoch, place, hasWindows },
       })
     })
@@ -288,6 +355,7 @@ export class Translator {
       module.importFunction(name, parameters, results)
     }
     for (let i = 0; i < codes.length; i++) module.global()
+    for (let i = 0; i < modulePages.length; i++) module.global(pageName(i))
     const functions = codes.map((code) => module.written(REGION_PARAMETERS, REGION_RESULTS, code))
     module.fillTable(this.#nextPlace, functions)
     return module.bytes()
@@ -311,6 +379,30 @@ export class Translator {
     this.#pace.add(instructions)
   }
 
+  /** What this run and earlier ones translated, for the next; nothing when that is no more than what earlier ones left. */
+  keep(): Uint8Array | undefined {
+    const { kept, memory, table } = this.#env
+    if (kept === undefined) return undefined
+    // A program that fills the table by itself has nothing to keep; what many runs have filled it with makes room.
+    if (this.#stats.evictions > 0 || this.#nextPlace > KEPT_PLACES_MAX) {
+      return kept.runs > 0 ? kept.packNothing() : undefined
+    }
+    const isSuperseded = ({ pc, place }: KeptRegion) =>
+      this.#byPlace[place] !== undefined && !this.#translations.get(pc)?.some((one) => one.place === place)
+    const keeping = new Keeping({
+      ...{ memory, table, pages: this.#pages, keeper: kept.keeper, isSuperseded },
+      compileMax: kept.runs === 0 ? 0 : this.#env.executed() / COMPILE_PACE,
+    })
+    const modules: KeptModule[] = []
+    for (const live of [...kept.allLive(), ...this.#made]) {
+      const module = keeping.module(live)
+      if (module !== undefined) modules.push(module)
+    }
+    return keeping.hasGrown || kept.isYoung
+      ? kept.pack(modules, this.#nextPlace, this.#spans.used)
+      : undefined
+  }
+
   /** Nothing is translated any more: what is executed often will be again. */
   #evictAll(): void {
     this.#entries.clear()
@@ -322,6 +414,21 @@ export class Translator {
     this.#withoutWindows = new Set()
     this.#nextPlace = 1
     this.#liveModules = 0
+    this.#made = []
+    this.#env.kept?.forgetAll()
     this.#stats.evictions++
   }
+}
+
+/** The pages of all. */
+function modulePages(candidates: readonly Candidate[]): CodePage[] {
+  const all: CodePage[] = []
+  for (const { pages } of candidates) {
+    for (const page of pages) if (indexOfPage(all, page.vpn) < 0) all.push(page)
+  }
+  return all
+}
+
+function indexOfPage(pages: readonly CodePage[], vpn: Vpn): number {
+  return pages.findIndex((page) => page.vpn === vpn)
 }

@@ -1,0 +1,85 @@
+/** What a run leaves of its translated modules for the next. */
+import { frameToPtr, PAGE_SIZE, type Vpn } from '../../base/numbers.js'
+import type { CodeKeeper } from '../../base/wasm/code-keeper.js'
+import type { Memory } from '../../state/memory.js'
+import type { CodePage, CodePages } from './code-pages.js'
+import type { KeptModule, KeptPage, KeptRegion } from './kept-modules.js'
+import type { LiveModule } from './live-module.js'
+import { isSamePage } from './restorer.js'
+
+export interface KeepingEnv {
+  readonly memory: Memory
+  readonly pages: CodePages
+  readonly table: WebAssembly.Table
+  readonly keeper: CodeKeeper | undefined
+  /** Whether a function has been given up for another one. */
+  readonly isSuperseded: (region: KeptRegion) => boolean
+  /** Instructions whose functions may be compiled in full for the sake of later runs. */
+  readonly compileMax: number
+}
+
+export class Keeping {
+  readonly #env: KeepingEnv
+  /** Of each page what it holds: one only, though several modules are of it. */
+  readonly #contents = new Map<Vpn, Uint32Array[]>()
+  #hasGrown = false
+  #compileLeft: number
+
+  constructor(env: KeepingEnv) {
+    this.#env = env
+    this.#compileLeft = env.compileMax
+  }
+
+  /** Whether something is kept that was not, or more of it is compiled. */
+  get hasGrown(): boolean {
+    return this.#hasGrown
+  }
+
+  /** Nothing when nothing of it is worth keeping. */
+  module({ module, bytes, regions, pages, kept }: LiveModule): KeptModule | undefined {
+    const { table, keeper, isSuperseded } = this.#env
+    const left = regions.filter(
+      (one) => !isSuperseded(one) && (kept !== undefined || this.#isThere(one, pages)),
+    )
+    if (left.length === 0) return undefined
+    for (const region of left) this.#compile(region)
+    const functions = left.map(({ place }) => table.get(place))
+    const code = keeper?.keep(module, functions) ?? kept?.code ?? new Uint8Array(0)
+    if (kept === undefined || code.length > kept.code.length) this.#hasGrown = true
+    for (const { vpn, contents } of kept?.pages ?? []) this.#knowContents(vpn, contents)
+    const contents = kept?.pages ?? pages.map((page) => this.#contentsOf(page!))
+    return { bytes, code, pages: contents, regions: left, idle: 0 }
+  }
+
+  /** What the engine has compiled in haste only is not kept: it would be compiled so again in each run. */
+  #compile({ place, length }: KeptRegion): void {
+    const { table, keeper } = this.#env
+    if (keeper === undefined || length > this.#compileLeft) return
+    if (keeper.compile(table.get(place))) this.#compileLeft -= length
+  }
+
+  /** Whether what a function was translated from is where it was. */
+  #isThere(region: KeptRegion, pages: readonly (CodePage | undefined)[]): boolean {
+    return region.pages.every((index) => {
+      const page = pages[index]!
+      return this.#env.pages.stampOf(page.pfn) === page.stamp
+    })
+  }
+
+  #contentsOf({ vpn, pfn }: CodePage): KeptPage {
+    const { memory } = this.#env
+    const known = this.#contents.get(vpn) ?? []
+    let contents = known.find((one) => isSamePage(memory, pfn, one))
+    if (contents === undefined) {
+      const first = frameToPtr(pfn) >>> 2
+      contents = memory.u32.slice(first, first + PAGE_SIZE / 4)
+      this.#knowContents(vpn, contents)
+    }
+    return { vpn, contents }
+  }
+
+  #knowContents(vpn: Vpn, contents: Uint32Array): void {
+    const known = this.#contents.get(vpn) ?? []
+    if (!known.includes(contents)) this.#contents.set(vpn, [...known, contents])
+  }
+}

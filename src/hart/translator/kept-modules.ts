@@ -1,0 +1,125 @@
+/**
+ * Modules of translated code as bytes, for a later run of the same program. A module is the same in every run but for where its pages are
+ * (module-pages.ts), and for its places in the function table and its spans, which nobody else gets therefore.
+ */
+
+import { packParts, unpackParts } from '../../base/named-parts.js'
+import { PAGE_SIZE, type Vpn } from '../../base/numbers.js'
+import { concat } from '../../base/wasm/code.js'
+
+export interface KeptPage {
+  readonly vpn: Vpn
+  /** All of the page that code was translated from. */
+  readonly contents: Uint32Array
+}
+
+export interface KeptRegion {
+  readonly pc: number
+  /** In the function table. */
+  readonly place: number
+  /** Instructions. */
+  readonly length: number
+  /** Which ones of its module's. */
+  readonly pages: readonly number[]
+}
+
+export interface KeptModule {
+  readonly bytes: Uint8Array
+  /** What the engine compiled of it; empty when that is nothing. */
+  readonly code: Uint8Array
+  readonly pages: readonly KeptPage[]
+  readonly regions: readonly KeptRegion[]
+  /** How often it has been kept again without having been used. */
+  readonly idle: number
+}
+
+export interface KeptModules {
+  /** Runs that have kept something. */
+  readonly runs: number
+  /** Places of the function table, and spans, that are taken: all below these numbers. */
+  readonly places: number
+  readonly spans: number
+  readonly modules: readonly KeptModule[]
+}
+
+/** What is not bytes. Pages are by number: many modules have the same ones. */
+interface Index {
+  readonly runs: number
+  readonly places: number
+  readonly spans: number
+  readonly modules: readonly {
+    readonly bytes: number
+    readonly code: number
+    readonly idle: number
+    readonly pages: readonly (readonly [vpn: number, contents: number])[]
+    readonly regions: readonly KeptRegion[]
+  }[]
+}
+
+export function packModules({ runs, places, spans, modules }: KeptModules): Uint8Array {
+  const contents = new Map<Uint32Array, number>()
+  const numberOf = (page: Uint32Array): number => {
+    const number = contents.get(page) ?? contents.size
+    contents.set(page, number)
+    return number
+  }
+  const index: Index = {
+    runs,
+    places,
+    spans,
+    modules: modules.map(({ bytes, code, pages, regions, idle }) => ({
+      bytes: bytes.length,
+      code: code.length,
+      idle,
+      pages: pages.map((page) => [page.vpn, numberOf(page.contents)] as const),
+      regions,
+    })),
+  }
+  const pages = [...contents.keys()].map(
+    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+  )
+  return packParts(
+    new Map([
+      ['index', new TextEncoder().encode(JSON.stringify(index))],
+      ['pages', concat(pages)],
+      ['bytes', concat(modules.map(({ bytes }) => bytes))],
+      ['code', concat(modules.map(({ code }) => code))],
+    ]),
+  )
+}
+
+/** Cuts a byte string into what it was put together from. */
+class Cutter {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  next(length: number): Uint8Array {
+    this.#at += length
+    return this.#bytes.subarray(this.#at - length, this.#at)
+  }
+}
+
+/** Views of `packed`, which begins at a multiple of four bytes. Throws on what `packModules` has not written. */
+export function unpackModules(packed: Uint8Array): KeptModules {
+  const parts = unpackParts(packed)
+  const { runs, places, spans, modules } = JSON.parse(new TextDecoder().decode(parts.get('index'))) as Index
+  const pages = parts.get('pages')!
+  const [bytes, code] = [new Cutter(parts.get('bytes')!), new Cutter(parts.get('code')!)]
+  const contentsOf = (number: number): Uint32Array =>
+    new Uint32Array(pages.buffer, pages.byteOffset + number * PAGE_SIZE, PAGE_SIZE / 4)
+  return {
+    runs,
+    places,
+    spans,
+    modules: modules.map((each) => ({
+      ...each,
+      bytes: bytes.next(each.bytes),
+      code: code.next(each.code),
+      pages: each.pages.map(([vpn, number]) => ({ vpn: vpn as Vpn, contents: contentsOf(number) })),
+    })),
+  }
+}
