@@ -30,6 +30,7 @@ import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 import { allowsObjectFolio, mayMakeObjectFolios, writeEnd } from './shmem-policy.js'
+import { HUGE_PAGES } from './vm-flags.js'
 
 export type { PageProvider } from './object-pages.js'
 export { ObjectKind, type ObjectsEnv } from './object-records.js'
@@ -257,11 +258,20 @@ export class PageObjects extends ObjectFolios {
 
   /**
    * Takes the pages from byte `from` on out of the cache and zeroes the rest of the page that `from` cuts. The
-   * second half of truncateObject: no address space maps these pages any more.
+   * second half of truncateObject: no address space maps these pages any more. False, and nothing is done: another hart has made a huge page
+   * meanwhile that `from` cuts, and may have mapped it.
    */
-  dropFrom(object: Ptr, from: number): void {
-    const start = from % PAGE_SIZE
+  dropFrom(object: Ptr, from: number): boolean {
     this.lock(object)
+    const isHuge =
+      from % (HUGE_PAGES * PAGE_SIZE) !== 0 && this.folioOf(object, Math.floor(from / PAGE_SIZE)) !== NO_FRAME
+    if (!isHuge) this.#dropFromLocked(object, from)
+    this.unlock(object)
+    return !isHuge
+  }
+
+  #dropFromLocked(object: Ptr, from: number): void {
+    const start = from % PAGE_SIZE
     this.cutAllocated(object, pagesFor(from), OBJECT_PAGES_MAX)
     this.dropLocked(object, pagesFor(from), OBJECT_PAGES_MAX)
     const cut = (from & PAGE_MASK) === 0 ? NO_FRAME : this.find(object, Math.floor(from / PAGE_SIZE))
@@ -270,7 +280,6 @@ export class PageObjects extends ObjectFolios {
       this.env.frames.forgetWritten(cut)
       if (this.isShmem(object)) this.markDirty(cut)
     }
-    this.unlock(object)
   }
 
   /** Every object that is not going, the newest first. `visit` has a reference to it; no lock is held. */

@@ -22,9 +22,10 @@ export function truncateObject(mm: ObjectSpacesEnv, object: Ptr, bytes: number):
     return
   }
   mm.objects.setSize(object, bytes)
-  splitFolioAt(mm, object, bytes)
-  unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX, false)
-  mm.objects.dropFrom(object, bytes)
+  do {
+    splitFolioAt(mm, object, bytes)
+    unmapObjectPages(mm, object, pagesFor(bytes), OBJECT_PAGES_MAX, false)
+  } while (!mm.objects.dropFrom(object, bytes))
 }
 
 /**

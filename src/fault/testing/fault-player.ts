@@ -16,7 +16,7 @@ export const SPACE = wordIndex(250 as never)
 /** The first page of the mapping that the scenarios are about, alone under its upper tables. */
 export const FIRST = 0x4000_0000 / PAGE_SIZE
 /** Of a page: counts stores. */
-const STORES = 8
+export const STORES = 8
 
 type OnStep = NonNullable<AtomicsOptions['onStep']>
 

@@ -11,7 +11,7 @@
 import type { AtomicStep } from '../atomics.js'
 
 export const THREADS_MAX = 4
-export const STEPS_MAX = 4000
+export const STEPS_MAX = 16_000
 /** 'start' stands before the first step of a thread. */
 export const OPERATIONS: readonly (AtomicStep | 'start')[] = [
   'start',
