@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bootLinux } from '../../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../../src/linux/host.js'
+import { UNFINISHED } from '../setup/hung-boot.js'
 import { guestProgram } from '../setup/programs.js'
 import { type Log, oracleArguments, parseLog, type Script, scriptText } from './scripts.js'
 
@@ -15,11 +16,11 @@ const exec = fileURLToPath(new URL('../riscv64-linux/rv-exec', import.meta.url))
 const KILLED = '9'
 const KILLED_EXIT_CODE = 128 + 9
 
-/** What rv-exec says when the machine did not finish: it was given RV_TIMEOUT seconds, 600 unless told. */
-const UNFINISHED = 125
-
 /** The real kernel has not answered: nothing can be compared. */
 export class NoAnswer extends Error {}
+
+/** It has not come to its end. */
+export class Unfinished extends NoAnswer {}
 
 /** RAM of both machines. */
 const MEMORY = 2 ** 31
@@ -60,7 +61,7 @@ export function askLinuxAll(scripts: readonly Script[], options: readonly string
     })
     if (status === UNFINISHED) {
       const seconds = process.env.RV_TIMEOUT ?? 600
-      throw new NoAnswer(
+      throw new Unfinished(
         `the real kernel has not finished ${scripts.length} scripts in ${seconds} s: give it more (RV_TIMEOUT=SECONDS) or less to do (--batch N, --script N)`,
       )
     }
