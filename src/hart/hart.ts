@@ -41,8 +41,13 @@ export const TRANSLATE_THRESHOLD = 10_000
 
 /** Instructions between returns to JavaScript: V8 replaces baseline code only when the function is called again. */
 const SLICE = 20_000
-/** With a translator, whose functions return much sooner: near its end a slice is interpreted. */
+/**
+ * With a translator, whose functions return much sooner: near its end a slice is interpreted. Later on V8 has replaced what it replaces, and only other
+ * threads make it necessary to look up now and then.
+ */
 const TRANSLATED_SLICE = 100_000
+const LATER_SLICE = 1_000_000
+const LATER = 10_000_000
 
 /**
  * One emulated RV64GC core in user mode. Its state is the record at `ptr` (hart-state.ts); this object holds the
@@ -113,7 +118,7 @@ export class Hart {
   #runSlices(budget: number): Exit {
     let left = budget
     while (left > 0) {
-      const slice = Math.min(left, this.#translator === undefined ? SLICE : TRANSLATED_SLICE)
+      const slice = Math.min(left, this.#slice())
       const before = this.low(HartField.instret)
       this.#translator?.beforeRun()
       const exit = this.#interpreter.run(slice)
@@ -126,6 +131,11 @@ export class Hart {
       }
     }
     return Exit.budget
+  }
+
+  #slice(): number {
+    if (this.#translator === undefined) return SLICE
+    return this.#memory.shared || this.instructions() < LATER ? TRANSLATED_SLICE : LATER_SLICE
   }
 
   /** What was translated so far; nothing without a translator. */

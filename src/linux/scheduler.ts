@@ -16,8 +16,13 @@ import { ThreadFlag } from './thread-record.js'
 import { handleTrap } from './traps.js'
 import { WaitKind } from './wait.js'
 
-/** Instructions between looks at the host's clock: about a millisecond. */
+/** Instructions between looks at the host's clock, at first, at least and at most: as many as take about a millisecond. */
 const CHUNK = 200_000
+const CHUNK_MIN = 50_000
+const CHUNK_MAX = 1_600_000
+/** Milliseconds: a chunk that took less, or more, is followed by one of twice as many instructions, or half. */
+const CHUNK_SHORT = 0.6
+const CHUNK_LONG = 2.4
 /** Traps between looks at the host's clock. */
 const TRAPS_PER_LOOK = 64
 /** Instructions that a thread may run while others wait. */
@@ -33,6 +38,9 @@ export class Scheduler {
   /** Count of the hart's instructions when the current thread got it. */
   #since = 0
   #limit = Number.POSITIVE_INFINITY
+  #chunk = CHUNK
+  /** When the host's clock was last looked at. */
+  #looked = 0
 
   constructor(linux: Linux, dispatcher: SyscallDispatcher) {
     this.#linux = linux
@@ -43,6 +51,7 @@ export class Scheduler {
   runSlice(until: number, limit: number): SliceEnd {
     this.#limit = limit
     const { time, hart, threads } = this.#linux
+    this.#looked = monotonic()
     for (let traps = 0; ; traps++) {
       const deadline = time.passDue()
       const now = hart.instructions()
@@ -51,8 +60,19 @@ export class Scheduler {
       if (now >= limit) return 'limit'
       const exit = thread.goesOn ? this.#execute(thread, now, deadline) : this.#step(thread, now, deadline)
       const isTimeToLook = exit === Exit.budget || traps % TRAPS_PER_LOOK === 0
-      if (isTimeToLook && monotonic() >= until) return 'time'
+      if (isTimeToLook && this.#look(exit) >= until) return 'time'
     }
+  }
+
+  /** The host's clock. The guest cannot tell how long chunks are. */
+  #look(exit: Exit): number {
+    const now = monotonic()
+    const took = now - this.#looked
+    this.#looked = now
+    if (exit !== Exit.budget) return now
+    if (took < CHUNK_SHORT) this.#chunk = Math.min(CHUNK_MAX, this.#chunk * 2)
+    else if (took > CHUNK_LONG) this.#chunk = Math.max(CHUNK_MIN, this.#chunk / 2)
+    return now
   }
 
   /** The thread to run, with its registers on the hart: the one that has it, until its slice is over, then the next. */
@@ -153,7 +173,7 @@ export class Scheduler {
   #execute(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
     const process = this.#processOf(thread)
-    const budget = linux.time.budget(process, thread, this.#chunk(thread, now), deadline)
+    const budget = linux.time.budget(process, thread, this.#turn(thread, now), deadline)
     const exit = linux.profiler === undefined ? linux.hart.run(budget) : linux.profiler.run(process, budget)
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
@@ -183,8 +203,8 @@ export class Scheduler {
   }
 
   /** A turn ends to the instruction, so that where the host cuts the run makes no difference. */
-  #chunk(thread: Thread, now: number): number {
-    return Math.min(CHUNK, Math.min(this.#limit, thread.sliceEnd) - now)
+  #turn(thread: Thread, now: number): number {
+    return Math.min(this.#chunk, Math.min(this.#limit, thread.sliceEnd) - now)
   }
 
   #trap(process: Process, thread: Thread, exit: Exit): void {
