@@ -17,6 +17,8 @@ const A7 = HartField.x + 17 * 8
 
 export const TRANSLATED = '(translated)'
 export const INTERPRETED = '(interpreted)'
+/** Instructions that are executed in the time of an interpreted one, when they are translated (7.5 ns to 0.9 in gzip and containers of C++). */
+const INTERPRETED_COST = 8
 export const TRANSLATING = '(translating)'
 export const WAITING = '(waiting)'
 /** Names of processes that ended between two looks. */
@@ -150,29 +152,36 @@ export class Profiler {
   #look(process: Process): void {
     const pending = this.#pendingOf(process)
     this.#tell()
-    this.profile.add(this.#place(process), pending.guest * 1000)
+    const place = this.#place(process)
+    const microseconds = pending.guest * 1000
+    const interpreted = microseconds * this.#interpretedShare()
+    const add = (mode: string, spent: number) => this.profile.add(this.profile.child(place, mode), spent)
+    if (interpreted > 0) add(INTERPRETED, interpreted)
+    if (interpreted < microseconds) add(TRANSLATED, microseconds - interpreted)
     pending.guest = 0
     this.#looks++
     const interval = INTERVAL * 2 ** Math.floor(this.#looks / LOOKS)
     this.#untilLook = this.#random.between(interval / 2, (interval * 3) / 2)
   }
 
+  /** The function that the process stands in. */
   #place(process: Process): ProfileNode {
     const { pc } = this.#hart
     const { path, address = pc, symbol } = this.#symbols.at(process, pc)
     const file = this.#child(process, path ?? '(no file)')
     const name = symbol?.name ?? `(no symbol) 0x${(pageOf(address) * PAGE_SIZE).toString(16)}`
-    return this.profile.child(this.profile.child(file, name, path), this.#mode())
+    return this.profile.child(file, name, path)
   }
 
-  /** By what most of the instructions since the last look were. */
-  #mode(): string {
+  /** Of the time since the last look: by how many of the instructions were interpreted, and what those take. */
+  #interpretedShare(): number {
     const executed = this.#hart.instructions()
     const interpreted = this.#hart.translation?.interpreted ?? executed
-    const isTranslated = (interpreted - this.#interpreted) * 2 < executed - this.#instructions
+    const cost = (interpreted - this.#interpreted) * INTERPRETED_COST
+    const translated = executed - this.#instructions - (interpreted - this.#interpreted)
     this.#interpreted = interpreted
     this.#instructions = executed
-    return isTranslated ? TRANSLATED : INTERPRETED
+    return cost + translated > 0 ? cost / (cost + translated) : 0
   }
 
   #child(process: Process, name: string): ProfileNode {
