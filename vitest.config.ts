@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/setup/longest-first.js'
 
 export default defineConfig({
   define: { PAGODA_VERSION: JSON.stringify('test') },
@@ -10,5 +11,6 @@ export default defineConfig({
     env: { PAGODA_CODE_CACHE: 'off' },
     hookTimeout: 180_000,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
   },
 })
