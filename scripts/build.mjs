@@ -6,6 +6,7 @@ import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from '
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
 import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
+import { partedCode } from './late-code.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const written = new Set()
@@ -33,30 +34,53 @@ await write(
   { platform: 'neutral' },
   { entryFileNames: '[name].js', chunkFileNames: 'chunk-[hash].js' },
 )
-await write(
-  { command: 'src/cli/main.ts' },
-  { platform: 'node', plugins: [lateChildProcess] },
-  // Minified: V8 reads less at each start, and more fits into what it compiles as one.
-  { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false, minify: true },
-)
+/** The command, as one script; `plugin` may leave out a part. */
+function writeCommand(name, plugin, output) {
+  return write(
+    { [name]: 'src/cli/main.ts' },
+    { platform: 'node', plugins: [lateChildProcess, plugin] },
+    { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false, ...output },
+  )
+}
 
-/** As bin/load-command.js wants it: its name, which no other build has, comes last. The source map stays right but for the first line. */
-function asFunction(script) {
+await writeCommand('whole', undefined, { minify: false, sourcemap: false })
+const wholeFile = 'dist/whole.cjs'
+// Standard input of two kinds, for which there is code of its own.
+const executed = ['pipe', 'ignore'].flatMap((stdin) => {
+  const result = 'dist/executed.json'
+  execFileSync(process.execPath, ['scripts/executed-functions.mjs', wholeFile, result], {
+    stdio: [stdin, 'ignore', 'pipe'],
+  })
+  return JSON.parse(readFileSync(result, 'utf8'))
+})
+for (const name of ['whole.cjs', 'whole.cjs.map']) written.delete(name)
+const { early, late } = partedCode(readFileSync(wholeFile, 'utf8'), executed)
+// Minified: V8 reads less at each start, and more fits into what it compiles as one.
+await writeCommand('command', early, { minify: true })
+await writeCommand('late', late, { minify: true })
+
+/** As bin/load-command.js wants it. The source map stays right but for the first line. */
+function asFunction(script, parameters) {
   const ascii = script.replace(
     /[^\0-\x7f]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
-  const name = createHash('sha256').update(ascii).digest('hex')
-  return `(function (exports, require, module) {${ascii}\n})//${name}`
+  return `(function (${parameters}) {${ascii}\n})`
 }
 
-writeFileSync('dist/command.cjs', asFunction(readFileSync('dist/command.cjs', 'utf8')))
+const textOf = (name, parameters) => asFunction(readFileSync(`dist/${name}.cjs`, 'utf8'), parameters)
+const lateText = textOf('late', 'exports, require, module, early')
+const commandText = textOf('command', 'exports, require, module')
+// A name that no other build has comes last, in both.
+const build = createHash('sha256').update(lateText).update(commandText).digest('hex')
+writeFileSync('dist/late.cjs', `${lateText}//${build}`)
+writeFileSync('dist/command.cjs', `${commandText}//${build}`)
 // V8 knows a script by its length: it would take what it compiled of an earlier one that was as long.
-rmSync('dist/command.cache', { force: true })
-for (const what of ['command', 'interpreter']) {
+for (const name of ['command', 'late']) rmSync(`dist/${name}.cache`, { force: true })
+for (const what of ['command', 'interpreter', 'late']) {
   execFileSync(process.execPath, [`scripts/cache-${what}.mjs`], { stdio: 'pipe' })
 }
-written.add('command.cache')
+written.add('command.cache').add('late.cache')
 
 // The command has Commander in it.
 copyFileSync('node_modules/commander/LICENSE', 'dist/LICENSE-commander')

@@ -41,7 +41,7 @@ test('the core imports nothing, the command only what Node has', () => {
     expect(foreignImports(entry, seen)).toEqual([])
     expect(seen.size, `${entry} shares chunks`).toBeGreaterThan(1)
   }
-  const script = readFileSync(`${dist}/command.cjs`, 'utf8')
+  const script = ['command.cjs', 'late.cjs'].map((name) => readFileSync(`${dist}/${name}`, 'utf8')).join('')
   const command = [...script.matchAll(/\brequire\([`"']([^`"']+)/g)].map((m) => m[1]!)
   expect(command).toContain('node:fs')
   expect(command.filter((name) => !name.startsWith('node:'))).toEqual([])

@@ -24,6 +24,24 @@ test('the cache that the build made is taken', () => {
   expect(isRefused()).toBe('false')
 })
 
+/** Runs a program; whether V8 refused what was kept of the late code, or undefined when that was not loaded. */
+function isLateRefused(program: string): string {
+  const script = `
+    const { exports: command, parts, late } = require('./bin/load-command.js').loadCommand()
+    command.tuneEngine()
+    process.on('exit', () => console.error(late.script?.cachedDataRejected))
+    command.main(['node', 'pagoda', 'run', '--no-report', '${program}'], command.builtIn(parts))`
+  return spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' }).stderr.trim()
+}
+
+test('a program that only starts and ends does without the late code', () => {
+  expect(isLateRefused(join(root, 'scripts/start-program/start.elf'))).toBe('undefined')
+})
+
+test('what was kept of the late code is taken', () => {
+  expect(isLateRefused('examples/programs/tour.elf')).toBe('false')
+})
+
 test.each(['256M', '8M', '4G'])(
   'it has all that the hart of a machine of %s is made of, as it would be made',
   (memory) => {

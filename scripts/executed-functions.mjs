@@ -1,0 +1,59 @@
+// Runs a command that is one script on the program that all programs are like at their start, and on another one, and says which of its functions
+// ran: [start, end) in the text.
+//   node scripts/executed-functions.mjs COMMAND RESULT
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Session } from 'node:inspector/promises'
+import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Script } from 'node:vm'
+
+const file = resolve(process.argv[2])
+const TOUR = 'examples/programs/tour.elf'
+const START = 'scripts/start-program/start.elf'
+const HEAD = '(function (exports, require, module) {'
+const source = readFileSync(file, 'utf8')
+const session = new Session()
+session.connect()
+await session.post('Profiler.enable')
+
+const executed = []
+/** Does it and notes what ran meanwhile. */
+async function note(act) {
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
+  await act()
+  const { result: scripts } = await session.post('Profiler.takePreciseCoverage')
+  for (const { functionName, ranges } of scripts.find(({ url }) => url === pathToFileURL(file).href)
+    .functions) {
+    const [{ startOffset, endOffset, count }] = ranges
+    const isOfClass = functionName === '<static_initializer>' // runs when the class is made
+    const isAll = startOffset < HEAD.length
+    if (count > 0 && !isOfClass && !isAll) executed.push([startOffset - HEAD.length, endOffset - HEAD.length])
+  }
+  await session.post('Profiler.stopPreciseCoverage')
+}
+
+const module = { exports: {} }
+await note(() =>
+  new Script(`${HEAD}${source}\n})`, { filename: file }).runInThisContext()(
+    module.exports,
+    createRequire(import.meta.url),
+    module,
+  ),
+)
+const command = module.exports
+const run = (program, kept, ...options) =>
+  command.main(['', '', 'run', '--no-report', ...options, program], kept)
+// Translated code is looked for in the folder where it usually is, and there is none.
+Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME: 'dist/nobody' })
+await note(() => command.tuneEngine())
+// What makes a hart's parts does not count: they are kept.
+const made = command.builtIn()
+await run(TOUR, made)
+command.keepInterpreter(made)
+await note(async () => {
+  const kept = command.builtIn(made.parts.bytes(), 'build')
+  await run(START, kept)
+  await run(TOUR, kept, '--translate-threshold', '1000000000')
+})
+writeFileSync(process.argv[3], JSON.stringify(executed))
