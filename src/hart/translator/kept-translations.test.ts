@@ -157,6 +157,38 @@ describe('translations of an earlier run', () => {
     expect(unpackModules(machine.hart.keepTranslations()!)).toMatchObject({ runs: 0, modules: [] })
   })
 
+  it('are made anew when what they reach of a register lies in two pages', () => {
+    const source = `
+      loop: ld a2, 0(a0)
+      add a1, a1, a2
+      sd a1, 16(a0)
+      addi a3, a3, -1
+      bne a3, zero, loop
+      ecall`
+    const run = (machine: Machine, address: number) => {
+      machine.set({ a0: address, a1: 0, a3: 20_000 })
+      machine.memory.u8[machine.place(address)] = 1
+      machine.hart.pc = CODE
+      expect(machine.hart.run(1e6)).toBe(Exit.ecall)
+      expect(machine.get('a1')).toBe(20_000n)
+    }
+    const machineOf = (packed?: Uint8Array) => {
+      const machine = new Machine(packed)
+      machine.write(CODE, assemble(source, CODE))
+      return machine
+    }
+    const inOnePage = machineOf()
+    run(inOnePage, DATA)
+    const machine = machineOf(inOnePage.hart.keepTranslations())
+    run(machine, DATA)
+    expect(machine.hart.translation).toMatchObject({ regions: 0 })
+    run(machine, DATA + PAGE_SIZE - 12)
+    expect(machine.hart.translation!.regions).toBeGreaterThan(0)
+    const { restored } = machine.hart.translation!
+    run(machine, DATA + 3 * PAGE_SIZE - 12)
+    expect(machine.hart.translation).toMatchObject({ restored })
+  })
+
   it('are nothing where nothing was translated', () => {
     expect(new Machine().hart.keepTranslations()).toBeUndefined()
     expect(new BareMachine({ threshold: THRESHOLD }).hart.keepTranslations()).toBeUndefined()

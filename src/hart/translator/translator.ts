@@ -200,6 +200,7 @@ export class Translator {
     const old = this.#byPlace[place]
     if (old === undefined || ++old.crossings !== CROSSINGS_MAX) return
     this.#withoutWindows.add(old.pc)
+    this.#env.kept?.forget(old.pc)
     const others = this.#translations.get(old.pc)?.filter((one) => one !== old)
     if (others !== undefined) this.#translations.set(old.pc, others)
     const word = this.#entries.find(old.pc)
