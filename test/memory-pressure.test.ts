@@ -38,7 +38,7 @@ describe.skipIf(guestProgram('hogs') === undefined)('out of memory', () => {
     expect(run.report.crash).toBeUndefined()
     const again = await once()
     expect(again.report.kernelLog).toEqual(run.report.kernelLog)
-    expect(again.report.memory.instructions).toBe(run.report.memory.instructions)
+    expect(again.report.memory!.instructions).toBe(run.report.memory!.instructions)
   })
 })
 

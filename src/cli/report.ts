@@ -52,7 +52,7 @@ function callLines({ instructions, systemCalls, missing }: MemoryReport): string
 }
 
 /** The whole report as text. */
-export function reportText({ memory }: ExitReport): string {
+export function reportText(memory: MemoryReport): string {
   return [
     heading('Address map at exit'),
     ...memory.maps

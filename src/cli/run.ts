@@ -177,7 +177,7 @@ function sayReport(report: ExitReport, options: RunOptions): void {
   if (report.crash !== undefined) say(deathText(report.crash, options.report))
   for (const line of report.kernelLog) say(`pagoda: kernel: ${line}\n`)
   if (report.stuck) say('pagoda: the program waits for something that cannot come; stopped\n')
-  if (options.report) say(reportText(report))
+  if (options.report) say(reportText(report.memory!))
 }
 
 function bootMachine(
@@ -200,6 +200,7 @@ function bootMachine(
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
     profile: options.profile !== undefined,
+    memoryReport: options.report || options.json !== undefined,
     hartParts,
     translations,
     trace: options.trace ? (line) => say(`${line}\n`) : undefined,

@@ -47,6 +47,8 @@ export interface BootOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Whether a profile of the run is taken: `linux.profiler`. Default false. */
   readonly profile?: boolean | undefined
+  /** Whether the report of the run says how the memory stood when the program ended. Default true. */
+  readonly memoryReport?: boolean | undefined
 }
 
 export interface BootedLinux {
@@ -93,6 +95,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     trace: options.trace,
     profile: options.profile,
+    memoryReport: options.memoryReport,
   })
   return { mm, linux, files: files! }
 }

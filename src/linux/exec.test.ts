@@ -68,7 +68,7 @@ describe('a program with an interpreter', () => {
   it('is begun by it, two thirds up the address range; the interpreter lies highest', () => {
     const report = run(good, '/program', bootGuest({ aslr: false }))
     expect(report).toMatchObject({ exitCode: 42 })
-    const lines = ('memory' in report ? report.memory.maps : '').split('\n').map((line) => line.split(/ +/))
+    const lines = ('memory' in report ? report.memory!.maps : '').split('\n').map((line) => line.split(/ +/))
     const [first, bss] = lines
     expect(first![0]).toBe('2aaaaaa000-2aaaaab000')
     expect(bss![0]).toBe('2aaaaab000-2aaaaac000')

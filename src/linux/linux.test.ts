@@ -58,7 +58,7 @@ describe('a program', () => {
   })
 
   it('reports its address map, faults and calls as they were at its end', () => {
-    const { memory } = run(busy)
+    const memory = run(busy).memory!
     expect(memory.maps).toMatch(/^00010000-00011000 rwxp 00001000 .* \/program\n00011000-00014000 rwxp/)
     expect(memory.maps).toMatch(/\[vvar\]\n.*\[vdso\]\n.*\[stack\]\n$/)
     expect(memory.systemCalls).toBe(3)
@@ -67,11 +67,16 @@ describe('a program', () => {
     expect(memory.instructions).toBeGreaterThan(20)
   })
 
+  it('reports nothing of its memory when nobody wants to know', () => {
+    const guest = bootGuest({ memoryReport: false })
+    expect(run(busy, guest)).toMatchObject({ exitCode: 42, memory: undefined })
+  })
+
   it('may make calls that are not there: ENOSYS, and counted by name', () => {
     const source = `${call(425)} sub s0, zero, a0\n${call(425)} ${call(4000)} ${li('a7', EXIT)} mv a0, s0\necall`
     const report = run(program(source))
     expect(report.exitCode).toBe(38)
-    expect(report.memory.missing).toEqual({ io_uring_setup: 2, 'syscall 4000': 1 })
+    expect(report.memory!.missing).toEqual({ io_uring_setup: 2, 'syscall 4000': 1 })
   })
 
   it('runs twice the same, down to the last bit of RAM', () => {

@@ -70,6 +70,8 @@ export interface LinuxOptions {
   readonly trace?: ((line: string) => void) | undefined
   /** Whether a profile of the run is taken. Default false. */
   readonly profile?: boolean | undefined
+  /** Whether the report says how the memory stood when the program ended. Default true. */
+  readonly memoryReport?: boolean | undefined
 }
 
 /** How far a run goes at most. */
@@ -133,7 +135,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.forking = new Forking(this)
     this.killer = new OutOfMemoryKiller(this)
     this.ends = new ProcessEnd(this)
-    this.reporter = new Reporter(this, dispatcher)
+    this.reporter = new Reporter(this, dispatcher, options.memoryReport !== false)
     this.profiler = options.profile === true ? new Profiler(hart, this) : undefined
     this.#loop = new HostLoop(this, this.scheduler)
   }

@@ -18,7 +18,7 @@ function run(seed: number, aslr?: boolean) {
   })
   expect(startGuest(guest, image)).toBeUndefined()
   const { memory } = guest.linux.runSync({ instructions: 1000 })
-  return { maps: memory.maps, hash: hashMemory(guest.mm.memory) }
+  return { maps: memory!.maps, hash: hashMemory(guest.mm.memory) }
 }
 
 const stackEnd = (maps: string) => /-(\S+) .*\[stack\]/.exec(maps)![1]

@@ -47,7 +47,8 @@ export interface ExitReport {
   readonly stuck: boolean
   /** The run's limit of instructions was reached first. */
   readonly limited: boolean
-  readonly memory: MemoryReport
+  /** Nothing when nobody wants to know it (`memoryReport` of the machine's options). */
+  readonly memory: MemoryReport | undefined
 }
 
 /** Finds the lines of a maps text around an address. */

@@ -18,10 +18,13 @@ export class Reporter {
   #crash: CrashReport | undefined
   #status = STILL_RUNNING
   #memory: MemoryReport | undefined
+  readonly #tellsMemory: boolean
 
-  constructor(linux: Linux, dispatcher: SyscallDispatcher) {
+  /** `tellsMemory`: it takes a millisecond, and nobody may want to know. */
+  constructor(linux: Linux, dispatcher: SyscallDispatcher, tellsMemory: boolean) {
     this.#linux = linux
     this.#dispatcher = dispatcher
+    this.#tellsMemory = tellsMemory
   }
 
   begin(first: Process): void {
@@ -40,12 +43,13 @@ export class Reporter {
   /** A process is about to give its memory back. */
   noteEnd(process: Process): void {
     if (process !== this.first) return
-    this.#memory = this.memoryReport(process)
+    this.#memory = this.#memoryReport(process)
     this.#status = process.exitStatus
     this.first = undefined
   }
 
-  memoryReport(process: Process): MemoryReport {
+  #memoryReport(process: Process): MemoryReport | undefined {
+    if (!this.#tellsMemory) return undefined
     const { hart, mm } = this.#linux
     return {
       maps: this.#linux.mapsOf(process),
@@ -68,7 +72,7 @@ export class Reporter {
       kernelLog: [...this.#linux.killer.log],
       stuck: end === 'stuck',
       limited: end === 'limit',
-      memory: first === undefined ? this.#memory! : this.memoryReport(first),
+      memory: first === undefined ? this.#memory : this.#memoryReport(first),
     }
   }
 }

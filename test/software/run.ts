@@ -21,7 +21,7 @@ async function report(test: (typeof softwareCases)[number]): Promise<void> {
   const reference = readReference(test)
   const run = await runInPagoda(test, trace)
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  const { instructions, systemCalls, missing } = run.report.memory
+  const { instructions, systemCalls, missing } = run.report.memory!
   const differences =
     (reference?.status === run.status ? '' : `\n  status ${reference?.status}, in Pagoda ${run.status}`) +
     difference('output', reference?.stdout ?? '', run.stdout) +

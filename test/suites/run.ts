@@ -19,7 +19,7 @@ for (const suite of suites) {
       const run = await runInPagoda(suite, test, trace)
       const short = shortcomings(reference?.tests[test.name] ?? {}, resultsOf(suite, run))
       const seconds = ((performance.now() - start) / 1000).toFixed(1)
-      const { instructions, missing } = run.report.memory
+      const { instructions, missing } = run.report.memory!
       const work = `${seconds} s, ${Math.round(instructions / 1e6)} million instructions, status ${run.status}`
       console.log(`${short.length ? 'SHORT' : 'as Linux'} ${test.name}: ${work}`, missing)
       for (const line of short.slice(0, SHOWN)) console.log(`    ${line}`)

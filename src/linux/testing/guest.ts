@@ -14,6 +14,7 @@ export interface GuestOptions {
   readonly trace?: (line: string) => void
   readonly bytes?: number
   readonly aslr?: boolean
+  readonly memoryReport?: boolean
 }
 
 export interface Guest {
@@ -41,6 +42,7 @@ export function bootGuest(options: GuestOptions = {}): Guest {
     host: { stdin: options.stdin ?? fixedInput(new Uint8Array()), stdout: sink, stderr: sink },
     files: (env) => (files.current = new Files(env)),
     trace: options.trace,
+    memoryReport: options.memoryReport,
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
   })
   return { mm, hart, linux, files: files.current!, output: () => text }
