@@ -1,15 +1,22 @@
 // Builds dist/: ESM bundles that share chunks, the command as one script, and the declarations.
-//   node scripts/build.mjs [--no-types]
+//   node scripts/build.mjs [--no-types] [--if-changed]
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
+import { forgetBuilt, inputsHash, isBuilt, noteBuilt } from './build-inputs.mjs'
 import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
 import { partedCode } from './late-code.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-const written = new Set()
+const written = new Set(['.inputs'])
+const withTypes = !process.argv.includes('--no-types')
+
+// As they are now: what changes meanwhile may be in it or not.
+const inputs = inputsHash()
+if (process.argv.includes('--if-changed') && isBuilt(inputs, withTypes)) process.exit()
+forgetBuilt()
 
 async function write(input, { platform, plugins = [] }, output) {
   const shared = bundling(version)
@@ -90,8 +97,9 @@ written.add('LICENSE-commander')
 for (const name of readdirSync('dist').filter((name) => name !== 'types')) {
   if (!written.has(name)) rmSync(`dist/${name}`, { recursive: true })
 }
-if (!process.argv.includes('--no-types')) {
+if (withTypes) {
   rmSync('dist/types', { recursive: true, force: true })
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
 }
+noteBuilt(inputs, withTypes)

@@ -28,6 +28,9 @@ export default function setup(): void {
   }
   const missing = missingParts()
   if (missing.length > 0) reportMissing(missing)
-  execFileSync(process.execPath, ['scripts/build.mjs', '--no-types'], { cwd: root, stdio: 'inherit' })
+  execFileSync(process.execPath, ['scripts/build.mjs', '--no-types', '--if-changed'], {
+    cwd: root,
+    stdio: 'inherit',
+  })
   buildPrograms()
 }
