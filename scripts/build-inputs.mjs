@@ -1,11 +1,11 @@
-// What dist/ is made of, as one hash: sources, scripts, versions. It is written into dist/ when all is built, so that a build can be left out that
+// What dist/ is made of, as one hash: sources, scripts, the programs that a build runs, versions. It is written into dist/ when all is built, so that a build can be left out that
 // would make the same again.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const STAMP = 'dist/.inputs'
-const FOLDERS = ['src', 'scripts', 'bin']
+const FOLDERS = ['src', 'scripts', 'bin', 'examples']
 const FILES = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
 
 const isInput = (name) => !name.endsWith('.test.ts')

@@ -25,8 +25,8 @@ function ask(scripts: readonly Script[], options: readonly string[] = []) {
 }
 
 describe.skipIf(!full)('live', () => {
-  test('the references are what the kernel prints today', { timeout: 3_600_000 }, () => {
-    const programs = buildPrograms().filter(({ hasReference }) => hasReference)
+  test('the references are what the kernel prints today', { timeout: 3_600_000 }, async () => {
+    const programs = (await buildPrograms()).filter(({ hasReference }) => hasReference)
     for (const [program, { stdout, stderr, status }] of runOnLinux(programs)) {
       expect.soft({ program: program.name, stdout, stderr, status }).toMatchObject({
         program: program.name,

@@ -2,5 +2,5 @@
 import { buildPrograms } from '../setup/programs.js'
 import { record } from './run.js'
 
-buildPrograms()
+await buildPrograms()
 console.log(`${record()} answers`)

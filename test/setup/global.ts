@@ -22,7 +22,7 @@ function reportMissing(missing: readonly string[]): void {
   )
 }
 
-export default function setup(): void {
+export default async function setup(): Promise<void> {
   if (missingParts().length > 0 && process.env.CI) {
     execFileSync('test/setup/install.sh', { cwd: root, stdio: 'inherit' })
   }
@@ -32,5 +32,5 @@ export default function setup(): void {
     cwd: root,
     stdio: 'inherit',
   })
-  buildPrograms()
+  await buildPrograms()
 }

@@ -3,11 +3,13 @@
  * print the same on the real kernel each time have a reference; the others are tools of particular tests.
  * Built once per source: the cache in .cache/programs is keyed by the source's hash.
  */
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { findOracle } from './oracles.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -83,29 +85,34 @@ export function guestPrograms(): GuestProgram[] {
   ]
 }
 
-function compile({ source, libc, path }: GuestProgram): void {
+const run = promisify(execFile)
+
+async function compile({ source, libc, path }: GuestProgram): Promise<void> {
   const output = `${path}.${process.pid}`
   const common = ['-O2', '-w', ...flags(source), '-o', output, source, '-lm']
-  if (libc === 'musl') execFileSync(join(root, 'test/riscv64-linux/rv-musl-gcc'), common, { stdio: 'pipe' })
-  else if (source.endsWith('.cc'))
-    execFileSync('riscv64-linux-gnu-g++', ['-static', ...common], { stdio: 'pipe' })
-  else execFileSync('riscv64-linux-gnu-gcc', ['-static', ...common], { stdio: 'pipe' })
+  if (libc === 'musl') await run(join(root, 'test/riscv64-linux/rv-musl-gcc'), common)
+  else await run(`riscv64-linux-gnu-${source.endsWith('.cc') ? 'g++' : 'gcc'}`, ['-static', ...common])
   renameSync(output, path)
 }
 
 const GLIBC_ONLY = ['vmaoracle', 'edgecalls']
 
-/** Builds what is missing and can be built here; returns the programs that are there. */
-export function buildPrograms(): GuestProgram[] {
+function canBuild({ name, libc }: GuestProgram): boolean {
+  if (libc === 'musl' && GLIBC_ONLY.includes(name)) return false
+  const needs = libc === 'musl' ? (['gcc', 'musl'] as const) : (['gcc', 'gxx'] as const)
+  return needs.every((oracle) => findOracle(oracle) !== undefined)
+}
+
+/** Builds what is missing and can be built here, as many at once as there are processors; returns the programs that are there. */
+export async function buildPrograms(): Promise<GuestProgram[]> {
   mkdirSync(cache, { recursive: true })
-  return guestPrograms().filter((program) => {
-    if (existsSync(program.path)) return true
-    if (program.libc === 'musl' && GLIBC_ONLY.includes(program.name)) return false
-    const needs = program.libc === 'musl' ? (['gcc', 'musl'] as const) : (['gcc', 'gxx'] as const)
-    if (needs.some((oracle) => findOracle(oracle) === undefined)) return false
-    compile(program)
-    return true
-  })
+  const programs = guestPrograms().filter((program) => existsSync(program.path) || canBuild(program))
+  const missing = programs.filter(({ path }) => !existsSync(path)).values()
+  const builder = async () => {
+    for (const program of missing) await compile(program)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, builder))
+  return programs
 }
 
 /** One built program's path; undefined when there is no compiler here. */

@@ -3,7 +3,7 @@ import { buildPrograms } from './programs.js'
 import { runOnLinux, writeReference } from './references.js'
 
 const names = process.argv.slice(2)
-const programs = buildPrograms().filter(
+const programs = (await buildPrograms()).filter(
   ({ name, hasReference }) => hasReference && (names.length === 0 || names.includes(name)),
 )
 for (const [program, reference] of runOnLinux(programs)) {

@@ -149,7 +149,7 @@ function operationsOf(script: Script, { isKilled, lines }: Log): number {
 
 async function main(): Promise<void> {
   if (values.help) return console.log(HELP)
-  buildPrograms()
+  await buildPrograms()
   const first = values.seed === undefined ? Date.now() % 1_000_000_000 : count('seed', values.seed)
   console.log(`seed ${first}`)
   const scripts = scriptsOf(first)

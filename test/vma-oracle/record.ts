@@ -3,7 +3,7 @@ import { buildPrograms } from '../setup/programs.js'
 import { askLinuxAll } from './run-scripts.js'
 import { CALLS, logOptions, nameOf, REGRESSIONS, SCRIPTS, writeLog } from './scripts.js'
 
-buildPrograms()
+await buildPrograms()
 const names = process.argv.slice(2)
 for (const all of [[...SCRIPTS, ...CALLS], REGRESSIONS]) {
   const scripts = all.filter((script) => names.length === 0 || names.includes(nameOf(script)))
