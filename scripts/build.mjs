@@ -8,6 +8,7 @@ import { rolldown } from 'rolldown'
 import { forgetBuilt, inputsHash, isBuilt, noteBuilt } from './build-inputs.mjs'
 import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
 import { partedCode } from './late-code.mjs'
+import { makeCaches } from './make-caches.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const written = new Set(['.inputs'])
@@ -82,11 +83,7 @@ const commandText = textOf('command', 'exports, require, module')
 const build = createHash('sha256').update(lateText).update(commandText).digest('hex')
 writeFileSync('dist/late.cjs', `${lateText}//${build}`)
 writeFileSync('dist/command.cjs', `${commandText}//${build}`)
-// V8 knows a script by its length: it would take what it compiled of an earlier one that was as long.
-for (const name of ['command', 'late']) rmSync(`dist/${name}.cache`, { force: true })
-for (const what of ['command', 'interpreter', 'late']) {
-  execFileSync(process.execPath, [`scripts/cache-${what}.mjs`], { stdio: 'pipe' })
-}
+makeCaches()
 written.add('command.cache').add('late.cache')
 
 // The command has Commander in it.

@@ -65,6 +65,13 @@ test("the README's links to files lead to files that ship", () => {
   expect(missing).toEqual([])
 })
 
+test('the command starts with what V8 compiled of it where it was installed', () => {
+  const script =
+    "const { script } = require('pagoda-bin').loadCommand(); console.log(script.cachedDataRejected)"
+  const loader = join(project, 'node_modules/pagoda/bin/load-command.js')
+  expect(run(process.execPath, ['-e', script.replace('pagoda-bin', loader)], project)).toBe('false\n')
+})
+
 test('the library can be imported and used', () => {
   const script = `
     import { Machine } from 'pagoda'
