@@ -19,6 +19,9 @@ const programs = guestPrograms().filter(
     hasReference && (process.env.PAGODA_FULL || (libc === 'musl' && QUICK.includes(name))),
 )
 
+/** Without what the command says itself of a program that died. */
+const ofGuest = (stderr: string): string => stderr.replace(/^pagoda: [^]*$/m, '')
+
 async function byCommand({ name, path }: GuestProgram) {
   const report = join(folder, `${name}.json`)
   const env = RUN.environment.flatMap((variable) => ['--env', variable])
@@ -30,7 +33,7 @@ async function byCommand({ name, path }: GuestProgram) {
   return {
     status,
     stdout: stdout.toString('latin1'),
-    stderr: Buffer.from(stderr).toString('latin1'),
+    stderr: Buffer.from(ofGuest(stderr)).toString('latin1'),
     report: rest,
   }
 }
