@@ -1,5 +1,5 @@
-// What dist/ is made of, as one hash: sources, scripts, the programs that a build runs, versions. It is written into dist/ when all is built, so that a build can be left out that
-// would make the same again.
+// What dist/ is made of, as one hash: sources, scripts, the programs that a build runs, versions. It is written into dist/ when all is built,
+// so that a build can be left out that would make the same again.
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

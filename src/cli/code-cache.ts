@@ -87,7 +87,11 @@ export class CodeCache {
 
   #noteUse(): void {
     const now = new Date()
-    utimesSync(this.#file, now, now)
+    try {
+      utimesSync(this.#file, now, now)
+    } catch {
+      // a folder that may only be read helps too
+    }
   }
 
   /** Throws when that fails. Who reads meanwhile sees the old file or the new one. */

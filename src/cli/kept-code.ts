@@ -24,7 +24,7 @@ export class KeptCode {
 
   /** Nothing when nothing is to be kept, or nobody knows which build this is. */
   static of(program: string, options: RunOptions, built: BuiltIn | undefined): KeptCode | undefined {
-    const folder = options.codeCache ?? defaultFolder(process.env)
+    const folder = options.codeCache || defaultFolder(process.env)
     if (built?.build === undefined || folder === undefined || folder === OFF) return undefined
     if (options.translate === 'off') return undefined
     // What a page holds is looked at before its code is used, so that it does not matter if the program is another one by now.
@@ -41,12 +41,11 @@ export class KeptCode {
     )
   }
 
-  /** Once the program has ended. */
+  /** Once the program has ended, whose exit code does not depend on it. */
   keep(hart: Hart): void {
-    const packed = hart.keepTranslations()
-    if (packed === undefined) return
     try {
-      this.#cache.write(packed)
+      const packed = hart.keepTranslations()
+      if (packed !== undefined) this.#cache.write(packed)
     } catch (error) {
       if (this.#isAskedFor) say(`pagoda: --code-cache: ${(error as Error).message}\n`)
     }

@@ -32,8 +32,8 @@ export class KeptTranslations {
   readonly #live = new Map<KeptModule, LiveModule>()
 
   /**
-   * `packed`: of an earlier run with the same options of the same version of Pagoda, which nothing here can tell; at a multiple of four bytes. Without a
-   * keeper the engine compiles again what was translated. Throws when it cannot be read.
+   * For one hart. `packed`: of an earlier run with the same options of the same version of Pagoda, which nothing here can tell; at a multiple
+   * of four bytes. Without a keeper the engine compiles again what was translated. Throws when it cannot be read.
    */
   constructor(packed?: Uint8Array, keeper?: CodeKeeper) {
     this.keeper = keeper
