@@ -24,7 +24,7 @@ function counting(program: Program) {
     const names = Object.keys(Counter) as (keyof typeof Counter)[]
     const changed = names
       .map((name, i) => [name, now[i]! - before[i]!] as const)
-      .filter(([name, n]) => n > 0 && !name.startsWith('frames'))
+      .filter(([name, n]) => n > 0 && !/^(frames|resolved)/.test(name))
     before = now
     return Object.fromEntries(changed)
   }

@@ -193,6 +193,7 @@ function account(mm: FaultEnv, fault: Fault, result: FaultResult): void {
   else count(mm.memory, Counter.faultSegv)
 }
 
-function countInSpace({ atomics }: FaultEnv, { space, isMajor }: Fault): void {
+function countInSpace({ atomics, memory }: FaultEnv, { space, isMajor }: Fault): void {
+  count(memory, isMajor ? Counter.resolvedMajor : Counter.resolvedMinor)
   space.counts.addFault(atomics.hart, isMajor)
 }

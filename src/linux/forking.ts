@@ -320,12 +320,12 @@ export class Forking {
 
   /** Writes that fail are nobody's business. */
   #tellNumber(process: Process, child: Thread, { flags, parentTid, childTid }: CloneRequest): void {
-    const { mm, processTable } = this.#linux
+    const { mm, processTable, scheduler } = this.#linux
     if ((flags & CloneFlag.parentSetTid) !== 0)
       storeUser32(mm, process.space, parentTid, process.namespace.numberOf(child.id))
     if ((flags & CloneFlag.childSetTid) !== 0) {
       const { namespace, space } = processTable.of(child)
-      storeUser32(mm, space, childTid, namespace.numberOf(child.id))
+      scheduler.chargeTo(child, () => storeUser32(mm, space, childTid, namespace.numberOf(child.id)))
     }
     if ((flags & CloneFlag.childClearTid) !== 0) child.clearChildTid = childTid
   }

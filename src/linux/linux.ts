@@ -315,14 +315,20 @@ export class Linux implements SignalEnv, FileEnvironment {
 
   /** What a living process has used so far, without its children. */
   usageOf(process: Process): Usage {
-    let [userTime, systemTime] = [0, 0]
+    let usage = readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     for (const thread of this.threads.ofProcess(process.ptr)) {
-      userTime += this.scheduler.userTimeOf(thread)
-      systemTime += thread.systemTime
+      usage = sumOfUsage(usage, this.usageOfThread(thread))
     }
-    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space.counts
-    const now = { userTime, systemTime, minorFaults, majorFaults, residentPages }
-    return sumOfUsage(now, readUsage(this.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr))
+    const residentPages = Math.max(usage.residentPages, process.space.counts.peakRssPages)
+    return { ...usage, residentPages }
+  }
+
+  /** Of one thread; memory is its process's. */
+  usageOfThread(thread: Thread): Usage {
+    this.scheduler.chargeFaults()
+    const { systemTime, minorFaults, majorFaults } = thread
+    const userTime = this.scheduler.userTimeOf(thread)
+    return { userTime, systemTime, minorFaults, majorFaults, residentPages: 0 }
   }
 
   /** Asserts that processes, threads and futexes are sound; the memory manager has its own check. */

@@ -10,7 +10,7 @@ import { ACTION_FLAGS } from './signal-actions.js'
 import { SA_NOCLDWAIT, SIGNAL_MAX, Signal, SignalCode } from './signal-numbers.js'
 import { realUserOf } from './signal-permission.js'
 import { type Thread, ThreadState } from './thread.js'
-import { addUsage, readUsage, type Usage } from './usage.js'
+import { addUsage, NO_USAGE, readUsage, type Usage } from './usage.js'
 import { WaitKind } from './wait.js'
 
 export class ProcessEnd {
@@ -82,6 +82,10 @@ export class ProcessEnd {
 
   /** What a thread leaves in its program's memory: released locks, its number wiped out (mm_release). */
   leaveMemory(process: Process, thread: Thread): void {
+    this.#linux.scheduler.chargeTo(thread, () => this.#leaveMemory(process, thread))
+  }
+
+  #leaveMemory(process: Process, thread: Thread): void {
     const { mm, futexes } = this.#linux
     futexes.release(process, thread)
     const address = thread.clearChildTid
@@ -97,18 +101,14 @@ export class ProcessEnd {
     const { mm, scheduler, signals, threads } = this.#linux
     this.#linux.userfaults.threadEnds(thread)
     this.#linux.files.threadEnds(thread)
-    addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, {
-      userTime: scheduler.userTimeOf(thread),
-      systemTime: thread.systemTime,
-      minorFaults: 0,
-      majorFaults: 0,
-      residentPages: 0,
-    })
+    addUsage(mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, this.#linux.usageOfThread(thread))
     signals.leaveThread(thread)
     this.#linux.namespaces.leave(thread)
     scheduler.forget(thread)
     thread.userTime = 0
     thread.systemTime = 0
+    thread.minorFaults = 0
+    thread.majorFaults = 0
     thread.exit()
     process.threadCount--
     const isKept = this.#linux.tracing.threadEnds(process, thread, status)
@@ -127,7 +127,7 @@ export class ProcessEnd {
     this.#linux.time.timers.leaveProcess(process)
     for (const thread of threads.ofProcess(process.ptr)) threads.remove(thread)
     this.letParentGoOn(process)
-    this.countFaults(process)
+    this.noteResident(process)
     const space = process.space.ptr
     process.space = new AddressSpace(mm.memory, NULL)
     this.ending = process
@@ -142,10 +142,9 @@ export class ProcessEnd {
     if (wasFirst) this.#linux.stop()
   }
 
-  /** The faults and resident pages of the program that ends, or is replaced, are counted for its process. */
-  countFaults(process: Process): void {
-    const { minorFaults, majorFaults, peakRssPages: residentPages } = process.space.counts
-    const usage = { userTime: 0, systemTime: 0, minorFaults, majorFaults, residentPages }
+  /** How much memory the program had that ends, or is replaced, is remembered for its process. */
+  noteResident(process: Process): void {
+    const usage = { ...NO_USAGE, residentPages: process.space.counts.peakRssPages }
     addUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr, usage)
   }
 

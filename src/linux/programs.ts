@@ -111,7 +111,7 @@ export class Programs {
     const { ends } = this.#linux
     ends.endOthers(process, thread)
     ends.leaveMemory(process, thread)
-    ends.countFaults(process)
+    ends.noteResident(process)
     this.#linux.time.timers.leaveProgram(process)
     if (process.files.sharesFiles) {
       const own = process.files.fork(false, true)

@@ -7,6 +7,7 @@ import { reclaimInBackground } from '../fault/background-reclaim.js'
 import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { FaultCounts } from './fault-counts.js'
 import { CALL_TICKS, TRAP_TICKS } from './kernel-time.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -34,6 +35,7 @@ export type SliceEnd = 'time' | 'idle' | 'ended' | 'limit'
 export class Scheduler {
   readonly #linux: Linux
   readonly #dispatcher: SyscallDispatcher
+  readonly #faults: FaultCounts
   #current: Thread | undefined
   /** Count of the hart's instructions when the current thread got it. */
   #since = 0
@@ -45,6 +47,7 @@ export class Scheduler {
   constructor(linux: Linux, dispatcher: SyscallDispatcher) {
     this.#linux = linux
     this.#dispatcher = dispatcher
+    this.#faults = new FaultCounts(linux.mm.memory)
   }
 
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
@@ -109,6 +112,19 @@ export class Scheduler {
     if (this.#current === undefined) return
     mm.memory.copy(this.#current.ptr, hart.ptr, HART_CONTEXT_BYTES)
     this.#current.userTime = this.userTimeOf(this.#current)
+    this.chargeFaults()
+  }
+
+  /** The faults since the last time are the current thread's. */
+  chargeFaults(): void {
+    this.#faults.charge(this.#current)
+  }
+
+  /** The faults of what is done are a thread's, whichever has the hart. */
+  chargeTo(thread: Thread, work: () => void): void {
+    this.chargeFaults()
+    work()
+    this.#faults.charge(thread)
   }
 
   /** Nanoseconds that a thread has had the hart: an instruction takes one. */

@@ -11,6 +11,7 @@
  *     1024  what it waits for of the readers of userfaultfd(2) (userfault-call.ts)
  *     1136  what ptrace(2) keeps of it, and the head of the list of its tracees (ptrace/)
  *     1152  slack of its timers and its default (timer-slack.ts), 64 bits each; habits
+ *     1176  minor and major faults
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
@@ -19,7 +20,7 @@ import type { PidNamespace } from './pid-namespace.js'
 
 /** Room for the hart's context at the start of the record. */
 export const THREAD_CONTEXT_MAX = 704
-export const THREAD_BYTES = 1176
+export const THREAD_BYTES = 1192
 
 /** Bits of `flags`. */
 export const ThreadFlag = {
@@ -86,6 +87,8 @@ export const THREAD_TRACEES = 1144
 const SLACK = 1152
 const DEFAULT_SLACK = 1160
 const HABITS = 1168
+const MINOR_FAULTS = 1176
+const MAJOR_FAULTS = 1184
 
 /** Bits of `habits`: what prctl(2) keeps (calls/thread-options.ts). */
 export const ThreadHabit = {
@@ -232,6 +235,20 @@ export class ThreadRecord extends RecordView {
   }
   set systemTime(value: number) {
     this.setF64(SYSTEM_TIME, value)
+  }
+
+  /** Faults that it has made, in whatever memory (fault-counts.ts): charge first. */
+  get minorFaults(): number {
+    return this.f64(MINOR_FAULTS)
+  }
+  set minorFaults(value: number) {
+    this.setF64(MINOR_FAULTS, value)
+  }
+  get majorFaults(): number {
+    return this.f64(MAJOR_FAULTS)
+  }
+  set majorFaults(value: number) {
+    this.setF64(MAJOR_FAULTS, value)
   }
 
   /** When its turn on the hart is over, in instructions of the hart. */

@@ -59,7 +59,17 @@ export class UserfaultWaiters {
   /** Lets those go on that wait for a page between two addresses. */
   wake(context: Ptr, start: number, end: number): void {
     if (!this.env.mm.userfaults.isOpen(context)) return
-    for (const message of this.queues.takeWaiting(context, start, end)) this.letGo(message)
+    for (const message of this.queues.takeWaiting(context, start, end)) {
+      this.#countFault(this.messages.thread(message))
+      this.letGo(message)
+    }
+  }
+
+  /** The access is made again: in user mode that is a fault like any other, in a call it counts as one that had to wait (FAULT_FLAG_TRIED). */
+  #countFault(ptr: Ptr): void {
+    const thread = this.env.threads.at(ptr)
+    if (thread.isResumed) thread.majorFaults++
+    else thread.minorFaults++
   }
 
   /** Somebody has read the first message. */

@@ -30,6 +30,9 @@ export const Counter = {
   faultBus: 9,
   /** Ended for want of a frame. */
   faultOutOfMemory: 10,
+  /** Faults that were resolved, as getrusage(2) tells them apart: a provider had to be asked for a major one. */
+  resolvedMinor: 18,
+  resolvedMajor: 19,
   flushPages: 11,
   flushFull: 12,
   /** Pages of files and shared objects that a fault mapped beside its own. */

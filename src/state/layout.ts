@@ -161,6 +161,8 @@ export const Word = {
   messageQueues: 206,
   /** 32 lists of process numbers in nested namespaces (linux/pid-homes.ts). */
   pidHomes: 208,
+  /** Minor and major faults that were given to threads, f64 (linux/fault-counts.ts). */
+  chargedFaults: 240,
   /** 128 lists of threads that wait for futexes, two words each. */
   futexBuckets: 256,
 } as const

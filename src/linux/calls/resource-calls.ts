@@ -91,15 +91,16 @@ function usageAsked(c: SyscallContext): Usage | undefined {
     case RUSAGE_CHILDREN:
       return readUsage(c.mm.memory, (c.process.ptr + CHILDREN_USAGE) as Ptr)
     case RUSAGE_THREAD:
-      return { ...c.linux.usageOf(c.process), ...timesOf(c) }
+      return usageOfThread(c)
     default:
       return undefined
   }
 }
 
-/** Of the thread that asks. */
-function timesOf({ linux, thread }: SyscallContext): { userTime: number; systemTime: number } {
-  return { userTime: linux.scheduler.userTimeOf(thread), systemTime: thread.systemTime }
+/** Of the thread that asks: but for its memory, which is the process's. */
+function usageOfThread({ linux, process, thread }: SyscallContext): Usage {
+  const { residentPages } = linux.usageOf(process)
+  return { ...linux.usageOfThread(thread), residentPages }
 }
 
 function sysinfo(c: SyscallContext): number {

@@ -35,6 +35,8 @@ export interface FileEnvironment {
   readonly scheduler: { contextOf(thread: Thread): Ptr }
   /** What a living process has used so far. */
   usageOf(process: Process): Usage
+  /** The same of one thread, without memory. */
+  usageOfThread(thread: Thread): Usage
   /** What the processors have done since the machine was started. */
   machineTimes(): MachineTimes
   randomBytes(target: Uint8Array): void

@@ -178,6 +178,7 @@ const descriptorInfo: ProcDirectory = { ...directory({}, descriptorTexts) }
 /** What stands both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that it is about. */
 function filesFor(
   threadOf: (process: Process, env: FileEnvironment) => Thread | undefined,
+  whose: 'process' | 'thread',
 ): Record<string, ProcNode> {
   return {
     ...links,
@@ -185,7 +186,7 @@ function filesFor(
     ...texts,
     ...userMaps,
     status: processFile((process, _vfs, env) => statusText(process, threadOf(process, env), env)),
-    stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env)),
+    stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env, whose)),
     comm: nameFile(threadOf),
     syscall: processFile((process, _vfs, env) => callText(process, threadOf(process, env), env), 0o400),
     fd: descriptors,
@@ -215,7 +216,10 @@ function nameFile(threadOf: (process: Process, env: FileEnvironment) => Thread |
 }
 
 /** The first thread has the number of its process. */
-const OWN_FILES = filesFor((process, env) => threadsOf(process, env).find(({ id }) => id === process.id))
+const OWN_FILES = filesFor(
+  (process, env) => threadsOf(process, env).find(({ id }) => id === process.id),
+  'process',
+)
 
 /** /proc/PID. */
 export const PROCESS_TREE: ProcDirectory = directory({
@@ -239,7 +243,7 @@ function threadDirectory(id: number): ProcDirectory {
   const threadOf = (process: Process, env: FileEnvironment) =>
     threadsOf(process, env).find((thread) => thread.id === id)
   const children = processFile((process, _vfs, env) => childrenText(process, threadOf(process, env), env))
-  return directory({ ...filesFor(threadOf), children })
+  return directory({ ...filesFor(threadOf, 'thread'), children })
 }
 
 /** A process that has ended is nowhere. */

@@ -1,8 +1,8 @@
 /** /proc/PID/stat, statm, limits and the like: numbers in the order of fs/proc/array.c. */
-import { PAGE_SIZE } from '../../../base/numbers.js'
+import { PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
 import { SpaceFlag } from '../../../space/address-space.js'
 import { Limit } from '../../limits.js'
-import { CHILDREN_USAGE, Process, ProcessFlag } from '../../process.js'
+import { CHILDREN_USAGE, PROCESS_USAGE, Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { ClockBase, shifted } from '../../time-offset.js'
@@ -26,8 +26,13 @@ function startTicks({ startTime }: Process, env: FileEnvironment): number {
   return seconds * TICKS_PER_SECOND + ticks(nanoseconds)
 }
 
-/** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. */
-export function statText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
+/** 52 fields (proc_pid_stat(5)); those that Pagoda does not keep are 0. Faults and times are `whose`. */
+export function statText(
+  process: Process,
+  thread: Thread | undefined,
+  env: FileEnvironment,
+  whose: 'process' | 'thread' = 'process',
+): string {
   const fields: (number | string)[] = new Array(53).fill(0)
   const residentLimit = process.softLimit(Limit.residentSet)
   const values: Record<number, number | string> = {
@@ -45,17 +50,24 @@ export function statText(process: Process, thread: Thread | undefined, env: File
     25: residentLimit === Number.POSITIVE_INFINITY ? '18446744073709551615' : residentLimit,
     38: process.exitSignal,
     41: thread?.policy ?? 0,
-    ...usageFields(process, env),
+    ...usageFields(process, whose === 'thread' ? thread : undefined, env),
     ...(process.isZombie ? { 9: ownFlags(process) } : memoryFields(process, env)),
   }
   for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
   return `${fields.slice(1).join(' ')}\n`
 }
 
-function usageFields(process: Process, env: FileEnvironment): Record<number, number> {
-  if (process.isZombie) return {}
-  const own = env.usageOf(process)
-  const children = readUsage(env.mm.memory, ((process.ptr ?? 0) + CHILDREN_USAGE) as never)
+/** Of children: those of the process, whoever of its threads has made them. */
+function usageFields(
+  process: Process,
+  thread: Thread | undefined,
+  env: FileEnvironment,
+): Record<number, number> {
+  const { memory } = env.mm
+  const whole = () =>
+    process.isZombie ? readUsage(memory, (process.ptr + PROCESS_USAGE) as Ptr) : env.usageOf(process)
+  const own = thread === undefined ? whole() : env.usageOfThread(thread)
+  const children = readUsage(memory, (process.ptr + CHILDREN_USAGE) as Ptr)
   return {
     10: own.minorFaults,
     11: children.minorFaults,

@@ -158,6 +158,7 @@ export class FileMachine {
         currentProcess: () => this.process,
         threads: { ofProcess: () => [], at: (record) => this.threads.get(record) as unknown as Thread },
         usageOf: () => ({ ...NO_USAGE, minorFaults: this.space.counts.minorFaults }),
+        usageOfThread: () => NO_USAGE,
         machineTimes: () => ({ user: 0, system: 0, idle: 0 }),
         randomBytes: (target) => target.fill(0x5a),
         scheduler: { contextOf: ({ ptr }) => ptr },
