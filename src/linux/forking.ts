@@ -279,6 +279,7 @@ export class Forking {
     child.startTime = this.#linux.clock.now()
     for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
     child.outOfMemoryScore = parent.outOfMemoryScore
+    child.outOfMemoryLeast = parent.outOfMemoryLeast
     child.coreFilter = parent.coreFilter
     if (request.clearsHandlers) this.#linux.signals.resetActions(child)
   }

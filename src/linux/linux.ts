@@ -25,7 +25,7 @@ import { Futexes } from './futexes.js'
 import type { Host } from './host.js'
 import { HostLoop } from './host-loop.js'
 import { KernelTime } from './kernel-time.js'
-import { setDefaultLimits } from './limits.js'
+import { applyLimits, setDefaultLimits } from './limits.js'
 import { Namespaces } from './namespaces.js'
 import { OutOfMemoryKiller } from './out-of-memory.js'
 import type { PidAllocator } from './pid-allocator.js'
@@ -130,6 +130,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
     const dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
     this.scheduler = new Scheduler(this, dispatcher)
+    mm.objects.asker = () => this.#asker()
     this.tracing = new Tracing(this, dispatcher)
     this.programs = new Programs(this)
     this.forking = new Forking(this)
@@ -311,6 +312,14 @@ export class Linux implements SignalEnv, FileEnvironment {
     const user = this.hart.instructions()
     const system = this.kernelTime.total
     return { user, system, idle: Math.max(0, this.clock.now() - user - system) }
+  }
+
+  /** The space of who makes the call or fault that is being done, with its process's rights as they are now. */
+  #asker(): AddressSpace | undefined {
+    const process = this.scheduler.currentProcess
+    if (process === undefined || process.isZombie) return undefined
+    applyLimits(process, process.space)
+    return process.space
   }
 
   /** What a living process has used so far, without its children. */

@@ -91,11 +91,11 @@ export class OutOfMemoryKiller {
     this.#linux.stop(true)
   }
 
-  /** Who needs the memory, if that is who is to end (oom_kill_allocating_task). */
+  /** Who needs the memory, if that is who is to end (oom_kill_allocating_task), in a vfork too. */
   #allocating(): Process | undefined {
     if (readSetting(this.#linux.mm.memory, Setting.oomKillAllocatingTask) === 0) return undefined
     const process = this.#linux.currentProcess()
-    return process === undefined || process.isZombie || isExempt(process) ? undefined : process
+    return process === undefined || process.isZombie || isProtected(process) ? undefined : process
   }
 
   #choose(): Process | undefined {
@@ -132,7 +132,11 @@ export class OutOfMemoryKiller {
 }
 
 function isExempt(process: Process): boolean {
-  return process.outOfMemoryScore === ADJUSTMENT_MIN || isInVfork(process)
+  return isProtected(process) || isInVfork(process)
+}
+
+function isProtected({ outOfMemoryScore }: Process): boolean {
+  return outOfMemoryScore === ADJUSTMENT_MIN
 }
 
 /** Its memory is its parent's, who waits (in_vfork). */

@@ -109,6 +109,8 @@ export class Process extends RecordView {
   name = ''
   /** What it is left to find in /proc: who is killed first for memory (-1000 to 1000), what a core file would have. */
   outOfMemoryScore = 0
+  /** What others than an administrator may lower that to. */
+  outOfMemoryLeast = 0
   coreFilter = 0x33
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles, namespace: PidNamespace) {

@@ -128,9 +128,16 @@ export class ObjectFolios extends ObjectPages {
     return pages === 0 ? -EINVAL : 0
   }
 
+  /** Pages that a huge page would take the place of. */
+  #pagesFrom(object: Ptr, first: number): number {
+    let pages = 0
+    this.forEachPage(object, () => pages++, first, first + HUGE_PAGES)
+    return pages
+  }
+
   /** All that can fail: then what was added is taken out again. */
   #fillHoles(object: Ptr, first: number, block: Pfn): number {
-    let problem = 0
+    let problem = this.mayPromise(object, HUGE_PAGES - this.#pagesFrom(object, first)) ? 0 : -EINVAL
     for (let i = 0; i < HUGE_PAGES && problem === 0; i++) {
       if (this.find(object, first + i) === NO_FRAME) problem = this.#fillHole(object, first + i, block + i)
     }

@@ -107,9 +107,9 @@ export class ObjectPages extends ObjectRecords {
     if ((frames.flags(pfn) & FrameFlag.unfilled) !== 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.unfilled)
   }
 
-  /** -ENOSPC when its quota is used up, or for a page that no cache can hold, or of a pool that is empty. */
+  /** -ENOSPC when its quota is used up or no more may be promised, or for a page that no cache can hold, or of a pool that is empty. */
   #add(object: Ptr, index: number): number {
-    if (this.isHuge(object)) return -ENOSPC
+    if (this.isHuge(object) || !this.mayPromise(object, 1)) return -ENOSPC
     if (index >= OBJECT_PAGES_MAX || !this.quotas.charge(this.quota(object))) return -ENOSPC
     const result = this.#addCharged(object, index)
     if (result < 0) this.quotas.refund(this.quota(object))

@@ -30,7 +30,9 @@ import type { SlabAllocator } from '../slab/slab-allocator.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
 import { LockWord, lockPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { commitPages } from './overcommit.js'
+import { readIntSetting, Setting } from '../state/settings.js'
+import type { AddressSpace } from './address-space.js'
+import { commitPages, isEnoughMemory, Overcommit } from './overcommit.js'
 import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
 import { Vma } from './vma.js'
 
@@ -72,6 +74,8 @@ const INTERNAL = 0x1000
 const LIST_LOCK = lockPtr(LockWord.objects)
 
 export class ObjectRecords {
+  /** The space of the program whose call or fault wants pages of an object, whoever maps it; set by who runs programs. */
+  asker: (() => AddressSpace | undefined) | undefined
   protected readonly env: ObjectsEnv
   protected readonly vma: Vma
 
@@ -231,6 +235,13 @@ export class ObjectRecords {
   /** Whether each of its pages counts as promised (shmem_acct_blocks). */
   #isCounted(object: Ptr): boolean {
     return this.isShmem(object) && !this.isSecret(object)
+  }
+
+  /** Whether so many pages more may come, where each counts for itself. */
+  protected mayPromise(object: Ptr, pages: number): boolean {
+    const isLimited = readIntSetting(this.env.memory, Setting.overcommitMemory) === Overcommit.never
+    if (!isLimited || !this.#isCounted(object) || this.isPromised(object)) return true
+    return isEnoughMemory(this.env, this.asker?.(), pages)
   }
 
   /** Whether its pages are huge ones, of which there are none. */

@@ -42,8 +42,8 @@ export function commitLimit({ memory, buddy }: Pick<CommitEnv, 'memory' | 'buddy
   return Math.floor((buddy.totalFrames() * ratio) / 100)
 }
 
-/** Whether so many pages more may be promised to a process. Counts nothing. */
-export function isEnoughMemory(mm: CommitEnv, space: AddressSpace, pages: number): boolean {
+/** Whether so many pages more may be promised to a process; without one: to the kernel. Counts nothing. */
+export function isEnoughMemory(mm: CommitEnv, space: AddressSpace | undefined, pages: number): boolean {
   const mode = readIntSetting(mm.memory, Setting.overcommitMemory)
   if (mode === Overcommit.always) return true
   if (mode === Overcommit.guess) return pages <= mm.buddy.totalFrames()
@@ -51,7 +51,8 @@ export function isEnoughMemory(mm: CommitEnv, space: AddressSpace, pages: number
 }
 
 /** The limit, less what is kept back for root and from one large process. */
-function allowedPages(mm: CommitEnv, space: AddressSpace): number {
+function allowedPages(mm: CommitEnv, space: AddressSpace | undefined): number {
+  if (space === undefined) return commitLimit(mm)
   const { memory } = mm
   const reserve = (setting: Setting) => Math.floor(readUnsignedSetting(memory, setting) / PAGE_KBYTES)
   const isAdministrator = (space.flags & SpaceFlag.administrator) !== 0

@@ -1,20 +1,16 @@
 /** The files of /proc/PID, and of each of its threads. */
 import { EACCES, EINVAL, ENOENT, EPERM, ESRCH } from '../../../base/errno.js'
-import { scoreOf } from '../../out-of-memory.js'
-import { type Process, ProcessFlag } from '../../process.js'
+import type { Process } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import { nameThread } from '../../thread-name.js'
 import { timeOf } from '../../usage.js'
-import { Capability } from '../capabilities.js'
-import { may } from '../credentials.js'
 import { pathOf } from '../describe.js'
 import type { FileEnvironment } from '../environment.js'
 import { operationsOf } from '../file-operations.js'
 import { type FileUser, userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
-import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import { clearRefs } from './clear-refs.js'
 import { ownLocksText } from './lock-texts.js'
@@ -22,6 +18,8 @@ import { mapFiles } from './map-files.js'
 import { maps, numaMaps, smaps, smapsRollup } from './mapping-files.js'
 import { mountInfoText, mountsText } from './mounts-text.js'
 import { namespaceFiles } from './namespace-files.js'
+import { writeNumber } from './number-file.js'
+import { outOfMemoryFiles } from './oom-files.js'
 import { pagemap } from './pagemap.js'
 import {
   directory,
@@ -40,9 +38,6 @@ import { callText, childrenText, timersText } from './thread-files.js'
 import { timeOffsets } from './time-offsets.js'
 import { userMaps } from './user-maps.js'
 
-/** Bytes of a number that are looked at. */
-const NUMBER_MAX = 12
-const OUT_OF_MEMORY_MAX = 1000
 const CORE_FILTER_BITS = 0x1ff
 
 const links: Record<string, ProcNode> = {
@@ -56,36 +51,8 @@ const constants: Record<string, ProcNode> = {
   loginuid: { ...file(() => '4294967295', 0o644), seeks: 'plain' },
   sessionid: { ...file(() => '4294967295'), seeks: 'plain' },
   wchan: processFile(() => '0'),
-  oom_score: processFile((process, _vfs, { mm }) => `${scoreOf(mm, process)}\n`),
+  ...outOfMemoryFiles,
   io: processFile((process, _vfs, env) => (mayLook(process, env) ? IO_COUNTS : -EACCES), 0o400),
-}
-
-/** For all processes that share the memory, unless they will not for long (vfork). Lower than it was is for CAP_SYS_RESOURCE. */
-function adjustOutOfMemory(process: Process, score: number, { processes }: FileEnvironment): number {
-  if (Math.abs(score) > OUT_OF_MEMORY_MAX) return -EINVAL
-  const isLower = score < process.outOfMemoryScore
-  if (isLower && !may(userOf(process).credentials, Capability.resource)) return -EACCES
-  process.outOfMemoryScore = score
-  if (process.hasFlag(ProcessFlag.vforked)) return 0
-  for (const other of processes.values()) {
-    if (!other.isZombie && other.space.ptr === process.space.ptr) other.outOfMemoryScore = score
-  }
-  return 0
-}
-
-/** The scale of /proc/PID/oom_adj, which oom_score_adj has replaced: -17 to 15. */
-const OLD_MIN = -17
-const OLD_MAX = 15
-
-function oldScale(score: number): number {
-  if (score === OUT_OF_MEMORY_MAX) return OLD_MAX
-  return Math.min(OLD_MAX, Math.trunc((score * -OLD_MIN) / OUT_OF_MEMORY_MAX) + 0)
-}
-
-function adjustInOldScale(process: Process, value: number, env: FileEnvironment): number {
-  if (value < OLD_MIN || value > OLD_MAX) return -EINVAL
-  const score = value === OLD_MAX ? OUT_OF_MEMORY_MAX : Math.trunc((value * OUT_OF_MEMORY_MAX) / -OLD_MIN)
-  return adjustOutOfMemory(process, score, env)
 }
 
 /** Whether who reads may look at a process's memory. */
@@ -100,21 +67,6 @@ const NOTHING_MERGED = 'ksm_rmap_items 0\nksm_zero_pages 0\nksm_merging_pages 0\
 /** Nobody counts these. */
 const IO_COUNTS =
   'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n'
-
-/** A number as kstrtoint() takes it: decimal, 0x, or octal with a 0; blanks around it. */
-function writeNumber(set: (process: Process, value: number) => number) {
-  return (source: Uint8Array, process: Process | undefined): number => {
-    const text = byteString(source.subarray(0, NUMBER_MAX)).trim()
-    const isNumber = /^[+-]?(0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)$/i.test(text)
-    if (process === undefined) return -ESRCH
-    if (!isNumber) return -EINVAL
-    const digits = text.replace(/^[+-]/, '')
-    const base = /^0x/i.test(digits) ? 16 : digits.startsWith('0') ? 8 : 10
-    const value = Number.parseInt(digits.replace(/^0x/i, ''), base) * (text.startsWith('-') ? -1 : 1)
-    const result = set(process, value)
-    return result < 0 ? result : source.length
-  }
-}
 
 const texts: Record<string, ProcNode> = {
   maps,
@@ -143,18 +95,6 @@ const texts: Record<string, ProcNode> = {
   mounts: processFile((_process, vfs) => mountsText(vfs)),
   mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
   schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
-  oom_adj: {
-    seeks: 'plain',
-    ...processFile(({ outOfMemoryScore }) => `${oldScale(outOfMemoryScore)}\n`, 0o644),
-    write: (source, process, env) =>
-      writeNumber((of, value) => adjustInOldScale(of, value, env))(source.subarray(0, NUMBER_MAX), process),
-  },
-  oom_score_adj: {
-    seeks: 'plain',
-    ...processFile(({ outOfMemoryScore }) => `${outOfMemoryScore}\n`, 0o644),
-    write: (source, process, env) =>
-      writeNumber((of, score) => adjustOutOfMemory(of, score, env))(source.subarray(0, NUMBER_MAX), process),
-  },
   pagemap,
   mem: memory,
 }

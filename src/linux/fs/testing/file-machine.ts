@@ -223,6 +223,7 @@ export class FileMachine {
       hasFlag: () => false,
       name: 'program',
       outOfMemoryScore: 0,
+      outOfMemoryLeast: 0,
       coreFilter: 0x33,
       space: this.space,
       files: this.user,
