@@ -7,13 +7,14 @@ import { EntryFlag } from '../arch/memory-management-arch.js'
 import { frameToPtr, NULL, PAGE_SIZE, type Ptr, pageOf, type Vpn } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { growTo } from '../space/expand-stack.js'
+import { isPoison } from '../space/poisoned-entry.js'
 import { isCopyOnWrite, VM_IO, VM_MAYREAD, VM_PFNMAP, VM_READ, VM_WRITE } from '../space/vm-flags.js'
 import { Vma } from '../space/vma.js'
 import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
-import { noteWritten, presentFrame } from './present-frame.js'
+import { noteWrittenRemote, presentFrame } from './present-frame.js'
 import { isUserRange } from './user-copy.js'
 
 /** Bytes read before the first that cannot be. */
@@ -27,7 +28,7 @@ export function readForced(mm: FaultEnv, space: AddressSpace, address: number, t
 export function writeForced(mm: FaultEnv, space: AddressSpace, address: number, source: Uint8Array): number {
   return eachPage(mm, space, address, source.length, Access.write, (ptr, done, length) => {
     mm.memory.u8.set(source.subarray(done, done + length), ptr)
-    noteWritten(mm, ptr)
+    noteWrittenRemote(mm, ptr)
   })
 }
 
@@ -73,7 +74,8 @@ function forcedPage(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access)
   const allowed = presentFrame(mm, space, vpn, access)
   if (allowed !== NULL) return allowed
   const mapper = mm.userMappers.of(space.root)
-  if (access === Access.read && mapper.translate(vpn)) return frameToPtr(mapper.lastPfn)
+  const isThere = mapper.translate(vpn) && !isPoison(mapper.lastFlags)
+  if (access === Access.read && isThere) return frameToPtr(mapper.lastPfn)
   if (faultForced(mm, space, vpn, access) !== FaultResult.ok || !mapper.translate(vpn)) return NULL
   if (access === Access.write && (vma.flags & VM_WRITE) === 0) protectAgain(mm, space, vpn, vma.flags)
   return frameToPtr(mapper.lastPfn)

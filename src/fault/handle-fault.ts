@@ -137,8 +137,13 @@ function resolve(mm: FaultEnv, fault: Fault): Attempt {
   const result = hadTable ? resolveEntry(mm, fault) : resolveHuge(mm, fault)
   if (result === FaultResult.ok || !fault.isAlone) return result
   if (result === FaultResult.outOfMemory && !fault.hadFamily) mm.families.leave(vma)
-  if (!hadTable) giveTablesBack(fault, result === FaultResult.outOfMemory)
+  if (!hadTable && !keepsTable(fault, result)) giveTablesBack(fault, result === FaultResult.outOfMemory)
   return result
+}
+
+/** Whether a table was made before somebody was asked for the page (do_anonymous_page; do_fault does it the other way round). */
+function keepsTable({ vma }: Fault, result: Attempt): boolean {
+  return vma.isAnonymous && vma.userfault !== NULL && result !== FaultResult.outOfMemory
 }
 
 function giveTablesBack({ mapper, vpn, batch }: Fault, all: boolean): void {

@@ -4,12 +4,14 @@
  */
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EAGAIN, EBUSY, EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM } from '../base/errno.js'
-import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
+import { NO_FRAME, NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import { AddressSpace } from '../space/address-space.js'
+import { folioStart, isOfFolio } from '../space/large-folio.js'
 import { isPoison } from '../space/poisoned-entry.js'
+import { splitFolio } from '../space/split-folio.js'
 import {
   VM_ACCESS_FLAGS,
   VM_HUGETLB,
@@ -42,16 +44,40 @@ const IMMOVABLE = VM_PFNMAP | VM_IO | VM_HUGETLB | VM_MIXEDMAP
  * page already), -EBUSY (somebody else has the page too), -EAGAIN (the space is changing), -EINVAL, -EFAULT, -ENOMEM.
  */
 export function moveUserfault(mm: FaultEnv, request: MoveRequest): number {
+  const progress: Progress = { done: 0, folio: NO_FRAME }
+  while (true) {
+    progress.folio = NO_FRAME
+    const result = moveRest(mm, request, progress)
+    if (progress.folio === NO_FRAME) return progress.done > 0 ? progress.done : result
+    splitFolio(mm, progress.folio, NONE_GIVEN_UP)
+  }
+}
+
+/** How many pages were moved, and the folio that a page must leave first, which needs the space's lock to be given back. */
+interface Progress {
+  done: number
+  folio: Pfn
+}
+
+const NONE_GIVEN_UP: ReadonlyMap<Pfn, boolean> = new Map()
+
+function moveRest(mm: FaultEnv, request: MoveRequest, progress: Progress): number {
   const space = new AddressSpace(mm.memory, mm.userfaults.space(request.context))
   mm.atomics.lock(space.lock, LockRank.space)
   const batch = mm.flusher.batch(space.root)
-  const result = moveLocked(mm, space, request, batch)
+  const result = moveLocked(mm, space, request, batch, progress)
   batch.finish()
   mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
 
-function moveLocked(mm: FaultEnv, space: AddressSpace, request: MoveRequest, batch: FlushBatch): number {
+function moveLocked(
+  mm: FaultEnv,
+  space: AddressSpace,
+  request: MoveRequest,
+  batch: FlushBatch,
+  progress: Progress,
+): number {
   const { start, pages, source } = request
   const to = new Vma(mm.memory, mm.vmas.findHolding(space, start))
   if (to.ptr === NULL) return -ENOENT
@@ -62,7 +88,7 @@ function moveLocked(mm: FaultEnv, space: AddressSpace, request: MoveRequest, bat
   if (((from.flags | to.flags) & VM_SHARED) !== 0) return -EINVAL
   if (source + pages > from.end || start + pages > to.end) return -EINVAL
   if (!mayMove(request, from, to)) return -EINVAL
-  return movePages({ mm, from, to, request, batch, mapper: mm.userMappers.of(space.root) })
+  return movePages({ mm, from, to, request, batch, progress, mapper: mm.userMappers.of(space.root) })
 }
 
 /** validate_move_areas: both are writable, alike, and of anonymous memory; where the pages go is registered with this file. */
@@ -80,17 +106,20 @@ interface Move {
   readonly request: MoveRequest
   readonly mapper: UserMapper
   readonly batch: FlushBatch
+  readonly progress: Progress
 }
 
+/** 0, or what keeps the next page from being moved. */
 function movePages(move: Move): number {
   const { start, source, pages } = move.request
-  let done = 0
-  while (done < pages) {
+  const { progress } = move
+  while (progress.done < pages) {
+    const { done } = progress
     const moved = moveNext(move, (source + done) as Vpn, (start + done) as Vpn, pages - done)
-    if (moved < 0) return done > 0 ? done : moved
-    done += moved
+    if (moved < 0) return moved
+    progress.done += moved
   }
-  return done
+  return 0
 }
 
 /** One page, or a huge one: how many pages. */
@@ -105,8 +134,8 @@ function moveNext(move: Move, source: Vpn, target: Vpn, left: number): number {
     if (fits) return moveHuge(move, huge, source, target)
     mapper.split(huge, source, batch)
   }
-  const entry = mapper.leaf(source)
-  if (entry === NULL && !request.allowsHoles) return -ENOENT
+  const entry = request.allowsHoles ? mapper.makeLeaf(source) : mapper.leaf(source)
+  if (entry === NULL) return request.allowsHoles ? -ENOMEM : -ENOENT
   const place = mapper.makeLeaf(target)
   return place === NULL ? -ENOMEM : moveSmall(move, entry, place, source, target)
 }
@@ -133,19 +162,26 @@ function moveHuge(move: Move, leaf: Ptr, source: Vpn, target: Vpn): number {
 function moveSmall(move: Move, entry: Ptr, place: Ptr, source: Vpn, target: Vpn): number {
   const { mm, mapper, to, batch, request } = move
   if (mapper.isPresent(place)) return -EEXIST
-  if (entry === NULL || !mapper.isPresent(entry)) return request.allowsHoles ? 1 : -ENOENT
+  if (!mapper.isPresent(entry)) return request.allowsHoles ? 1 : -ENOENT
   if (isPoison(mapper.flags(entry))) return -EFAULT
   if (!isMovable(move, entry)) return -EBUSY
   const pfn = mapper.pfn(entry)
+  if (isOfFolio(mm.frames, pfn)) return leaveFolio(move, folioStart(pfn))
   const had = mapper.clear(entry, source, batch)
   if (pfn === mm.memory.u32[wordIndex(Word.zeroFrame)]) {
     mapper.set(place, target, pfn, readOnlyFlags(to.flags) | EntryFlag.special, batch)
     return 1
   }
   giveOwner(move, pfn, target)
-  mm.frames.setFlags(pfn, mm.frames.flags(pfn) & ~FrameFlag.folio)
   mapper.set(place, target, pfn, readOnlyFlags(to.flags) | EntryFlag.write | (had & EntryFlag.dirty), batch)
   return 1
+}
+
+/** The folio is split for good, and then the page moved (split_folio); not when its first page is shared. */
+function leaveFolio({ mm, progress }: Move, first: Pfn): number {
+  const isShared = isOfFolio(mm.frames, first) && (mm.frames.flags(first) & FrameFlag.exclusive) === 0
+  if (!isShared) progress.folio = first
+  return -EBUSY
 }
 
 /** The frame leads to its new mapping from now on. */

@@ -1,6 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { EFAULT, EHWPOISON, EINVAL, ENOMEM } from '../base/errno.js'
-import { NULL, type Vpn } from '../base/numbers.js'
+import { NULL, ptrToFrame, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
 import type { UserMapper } from '../paging/user-mapper.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { isPoison } from '../space/poisoned-entry.js'
@@ -150,12 +151,22 @@ function isPresentFor(mapper: UserMapper, vpn: Vpn, access: Access): boolean {
   return access !== Access.write || (mapper.lastFlags & EntryFlag.write) !== 0
 }
 
+/** As if it had been accessed: a page that is to be written counts as changed itself, not its entry, but for a huge one (FOLL_TOUCH). */
+function touchPresent(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): void {
+  const entry = mm.userMappers.of(space.root).leaf(vpn)
+  const ptr = presentFrame(mm, space, vpn, entry === NULL ? access : Access.read)
+  if (ptr === NULL || entry === NULL || access !== Access.write) return
+  if ((mm.userMappers.of(space.root).flags(entry) & EntryFlag.dirty) !== 0) return
+  const pfn = ptrToFrame(ptr)
+  if ((mm.frames.flags(pfn) & FrameFlag.file) !== 0) mm.objects.markDirty(pfn)
+  else mm.atomics.or(mm.frames.flagsPtr(pfn), FrameFlag.dirtyPage)
+}
+
 function faultIn(mm: FaultEnv, space: AddressSpace, from: Vpn, to: Vpn, access: Access): number {
   const mapper = mm.userMappers.of(space.root)
   for (let vpn: number = from; vpn < to; vpn++) {
     if (isPresentFor(mapper, vpn as Vpn, access)) {
-      // As if it had been accessed: one that is to be written counts as changed (FOLL_TOUCH).
-      presentFrame(mm, space, vpn as Vpn, access)
+      touchPresent(mm, space, vpn as Vpn, access)
       continue
     }
     const result = faultPatiently(mm, space, vpn as Vpn, access, faultForced)

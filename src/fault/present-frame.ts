@@ -1,5 +1,6 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { frameToPtr, NULL, type Ptr, ptrToFrame, type Vpn } from '../base/numbers.js'
+import { FrameFlag } from '../frame/frame-table.js'
 import type { AddressSpace } from '../space/address-space.js'
 import { Access } from './access.js'
 import type { FaultEnv } from './fault.js'
@@ -23,6 +24,16 @@ export function presentFrame(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access
 /** Bytes of a page were written from `ptr` on: code that was translated from them is not good any more. */
 export function noteWritten(mm: FaultEnv, ptr: Ptr): void {
   mm.frames.forgetWritten(ptrToFrame(ptr))
+}
+
+/**
+ * The same of another program's memory (set_page_dirty_lock): a page of shared memory counts as changed, whoever maps it. One of a file
+ * has been marked since its entry may be written to.
+ */
+export function noteWrittenRemote(mm: FaultEnv, ptr: Ptr): void {
+  noteWritten(mm, ptr)
+  const pfn = ptrToFrame(ptr)
+  if ((mm.frames.flags(pfn) & FrameFlag.file) !== 0) mm.objects.markDirty(pfn)
 }
 
 /** As the hardware's walker would, had the kernel gone through the page table. */

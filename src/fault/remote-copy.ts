@@ -12,7 +12,7 @@ import { LockRank } from '../state/atomics.js'
 import { Access, FaultResult } from './access.js'
 import type { FaultEnv } from './fault.js'
 import { faultForced } from './handle-fault.js'
-import { noteWritten, presentFrame } from './present-frame.js'
+import { noteWrittenRemote, presentFrame } from './present-frame.js'
 import { unsharePage } from './unshare.js'
 
 /** Reads `target.length` bytes that lie in one page. 0 or -EFAULT. */
@@ -45,7 +45,7 @@ export function writeRemote(mm: FaultEnv, space: AddressSpace, address: number, 
   const to = remotePtr(mm, space, address, Access.write)
   if (to !== NULL) {
     mm.memory.u8.set(source, to)
-    noteWritten(mm, to)
+    noteWrittenRemote(mm, to)
   }
   mm.atomics.unlock(space.lock, LockRank.space)
   return to === NULL ? -EFAULT : 0

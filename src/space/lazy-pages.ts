@@ -17,6 +17,7 @@ import {
 import { forEachMapper, foundAnonymous } from './mappers.js'
 import type { ObjectSpacesEnv } from './object-spaces.js'
 import { isDirtyFrame, mappingsOf } from './page-usage.js'
+import { isPoison } from './poisoned-entry.js'
 import type { SpaceEnv } from './space-env.js'
 import { dropHugeAt } from './split-huge.js'
 import { HUGE_PAGES, VM_LOCKED } from './vm-flags.js'
@@ -62,6 +63,8 @@ interface Visitor {
   readonly folio: (vpn: Vpn, entry: Ptr) => void
   /** Whether a whole huge page of an object is unmapped. Without swap it stays in its object. */
   readonly takesOut?: boolean
+  /** Whether the marks of lost pages (UFFDIO_POISON) go. */
+  readonly takesPoison?: boolean
 }
 
 /** A walk over the counted pages of such a part. A huge page of which only some are in it is split for good. */
@@ -132,7 +135,12 @@ class Walk {
   /** Returns how many of the `left` entries that has done with. */
   #visit(vpn: Vpn, entry: Ptr, left: number, visitor: Visitor): number {
     const { mapper } = this
-    if (!mapper.isPresent(entry) || (mapper.flags(entry) & EntryFlag.special) !== 0) return 1
+    if (!mapper.isPresent(entry)) return 1
+    if ((mapper.flags(entry) & EntryFlag.special) !== 0) {
+      const isTaken = visitor.takesPoison === true && isPoison(mapper.flags(entry))
+      if (isTaken) mapper.clear(entry, vpn, this.batch)
+      return 1
+    }
     const first = folioStart(mapper.pfn(entry))
     if (isOfObjectsFolio(this.#mm.frames, mapper.pfn(entry)))
       return this.#visitObjectsFolio(vpn, entry, left, visitor)
@@ -205,6 +213,7 @@ export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
       giveUpAll(pfn)
       mapper.changeRun(entry, vpn, HUGE_PAGES, USED, 0, batch)
     },
+    takesPoison: true,
   })
 }
 

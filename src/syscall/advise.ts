@@ -292,7 +292,7 @@ const ADVICE: ReadonlyMap<number, Advise> = new Map<number, Advise>([
   [mman.MADV_WILLNEED, readAhead],
   [mman.MADV_DONTNEED, inWholePages(unless(VM_LOCKED | VM_PFNMAP, afterTelling(dropPages)))],
   [mman.MADV_DONTNEED_LOCKED, inWholePages(unless(VM_PFNMAP, afterTelling(dropPages)))],
-  [mman.MADV_FREE, forPrivateAnonymous(unless(VM_LOCKED | VM_PFNMAP, afterTelling(giveUp)))],
+  [mman.MADV_FREE, unless(VM_LOCKED | VM_PFNMAP | VM_HUGETLB, afterTelling(forPrivateAnonymous(giveUp)))],
   [mman.MADV_REMOVE, removePages],
   [mman.MADV_DONTFORK, setFlags(0, vm.VM_DONTCOPY)],
   [mman.MADV_DOFORK, unless(VM_IO, setFlags(vm.VM_DONTCOPY, 0))],

@@ -324,6 +324,74 @@ static void huge(void) {
   close(uffd), clear(8192);
 }
 
+/* A number of smaps for the mapping that holds a page of the window. */
+static long smaps_of(void *p, const char *field) {
+  int inside = 0;
+  for (char *line = strtok(text_of("/proc/self/smaps"), "\n"); line; line = strtok(NULL, "\n")) {
+    unsigned long start, end;
+    if (sscanf(line, "%lx-%lx ", &start, &end) == 2 && strchr(line, '-') < strchr(line, ' '))
+      inside = start <= (uintptr_t)p && (uintptr_t)p < end;
+    if (inside && !strncmp(line, field, strlen(field))) return atol(line + strlen(field));
+  }
+  return -1;
+}
+
+/* Where no page table is, PAGEMAP_SCAN says of no page that it was written. */
+static const char *table(void *p) {
+  struct { uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages, inverted, mask, any, returned; } a = {.size = 96};
+  uint64_t region[3];
+  a.start = (uintptr_t)p, a.end = a.start + PG, a.vec = (uintptr_t)region, a.vec_len = 1, a.inverted = a.mask = 2, a.returned = 255;
+  int pagemap = open("/proc/self/pagemap", O_RDONLY);
+  int found = ioctl(pagemap, 0xc0606610, &a);
+  close(pagemap);
+  return found == 0 ? "there" : found == 1 ? "none" : "?";
+}
+
+/* What becomes of marks, of entries that only the kernel has written through, and of page tables. */
+static void entries(void) {
+  int memory = open("/proc/self/mem", O_RDWR);
+  char byte = 'z';
+  uffd = open_uffd(O_NONBLOCK, SIGBUS_INSTEAD);
+  map(0, 8, RW, PRIV), register_at(AT(0), 8, MISSING);
+  printf("no table: %s\n", table(AT(0)));
+  printf("touch %s, table: %s\n", touch(AT(0), 1), table(AT(0)));
+  fill_left("poison", IO_POISON, AT(0), 6 * PG, 0);
+  is("read by /proc", pread(memory, &byte, 1, (uintptr_t)AT(0))), is("written", pwrite(memory, "w", 1, (uintptr_t)AT(0)));
+  is("free", madvise(AT(0), 2 * PG, MADV_FREE)), is("cold", madvise(AT(2), PG, 20)), is("pageout", madvise(AT(3), PG, 21));
+  is("dontneed", madvise(AT(4), PG, MADV_DONTNEED));
+  uint64_t entry[6];
+  int pagemap = open("/proc/self/pagemap", O_RDONLY);
+  pread(pagemap, entry, sizeof entry, (uintptr_t)BASE / PG * 8);
+  for (int i = 0; i < 6; i++) printf(" %lx", (long)(entry[i] >> 60));
+  puts("");
+  close(uffd), clear(8);
+  /* Shared memory: a store of another one's counts for all who map the page. */
+  int mem = syscall(SYS_memfd_create, "m", 0);
+  ftruncate(mem, 4 * PG);
+  mmap(AT(0), 4 * PG, RW, MAP_SHARED | MAP_FIXED, mem, 0), mmap(AT(8), 4 * PG, PROT_READ, MAP_SHARED | MAP_FIXED, mem, 0);
+  for (int i = 0; i < 4; i++) touch(AT(i), 0), touch(AT(8 + i), 0);
+  printf("dirty %ld\n", smaps_of(AT(8), "Shared_Dirty:"));
+  is("written by /proc", pwrite(memory, "w", 1, (uintptr_t)AT(0))), printf("dirty %ld\n", smaps_of(AT(8), "Shared_Dirty:"));
+  is("populated", madvise(AT(1), PG, 23)), printf("dirty %ld\n", smaps_of(AT(8), "Shared_Dirty:"));
+  touch(AT(2), 1), printf("stored, dirty %ld\n", smaps_of(AT(8), "Shared_Dirty:"));
+  uffd = open_uffd(O_NONBLOCK, SIGBUS_INSTEAD);
+  munmap(AT(0), 4 * PG), mmap(AT(512), 4 * PG, RW, MAP_SHARED | MAP_FIXED, mem, 0), register_at(AT(512), 4, MISSING), ftruncate(mem, 0), ftruncate(mem, 4 * PG);
+  printf("shared: touch %s, table: %s\n", touch(AT(512), 1), table(AT(512)));
+  close(uffd), close(mem), munmap(AT(512), 4 * PG), close(memory), close(pagemap), clear(16);
+}
+
+static void holes_and_folios(void) {
+  uffd = open_uffd(O_NONBLOCK, SIGBUS_INSTEAD);
+  map(0, 2048, RW, PRIV), map(4096, 2048, RW, PRIV), register_at(AT(0), 2048, MISSING);
+  move_left("holes", AT(0), AT(4096 + 512), PG, 2);
+  printf("tables: %s, %s\n", table(AT(0)), table(AT(4096 + 512)));
+  *AT(4096 + 512) = 'a', printf("huge: %ld\n", smaps_of(AT(4096), "AnonHugePages:"));
+  *AT(4096) = 'b', *AT(4096 + 100) = 'c', printf("huge: %ld\n", smaps_of(AT(4096), "AnonHugePages:"));
+  move_left("a part of a huge page", AT(1), AT(4096 + 90), 20 * PG, 0);
+  printf("%c, anonymous: %ld and %ld\n", *AT(11), smaps_of(AT(0), "Anonymous:"), smaps_of(AT(4096), "Anonymous:"));
+  close(uffd), clear(8192);
+}
+
 int main(void) {
   begin();
   registering();
@@ -332,6 +400,8 @@ int main(void) {
   poisoning();
   sharing();
   moving();
+  entries();
   huge();
+  holes_and_folios();
   return 0;
 }

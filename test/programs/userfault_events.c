@@ -90,6 +90,7 @@ static void removals(void) {
   register_at(AT(0), 4, MISSING), copy_to(AT(1), source, 1, 0);
   begin_call(&c, punch), next("a hole", &m), end_call(&c), is("remove", result);
   is("empty again", copy_to(AT(1), source + PG, 1, 0)), printf("%c\n", *AT(1));
+  begin_call(&c, lazily), next("told, and refused then", &m), end_call(&c), printf("free: %s\n", result ? "refused" : "done");
   close(uffd), close(mem), clear(4);
 }
 
