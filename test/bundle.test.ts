@@ -20,7 +20,7 @@ const programs = guestPrograms().filter(
 )
 
 /** Without what the command says itself of a program that died. */
-const ofGuest = (stderr: string): string => stderr.replace(/^pagoda: [^]*$/m, '')
+const ofGuest = (stderr: string): string => stderr.replace(/^pagoda: [\s\S]*$/m, '')
 
 async function byCommand({ name, path }: GuestProgram) {
   const report = join(folder, `${name}.json`)
