@@ -5,25 +5,30 @@ import { decodeTables } from './decode-table.js'
 import type { HartLayout } from './hart-layout.js'
 import { interpreterBytes } from './interpreter.js'
 
+/** Makes an interpreter of a module that is compiled already. */
+export type InterpreterMaker = (imports: WebAssembly.Imports) => WebAssembly.Instance
+
 export interface HartParts {
   /** Both levels of the decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
   /** The interpreter (interpreter.ts). */
-  interpreter(layout: HartLayout, imports: WebAssembly.Imports): WebAssembly.Instance
+  interpreter(layout: HartLayout): InterpreterMaker
 }
 
 export const NEW_PARTS: HartParts = {
   decodeTables,
-  interpreter: (layout, imports) => new WebAssembly.Instance(compiled(interpreterBytes(layout)), imports),
+  interpreter: (layout) => {
+    const module = compiled(interpreterBytes(layout))
+    return (imports) => new WebAssembly.Instance(module, imports)
+  },
 }
 
 function compiled(bytes: Uint8Array): WebAssembly.Module {
   return new WebAssembly.Module(bytes as BufferSource)
 }
 
-/** An interpreter of this process, and the name of its bytes. */
+/** An interpreter of this process. */
 interface Made {
-  readonly name: string
   readonly module: WebAssembly.Module
   readonly instance: WebAssembly.Instance
 }
@@ -35,8 +40,8 @@ interface Made {
 export class KeptParts implements HartParts {
   readonly #parts: Map<string, Uint8Array>
   readonly keeper: CodeKeeper | undefined
-  /** What is not kept as compiled code yet. */
-  readonly #made: Made[] = []
+  /** What is not kept as compiled code yet, by the names of its bytes. */
+  readonly #made = new Map<string, Made>()
   #isWhole = true
 
   constructor(bytes?: Uint8Array, keeper?: CodeKeeper) {
@@ -48,18 +53,18 @@ export class KeptParts implements HartParts {
     return this.#part('decodeTables', () => NEW_PARTS.decodeTables())
   }
 
-  interpreter(layout: HartLayout, imports: WebAssembly.Imports): WebAssembly.Instance {
+  interpreter(layout: HartLayout): InterpreterMaker {
     const name = JSON.stringify(layout)
     const bytes = this.#part(name, () => interpreterBytes(layout))
     const code = this.#parts.get(codeName(name))
     const restored = code === undefined ? undefined : this.keeper?.restore(bytes, code)
     const module = restored ?? compiled(bytes)
-    const instance = new WebAssembly.Instance(module, imports)
-    if (restored === undefined) {
-      this.#made.push({ name, module, instance })
-      this.#isWhole = false
+    if (restored === undefined) this.#isWhole = false
+    return (imports) => {
+      const instance = new WebAssembly.Instance(module, imports)
+      if (restored === undefined) this.#made.set(name, { module, instance })
+      return instance
     }
-    return instance
   }
 
   /** Whether all that was asked for until now was there, and the engine took it. */
@@ -78,12 +83,13 @@ export class KeptParts implements HartParts {
 
   /** Has the engine compile in full what it has not, and keeps that too. */
   keepCode(): void {
-    for (const { name, module, instance } of this.#made.splice(0)) {
+    for (const [name, { module, instance }] of this.#made) {
       const functions = Object.values(instance.exports).filter((each) => typeof each === 'function')
       for (const each of functions) this.keeper?.compile(each)
       const code = this.keeper?.keep(module, functions)
       if (code !== undefined) this.#parts.set(codeName(name), code)
     }
+    this.#made.clear()
   }
 
   bytes(): Uint8Array {

@@ -7,11 +7,11 @@ import { CODE_ENTRIES_STRIDE, Region, regionBytes, regionPtr } from '../state/la
 import type { Memory } from '../state/memory.js'
 import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
+import { HartCode } from './hart-code.js'
 import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
-import { type Interpreter, interpreterImports } from './interpreter.js'
 import type { KeptTranslations } from './translator/kept-translations.js'
-import { FUNCTIONS_MAX, Translator, type TranslatorStats } from './translator/translator.js'
+import { Translator, type TranslatorStats } from './translator/translator.js'
 
 /** What a hart needs of the machine. */
 export interface HartEnv {
@@ -60,7 +60,7 @@ export class Hart {
   readonly #tlbs: Tlbs
   /** Where there are no other threads, nothing. */
   readonly #shootdown: Shootdown | undefined
-  readonly #interpreter: Interpreter
+  readonly #code: HartCode
   readonly #translator: Translator | undefined
 
   private constructor(env: HartEnv, index: number, ptr: Ptr, options: HartOptions) {
@@ -84,13 +84,12 @@ export class Hart {
       shared: memory.shared,
       inSharedBuffer: memory.inSharedBuffer,
     }
-    const table = new WebAssembly.Table({ element: 'anyfunc', initial: threshold === 0 ? 0 : FUNCTIONS_MAX })
-    const { exports } = parts.interpreter(layout, interpreterImports(memory, layout, table))
-    this.#interpreter = exports as unknown as Interpreter
+    const code = new HartCode(memory, layout, parts)
+    this.#code = code
     if (threshold === 0) return
     const executed = () => this.instructions()
     this.#translator = new Translator({
-      ...{ memory, arch, tlbs, hart: index, layout, executed, helpers: exports, table, aroundTranslating },
+      ...{ memory, arch, tlbs, hart: index, layout, executed, code, aroundTranslating },
       shootdown: this.#shootdown,
       kept: layout.shared ? undefined : options.kept,
     })
@@ -121,7 +120,7 @@ export class Hart {
       const slice = Math.min(left, this.#slice())
       const before = this.low(HartField.instret)
       this.#translator?.beforeRun()
-      const exit = this.#interpreter.run(slice)
+      const exit = this.#code.interpreter.run(slice)
       this.#shootdown?.serve()
       if (exit === Exit.budget) left -= slice
       else if (exit !== Exit.hot) return exit as Exit

@@ -41,13 +41,9 @@ export interface Interpreter {
   run(budget: number): number
 }
 
-/** What the interpreter of one hart (`interpreterBytes`) imports. Translated code is called through the table. */
-export function interpreterImports(
-  memory: Memory,
-  layout: HartLayout,
-  table: WebAssembly.Table,
-): WebAssembly.Imports {
-  return { env: { memory: memory.raw, table, ...FLOAT_HELPERS.imports(memory, layout.hart) } }
+/** What the interpreter of one hart (`interpreterBytes`) imports, but for the table, through which it calls translated code. */
+export function interpreterImports(memory: Memory, layout: HartLayout): WebAssembly.Imports {
+  return { env: { memory: memory.raw, ...FLOAT_HELPERS.imports(memory, layout.hart) } }
 }
 
 export function interpreterBytes(layout: HartLayout): Uint8Array {

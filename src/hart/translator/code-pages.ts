@@ -7,6 +7,7 @@ import type { Tlbs } from '../../paging/tlb.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../paging/tlb-layout.js'
 import { Region, regionBytes, regionPtr } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
+import type { HartCode } from '../hart-code.js'
 
 /** A fetch from such a page succeeds and changes nothing: the accessed bit is set already. */
 const FETCHABLE = EntryFlag.user | EntryFlag.execute | EntryFlag.accessed
@@ -29,8 +30,7 @@ export interface CodePagesEnv {
   readonly hart: number
   /** When other harts run on threads of their own. */
   readonly shootdown: Shootdown | undefined
-  /** Functions of the interpreter's module, by name. */
-  readonly helpers: WebAssembly.Exports
+  readonly code: HartCode
 }
 
 type TakeWriteTags = (entries: number, place: number) => void
@@ -41,17 +41,17 @@ export class CodePages {
   readonly #tlbs: Tlbs
   readonly #hart: number
   readonly #stamps: number
-  readonly #takeWriteTags: TakeWriteTags
+  readonly #code: HartCode
   readonly #shootdown: Shootdown | undefined
   #table: PageTable
 
-  constructor({ memory, arch, tlbs, hart, shootdown, helpers }: CodePagesEnv) {
+  constructor({ memory, arch, tlbs, hart, shootdown, code }: CodePagesEnv) {
     this.#shootdown = shootdown
     this.#memory = memory
     this.#arch = arch
     this.#tlbs = tlbs
     this.#hart = hart
-    this.#takeWriteTags = helpers.takeWriteTags as TakeWriteTags
+    this.#code = code
     this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
     this.#table = new PageTable(memory, arch, NO_FRAME)
   }
@@ -95,10 +95,11 @@ export class CodePages {
     const { u16 } = this.#memory
     const stamp = (Atomics.add(u16, this.#stamps, 1) + 1) & STAMP_MAX
     Atomics.store(u16, this.#stamps + pfn, stamp)
+    const takeWriteTags = this.#code.exports.takeWriteTags as TakeWriteTags
     for (let hart = 0; hart < this.#tlbs.hartCount; hart++) {
       if (this.#shootdown !== undefined && hart !== this.#hart) continue
       this.#tlbs.spoilInactive(hart)
-      this.#takeWriteTags(this.#tlbs.entries(hart), frameToPtr(pfn))
+      takeWriteTags(this.#tlbs.entries(hart), frameToPtr(pfn))
       this.#tlbs.noteChange(hart)
     }
     this.#shootdown?.interrupt()

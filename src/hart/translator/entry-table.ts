@@ -15,6 +15,7 @@ import type { Ptr } from '../../base/numbers.js'
 import type { Code, Label } from '../../base/wasm/code.js'
 import type { WasmModule } from '../../base/wasm/module.js'
 import type { Memory } from '../../state/memory.js'
+import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 
@@ -200,13 +201,12 @@ function emitNextWarm(code: Code, layout: HartLayout): void {
 export class EntryTable {
   readonly #memory: Memory
   readonly #base: Ptr
-  readonly #nextWarm: (entry: number, count: number) => number
+  readonly #code: HartCode
 
-  /** `helpers`: functions of the interpreter's module. */
-  constructor(memory: Memory, base: Ptr, helpers: WebAssembly.Exports) {
+  constructor(memory: Memory, base: Ptr, code: HartCode) {
     this.#memory = memory
     this.#base = base
-    this.#nextWarm = helpers.nextWarm as (entry: number, count: number) => number
+    this.#code = code
   }
 
   /** Index of the first word of an address's entry; -1 when it has none. */
@@ -258,8 +258,9 @@ export class EntryTable {
   warm(count: number): number[] {
     const found: number[] = []
     const end = this.#base + CODE_TABLE_BYTES
+    const nextWarm = this.#code.exports.nextWarm as (entry: number, count: number) => number
     for (let entry: number = this.#base; ; entry += CODE_ENTRY_BYTES) {
-      entry = this.#nextWarm(entry, count)
+      entry = nextWarm(entry, count)
       if (entry >= end) return found.sort((a, b) => a - b)
       found.push(this.pcAt(entry >>> 2))
     }

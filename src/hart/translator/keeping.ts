@@ -2,6 +2,7 @@
 import { frameToPtr, PAGE_SIZE, type Vpn } from '../../base/numbers.js'
 import type { CodeKeeper } from '../../base/wasm/code-keeper.js'
 import type { Memory } from '../../state/memory.js'
+import type { HartCode } from '../hart-code.js'
 import type { CodePage, CodePages } from './code-pages.js'
 import type { KeptModule, KeptPage, KeptRegion } from './kept-modules.js'
 import type { LiveModule } from './live-module.js'
@@ -10,7 +11,7 @@ import { isSamePage } from './restorer.js'
 export interface KeepingEnv {
   readonly memory: Memory
   readonly pages: CodePages
-  readonly table: WebAssembly.Table
+  readonly code: HartCode
   readonly keeper: CodeKeeper | undefined
   /** Whether a function has been given up for another one. */
   readonly isSuperseded: (region: KeptRegion) => boolean
@@ -37,13 +38,13 @@ export class Keeping {
 
   /** Nothing when nothing of it is worth keeping. */
   module({ module, bytes, regions, pages, kept }: LiveModule): KeptModule | undefined {
-    const { table, keeper, isSuperseded } = this.#env
+    const { code: live, keeper, isSuperseded } = this.#env
     const left = regions.filter(
       (one) => !isSuperseded(one) && (kept !== undefined || this.#isThere(one, pages)),
     )
     if (left.length === 0) return undefined
     for (const region of left) this.#compile(region)
-    const functions = left.map(({ place }) => table.get(place))
+    const functions = left.map(({ place }) => live.functionAt(place))
     const code = keeper?.keep(module, functions) ?? kept?.code ?? new Uint8Array(0)
     if (kept === undefined || code.length > kept.code.length) this.#hasGrown = true
     for (const { vpn, contents } of kept?.pages ?? []) this.#knowContents(vpn, contents)
@@ -53,9 +54,9 @@ export class Keeping {
 
   /** What the engine has compiled in haste only is not kept: it would be compiled so again in each run. */
   #compile({ place, length }: KeptRegion): void {
-    const { table, keeper } = this.#env
+    const { code, keeper } = this.#env
     if (keeper === undefined || length > this.#compileLeft) return
-    if (keeper.compile(table.get(place))) this.#compileLeft -= length
+    if (keeper.compile(code.functionAt(place))) this.#compileLeft -= length
   }
 
   /** Whether what a function was translated from is where it was. */

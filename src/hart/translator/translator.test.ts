@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { EntryFlag } from '../../arch/memory-management-arch.js'
 import type { Pfn, Vpn } from '../../base/numbers.js'
@@ -9,6 +11,9 @@ import { SPANS_OFFSET, Span } from './page-spans.js'
 
 const RX = EntryFlag.read | EntryFlag.execute | EntryFlag.user
 const THRESHOLD = 20
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
 
 /** Calls a function at CODE + 0x100 a0 times; it adds to a1. */
 const CALLER = `
@@ -315,6 +320,29 @@ describe('translated code', () => {
     const { interpreted } = machine.hart.translation!
     machine.call(10_000)
     expect(machine.hart.translation!.interpreted - interpreted).toBeLessThan(1000)
+  })
+
+  it('costs the host nothing once it is thrown away', { timeout: 60_000 }, async () => {
+    const machine = new Caller()
+    const translateUntilEviction = (times: number) => {
+      for (let amount = 1; machine.hart.translation!.evictions < times; amount++) {
+        machine.setFunction((amount % 2000) + 1)
+        machine.call(60)
+      }
+    }
+    const objects = async () => {
+      // What is freed at the end of a module is so in a task of its own.
+      for (let i = 0; i < 3; i++) {
+        collectGarbage()
+        await new Promise(setImmediate)
+      }
+      return process.memoryUsage().heapUsed
+    }
+    translateUntilEviction(1)
+    const before = await objects()
+    translateUntilEviction(4)
+    // Of the modules of one filling V8 has 30 MB.
+    expect((await objects()) - before).toBeLessThan(5e6)
   })
 
   it('is thrown away when no stamp is left, and made again', () => {

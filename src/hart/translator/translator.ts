@@ -7,6 +7,7 @@ import { WasmModule } from '../../base/wasm/module.js'
 import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
 import type { Memory } from '../../state/memory.js'
+import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { type CodePage, CodePages } from './code-pages.js'
 import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
@@ -28,7 +29,7 @@ import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
 import { Templates } from './templates.js'
 
 /** Places in the function table; the first is none. */
-export const FUNCTIONS_MAX = 8192
+const FUNCTIONS_MAX = 8192
 /** What is kept leaves places for what is translated anew. */
 const KEPT_PLACES_MAX = FUNCTIONS_MAX / 2
 /** Each live module takes a mapping of the host. */
@@ -57,9 +58,7 @@ export interface TranslatorEnv {
   readonly layout: HartLayout
   /** Instructions that the hart has executed. */
   readonly executed: () => number
-  /** Functions of the interpreter's module, by name. */
-  readonly helpers: WebAssembly.Exports
-  readonly table: WebAssembly.Table
+  readonly code: HartCode
   /** Calls what it is given. */
   readonly aroundTranslating: (translate: () => void) => void
   /** Of earlier runs, and for later ones. */
@@ -106,7 +105,6 @@ export class Translator {
   readonly #spans: PageSpans
   readonly #operands = new OperandTable()
   readonly #templates: Templates
-  readonly #crossedPlace: WebAssembly.Global<'i64'>
   readonly #restorer: Restorer | undefined
   /** Made in this run. */
   #made: LiveModule[] = []
@@ -130,17 +128,17 @@ export class Translator {
   constructor(env: TranslatorEnv) {
     this.#env = env
     this.#pages = new CodePages(env)
-    this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.helpers)
+    this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.code)
     this.#entries.clear()
     this.#templates = new Templates(env.layout.shared)
     this.#spans = new PageSpans(env.memory, env.layout)
     this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
-    this.#crossedPlace = env.helpers[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
-    const { kept, memory } = env
+    const { kept, memory, code } = env
     if (kept === undefined) return
-    this.#restorer = new Restorer(memory, this.#pages, kept, (module) => this.#instantiate(module))
+    this.#restorer = new Restorer(memory, this.#pages, kept, (module) => code.instantiate(module))
     this.#nextPlace = kept.places
+    code.makePlaces(kept.places)
     this.#spans.reserve(kept.spans)
     for (const pc of kept.addresses()) this.#entries.expect(pc)
   }
@@ -158,8 +156,9 @@ export class Translator {
   attend(pc: number): void {
     this.#pages.useActiveTables()
     this.#entries.threshold = this.#pace.threshold
-    const crossed = Number(this.#crossedPlace.value)
-    this.#crossedPlace.value = 0n
+    const crossedPlace = this.#env.code.exports[SHARED_GLOBALS[CROSSED_PLACE]] as WebAssembly.Global<'i64'>
+    const crossed = Number(crossedPlace.value)
+    crossedPlace.value = 0n
     if (crossed !== 0) this.#noteCrossing(crossed)
     else this.#attendTo(pc)
   }
@@ -302,6 +301,7 @@ export class Translator {
   #translate(candidates: readonly Candidate[]): void {
     const pages = modulePages(candidates)
     const bytes = this.#moduleBytes(candidates, pages)
+    const { code } = this.#env
     let module: WebAssembly.Module
     try {
       module = new WebAssembly.Module(bytes as BufferSource)
@@ -314,17 +314,12 @@ export class Translator {
       ...{ pc, place: this.#nextPlace + i, length: region.length },
       pages: own.map(({ vpn }) => indexOfPage(pages, vpn)),
     }))
-    const live = new LiveModule(module, this.#instantiate(module), { bytes, regions, pages: pages.length })
+    code.makePlaces(this.#nextPlace + candidates.length)
+    const live = new LiveModule(module, code.instantiate(module), { bytes, regions, pages: pages.length })
     for (let i = 0; i < pages.length; i++) live.setPage(i, pages[i]!)
     if (this.#env.kept !== undefined) this.#made.push(live)
     this.#account(candidates, bytes.length)
     for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++, crossings: 0 })
-  }
-
-  /** Puts a module's functions into the function table. */
-  #instantiate(module: WebAssembly.Module): WebAssembly.Instance {
-    const { memory, table, helpers } = this.#env
-    return new WebAssembly.Instance(module, { env: { ...helpers, memory: memory.raw, table } })
   }
 
   #moduleBytes(candidates: readonly Candidate[], modulePages: readonly CodePage[]): Uint8Array {
@@ -349,7 +344,7 @@ export class Translator {
       })
     })
     module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.inSharedBuffer })
-    module.importTable('table', FUNCTIONS_MAX)
+    module.importTable('table', 0)
     for (const name of SHARED_GLOBALS) module.importGlobal(name)
     for (const name of imported) {
       const { parameters, results } = HELPER_TYPES.get(name)!
@@ -382,7 +377,7 @@ export class Translator {
 
   /** What this run and earlier ones translated, for the next; nothing when that is no more than what earlier ones left. */
   keep(): Uint8Array | undefined {
-    const { kept, memory, table } = this.#env
+    const { kept, memory, code } = this.#env
     if (kept === undefined) return undefined
     // A program that fills the table by itself has nothing to keep; what many runs have filled it with makes room.
     if (this.#stats.evictions > 0 || this.#nextPlace > KEPT_PLACES_MAX) {
@@ -391,7 +386,7 @@ export class Translator {
     const isSuperseded = ({ pc, place }: KeptRegion) =>
       this.#byPlace[place] !== undefined && !this.#translations.get(pc)?.some((one) => one.place === place)
     const keeping = new Keeping({
-      ...{ memory, table, pages: this.#pages, keeper: kept.keeper, isSuperseded },
+      ...{ memory, code, pages: this.#pages, keeper: kept.keeper, isSuperseded },
       compileMax: kept.runs === 0 ? 0 : this.#env.executed() / COMPILE_PACE,
     })
     const modules: KeptModule[] = []
@@ -409,7 +404,7 @@ export class Translator {
     this.#entries.clear()
     this.#pages.forgetAll()
     this.#spans.releaseAll()
-    for (let place = 1; place < this.#nextPlace; place++) this.#env.table.set(place, null)
+    this.#env.code.renew()
     this.#translations = new Map()
     this.#byPlace = []
     this.#withoutWindows = new Set()

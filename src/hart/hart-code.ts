@@ -1,0 +1,63 @@
+/** A hart's code as the engine has it: its interpreter, and the table of the functions that were translated for it. */
+import type { Memory } from '../state/memory.js'
+import type { HartLayout } from './hart-layout.js'
+import type { HartParts, InterpreterMaker } from './hart-parts.js'
+import { type Interpreter, interpreterImports } from './interpreter.js'
+
+/** Places of the function table at first. */
+const PLACES = 256
+
+/** Of a hart that never translates, the table is empty. */
+export class HartCode {
+  readonly #makeInterpreter: InterpreterMaker
+  readonly #imports: WebAssembly.Imports
+  readonly #places: number
+  #table!: WebAssembly.Table
+  #exports!: WebAssembly.Exports
+
+  constructor(memory: Memory, layout: HartLayout, parts: HartParts) {
+    this.#makeInterpreter = parts.interpreter(layout)
+    this.#imports = interpreterImports(memory, layout)
+    this.#places = layout.threshold === 0 ? 0 : PLACES
+    this.renew()
+  }
+
+  /** Functions and global variables of the interpreter's module, until `renew`. */
+  get exports(): WebAssembly.Exports {
+    return this.#exports
+  }
+
+  get interpreter(): Interpreter {
+    return this.#exports as unknown as Interpreter
+  }
+
+  /** The function at a place of the table; nothing where there is none. */
+  functionAt(place: number): unknown {
+    return this.#table.get(place)
+  }
+
+  /** Gives the table places below `end`. Each instance has a copy of it, in V8 20 bytes a place: it grows when it has to. */
+  makePlaces(end: number): void {
+    const { length } = this.#table
+    if (end > length) this.#table.grow(Math.max(end, 2 * length) - length)
+  }
+
+  /** An instance of a translated module, whose functions it puts into the table. */
+  instantiate(module: WebAssembly.Module): WebAssembly.Instance {
+    return new WebAssembly.Instance(module, this.#importsNow())
+  }
+
+  /**
+   * An empty table, and an interpreter that knows no other one: an engine may keep each instance that ever imported a table for as long as there is
+   * somebody who has the table, as V8 does.
+   */
+  renew(): void {
+    this.#exports = {}
+    this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: this.#places })
+    this.#exports = this.#makeInterpreter(this.#importsNow()).exports
+  }
+
+  #importsNow(): WebAssembly.Imports {
+    return { env: { ...this.#imports.env, ...this.#exports, table: this.#table } }
+  }
+}
