@@ -19,6 +19,8 @@ export class FrameCensus {
   slabs = 0
   /** Of tmpfs, memfds and shared anonymous memory. */
   shmem = 0
+  /** Of memfd_secret: in `cached`, and of no list that reclaim looks at. */
+  secret = 0
   /** Of `cached`, those that some address space maps. */
   mapped = 0
   dirty = 0
@@ -45,7 +47,8 @@ export class FrameCensus {
     if (kind === ObjectKind.kernel) return
     this.cached++
     if (frames.refCount(pfn) > 1) this.mapped++
-    if (kind !== ObjectKind.provided) this.shmem++
+    if (kind === ObjectKind.secret) this.secret++
+    else if (kind !== ObjectKind.provided) this.shmem++
     else if ((flags & FrameFlag.dirtyPage) !== 0) this.dirty++
     if ((flags & FrameFlag.writeBack) !== 0) this.writeBack++
   }
@@ -55,7 +58,7 @@ export class FrameCensus {
 export function sharedPages({ objects }: SpaceEnv): number {
   let pages = 0
   objects.forEach((object) => {
-    if (objects.isShmem(object)) pages += objects.pages(object)
+    if (objects.isSwapBacked(object)) pages += objects.pages(object)
   })
   return pages
 }
@@ -68,11 +71,15 @@ export function lockedFrames(mm: SpaceEnv, spaces: { forEach: SpacesVisit }): Re
     if (space.counts.lockedPages === 0) return
     const mapper = new UserMapper(mm, space.root)
     for (let at = mm.vmas.first(space); at !== NULL; at = mm.vmas.next(at)) {
-      if ((vma.at(at).flags & VM_LOCKED) === 0) continue
+      if ((vma.at(at).flags & VM_LOCKED) === 0 || isSecret(mm, vma)) continue
       mapper.walkPages(vma.start, vma.end, (_vpn, pfn) => found.add(pfn))
     }
   })
   return found
+}
+
+function isSecret({ objects }: SpaceEnv, { object }: Vma): boolean {
+  return object !== NULL && objects.isSecret(object)
 }
 
 type SpacesVisit = (visit: (space: import('./address-space.js').AddressSpace) => void) => void

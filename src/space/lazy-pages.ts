@@ -4,6 +4,7 @@ import { NULL, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FlushBatch } from '../paging/flush-batch.js'
 import type { UserMapper } from '../paging/user-mapper.js'
+import { Counter, count } from '../state/counters.js'
 import type { AddressSpace } from './address-space.js'
 import {
   folioStart,
@@ -188,7 +189,8 @@ export function freeLazily(mm: SpaceEnv, part: AdvisedPart): void {
   const { mapper, batch } = walk
   const giveUp = (pfn: Pfn) => {
     if (isDirtyFrame(mm, pfn)) mm.atomics.and(frames.flagsPtr(pfn), ~FrameFlag.dirtyPage)
-    mm.atomics.or(frames.flagsPtr(pfn), FrameFlag.lazyFree)
+    const flags = mm.atomics.or(frames.flagsPtr(pfn), FrameFlag.lazyFree)
+    if ((flags & FrameFlag.lazyFree) === 0) count(mm.memory, Counter.givenUp)
   }
   const giveUpAll = (first: Pfn) => {
     for (let i = 0; i < HUGE_PAGES; i++) giveUp((first + i) as Pfn)
@@ -241,15 +243,21 @@ export function keepLocked(mm: ObjectSpacesEnv, pfn: Pfn): void {
 export function coolDown(mm: SpaceEnv, part: AdvisedPart): void {
   const walk = new Walk(mm, part)
   const { mapper, batch } = walk
+  const cool = (pages: number) => count(mm.memory, Counter.deactivated, pages)
   walk.run({
     page: (vpn, entry) => {
-      if (mappingsOf(mm, mapper.pfn(entry)) === 1)
-        mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
+      if (mappingsOf(mm, mapper.pfn(entry)) !== 1) return
+      mapper.changeFlags(entry, vpn, EntryFlag.accessed, 0, batch)
+      cool(1)
     },
-    hugePage: (vpn, leaf) => mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch),
+    hugePage: (vpn, leaf) => {
+      mapper.changeHuge(leaf, vpn, EntryFlag.accessed, 0, batch)
+      cool(HUGE_PAGES)
+    },
     folio: (vpn, entry) => {
-      if (mm.buddy.isRunAlone(mapper.pfn(entry), mapper.hugeOrder))
-        mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
+      if (!mm.buddy.isRunAlone(mapper.pfn(entry), mapper.hugeOrder)) return
+      mapper.changeRun(entry, vpn, HUGE_PAGES, EntryFlag.accessed, 0, batch)
+      cool(HUGE_PAGES)
     },
   })
 }

@@ -151,7 +151,7 @@ export class ObjectRecords {
 
   protected countPage(object: Ptr, change: number): void {
     this.setWord(object, 24, this.pages(object) + change)
-    if (this.#isCounted(object) && !this.isPromised(object)) commitPages(this.env, change)
+    if (this.isSwapBacked(object) && !this.isPromised(object)) commitPages(this.env, change)
   }
 
   /** Whether all its pages are counted as promised, not each as it comes (VM_NORESERVE of a shmem file). */
@@ -215,14 +215,14 @@ export class ObjectRecords {
   /** Pages that are promised for an object. */
   protected promisedFor(object: Ptr): number {
     if (this.isPromised(object)) return pagesFor(this.size(object))
-    return this.#isCounted(object) ? this.pages(object) : 0
+    return this.isSwapBacked(object) ? this.pages(object) : 0
   }
 
   kind(object: Ptr): ObjectKind {
     return (this.word(object, 28) & KIND_MASK) as ObjectKind
   }
 
-  /** Whether its pages live only in memory: RssShmem, not RssFile, and no word to a provider when they change. */
+  /** Whether its pages live only in memory: no word to a provider when they change. */
   isShmem(object: Ptr): boolean {
     const kind = this.kind(object)
     return kind !== ObjectKind.provided && kind !== ObjectKind.kernel
@@ -232,15 +232,15 @@ export class ObjectRecords {
     return this.kind(object) === ObjectKind.secret
   }
 
-  /** Whether each of its pages counts as promised (shmem_acct_blocks). */
-  #isCounted(object: Ptr): boolean {
+  /** Whether its pages count as shared memory, and each as promised (PG_swapbacked, shmem_acct_blocks): secret ones count as a file's. */
+  isSwapBacked(object: Ptr): boolean {
     return this.isShmem(object) && !this.isSecret(object)
   }
 
   /** Whether so many pages more may come, where each counts for itself. */
   protected mayPromise(object: Ptr, pages: number): boolean {
     const isLimited = readIntSetting(this.env.memory, Setting.overcommitMemory) === Overcommit.never
-    if (!isLimited || !this.#isCounted(object) || this.isPromised(object)) return true
+    if (!isLimited || !this.isSwapBacked(object) || this.isPromised(object)) return true
     return isEnoughMemory(this.env, this.asker?.(), pages)
   }
 

@@ -63,7 +63,7 @@ export class PageUsage {
     if (isAnonymousFrame(mm, pfn)) {
       this.anonymous++
       this.shareAnonymous += share
-    } else if (mm.objects.isShmem(mm.frames.owner(pfn) as Ptr)) this.shareShmem += share
+    } else if (mm.objects.isSwapBacked(mm.frames.owner(pfn) as Ptr)) this.shareShmem += share
     else this.shareFile += share
   }
 }

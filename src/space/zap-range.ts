@@ -91,6 +91,6 @@ export function countAnonymous(mm: SpaceEnv, space: AddressSpace, pages: number)
 
 /** The same for frames of objects. */
 export function countOthers(mm: SpaceEnv, space: AddressSpace, object: Ptr, pages: number): void {
-  const kind = mm.objects.isShmem(object) ? Resident.shared : Resident.file
+  const kind = mm.objects.isSwapBacked(object) ? Resident.shared : Resident.file
   space.counts.addResident(mm.atomics.hart, kind, pages)
 }

@@ -76,6 +76,11 @@ export const Counter = {
   faultStalled: 56,
   callStalled: 57,
   backgroundReclaim: 58,
+  /** Pages that MADV_FREE gave up, and that MADV_COLD made old; caches that root has emptied by drop_caches, of pages and of slabs. */
+  givenUp: 59,
+  deactivated: 60,
+  cachesDropped: 61,
+  slabsDropped: 62,
   /** No free block was large enough. */
   allocationFailed: 14,
   /** Programs that were ended for their memory. */

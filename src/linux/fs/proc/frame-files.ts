@@ -83,7 +83,7 @@ export const frameFlags: ProcFile = frameFile((mm, pfn) => {
 function userBits(mm: MemoryManager, pfn: Pfn): number {
   const flags = mm.frames.flags(pfn)
   const isAnonymous = isAnonymousFrame(mm, pfn)
-  const isSwapBacked = isAnonymous || mm.objects.isShmem(mm.frames.owner(pfn) as never)
+  const isSwapBacked = isAnonymous || mm.objects.isSwapBacked(mm.frames.owner(pfn) as never)
   let bits = Bit.onList | Bit.active
   if (isAnonymous || (flags & FrameFlag.unfilled) === 0) bits |= Bit.upToDate
   if (entriesOf(mm, pfn) > 0) bits |= Bit.mapped

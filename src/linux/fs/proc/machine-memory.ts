@@ -14,6 +14,8 @@ export class MachineMemory {
   readonly census: FrameCensus
   /** Locked in memory by mlock(2) and its kin. */
   readonly locked: number
+  /** Page tables of programs, without their roots. */
+  readonly tables: number
   readonly slabReclaimable: number
   readonly watermarks: Watermarks
 
@@ -22,6 +24,7 @@ export class MachineMemory {
     this.free = mm.buddy.zones.freeFrames
     this.census = new FrameCensus(mm)
     this.locked = lockedFrames(mm, mm.spaces).size
+    this.tables = this.census.tables - rootsOf(mm)
     this.slabReclaimable = mm.slab
       .stats()
       .filter(({ name }) => RECLAIMABLE.has(name))
@@ -43,7 +46,11 @@ export class MachineMemory {
   }
 
   get activeFiles(): number {
-    return this.files
+    return this.files - this.census.secret
+  }
+
+  get unevictable(): number {
+    return this.locked + this.census.secret
   }
 
   get slabUnreclaimable(): number {
@@ -65,4 +72,13 @@ export class MachineMemory {
       background: Math.floor((usable * backgroundRatio) / 100),
     }
   }
+}
+
+/** Roots do not count (pgd_alloc). */
+function rootsOf({ spaces }: MemoryManager): number {
+  let roots = 0
+  spaces.forEach(() => {
+    roots++
+  })
+  return roots
 }

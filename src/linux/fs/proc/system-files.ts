@@ -5,6 +5,7 @@ import { NULL, type Ptr } from '../../../base/numbers.js'
 import type { MemoryManager } from '../../../mm.js'
 import { dropCaches } from '../../../space/drop-caches.js'
 import { applyWatermarks } from '../../../space/tunables.js'
+import { Counter, count } from '../../../state/counters.js'
 import { Word, wordIndex } from '../../../state/layout.js'
 import { Setting, writeSetting } from '../../../state/settings.js'
 import type { TimeOfDay } from '../../clock.js'
@@ -142,8 +143,14 @@ const sysVm = directory({
     write: (source, _process, { mm }) => {
       const what = /^\s*([1-4])\s*$/.exec(byteString(source.subarray(0, SETTING_BYTES_MAX)))?.[1]
       if (what === undefined) return -EINVAL
-      if ((Number(what) & 1) !== 0) dropCaches(mm)
-      if ((Number(what) & 2) !== 0) mm.slab.shrink()
+      if ((Number(what) & 1) !== 0) {
+        dropCaches(mm)
+        count(mm.memory, Counter.cachesDropped)
+      }
+      if ((Number(what) & 2) !== 0) {
+        mm.slab.shrink()
+        count(mm.memory, Counter.slabsDropped)
+      }
       return source.length
     },
   },

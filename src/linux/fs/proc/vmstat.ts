@@ -76,17 +76,17 @@ export function valuesOf(mm: MemoryManager, memory: MachineMemory): Values {
 
 /** What there is now, in pages. */
 function pageValues(memory: MachineMemory): Values {
-  const { census, free, locked, activeAnonymous, activeFiles } = memory
+  const { census, free, locked, unevictable, activeAnonymous, activeFiles } = memory
   return {
     nr_free_pages: free,
     nr_zone_active_anon: activeAnonymous,
     nr_zone_active_file: activeFiles,
-    nr_zone_unevictable: locked,
+    nr_zone_unevictable: unevictable,
     nr_zone_write_pending: census.dirty + census.writeBack,
     nr_mlock: locked,
     nr_active_anon: activeAnonymous,
     nr_active_file: activeFiles,
-    nr_unevictable: locked,
+    nr_unevictable: unevictable,
     nr_slab_reclaimable: memory.slabReclaimable,
     nr_slab_unreclaimable: memory.slabUnreclaimable,
     nr_anon_pages: census.anonymous,
@@ -95,7 +95,7 @@ function pageValues(memory: MachineMemory): Values {
     nr_dirty: census.dirty,
     nr_writeback: census.writeBack,
     nr_shmem: census.shmem,
-    nr_page_table_pages: census.tables,
+    nr_page_table_pages: memory.tables,
   }
 }
 
@@ -121,6 +121,8 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     pgfree: allocated + mm.buddy.freeFrames(),
     pgfault: FAULTS.reduce<number>((sum, counter) => sum + of(counter), 0),
     pgmajfault: of(Counter.faultMajor),
+    pglazyfree: of(Counter.givenUp),
+    pgdeactivate: of(Counter.deactivated),
     pgreuse: of(Counter.faultReuse),
     thp_fault_alloc: of(Counter.hugeFault),
     thp_fault_fallback: of(Counter.hugeFallback),
@@ -135,6 +137,8 @@ function eventValues(mm: MemoryManager, memory: MachineMemory): Values {
     thp_zero_page_alloc: of(Counter.hugeZeroAlloc),
     thp_zero_page_alloc_failed: of(Counter.hugeZeroFailed),
     ...reclaimValues(of),
+    drop_pagecache: of(Counter.cachesDropped),
+    drop_slab: of(Counter.slabsDropped),
     oom_kill: of(Counter.outOfMemoryKill),
   }
 }

@@ -51,8 +51,8 @@ function zoneValues(mm: MemoryManager, zone: Zone): Values {
   return {
     nr_free_pages: zone.freeFrames,
     nr_zone_active_anon: census.anonymous + census.shmem - locked,
-    nr_zone_active_file: census.cached - census.shmem,
-    nr_zone_unevictable: locked,
+    nr_zone_active_file: census.cached - census.shmem - census.secret,
+    nr_zone_unevictable: locked + census.secret,
     nr_zone_write_pending: census.dirty + census.writeBack,
     nr_mlock: locked,
     numa_hit: allocated,
