@@ -34,13 +34,15 @@ interface Made {
 }
 
 /**
- * Parts that were kept: `bytes` of an earlier one, or nothing. What is not there is made, and is in `bytes` then. They must come from
- * this very version: nothing here can tell. With a keeper, what the engine compiled of the interpreter is one of them.
+ * Parts that several machines share: what is not there is made once. Those of other processes are shared as `bytes`, which must come from this very
+ * version: nothing here can tell. With a keeper, what the engine compiled of the interpreter is in there too.
  */
 export class KeptParts implements HartParts {
   readonly #parts: Map<string, Uint8Array>
   readonly keeper: CodeKeeper | undefined
-  /** What is not kept as compiled code yet, by the names of its bytes. */
+  /** Interpreters that the engine has, by the names of their bytes. */
+  readonly #modules = new Map<string, WebAssembly.Module>()
+  /** For the keeper: of which there is no compiled code in `bytes` yet. */
   readonly #made = new Map<string, Made>()
   #isWhole = true
 
@@ -55,16 +57,26 @@ export class KeptParts implements HartParts {
 
   interpreter(layout: HartLayout): InterpreterMaker {
     const name = JSON.stringify(layout)
+    const module = this.#modules.get(name) ?? this.#module(name, layout)
+    const isKept = this.#parts.has(codeName(name))
+    return (imports) => {
+      const instance = new WebAssembly.Instance(module, imports)
+      if (this.keeper !== undefined && !isKept) this.#made.set(name, { module, instance })
+      return instance
+    }
+  }
+
+  #module(name: string, layout: HartLayout): WebAssembly.Module {
     const bytes = this.#part(name, () => interpreterBytes(layout))
     const code = this.#parts.get(codeName(name))
     const restored = code === undefined ? undefined : this.keeper?.restore(bytes, code)
-    const module = restored ?? compiled(bytes)
-    if (restored === undefined) this.#isWhole = false
-    return (imports) => {
-      const instance = new WebAssembly.Instance(module, imports)
-      if (restored === undefined) this.#made.set(name, { module, instance })
-      return instance
+    if (restored === undefined) {
+      this.#parts.delete(codeName(name))
+      this.#isWhole = false
     }
+    const module = restored ?? compiled(bytes)
+    this.#modules.set(name, module)
+    return module
   }
 
   /** Whether all that was asked for until now was there, and the engine took it. */

@@ -37,7 +37,7 @@ export interface BootOptions {
   readonly translate?: boolean
   /** How often a place must be come to before it is translated: 1 and up. Default 10,000, and more in a program that has just begun. */
   readonly translateThreshold?: number
-  /** What its hart is made of, if it is not to be made anew: KeptParts of hart/hart-parts.ts. */
+  /** What its hart is made of: `new KeptParts()` of pagoda/hart, given to all machines of a process, is made once for all. Default: made anew. */
   readonly hartParts?: HartParts | undefined
   /** What earlier runs translated (KeptTranslations), and after the run `hart.keepTranslations()` is for the next. Default: nothing is kept. */
   readonly translations?: KeptTranslations | undefined

@@ -8,6 +8,7 @@ import { DECODE_TABLE_BYTES } from '../decode-table.js'
 import { FLOAT_NAMES, INTEGER_NAMES } from '../disassembler.js'
 import type { Exit } from '../exit.js'
 import { Hart } from '../hart.js'
+import type { HartParts } from '../hart-parts.js'
 import { HART_BYTES, HartField } from '../hart-state.js'
 import type { KeptTranslations } from '../translator/kept-translations.js'
 import { assemble } from './assembler.js'
@@ -22,6 +23,7 @@ export interface BareMachineOptions {
   readonly bytes?: number
   readonly threshold?: number
   readonly kept?: KeptTranslations
+  readonly parts?: HartParts
 }
 
 /**
@@ -35,7 +37,7 @@ export class BareMachine {
   readonly root: Pfn
   #nextFrame = 1
 
-  constructor({ shared = false, bytes = 8 * 2 ** 20, threshold = 0, kept }: BareMachineOptions = {}) {
+  constructor({ shared = false, bytes = 8 * 2 ** 20, threshold = 0, kept, parts }: BareMachineOptions = {}) {
     this.memory = Memory.allocate(bytes, shared)
     writeHeader(this.memory, ARCH.id, 1)
     const bump = { allocateBytes: (size: number) => this.#bytes(size) }
@@ -45,7 +47,7 @@ export class BareMachine {
     setRegion(this.memory, Region.scratch, this.#bytes(DECODE_TABLE_BYTES), DECODE_TABLE_BYTES)
     setRegion(this.memory, Region.codeStamps, this.#bytes(bytes / 2048), bytes / 2048)
     setRegion(this.memory, Region.codeEntries, this.#bytes(CODE_ENTRIES_STRIDE), CODE_ENTRIES_STRIDE)
-    const options = kept === undefined ? { threshold } : { threshold, kept }
+    const options = { threshold, ...(kept && { kept }), ...(parts && { parts }) }
     this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, options)
     this.root = this.frame()
     this.hart.setRoot(this.root)

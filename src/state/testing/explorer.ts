@@ -93,7 +93,7 @@ class Explorer {
   constructor(threads: number, options: ExploreOptions) {
     this.#threads = threads
     this.#preemptionsMax = options.preemptionsMax ?? Number.POSITIVE_INFINITY
-    this.#runsMax = options.runsMax ?? 200_000
+    this.#runsMax = options.runsMax ?? 400_000
     this.#reduces = options.reduces ?? true
   }
 
