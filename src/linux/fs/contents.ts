@@ -13,6 +13,7 @@ import { ObjectKind, type PageObjects, type PageProvider } from '../../space/pag
 import { allowsObjectFolio, mayMakeObjectFolios } from '../../space/shmem-policy.js'
 import { splitFolioAt } from '../../space/split-object-folio.js'
 import { punchHole, truncateObject } from '../../space/truncate.js'
+import { unmapOriginals } from '../../space/unmap-originals.js'
 import { HUGE_PAGES } from '../../space/vm-flags.js'
 import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
@@ -98,6 +99,8 @@ export class FileContents {
     splitFolioAt(this.#mm, object, offset)
     splitFolioAt(this.#mm, object, end)
     if (first < last) punchHole(this.#mm, object, first, last - first)
+    // For a hole inside page 0 Linux reckons an end of -1, and unmaps all from its first whole page on (shmem_fallocate).
+    if (end < PAGE_SIZE) unmapOriginals(this.#mm, object, first, OBJECT_PAGES_MAX)
     this.#objects.clear(object, offset, Math.min(end, first * PAGE_SIZE))
     if (first <= last) this.#objects.clear(object, last * PAGE_SIZE, end)
   }
@@ -232,7 +235,17 @@ export class FileContents {
     return writeBackObject(this.#mm, object, Math.floor(offset / PAGE_SIZE), pagesFor(offset + length))
   }
 
-  /** The same when the last mapping goes, and its space's lock is held. */
+  /** Pages from `first` to `end` - 1 leave the cache, as far as the provider has them and nobody uses them (mapping_try_invalidate). */
+  forget(object: Ptr, first: number, end: number): void {
+    const last = Math.min(end, OBJECT_PAGES_MAX)
+    if (this.#objects.kind(object) !== ObjectKind.provided || first >= last) return
+    writeBackObject(this.#mm, object, first, last)
+    const found: number[] = []
+    this.#objects.forEachPage(object, (index) => found.push(index), first, last)
+    for (const index of found) this.#objects.dropUnused(object, index)
+  }
+
+  /** writeBack when the last mapping goes, and its space's lock is held. */
   writeBackUnmapped(object: Ptr): number {
     return writeBackUnmapped(this.#mm, object)
   }

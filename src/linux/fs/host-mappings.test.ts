@@ -176,3 +176,65 @@ describe('a file that changed behind our back', () => {
     machine.check()
   })
 })
+
+describe('POSIX_FADV_DONTNEED', () => {
+  const DONTNEED = 4
+  const advise = (offset: number, length: number) => machine.call('fadvise64', fd, offset, length, DONTNEED)
+  const cached = (): number => {
+    const backing = machine.files.fileBacking(machine.process, fd)
+    if (typeof backing === 'number') throw new Error('the file is open')
+    return machine.mm.objects.pages(backing.object)
+  }
+  const readAll = () => machine.call('pread64', fd, OUT, 2 * PAGE_SIZE, 0) + fetchRest()
+  const fetchRest = () => machine.call('readahead', fd, 2 * PAGE_SIZE, 2 * PAGE_SIZE)
+
+  test('whole pages leave the cache, and are read again', () => {
+    readAll()
+    expect(cached()).toBe(PAGES)
+    expect(advise(1, 2 * PAGE_SIZE - 1)).toBe(0)
+    expect(cached()).toBe(PAGES - 1)
+    expect(advise(2 * PAGE_SIZE, PAGE_SIZE - 1)).toBe(0)
+    expect(cached()).toBe(PAGES - 1)
+    expect(advise(0, 0)).toBe(0)
+    expect(cached()).toBe(0)
+    node.bytes.fill('B'.charCodeAt(0))
+    expect(touch(1, Access.read)).toBe(FaultResult.ok)
+    expect(machine.peek(map + PAGE_SIZE, 1)).toEqual(new TextEncoder().encode('B'))
+    machine.check()
+  })
+
+  test('of the last page only as much has to be meant as there is', () => {
+    expect(machine.call('ftruncate', fd, PAGE_SIZE + 10)).toBe(0)
+    expect(machine.call('pread64', fd, OUT, 2 * PAGE_SIZE, 0)).toBe(PAGE_SIZE + 10)
+    expect(advise(PAGE_SIZE, 9)).toBe(0)
+    expect(cached()).toBe(2)
+    expect(advise(PAGE_SIZE, 10)).toBe(0)
+    expect(cached()).toBe(1)
+  })
+
+  test('pages that are mapped stay, changed ones are written', () => {
+    readAll()
+    expect(touch(0, Access.read)).toBe(FaultResult.ok)
+    store(3, 'X')
+    expect(onHost(3)).toBe('.')
+    expect(advise(0, 0)).toBe(0)
+    expect(onHost(3)).toBe('X')
+    expect(cached()).toBeGreaterThanOrEqual(2)
+    unmap()
+    expect(advise(0, 0)).toBe(0)
+    expect(cached()).toBe(0)
+    machine.check()
+  })
+
+  test('what cannot be written stays', () => {
+    store(1, 'X')
+    host.failures.set('write', -ENOSPC)
+    unmap()
+    expect(advise(0, 0)).toBe(0)
+    expect(cached()).toBe(1)
+    host.failures.clear()
+    expect(advise(0, 0)).toBe(0)
+    expect([cached(), onHost(1)]).toEqual([0, 'X'])
+    machine.check()
+  })
+})

@@ -1,6 +1,6 @@
 /** What programs ask of the page cache: cachestat(2), posix_fadvise(2), readahead(2) (mm/filemap.c and mm/fadvise.c of Linux). */
 import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE } from '../../../base/errno.js'
-import { NULL, PAGE_SIZE } from '../../../base/numbers.js'
+import { NULL, PAGE_SIZE, pagesFor } from '../../../base/numbers.js'
 import { StructWriter } from '../../calls/user-data.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { checkAccess, isOwner, May } from '../credentials.js'
@@ -15,7 +15,7 @@ const WRAP = 2n ** 64n
 const PAGE_SHIFT = 12n
 
 /** POSIX_FADV_NORMAL to NOREUSE. */
-const Advice = { willNeed: 3, last: 5 } as const
+const Advice = { willNeed: 3, dontNeed: 4, last: 5 } as const
 
 export function cacheCalls(vfs: Vfs): Syscall[] {
   return [
@@ -53,7 +53,7 @@ function pagesOf(offset: bigint, length: bigint): [first: number, end: number] {
   return [Number(offset >> PAGE_SHIFT), Number(last >> PAGE_SHIFT) + 1]
 }
 
-/** Only reading ahead has an effect here: no page is dropped before memory is wanted. */
+/** generic_fadvise. Advice about the order of reading has no effect here. */
 function advise(vfs: Vfs, c: SyscallContext): number {
   const file = fileArgument(c, 0)
   if (typeof file === 'number') return file
@@ -61,8 +61,19 @@ function advise(vfs: Vfs, c: SyscallContext): number {
   if (isStream || file.kind === 'pipe') return -ESPIPE
   const [offset, length, advice] = [c.args.signed(1), c.args.signed(2), c.args.int(3)]
   if (length < 0 || advice < 0 || advice > Advice.last) return -EINVAL
-  if (advice === Advice.willNeed) fetch(vfs, file, offset, length === 0 ? Number.POSITIVE_INFINITY : length)
+  const end = length === 0 ? Number.POSITIVE_INFINITY : offset + length
+  if (advice === Advice.willNeed) fetch(vfs, file, offset, end - offset)
+  if (advice === Advice.dontNeed) forget(vfs, file, offset, end)
   return 0
+}
+
+/** Whole pages that are the host's leave the cache, and the last one of the file; changed ones are written first. Nobody hears of errors. */
+function forget(vfs: Vfs, { kind, dentry }: OpenFile, offset: number, end: number): void {
+  const { pages } = dentry.inode
+  if (kind !== 'pages' || pages === NULL || offset < 0) return
+  const isWhole = end === vfs.contents.size(pages)
+  const last = isWhole ? pagesFor(end) : Math.floor(end / PAGE_SIZE)
+  vfs.contents.forget(pages, pagesFor(offset), last)
 }
 
 function readAhead(vfs: Vfs, c: SyscallContext): number {

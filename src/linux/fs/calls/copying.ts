@@ -1,7 +1,8 @@
 /** sendfile and copy_file_range: from file to file inside the kernel. */
-import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW } from '../../../base/errno.js'
+import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW, EXDEV } from '../../../base/errno.js'
+import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
-import { isSeekable, operationsOf } from '../file-operations.js'
+import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, TRANSFER_MAX } from '../flags.js'
 import type { ChannelOperations } from '../ipc/channel.js'
 import { Notice } from '../ipc/inotify.js'
@@ -109,11 +110,14 @@ function copyRange(vfs: Vfs, c: SyscallContext): number {
   const count = Math.min(c.args.address(4), TRANSFER_MAX)
   const error = checkRange(c, source, from.start, target, to.start, count)
   if (error !== 0) return error
-  const done = copy(vfs, source, from.start, target, to.start, count)
+  const left = Math.max(0, Math.min(count, sizeOf(vfs, source.dentry.inode) - from.start))
+  if (overlap(source, from.start, target, to.start, left)) return -EINVAL
+  const done = copy(vfs, source, from.start, target, to.start, left)
   if (done <= 0) return done
   return from.advance(done) === 0 && to.advance(done) === 0 ? done : -EFAULT
 }
 
+/** generic_copy_file_checks. */
 function checkRange(
   c: SyscallContext,
   source: OpenFile,
@@ -126,10 +130,15 @@ function checkRange(
   if (source.kind === 'directory' || target.kind === 'directory') return -EISDIR
   if (source.kind !== 'pages' || target.kind !== 'pages') return -EINVAL
   if (!isReadable(source) || !isWritable(target) || (target.flags & Open.append) !== 0) return -EBADF
+  if (target.dentry.inode.filesystem !== source.dentry.inode.filesystem) return -EXDEV
   if (overflows(from, count) || overflows(to, count)) return -EOVERFLOW
   if (from < 0 || to < 0) return -EINVAL
-  const same = source.dentry.inode === target.dentry.inode
-  return same && from < to + count && to < from + count ? -EINVAL : 0
+  return 0
+}
+
+/** Within one file the parts must be apart, as far as there is anything to copy. */
+function overlap(source: OpenFile, from: number, target: OpenFile, to: number, count: number): boolean {
+  return source.dentry.inode === target.dentry.inode && from < to + count && to < from + count
 }
 
 /** As the kernel adds: a negative position is a number near 2^64. */
@@ -137,17 +146,22 @@ function overflows(position: number, count: number): boolean {
   return position < 0 ? position + count >= 0 && count > 0 : position + count > Number.MAX_SAFE_INTEGER
 }
 
-/** Bytes copied, until the source ends or the target takes less; a negative errno for the first piece. */
+/**
+ * Bytes copied, until the source ends or the target takes less; a negative errno for the first piece. A file that is sent to itself may grow on the way, and is read
+ * a page at a time, just before that is written: Linux passes the pages themselves on.
+ */
 function copy(vfs: Vfs, source: OpenFile, from: number, target: OpenFile, to: number, count: number): number {
-  const staging = new Uint8Array(Math.min(count, CHUNK))
+  const isSame = source.dentry.inode === target.dentry.inode
+  const staging = new Uint8Array(Math.min(count, isSame ? PAGE_SIZE : CHUNK))
   let done = 0
   while (done < count) {
-    const part = staging.subarray(0, Math.min(CHUNK, count - done))
+    const most = isSame ? PAGE_SIZE - ((from + done) % PAGE_SIZE) : CHUNK
+    const part = staging.subarray(0, Math.min(most, count - done))
     const got = operationsOf(source).read(vfs, source, from + done, part)
     const put = got > 0 ? operationsOf(target).write(vfs, target, to + done, part.subarray(0, got)) : got
     if (put < 0) return done > 0 ? done : put
     done += put
-    if (put < part.length) break
+    if (got === 0 || put < got) break
   }
   if (done > 0) {
     tellFile(vfs, source, Notice.access)
