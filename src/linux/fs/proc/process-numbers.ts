@@ -8,12 +8,16 @@ import type { Thread } from '../../thread.js'
 import { ClockBase, shifted } from '../../time-offset.js'
 import { readUsage } from '../../usage.js'
 import type { FileEnvironment } from '../environment.js'
-import { nameOf, stateOf, textPages } from './process-status.js'
+import { hasEnded, nameOf, shownThreads, stateOf, textPages } from './process-status.js'
 
 /** USER_HZ: what a clock tick is in these files. */
 const NANOSECONDS_PER_TICK = 1e7
 const TICKS_PER_SECOND = 100
-const PF_EXITING = 0x4
+/** PF_EXITING, PF_POSTCOREDUMP and PF_NOFREEZE. */
+const PF_ENDED = 0x800c
+const PF_SIGNALED = 0x400
+/** In a status as wait4(2) has it. */
+const SIGNAL_MASK = 0x7f
 const PF_FORKNOEXEC = 0x40
 const PF_RANDOMIZE = 0x400000
 
@@ -45,13 +49,15 @@ export function statText(
     8: -1,
     18: 20 + (thread?.nice ?? 0),
     19: thread?.nice ?? 0,
-    20: Math.max(1, process.threadCount),
+    20: shownThreads(process, env),
     22: startTicks(process, env),
     25: residentLimit === Number.POSITIVE_INFINITY ? '18446744073709551615' : residentLimit,
-    38: process.exitSignal,
+    38: isFirst(process, thread) ? process.exitSignal : -1,
     41: thread?.policy ?? 0,
     ...usageFields(process, whose === 'thread' ? thread : undefined, env),
-    ...(process.isZombie ? { 9: ownFlags(process) } : memoryFields(process, env)),
+    ...(hasEnded(process, thread) ? {} : memoryFields(process, env)),
+    ...(mayLook(process, env) ? stopFields(process, thread, whose, env) : {}),
+    9: flagsOf(process, thread),
   }
   for (const [field, value] of Object.entries(values)) fields[Number(field)] = value
   return `${fields.slice(1).join(' ')}\n`
@@ -80,20 +86,45 @@ function usageFields(
   }
 }
 
-/** Bits of task_struct's flags that a process has with its memory and without. */
-function ownFlags(process: Process): number {
-  const forked = process.hasFlag(ProcessFlag.executed) ? 0 : PF_FORKNOEXEC
-  return forked | (process.isZombie ? PF_EXITING : 0)
+function isFirst(process: Process, thread: Thread | undefined): boolean {
+  return thread === undefined || thread.id === process.id
+}
+
+/** Bits of task_struct's flags. The first thread of a process is the one that has called execve(2). */
+function flagsOf(process: Process, thread: Thread | undefined): number {
+  const hasExecuted = process.hasFlag(ProcessFlag.executed) && isFirst(process, thread)
+  const forked = hasExecuted ? 0 : PF_FORKNOEXEC
+  const signalled = (process.exitStatus & SIGNAL_MASK) !== 0 ? PF_SIGNALED : 0
+  if (hasEnded(process, thread)) return forked | PF_ENDED | signalled
+  return forked | ((process.space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0)
+}
+
+/** Whether it waits (wchan), of several threads each for itself, and what it has ended or stopped with. */
+function stopFields(
+  process: Process,
+  thread: Thread | undefined,
+  whose: 'process' | 'thread',
+  env: FileEnvironment,
+): Record<number, number> {
+  const isAsked = whose === 'thread' || shownThreads(process, env) === 1
+  const stopped = process.hasFlag(ProcessFlag.stopped) ? process.stopSignal : 0
+  return {
+    35: isAsked && stateOf(process, thread) !== 'R' ? 1 : 0,
+    52: hasEnded(process, thread) ? process.exitStatus : stopped,
+  }
+}
+
+function mayLook(process: Process, env: FileEnvironment): boolean {
+  const caller = env.currentProcess()
+  return caller === undefined || mayAccess(caller, process, 'files') === 0
 }
 
 /** Addresses are for those who may look at the process's memory; to others its code is at 1. */
 function memoryFields(process: Process, env: FileEnvironment): Record<number, number> {
   const { space } = process
   const { parts } = space
-  const flags = ownFlags(process) | ((space.flags & SpaceFlag.randomized) !== 0 ? PF_RANDOMIZE : 0)
-  const sizes = { 9: flags, 23: space.counts.totalPages * PAGE_SIZE, 24: space.counts.rssPages }
-  const caller = env.currentProcess()
-  if (caller !== undefined && mayAccess(caller, process, 'files') !== 0) return { ...sizes, 26: 1, 27: 1 }
+  const sizes = { 23: space.counts.totalPages * PAGE_SIZE, 24: space.counts.rssPages }
+  if (!mayLook(process, env)) return { ...sizes, 26: 1, 27: 1 }
   return {
     ...sizes,
     26: parts.codeStart,

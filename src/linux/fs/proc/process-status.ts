@@ -33,6 +33,19 @@ export function stateOf(process: Process, thread: Thread | undefined): string {
   return thread?.state === ThreadState.exited ? 'Z' : 'R'
 }
 
+/** The first thread may end before others, and has no memory then. */
+export function hasEnded(process: Process, thread: Thread | undefined): boolean {
+  return process.isZombie || thread?.state === ThreadState.exited
+}
+
+/** A first thread that has ended counts as long as there are others. */
+export function shownThreads(process: Process, env: FileEnvironment): number {
+  if (process.isZombie) return 1
+  let ended = 0
+  for (const { state } of env.threads.ofProcess(process.ptr)) if (state === ThreadState.exited) ended++
+  return Math.max(1, process.threadCount + ended)
+}
+
 /** The name of one thread; of the first one it is that of the process. */
 export function nameOf(process: Process, thread: Thread | undefined): string {
   const isFirst = thread === undefined || thread.id === process.id
@@ -45,20 +58,21 @@ function escapedName(process: Process, thread: Thread | undefined): string {
 }
 
 export function statusText(process: Process, thread: Thread | undefined, env: FileEnvironment): string {
-  const { id, parentId, groupId, sessionId, isZombie } = process
+  const { id, parentId, groupId, sessionId } = process
+  const isGone = hasEnded(process, thread)
   const number = thread?.id ?? id
   const tracer = thread && env.tracing.tracerOf(thread)
   const row = (of: number) => numbersOf(process.namespace, of).join('\t')
   const letter = stateOf(process, thread)
   const { files, umask: mask } = userOf(process)
-  const umask = isZombie ? '' : `Umask:\t${mask.toString(8).padStart(4, '0')}\n`
-  const size = isZombie ? 0 : files.capacity
+  const umask = isGone ? '' : `Umask:\t${mask.toString(8).padStart(4, '0')}\n`
+  const size = isGone ? 0 : files.capacity
   return (
     `Name:\t${escapedName(process, thread)}\n${umask}State:\t${letter} (${STATES[letter]})\n` +
     `Tgid:\t${id}\nNgid:\t0\nPid:\t${number}\nPPid:\t${parentId}\nTracerPid:\t${tracer?.id ?? 0}\n` +
     `${identityLines(process)}FDSize:\t${size}\nGroups:\t${userOf(process).credentials.groups.join(' ')} \n` +
     `NStgid:\t${row(id)}\nNSpid:\t${row(number)}\nNSpgid:\t${row(groupId)}\nNSsid:\t${row(sessionId)}\nKthread:\t0\n` +
-    `${isZombie ? '' : memoryLines(process, env)}Threads:\t${Math.max(1, process.threadCount)}\n` +
+    `${isGone ? '' : memoryLines(process, env)}Threads:\t${shownThreads(process, env)}\n` +
     `${signalLines(process, thread, env)}${securityLines(process)}` +
     'Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n' +
     'voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n'
