@@ -97,6 +97,13 @@ const redis: SoftwareCase[] = [
   script('redis', 'redis', { heavy: true }),
 ]
 
+const jit: SoftwareCase[] = [
+  define('jit', 'luajit', ['/usr/bin/luajit', '/scripts/jit.lua']),
+  define('jit', 'node', ['/usr/bin/node', '/scripts/program.js'], { heavy: true }),
+]
+
+const postgres: SoftwareCase[] = [script('postgres', 'postgres', { heavy: true })]
+
 /** The same program on each allocator: the outputs must also be equal among each other. */
 function storms(rounds: number, details: Details): SoftwareCase[] {
   const suffix = details.heavy ? '-long' : ''
@@ -146,6 +153,8 @@ export const softwareCases: readonly SoftwareCase[] = [
   ...strace,
   ...python,
   ...redis,
+  ...jit,
+  ...postgres,
   ...storms(10_000, {}),
   ...storms(100_000, { heavy: true }),
   ...stress,

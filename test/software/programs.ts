@@ -10,6 +10,7 @@ const MUSL = join(repository, 'test/riscv64-linux/rv-musl-gcc')
 
 const programs = {
   traced: { source: 'traced.c', compiler: 'riscv64-linux-gnu-gcc' },
+  as_user: { source: 'as_user.c', compiler: 'riscv64-linux-gnu-gcc' },
   storm: { source: 'storm.c', compiler: 'riscv64-linux-gnu-gcc' },
   'storm.musl': { source: 'storm.c', compiler: MUSL },
   storm_cxx: { source: 'storm_cxx.cc', compiler: 'riscv64-linux-gnu-g++' },

@@ -31,6 +31,13 @@ const contents = {
   redis: { packages: ['busybox-static', 'redis-server', 'redis-tools'] },
   strace: { packages: ['busybox-static', 'strace'] },
   malloc: { packages: ['libstdc++6', 'libjemalloc2', 'libmimalloc3', 'libtcmalloc-minimal4t64'] },
+  // Programs that make programs.
+  jit: { packages: ['luajit', 'nodejs'] },
+  postgres: {
+    packages: ['busybox-static', 'dash', 'postgresql-17'],
+    // Its own compiler, which only large queries begin with: 200 MB.
+    without: ['usr/lib/riscv64-linux-gnu/libLLVM*', 'usr/lib/postgresql/17/lib/bitcode'],
+  },
   stress: {
     packages: ['busybox-static', 'stress-ng'],
     // The drivers behind libEGL, which nothing here opens: 200 MB.
