@@ -113,6 +113,7 @@ function runInOneBoot(programs: readonly GuestProgram[]): Map<GuestProgram, Refe
 function kernelVersion(): string {
   const image = execFileSync(
     'bash',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not JavaScript's
     ['-c', 'ls "${RV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riscv64-linux}"/kernel/boot/vmlinux-*'],
     {
       encoding: 'utf8',

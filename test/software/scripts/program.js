@@ -20,9 +20,15 @@ async function main() {
   // What was compiled for one kind of object meets another.
   const area = (shape) => shape.w * shape.h
   let sum = 0
-  for (let i = 0; i < 60_000; i++) sum += area(i % 1000 === 999 ? { h: 2.5, w: i, more: true } : { w: i, h: 2 })
+  for (let i = 0; i < 60_000; i++)
+    sum += area(i % 1000 === 999 ? { h: 2.5, w: i, more: true } : { w: i, h: 2 })
   console.log('shapes', sum)
-  console.log('functions', Array.from({ length: 200 }, (_, k) => new Function('x', `return x * ${k} + 1`)(k)).reduce((a, b) => a + b))
+  console.log(
+    'functions',
+    Array.from({ length: 200 }, (_, k) => new Function('x', `return x * ${k} + 1`)(k)).reduce(
+      (a, b) => a + b,
+    ),
+  )
 
   const map = new Map(Array.from({ length: 20_000 }, (_, i) => [`k${i % 500}`, i]))
   const text = JSON.stringify([...map])
@@ -32,7 +38,8 @@ async function main() {
 
   // 40 MB come and go several times.
   let kept = 0
-  for (let round = 0; round < 8; round++) kept += Array.from({ length: 20_000 }, (_, i) => ({ i, s: `s${i}` })).filter(({ i }) => i % 2).length
+  for (let round = 0; round < 8; round++)
+    kept += Array.from({ length: 20_000 }, (_, i) => ({ i, s: `s${i}` })).filter(({ i }) => i % 2).length
   console.log('garbage', kept)
 
   fs.writeFileSync('file', 'first\n')
@@ -43,7 +50,10 @@ async function main() {
   } catch ({ code, errno, syscall }) {
     console.log('error', code, errno, syscall)
   }
-  console.log('child', execFileSync(process.execPath, ['-p', '[process.argv.length, 6 * 7]']).toString().trim())
+  console.log(
+    'child',
+    execFileSync(process.execPath, ['-p', '[process.argv.length, 6 * 7]']).toString().trim(),
+  )
 
   const shared = new SharedArrayBuffer(8)
   const workers = [0, 1].map((own) => new Worker(__filename, { workerData: { shared, own } }))
