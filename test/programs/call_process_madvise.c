@@ -78,6 +78,8 @@ static void arguments(void) {
   show("address 2^63", advise(own, v, 1, MADV_COLD, 0));
   v[0] = (struct iovec){(void *)-PG, PG};
   show("address -4096", advise(own, v, 1, MADV_COLD, 0));
+  v[1] = (struct iovec){base, -1UL};
+  show("address -4096, and then length -1", advise(own, v, 2, MADV_COLD, 0));
   v[0] = (struct iovec){(void *)-PG, 0};
   show("address -4096, nothing", advise(own, v, 1, MADV_COLD, 0));
   v[0] = (struct iovec){base + 1, PG};
@@ -86,7 +88,13 @@ static void arguments(void) {
   show("one byte", advise(own, v, 1, MADV_COLD, 0));
   v[0] = (struct iovec){base, PG + 1};
   show("a page and a byte", advise(own, v, 1, MADV_COLD, 0));
+  v[1] = (struct iovec){base, PG}, v[2] = (struct iovec){base + 1, 0}, v[3] = (struct iovec){base, PG};
+  v[0] = (struct iovec){base + 1, 0};
+  show("unaligned, nothing", advise(own, v, 1, MADV_COLD, 0));
+  show("unaligned, nothing, and more", advise(own, v, 4, MADV_COLD, 0));
+  show("more, and unaligned nothing in between", advise(own, v + 1, 3, MADV_COLD, 0));
   v[0] = (struct iovec){base, 0};
+  show("nothing and more", advise(own, v, 4, MADV_COLD, 0));
   show("nothing", advise(own, v, 1, MADV_COLD, 0));
   v[0] = (struct iovec){0, PG};
   show("address 0", advise(own, v, 1, MADV_COLD, 0));

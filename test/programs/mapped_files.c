@@ -87,6 +87,12 @@ static void themselves(int fd) {
   is("cut", ftruncate(fd, PG + 10)), printf("%s %s\n", touch(AT(5), 0), touch(AT(6), 0));
   is("grown", ftruncate(fd, 4 * PG)), printf("%d %d %d\n", AT(5)[5], AT(5)[50], *AT(6));
   entries("there", 8), runs("now", fd);
+  fresh(fd);
+  is("read up", pread(fd, AT(1), 3 * PG, 0)), runs("now", fd), fresh(fd);
+  is("read down", pread(fd, AT(0), 3 * PG, PG)), runs("now", fd), fresh(fd);
+  is("written up", pwrite(fd, AT(0), 3 * PG, PG)), runs("now", fd), fresh(fd);
+  is("written down, from a private mapping", pwrite(fd, AT(4) + PG, 3 * PG, 0)), runs("now", fd), fresh(fd);
+  is("written behind the end", pwrite(fd, AT(1), 3 * PG, 2 * PG + 512)), runs("now", fd);
   clear(8);
 }
 

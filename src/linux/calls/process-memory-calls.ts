@@ -204,7 +204,7 @@ function processMadvise(c: SyscallContext): number {
   return adviseRanges(c, process.space, ranges, advice)
 }
 
-/** Bytes of the ranges before the first that fails, or its errno. */
+/** Bytes of the ranges before the first that fails, or its errno. Of ranges without length only the very first is looked at, when another one has some. */
 function adviseRanges(
   c: SyscallContext,
   space: AddressSpace,
@@ -212,8 +212,9 @@ function adviseRanges(
   advice: number,
 ): number {
   let done = 0
-  for (const range of ranges) {
-    if (range.length === 0) continue
+  if (ranges.every(({ length }) => length === 0)) return 0
+  for (const [i, range] of ranges.entries()) {
+    if (range.length === 0 && i > 0) continue
     const result = advise(c.mm, space, adviceRange(range), advice)
     if (result < 0) return done > 0 ? done : result
     done += range.length

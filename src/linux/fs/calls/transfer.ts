@@ -7,6 +7,7 @@ import { operationsOf, sizeOf } from '../file-operations.js'
 import { IOV_MAX, Open, TRANSFER_MAX } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
+import { pieceOf } from './own-memory.js'
 import { isMissing, receiveRanges, sendRanges } from './streaming.js'
 import { isBuffer, take, uint64, waitFor } from './support.js'
 import { checkTerminalRead } from './terminal-calls.js'
@@ -33,11 +34,12 @@ export function vectorRanges(c: SyscallContext, address: number, count: number):
   if (count < 0 || count > IOV_MAX) return -EINVAL
   const view = take(c, address, count * 16)
   if (view === undefined) return -EFAULT
+  // Before any of the addresses is looked at (copy_iovec_from_user).
+  for (let i = 0; i < count; i++) if (view.getInt32(i * 16 + 12, true) < 0) return -EINVAL
   const ranges: UserRange[] = []
   let room = TRANSFER_MAX
   for (let i = 0; i < count; i++) {
     const asked = uint64(view, i * 16 + 8)
-    if (view.getInt32(i * 16 + 12, true) < 0) return -EINVAL
     const length = count === 1 ? Math.min(asked, TRANSFER_MAX) : asked
     const base = uint64(view, i * 16)
     if (!isBuffer(c, base, length)) return -EFAULT
@@ -69,11 +71,12 @@ export function readRanges(
   const start = position ?? file.position
   const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
-    const part = staging.subarray(0, length)
+    const most = pieceOf(vfs, c, file, start + moved, address, length)
+    const part = staging.subarray(0, most)
     const got = operationsOf(file).read(vfs, file, start + moved, part)
     if (got <= 0) return { count: got, ended: true }
     const copied = copyToUserPartial(c.mm, c.space, address, part.subarray(0, got))
-    return { count: copied === 0 ? -EFAULT : copied, ended: copied < length }
+    return { count: copied === 0 ? -EFAULT : copied, ended: copied < most }
   })
   if (done === -EAGAIN) return waitFor(vfs, c, file)
   if (done > 0 && position === undefined) file.position = start + done
@@ -97,12 +100,13 @@ export function writeRanges(
   const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position) + before
   const staging = stagingFor(ranges)
   const done = moveAll(withoutFirst(ranges, before), (address, length, moved) => {
-    const room = roomBelowLimit(vfs, c, file, start + moved, length)
+    const most = pieceOf(vfs, c, file, start + moved, address, length)
+    const room = roomBelowLimit(vfs, c, file, start + moved, most)
     if (room < 0) return { count: room, ended: true }
     const copied = copyFromUserPartial(c.mm, c.space, address, staging.subarray(0, room))
     if (copied === 0 && room > 0) return { count: -EFAULT, ended: true }
     const written = operationsOf(file).write(vfs, file, start + moved, staging.subarray(0, copied))
-    return { count: written, ended: written < length }
+    return { count: written, ended: written < most }
   })
   if (isMissing(c)) {
     c.thread.progress = before + Math.max(done, 0)
