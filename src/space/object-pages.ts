@@ -130,7 +130,9 @@ export class ObjectPages extends ObjectRecords {
     return pfn
   }
 
+  /** Whether faults map a page of the object alone, as those of secret memory do (secretmem_vm_ops). */
   mapsAlone(object: Ptr): boolean {
+    if (this.isSecret(object)) return true
     const provider = this.provider(object)
     return provider !== 0 && this.providers.get(provider)?.mapsAlone === true
   }

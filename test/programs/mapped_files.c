@@ -96,10 +96,21 @@ static void themselves(int fd) {
   clear(8);
 }
 
+/* Only what is touched is mapped: no fault-around. */
+static void secrets(void) {
+  int fd = syscall(447, 0);
+  ftruncate(fd, 4 * PG);
+  mmap(AT(0), 4 * PG, RW, MAP_SHARED | MAP_FIXED, fd, 0), memset(AT(0), 's', 4 * PG);
+  mmap(AT(4), 4 * PG, RW, MAP_SHARED | MAP_FIXED, fd, 0);
+  printf("%c, ", *AT(5)), entries("secret", 8);
+  clear(8), close(fd);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOFBF, 65536);
   fds[0] = syscall(SYS_memfd_create, "m", 0), fds[1] = open("/tmp/mapped", O_RDWR | O_CREAT | O_TRUNC, 0600);
   for (int i = 0; i < 2; i++) holes(fds[i]), themselves(fds[i]);
   copies();
+  secrets();
   return 0;
 }
