@@ -136,6 +136,7 @@ export class ProcessEnd {
     this.#linux.namespaces.enterTime(process, NULL)
     this.ending = undefined
     this.#leaveChildren(process)
+    this.#linux.signals.endProcess(process)
     this.#linux.signals.jobs.checkOrphans(process, process.parent, process)
     process.flags = (process.flags & ~(ProcessFlag.stopped | ProcessFlag.continued)) | ProcessFlag.zombie
     this.told(process)

@@ -83,6 +83,8 @@ export const ProcessFlag = {
   unkillable: 2048,
   /** The first of a namespace has ended, and its parent does not hear of it before the last of the others is gone. */
   lingering: 4096,
+  /** What ends it was sent to the whole process, where it stays pending. */
+  endedByShared: 8192,
 } as const
 /** Above these bits: the signal that ends the process, as soon as one of its threads comes to it; 0 = none. */
 export const FATAL_SIGNAL_SHIFT = 24

@@ -20,12 +20,22 @@ import {
   Signal,
   SignalCode,
 } from './signal-numbers.js'
-import { encodeSignalInfo, SIGINFO_BYTES, type SignalInfo, SignalQueues } from './signal-queue.js'
+import {
+  encodeSignalInfo,
+  hasBit,
+  SIGINFO_BYTES,
+  type SignalInfo,
+  SignalQueues,
+  setBit,
+} from './signal-queue.js'
 import { isUnblockable, processPending, SignalSender, threadPending } from './signal-sender.js'
 import type { FileServices } from './syscall-context.js'
 import type { Thread } from './thread.js'
 import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
 import { ERESTARTNOINTR, ERESTARTSYS } from './wait.js'
+
+/** Of a status: what ended the process. */
+const SIGNAL_BITS = 0x7f
 
 /** What signals need of the machine. */
 export interface SignalEnv extends HandlerEnv, JobEnv {
@@ -181,7 +191,10 @@ export class Signals {
   #takeNext(process: Process, thread: Thread, info: Uint8Array): number {
     const kill = 1 << (Signal.KILL - 1)
     if (process.fatalSignal !== 0) return this.#takeFatal(process, thread, info)
-    if (thread.isKilled) return this.takeOf(process, thread, kill, 0, info)
+    if (thread.isKilled) {
+      this.#noteShared(process, Signal.KILL)
+      return this.takeOf(process, thread, kill, 0, info)
+    }
     const low = ~this.masks.word(thread, THREAD_BLOCKED, 0)
     const high = ~this.masks.word(thread, THREAD_BLOCKED, 1)
     return this.takeOf(process, thread, low, high, info)
@@ -191,8 +204,22 @@ export class Signals {
   #takeFatal(process: Process, thread: Thread, info: Uint8Array): number {
     const { fatalSignal } = process
     const bit = 1 << ((fatalSignal - 1) & 31)
+    this.#noteShared(process, fatalSignal)
     this.takeOf(process, thread, fatalSignal > 32 ? 0 : bit, fatalSignal > 32 ? bit : 0, info)
     return fatalSignal
+  }
+
+  /** What ends a process without being delivered is still pending afterwards. */
+  #noteShared(process: Process, signal: number): void {
+    if (hasBit(this.#env.mm.memory, processPending(process), signal))
+      process.setFlag(ProcessFlag.endedByShared, true)
+  }
+
+  /** A process has ended, and can be waited for. */
+  endProcess(process: Process): void {
+    const signal = process.exitStatus & SIGNAL_BITS
+    if (signal !== 0 && process.hasFlag(ProcessFlag.endedByShared))
+      setBit(this.#env.mm.memory, processPending(process), signal)
   }
 
   /** Takes a pending signal of a set (two halves): the thread's own come before the process's. 0 when there is none. */

@@ -155,6 +155,8 @@ static void resources(void) {
   CALL(sched_getaffinity, 0, 8, set);
   CALL(sched_getaffinity, 0, 4, set);
   CALL(sched_getaffinity, 0, 12, set);
+  CALL(sched_getaffinity, 0, 16, set);
+  CALL(sched_getaffinity, 0, 128, set);
   CALL(sched_getaffinity, 99999, 8, set);
   CALL(sched_getaffinity, 0, 8, 8);
   CALL(sched_setaffinity, 0, 8, set);

@@ -403,6 +403,36 @@ static void passing(int type) {
   close(p[0]);
 }
 
+/* No room to receive into: read(2) does not ask the socket, the others do. */
+static void no_room(void) {
+  int pair[2];
+  char buffer[8], control[64], sent[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec nothing = {buffer, 0}, one = {"x", 1};
+  struct msghdr empty = {.msg_iov = &nothing, .msg_iovlen = 1}, none = {0}, with_file = {.msg_iov = &one, .msg_iovlen = 1, .msg_control = sent, .msg_controllen = sizeof sent};
+  socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
+  for (int round = 0; round < 2; round++) {
+    printf("no room: %s\n", round ? "three bytes" : "nothing there");
+    printf("recvmsg %ld", (long)recvmsg(pair[0], &empty, 0)), printf(" %d\n", errno), errno = 0;
+    printf("recvmsg without ranges %ld", (long)recvmsg(pair[0], &none, 0)), printf(" %d\n", errno), errno = 0;
+    printf("recv %ld", (long)recv(pair[0], buffer, 0, 0)), printf(" %d\n", errno), errno = 0;
+    printf("recv MSG_PEEK %ld", (long)recv(pair[0], buffer, 0, MSG_PEEK)), printf(" %d\n", errno), errno = 0;
+    printf("recv MSG_WAITALL %ld", (long)recv(pair[0], buffer, 0, MSG_WAITALL)), printf(" %d\n", errno), errno = 0;
+    printf("read %ld", (long)read(pair[0], buffer, 0)), printf(" %d\n", errno), errno = 0;
+    (void)!write(pair[1], "abc", 3);
+  }
+  printf("all %ld\n", (long)recv(pair[0], buffer, 8, 0));
+  struct cmsghdr *head = CMSG_FIRSTHDR(&with_file);
+  head->cmsg_level = SOL_SOCKET, head->cmsg_type = SCM_RIGHTS, head->cmsg_len = CMSG_LEN(sizeof(int)), *(int *)CMSG_DATA(head) = 1;
+  sendmsg(pair[1], &with_file, 0);
+  empty.msg_control = control, empty.msg_controllen = sizeof control;
+  printf("a file %ld", (long)recvmsg(pair[0], &empty, 0)), printf(" %ld", (long)empty.msg_controllen), printf(", its byte %ld\n", (long)recv(pair[0], buffer, 8, 0));
+  shutdown(pair[1], SHUT_WR);
+  printf("at the end %ld\n", (long)recv(pair[0], buffer, 0, 0));
+  int alone = socket(AF_UNIX, SOCK_STREAM, 0), packets = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  errno = 0, printf("not connected: recv %ld", (long)recv(alone, buffer, 0, 0)), printf(" %d", errno), printf(", read %ld\n", (long)read(alone, buffer, 0));
+  errno = 0, printf("datagrams: recv %ld", (long)recv(packets, buffer, 0, 0)), printf(" %d", errno), printf(", read %ld\n", (long)read(packets, buffer, 0));
+}
+
 int main(void) {
   signal(SIGPIPE, on_pipe);
   umask(022);
@@ -422,6 +452,7 @@ int main(void) {
   datagrams();
   options();
   packets();
+  no_room();
   passing(SOCK_STREAM);
   passing(SOCK_DGRAM);
   printf("SIGPIPE %d\n", pipes_seen);

@@ -15,6 +15,8 @@ const RESET_ON_FORK = 0x4000_0000
 const PRIORITY_MAX = 99
 const ROUND_ROBIN_NANOSECONDS = 100_000_000
 const AFFINITY_BYTES = 8
+/** What the kernel itself has for a set of processors: Debian's is made for up to 128. */
+const MASK_BYTES = 16
 const NICE_MIN = -20
 const NICE_MAX = 19
 const PRIORITY_PROCESS = 0
@@ -83,8 +85,8 @@ function getAffinity(c: SyscallContext): number {
   const length = c.args.low(1)
   if (length < AFFINITY_BYTES || length % 8 !== 0) return -EINVAL
   if (threadNamed(c, c.args.int(0)) === undefined) return -ESRCH
-  const out = new StructWriter(AFFINITY_BYTES).u32(0, 1)
-  return out.copyTo(c, c.args.address(2)) < 0 ? -EFAULT : AFFINITY_BYTES
+  const out = new StructWriter(Math.min(length, MASK_BYTES)).u32(0, 1)
+  return out.copyTo(c, c.args.address(2)) < 0 ? -EFAULT : out.bytes.length
 }
 
 function setAffinity(c: SyscallContext): number {

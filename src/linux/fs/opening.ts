@@ -54,7 +54,7 @@ function openOrCreate(vfs: Vfs, walker: Walker, request: OpenRequest): OpenFile 
     ? vfs.walk.place(walker, start, path)
     : vfs.walk.placeThroughLinks(walker, start, path)
   if (typeof place === 'number') return place
-  if (place.last !== 'name' || place.slash) return -EISDIR
+  if (place.last === 'name' && place.slash) return -EISDIR
   const found = vfs.walk.at(walker, place)
   if (found === -ENOENT) return create(vfs, walker, place, request)
   if (typeof found === 'number') return found

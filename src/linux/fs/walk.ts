@@ -3,7 +3,7 @@
  * resolved here, inside the guest's name space, and `..` stops at the root: nothing leads out of a mount but its own
  * mount point.
  */
-import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../../base/errno.js'
+import { EACCES, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, EXDEV } from '../../base/errno.js'
 import { type Credentials, checkAccess, isOwnFiles, May } from './credentials.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { NAME_MAX, PATH_MAX, SYMLINKS_MAX } from './flags.js'
@@ -16,7 +16,19 @@ export interface Walker {
   readonly cwd: Dentry
   readonly pid: number
   readonly credentials: Credentials
+  /** Bits of `Resolve` (openat2); with `beneath` and `inRoot` the root is where the path begins. */
+  readonly resolve?: number
 }
+
+/** What openat2(2) lets a path do: RESOLVE_*. */
+export const Resolve = {
+  oneMount: 1,
+  noMagicLinks: 2,
+  noLinks: 4,
+  beneath: 8,
+  inRoot: 16,
+  cached: 32,
+} as const
 
 /** What a path's last component is: `..`, `.` and nothing at all can be neither made nor removed. */
 export type LastKind = 'name' | 'dot' | 'dotdot' | 'root'
@@ -80,10 +92,13 @@ class Resolution {
   readonly #operations: Operations
   readonly #walker: Walker
   #links = 0
+  /** Linux looks for the root when a path first needs it. */
+  #hasRoot: boolean
 
   constructor(operations: Operations, walker: Walker) {
     this.#operations = operations
     this.#walker = walker
+    this.#hasRoot = this.#is(Resolve.beneath | Resolve.inRoot)
   }
 
   run(start: Dentry, path: string, follow: boolean): Dentry | number {
@@ -95,6 +110,8 @@ class Resolution {
     if (path === '') return -ENOENT
     if (path.length >= PATH_MAX) return -ENAMETOOLONG
     const names = path.split('/').filter((name) => name !== '')
+    if (path.startsWith('/') && this.#is(Resolve.beneath)) return -EXDEV
+    if (path.startsWith('/')) this.#hasRoot = true
     let directory = path.startsWith('/') ? this.#walker.root : start
     for (let i = 0; i < names.length - 1; i++) {
       if (!this.#maySearch(directory)) return -EACCES
@@ -130,7 +147,8 @@ class Resolution {
     if (last === 'dotdot') return this.#up(directory)
     if (name.length > NAME_MAX) return -ENAMETOOLONG
     const found = this.#operationsOf(directory).lookup(directory, name, this.#walker.pid)
-    return typeof found === 'number' ? found : topOfMounts(found)
+    if (typeof found === 'number') return found
+    return found.mounted !== null && this.#is(Resolve.oneMount) ? -EXDEV : topOfMounts(found)
   }
 
   /** The last component; a slash after it asks for a directory and so follows a link. */
@@ -172,12 +190,34 @@ class Resolution {
 
   /** Counts the link; the links of /proc lead to an entry without a path. */
   #readLink(link: Dentry): string | Dentry | number {
-    if (++this.#links > SYMLINKS_MAX) return -ELOOP
-    return this.#operationsOf(link).readLink(link, this.#walker.pid)
+    if (++this.#links > SYMLINKS_MAX || this.#is(Resolve.noLinks)) return -ELOOP
+    const target = this.#operationsOf(link).readLink(link, this.#walker.pid)
+    if (typeof target === 'number') return target
+    if (typeof target === 'string') return this.#mayJump(link, target) ? target : -EXDEV
+    if (this.#is(Resolve.noMagicLinks)) return -ELOOP
+    const isBarred = this.#is(Resolve.beneath | Resolve.inRoot) || this.#leaves(link, target)
+    return isBarred ? -EXDEV : target
   }
 
-  #up(directory: Dentry): Dentry {
-    return directory === this.#walker.root ? directory : topOfMounts(parentOf(directory))
+  /** An absolute link may lead to another mount's root; as long as Linux has had no use for the root it takes it for another's. */
+  #mayJump(link: Dentry, target: string): boolean {
+    if (!target.startsWith('/') || !this.#is(Resolve.oneMount)) return true
+    return this.#hasRoot && !this.#leaves(link, this.#walker.root)
+  }
+
+  #leaves({ inode }: Dentry, to: Dentry): boolean {
+    return this.#is(Resolve.oneMount) && inode.filesystem !== to.inode.filesystem
+  }
+
+  #up(directory: Dentry): Dentry | number {
+    this.#hasRoot = true
+    if (directory === this.#walker.root) return this.#is(Resolve.beneath) ? -EXDEV : directory
+    return directory.covers !== null && this.#is(Resolve.oneMount) ? -EXDEV : topOfMounts(parentOf(directory))
+  }
+
+  /** Whether any of the bits was asked for. */
+  #is(bits: number): boolean {
+    return ((this.#walker.resolve ?? 0) & bits) !== 0
   }
 
   #operationsOf(dentry: Dentry): FilesystemOperations {

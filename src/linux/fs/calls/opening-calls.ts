@@ -1,15 +1,18 @@
-/** openat, close and the numbers of open files: dup, dup3, fcntl, close_range. */
+/** openat, openat2, close and the numbers of open files: dup, dup3, fcntl, close_range. */
 import { EBADF, EINVAL } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { Fcntl, Open, SETTABLE_FLAGS } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import type { PipeEnd } from '../ipc/pipe-file.js'
+import type { Dentry } from '../nodes.js'
 import type { OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
+import { Resolve, type Walker } from '../walk.js'
 import { isLockCommand, lockRange } from './lock-calls.js'
 import { addSeals, sealsOf } from './memfd-calls.js'
+import { type OpenHow, openHow } from './open-how.js'
 import { goOnOpening, isOpening, openFifo } from './pipe-calls.js'
 import {
   anyFileArgument,
@@ -34,25 +37,40 @@ export function openingCalls(vfs: Vfs): Syscall[] {
     { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
     { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
     { number: 436, name: 'close_range', handler: closeRange, trace: 'uux' },
+    { number: 437, name: 'openat2', handler: (c) => openAtHow(vfs, c), trace: 'Fspu' },
   ]
 }
 
 function openAt(vfs: Vfs, c: SyscallContext): number {
   const flags = c.args.int(2)
+  const error = isOpening(c) ? 0 : checkOpenFlags(flags)
+  return error !== 0 ? error : openBy(vfs, c, { flags, mode: c.args.int(3) & 0o7777, resolve: 0 })
+}
+
+function openAtHow(vfs: Vfs, c: SyscallContext): number {
+  const how = openHow(c, c.args.address(2), c.args.address(3))
+  return typeof how === 'number' ? how : openBy(vfs, c, how)
+}
+
+function openBy(vfs: Vfs, c: SyscallContext, { flags, mode: asked, resolve }: OpenHow): number {
   const closeOnExec = (flags & Open.closeOnExec) !== 0
   if (isOpening(c)) return goOnOpening(vfs, c, closeOnExec)
-  const error = checkOpenFlags(flags)
-  if (error !== 0) return error
   const path = pathArgument(c, 1)
   if (typeof path === 'number') return path
   const free = lowestFree(c, 0)
   if (free < 0) return free
-  const start = startArgument(c, 0, path)
+  // Below a root of its own even an absolute path begins at `dirfd`.
+  const start = startArgument(c, 0, (resolve & Resolve.inRoot) !== 0 ? '' : path)
   if (typeof start === 'number') return start
-  const mode = c.args.int(3) & 0o7777 & ~userOfCall(c).umask
-  const file = openPath(vfs, walkerOf(c), { start, path, flags, mode })
+  const mode = asked & ~userOfCall(c).umask
+  const file = openPath(vfs, walkerFor(c, start, resolve), { start, path, flags, mode })
   if (typeof file === 'number') return file
   return file.kind === 'pipe' ? openFifo(vfs, c, file, closeOnExec) : installFile(c, file, closeOnExec)
+}
+
+function walkerFor(c: SyscallContext, start: Dentry, resolve: number): Walker {
+  const isScoped = (resolve & (Resolve.beneath | Resolve.inRoot)) !== 0
+  return { ...walkerOf(c), resolve, ...(isScoped && { root: start }) }
 }
 
 function duplicate(c: SyscallContext): number {

@@ -14,7 +14,9 @@ import { type Credentials, isConnectionBased, isStream, socketBytes, type UnixSo
 const socketOf = (file: OpenFile) => objectOf<UnixSocket>(file)
 
 export const socketFile = channel({
+  /** Nothing is asked of the socket when there is no room, unlike by recv(2). */
   receive(vfs, file, sink) {
+    if (sink.left === 0) return 0
     const received = nothingReceived()
     const done = receive(vfs.sockets, socketOf(file), sink, { isPeek: false }, received)
     vfs.sockets.dropFiles(received.files)

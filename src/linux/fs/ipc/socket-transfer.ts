@@ -171,19 +171,20 @@ function receiveStream(
   received: Received,
 ): number {
   if (socket.state !== 'connected') return -EINVAL
-  if (sink.left === 0) return 0
   let done = 0
+  let isSeen = false
   for (const message of [...socket.queue]) {
     if (!belongs(socket, message, received)) break
     const length = Math.min(message.length, sink.left)
     const moved = sockets.store.give(message.chunks, message.offset, length, sink)
     if (moved < length) return done > 0 ? done : -EFAULT
     done += moved
+    isSeen = true
     takeAttachments(sockets, message, options, received)
     if (!options.isPeek) consume(sockets, socket, message, moved)
     if (sink.left === 0 || received.files.length > 0) break
   }
-  return done > 0 ? done : nothingThere(socket)
+  return isSeen ? done : nothingThere(socket)
 }
 
 /** With SO_PASSCRED, what different processes wrote is not read as one. */

@@ -10,6 +10,7 @@ import { userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
 import type { Vfs } from '../vfs.js'
 import { directory, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { firstThread, hasEnded } from './process-status.js'
 
 const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
@@ -18,7 +19,7 @@ export const mapFiles: ProcDirectory = { ...directory({}, mapLinks), permissions
 
 function mapLinks(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   const found: Record<string, ProcNode> = {}
-  if (process === undefined || process.isZombie) return found
+  if (process === undefined || hasEnded(process, firstThread(process, vfs.env))) return found
   const { mm } = vfs.env
   const vma = new Vma(mm.memory, mm.vmas.first(process.space))
   for (; vma.ptr !== NULL; vma.at(mm.vmas.next(vma.ptr))) {

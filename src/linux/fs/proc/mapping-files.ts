@@ -15,7 +15,7 @@ import { Special, Vma } from '../../../space/vma.js'
 import { LockRank } from '../../../state/atomics.js'
 import type { Vfs } from '../vfs.js'
 import { controlMaps } from './mapping-query.js'
-import { file, type ProcFile } from './proc-node.js'
+import { file, type ProcFile, WITHOUT_MEMORY } from './proc-node.js'
 import type { TextRecord } from './record-text.js'
 
 const KIB_PER_PAGE = PAGE_SIZE / 1024
@@ -82,7 +82,7 @@ function isEligible(mm: MemoryManager, space: AddressSpace, vma: Vma): boolean {
 export const smapsRollup: ProcFile = {
   ...file(() => ''),
   memory: 'look',
-  needsMemory: true,
+  onceEnded: WITHOUT_MEMORY,
   records: (vfs, space, cursor) => {
     if (cursor !== 0) return undefined
     return space === undefined

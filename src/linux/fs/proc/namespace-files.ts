@@ -6,6 +6,7 @@ import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import type { FileEnvironment } from '../environment.js'
 import { directory, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { hasEnded } from './process-status.js'
 
 type ThreadOf = (process: Process, env: FileEnvironment) => Thread | undefined
 
@@ -37,5 +38,6 @@ function namespaceOf(
   const caller = env.currentProcess()
   if (process === undefined) return -EACCES
   if (caller !== undefined && mayAccess(caller, process, 'files') < 0) return -EACCES
-  return env.namespaces.of(process, threadOf(process, env), name) ?? -ENOENT
+  const thread = threadOf(process, env)
+  return env.namespaces.of(process, hasEnded(process, thread) ? undefined : thread, name) ?? -ENOENT
 }

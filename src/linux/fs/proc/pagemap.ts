@@ -12,7 +12,7 @@ import { Word, wordIndex } from '../../../state/layout.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { controlPagemap } from './pagemap-scan.js'
-import { file, type ProcFile, type RawRequest } from './proc-node.js'
+import { file, type ProcFile, type RawRequest, WITHOUT_MEMORY } from './proc-node.js'
 
 /** Bits of the upper half; the lower one has the frame number. */
 const PRESENT = 1 << 31
@@ -27,7 +27,7 @@ const ENTRY_BYTES = 8
 export const pagemap: ProcFile = {
   ...file(() => '', 0o400),
   memory: 'look',
-  needsMemory: true,
+  onceEnded: WITHOUT_MEMORY,
   ioctl: (c, _vfs, space) => controlPagemap(c, space),
   raw: {
     read: ({ vfs, space, opener }: RawRequest, position, target) =>

@@ -19,6 +19,7 @@ import { bytesOf } from '../text.js'
 import type { Vfs } from '../vfs.js'
 import type { ProcDirectory, ProcFile, ProcNode, RawRequest, Seeks } from './proc-node.js'
 import { PROCESS_TREE } from './process-files.js'
+import { hasEnded, threadWith } from './process-status.js'
 import { type RecordSource, readRecords, startReading, type TextRecord } from './record-text.js'
 import { SYSTEM_TREE } from './system-files.js'
 
@@ -31,6 +32,9 @@ export interface MadeUp {
 
 /** Settings that are numbers are read from their start only (proc_dointvec). */
 const NUMBERS = /^[-\d\t]+\n$/
+
+/** Of the key of a thread's file: its number. */
+const THREAD = /^task\/(\d+)/
 
 const PROC: MadeUp = { tree: SYSTEM_TREE, hasProcesses: true, magic: FilesystemMagic.proc }
 
@@ -188,10 +192,11 @@ export class ProcFilesystem implements FilesystemOperations {
     if (node?.type !== 'file') return 0
     const caller = this.#env.currentProcess()
     if (writes && node.refuses !== undefined) return caller ? node.refuses(userOf(caller).credentials) : 0
-    if (node.memory === undefined) return 0
+    const isEnded = this.#hasEnded(inode)
+    if (isEnded && node.onceEnded?.open !== undefined) return node.onceEnded.open
+    if (node.memory === undefined || isEnded) return 0
     const process = this.#env.processes.get(inode.pid)
     if (process === undefined) return -ESRCH
-    if (process.isZombie) return node.needsMemory === true ? -ESRCH : 0
     return caller === undefined || mayAccess(caller, process, 'files') === 0 ? 0 : -EACCES
   }
 
@@ -199,7 +204,7 @@ export class ProcFilesystem implements FilesystemOperations {
   opened(file: OpenFile, who: Credentials): void {
     const { pid } = file.dentry.inode
     const process = pid === 0 ? undefined : this.#env.processes.get(pid)
-    file.space = process === undefined || process.isZombie ? 0 : process.space.id
+    file.space = process === undefined || this.#hasEnded(file.dentry.inode) ? 0 : process.space.id
     file.opener = who
     const node = this.#nodeOf(file.dentry.inode)
     if (node?.type !== 'file' || node.kept !== true) return
@@ -213,7 +218,8 @@ export class ProcFilesystem implements FilesystemOperations {
     const node = this.#nodeOf(inode)
     const isGone = inode.pid !== 0 && !this.#env.processes.has(inode.pid)
     if (node?.type !== 'file') return isGone ? -ESRCH : -ENOENT
-    if (node.raw !== undefined) return node.raw.read(this.#request(file), position, target)
+    if (node.raw !== undefined && this.#textOnceEnded(node, inode) === undefined)
+      return node.raw.read(this.#request(file), position, target)
     if (isSetting(inode)) return this.#readSetting(node, inode, position, target)
     file.reading ??= startReading()
     return readRecords(file.reading, this.#sourceOf(node, file, isGone), position, target)
@@ -263,8 +269,21 @@ export class ProcFilesystem implements FilesystemOperations {
     return (cursor) => (cursor === 0 ? this.#whole(node, file.dentry.inode) : undefined)
   }
 
-  #whole(node: ProcFile, { pid }: Inode): TextRecord | number {
-    const text = node.text(this.#vfs, this.#env.processes.get(pid), this.#env)
+  /** Whether a process has ended, or the first thread that a file is about. */
+  #hasEnded({ pid, key }: Inode): boolean {
+    const process = this.#env.processes.get(pid)
+    if (process === undefined) return false
+    const id = THREAD.exec(key)?.[1]
+    return hasEnded(process, threadWith(process, this.#env, id === undefined ? pid : Number(id)))
+  }
+
+  #textOnceEnded({ onceEnded }: ProcFile, inode: Inode): string | undefined {
+    return onceEnded?.text !== undefined && this.#hasEnded(inode) ? onceEnded.text : undefined
+  }
+
+  #whole(node: ProcFile, inode: Inode): TextRecord | number {
+    const process = this.#env.processes.get(inode.pid)
+    const text = this.#textOnceEnded(node, inode) ?? node.text(this.#vfs, process, this.#env)
     return typeof text === 'number' ? text : { text, next: 1 }
   }
 
@@ -312,7 +331,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const { inode } = dentry
     const process = this.#env.processes.get(inode.pid)
     const isOpenFolder = inode.mode === (FileType.directory | 0o555)
-    const isHidden = process?.isZombie || ((process?.flags ?? 0) & ProcessFlag.notDumpable) !== 0
+    const isHidden = this.#hasEnded(inode) || ((process?.flags ?? 0) & ProcessFlag.notDumpable) !== 0
     const { user, group } =
       process === undefined || (isHidden && !isOpenFolder) ? ROOT : userOf(process).credentials
     inode.uid = user.effective

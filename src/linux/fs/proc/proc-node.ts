@@ -17,6 +17,14 @@ export interface ProcDirectory {
   readonly dynamic?: (vfs: Vfs, process: Process | undefined) => Readonly<Record<string, ProcNode>>
 }
 
+/** Of a process, or a first thread, that has ended: what opening the file fails with, and what else is read. */
+export interface OnceEnded {
+  readonly open?: number
+  readonly text?: string
+}
+
+export const WITHOUT_MEMORY: OnceEnded = { open: -ESRCH }
+
 /** What a file about a process's memory lets one do, and so what its opener must be allowed: to look, or to change things. */
 export type MemoryUse = 'look' | 'change'
 
@@ -45,8 +53,7 @@ export interface ProcFile {
   readonly raw?: RawContents
   /** A file that stays with the memory that the process had when it was opened. */
   readonly memory?: MemoryUse
-  /** Opening fails with -ESRCH when the process has no memory any more. */
-  readonly needsMemory?: true
+  readonly onceEnded?: OnceEnded
   /** Its text is that of the opening, even when the memory that it tells of is gone. */
   readonly kept?: true
   /** Bytes taken, or a negative errno. `process` is the one that the file is about; who writes is `env.currentProcess()`, `opener` who opened the file. */

@@ -25,26 +25,22 @@ import {
   directory,
   file,
   link,
+  type OnceEnded,
   type ProcDirectory,
   type ProcFile,
   type ProcNode,
   processFile,
+  WITHOUT_MEMORY,
 } from './proc-node.js'
 import { auxiliaryVectorText, commandLine, environment, memory } from './process-memory.js'
 import { limitsText, statmText, statText } from './process-numbers.js'
-import { nameOf, statusText } from './process-status.js'
+import { hasEnded, nameOf, statusText } from './process-status.js'
 import { timerSlack } from './slack-file.js'
 import { callText, childrenText, timersText } from './thread-files.js'
 import { timeOffsets } from './time-offsets.js'
 import { userMaps } from './user-maps.js'
 
 const CORE_FILTER_BITS = 0x1ff
-
-const links: Record<string, ProcNode> = {
-  exe: userLink((user) => user.executable),
-  cwd: userLink((user) => user.cwd),
-  root: userLink((user) => user.root),
-}
 
 const constants: Record<string, ProcNode> = {
   cgroup: file(() => ''),
@@ -60,6 +56,10 @@ function mayLook(process: Process, env: FileEnvironment): boolean {
   const caller = env.currentProcess()
   return caller === undefined || mayAccess(caller, process, 'files') === 0
 }
+
+const NOTHING: OnceEnded = { text: '' }
+/** It is in no namespace of mounts any more. */
+const NOWHERE: OnceEnded = { open: -EINVAL }
 
 /** Nobody looks for equal pages, as on a kernel where KSM was not started. */
 const NOTHING_MERGED = 'ksm_rmap_items 0\nksm_zero_pages 0\nksm_merging_pages 0\nksm_process_profit 0\n'
@@ -77,13 +77,13 @@ const texts: Record<string, ProcNode> = {
   auxv: {
     ...processFile(auxiliaryVectorText, 0o400),
     memory: 'look',
-    needsMemory: true,
+    onceEnded: WITHOUT_MEMORY,
     kept: true,
     seeks: 'plain',
   },
-  statm: processFile(statmText),
-  ksm_merging_pages: processFile(({ isZombie }) => (isZombie ? '' : '0\n'), 0o400),
-  ksm_stat: processFile(({ isZombie }) => (isZombie ? '' : NOTHING_MERGED), 0o400),
+  statm: { ...processFile(statmText), onceEnded: { text: '0 0 0 0 0 0 0\n' } },
+  ksm_merging_pages: { ...processFile(() => '0\n', 0o400), onceEnded: NOTHING },
+  ksm_stat: { ...processFile(() => NOTHING_MERGED, 0o400), onceEnded: NOTHING },
   limits: processFile(limitsText),
   cmdline: commandLine,
   environ: environment,
@@ -92,8 +92,8 @@ const texts: Record<string, ProcNode> = {
       mayLook(process, env) ? `${process.personality.toString(16).padStart(8, '0')}\n` : -EPERM,
     0o400,
   ),
-  mounts: processFile((_process, vfs) => mountsText(vfs)),
-  mountinfo: processFile((_process, vfs) => mountInfoText(vfs)),
+  mounts: { ...processFile((_process, vfs) => mountsText(vfs)), onceEnded: NOWHERE },
+  mountinfo: { ...processFile((_process, vfs) => mountInfoText(vfs)), onceEnded: NOWHERE },
   schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
   pagemap,
   mem: memory,
@@ -101,10 +101,8 @@ const texts: Record<string, ProcNode> = {
 
 const coreFilter: ProcFile = {
   seeks: 'plain',
-  ...processFile(
-    ({ coreFilter, isZombie }) => (isZombie ? '' : `${coreFilter.toString(16).padStart(8, '0')}\n`),
-    0o644,
-  ),
+  onceEnded: NOTHING,
+  ...processFile(({ coreFilter }) => `${coreFilter.toString(16).padStart(8, '0')}\n`, 0o644),
   write: writeNumber((process, value) => {
     if (value < 0) return -EINVAL
     process.coreFilter = value & CORE_FILTER_BITS
@@ -112,16 +110,25 @@ const coreFilter: ProcFile = {
   }),
 }
 
-const descriptors: ProcDirectory = { ...directory({}, descriptorLinks), permissions: 0o500 }
-const descriptorInfo: ProcDirectory = { ...directory({}, descriptorTexts) }
+type ThreadOf = (process: Process, env: FileEnvironment) => Thread | undefined
+
+/** What a first thread that has ended has no more, although its process has it. */
+function whileAlive(
+  threadOf: ThreadOf,
+  entries: (vfs: Vfs, process: Process) => Record<string, ProcNode>,
+): NonNullable<ProcDirectory['dynamic']> {
+  return (vfs, process) => {
+    const isGone = process === undefined || hasEnded(process, threadOf(process, vfs.env))
+    return isGone ? {} : entries(vfs, process)
+  }
+}
 
 /** What stands both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that it is about. */
-function filesFor(
-  threadOf: (process: Process, env: FileEnvironment) => Thread | undefined,
-  whose: 'process' | 'thread',
-): Record<string, ProcNode> {
+function filesFor(threadOf: ThreadOf, whose: 'process' | 'thread'): Record<string, ProcNode> {
   return {
-    ...links,
+    exe: userLink(threadOf, (user) => user.executable),
+    cwd: userLink(threadOf, (user) => user.cwd),
+    root: userLink(threadOf, (user) => user.root),
     ...constants,
     ...texts,
     ...userMaps,
@@ -129,8 +136,8 @@ function filesFor(
     stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env, whose)),
     comm: nameFile(threadOf),
     syscall: processFile((process, _vfs, env) => callText(process, threadOf(process, env), env), 0o400),
-    fd: descriptors,
-    fdinfo: descriptorInfo,
+    fd: { ...directory({}, whileAlive(threadOf, descriptorLinks)), permissions: 0o500 },
+    fdinfo: directory({}, whileAlive(threadOf, descriptorTexts)),
     ns: namespaceFiles(threadOf),
   }
 }
@@ -140,7 +147,7 @@ function threadsOf(process: Process, env: FileEnvironment): Thread[] {
 }
 
 /** A thread's name: one of its own process gives it another one (-EINVAL for others). */
-function nameFile(threadOf: (process: Process, env: FileEnvironment) => Thread | undefined): ProcFile {
+function nameFile(threadOf: ThreadOf): ProcFile {
   return {
     ...processFile((process, _vfs, env) => `${nameOf(process, threadOf(process, env))}\n`, 0o644),
     write: (source, process, env) => {
@@ -186,23 +193,22 @@ function threadDirectory(id: number): ProcDirectory {
   return directory({ ...filesFor(threadOf, 'thread'), children })
 }
 
-/** A process that has ended is nowhere. */
-function userLink(of: (user: FileUser) => Dentry | undefined): ProcNode {
-  const target = (process: Process | undefined) =>
-    process === undefined || process.isZombie ? undefined : of(userOf(process))
+/** Who has ended is nowhere. */
+function userLink(threadOf: ThreadOf, of: (user: FileUser) => Dentry | undefined): ProcNode {
+  const target = (vfs: Vfs, process: Process | undefined) =>
+    process === undefined || hasEnded(process, threadOf(process, vfs.env)) ? undefined : of(userOf(process))
   return link(
-    (_vfs, process) => target(process) ?? -ENOENT,
+    (vfs, process) => target(vfs, process) ?? -ENOENT,
     (vfs, process) => {
-      const dentry = target(process)
+      const dentry = target(vfs, process)
       return dentry === undefined ? -ENOENT : pathOf(dentry, vfs.root)
     },
   )
 }
 
 /** /proc/PID/fd: every open file, a link to what it is. */
-function descriptorLinks(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
+function descriptorLinks(vfs: Vfs, process: Process): Record<string, ProcNode> {
   const found: Record<string, ProcNode> = {}
-  if (process === undefined) return found
   const { files } = userOf(process)
   for (const fd of files.numbers()) {
     const { dentry } = files.get(fd)!
@@ -214,9 +220,8 @@ function descriptorLinks(vfs: Vfs, process: Process | undefined): Record<string,
   return found
 }
 
-function descriptorTexts(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
+function descriptorTexts(vfs: Vfs, process: Process): Record<string, ProcNode> {
   const found: Record<string, ProcNode> = {}
-  if (process === undefined) return found
   const { files } = userOf(process)
   for (const fd of files.numbers()) {
     found[fd] = file(() => {

@@ -10,7 +10,7 @@ import { LockRank } from '../../../state/atomics.js'
 import type { Process } from '../../process.js'
 import { byteString } from '../text.js'
 import type { Vfs } from '../vfs.js'
-import { file, type ProcFile, type RawRequest } from './proc-node.js'
+import { file, type ProcFile, type RawRequest, WITHOUT_MEMORY } from './proc-node.js'
 
 const PAIR = 16
 
@@ -37,10 +37,10 @@ function boundsOf({ atomics }: MemoryManager, { lock, parts }: AddressSpace): Bo
 export const commandLine: ProcFile = {
   ...file(() => ''),
   seeks: 'plain',
+  onceEnded: { text: '' },
   raw: {
     read({ vfs, process }: RawRequest, position, target) {
-      if (process === undefined) return -ESRCH
-      return process.isZombie ? 0 : readCommandLine(vfs.env.mm, process.space, position, target)
+      return process === undefined ? -ESRCH : readCommandLine(vfs.env.mm, process.space, position, target)
     },
   },
 }
@@ -91,7 +91,7 @@ export const environment: ProcFile = {
   ...file(() => '', 0o400),
   seeks: 'plain',
   memory: 'look',
-  needsMemory: true,
+  onceEnded: WITHOUT_MEMORY,
   raw: {
     read({ vfs, space }: RawRequest, position, target) {
       if (space === undefined) return 0
@@ -106,7 +106,7 @@ export const environment: ProcFile = {
 export const memory: ProcFile = {
   ...file(() => '', 0o600),
   memory: 'change',
-  needsMemory: true,
+  onceEnded: WITHOUT_MEMORY,
   raw: {
     read({ vfs, space }: RawRequest, address, target) {
       if (space === undefined || target.length === 0) return 0

@@ -142,7 +142,6 @@ function memoryFields(process: Process, env: FileEnvironment): Record<number, nu
 
 /** In pages: size, resident, shared, text, 0, data, 0. */
 export function statmText(process: Process): string {
-  if (process.isZombie) return '0 0 0 0 0 0 0\n'
   const { space } = process
   const shared = space.counts.rssFile + space.counts.rssShared
   const data = space.counts.dataPages + space.counts.stackPages

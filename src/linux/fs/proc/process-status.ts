@@ -33,6 +33,15 @@ export function stateOf(process: Process, thread: Thread | undefined): string {
   return thread?.state === ThreadState.exited ? 'Z' : 'R'
 }
 
+/** A thread by its number. */
+export function threadWith(process: Process, env: FileEnvironment, id: number): Thread | undefined {
+  for (const thread of env.threads.ofProcess(process.ptr)) if (thread.id === id) return thread
+  return undefined
+}
+
+/** Undefined when the process has ended. */
+export const firstThread = (process: Process, env: FileEnvironment) => threadWith(process, env, process.id)
+
 /** The first thread may end before others, and has no memory then. */
 export function hasEnded(process: Process, thread: Thread | undefined): boolean {
   return process.isZombie || thread?.state === ThreadState.exited

@@ -1,7 +1,6 @@
 /** /proc/PID/timerslack_ns: how much later than asked the first thread's sleeps may end. For CAP_SYS_NICE, unless it asks itself. */
 import { EINVAL, EPERM, ERANGE, ESRCH } from '../../../base/errno.js'
 import { Word, wordIndex } from '../../../state/layout.js'
-import type { Process } from '../../process.js'
 import type { Thread } from '../../thread.js'
 import { setSlack } from '../../timer-slack.js'
 import { Capability } from '../capabilities.js'
@@ -10,6 +9,7 @@ import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import { byteString } from '../text.js'
 import { type ProcFile, processFile } from './proc-node.js'
+import { firstThread } from './process-status.js'
 
 const ULONG_MAX = 2n ** 64n - 1n
 
@@ -29,11 +29,6 @@ export const timerSlack: ProcFile = {
     setSlack(thread, value)
     return source.length
   },
-}
-
-function firstThread(process: Process, env: FileEnvironment): Thread | undefined {
-  for (const thread of env.threads.ofProcess(process.ptr)) if (thread.id === process.id) return thread
-  return undefined
 }
 
 function mayTouch(thread: Thread, env: FileEnvironment): boolean {

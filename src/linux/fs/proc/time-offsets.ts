@@ -1,14 +1,13 @@
 /** /proc/PID/timens_offsets: what the namespace of time of a process's children adds to clocks (kernel/time/namespace.c of Linux). */
 import { EACCES, EINVAL, EPERM, ERANGE, ESRCH } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../../../base/numbers.js'
-import type { Process } from '../../process.js'
-import type { Thread } from '../../thread.js'
 import { ClockBase, shifted, type TimeOffset } from '../../time-offset.js'
 import { Capability } from '../capabilities.js'
 import { type Credentials, may } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { byteString } from '../text.js'
 import { type ProcFile, processFile } from './proc-node.js'
+import { firstThread, hasEnded } from './process-status.js'
 
 const NANOSECONDS = 1_000_000_000
 /** 2^63 nanoseconds, and the last second that a clock may show. */
@@ -32,7 +31,7 @@ interface Setting {
 export const timeOffsets: ProcFile = {
   ...processFile((process, _vfs, env) => {
     const thread = firstThread(process, env)
-    if (thread === undefined) return ''
+    if (thread === undefined || hasEnded(process, thread)) return ''
     const row = (name: string, base: ClockBase) => {
       const { seconds, nanoseconds } = env.namespaces.times.offset(thread.childTime, base)
       return `${name.padEnd(10)} ${String(seconds).padStart(10)} ${String(nanoseconds).padStart(9)}\n`
@@ -48,11 +47,6 @@ export const timeOffsets: ProcFile = {
     const problem = set(env, thread.childTime, settings.list, opener)
     return problem < 0 ? problem : settings.bytes
   },
-}
-
-function firstThread(process: Process, env: FileEnvironment): Thread | undefined {
-  for (const thread of env.threads.ofProcess(process.ptr)) if (thread.id === process.id) return thread
-  return undefined
 }
 
 /** Two lines at most, and how many bytes they are; a string ends at its first zero. */
