@@ -433,6 +433,17 @@ static void no_room(void) {
   errno = 0, printf("datagrams: recv %ld", (long)recv(packets, buffer, 0, 0)), printf(" %d", errno), printf(", read %ld\n", (long)read(packets, buffer, 0));
 }
 
+/* SIGIO can be asked for by ioctl(2), too. */
+static void asynchronous(void) {
+  int pair[2], on = 1, off = 0;
+  socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+  int file = open("/tmp/asynchronous", O_CREAT | O_RDWR, 0600);
+  printf("FIOASYNC of a socket: %d", ioctl(pair[0], FIOASYNC, &on)), printf(" %#x", fcntl(pair[0], F_GETFL) & O_ASYNC);
+  printf(", off %d", ioctl(pair[0], FIOASYNC, &off)), printf(" %#x\n", fcntl(pair[0], F_GETFL) & O_ASYNC);
+  errno = 0, printf("of a file: off %d", ioctl(file, FIOASYNC, &off)), printf(", on %d", ioctl(file, FIOASYNC, &on)), printf(" %d", errno);
+  printf(", nowhere %d", ioctl(file, FIOASYNC, (void *)8)), printf(" %d\n", errno);
+}
+
 int main(void) {
   signal(SIGPIPE, on_pipe);
   umask(022);
@@ -453,6 +464,7 @@ int main(void) {
   options();
   packets();
   no_room();
+  asynchronous();
   passing(SOCK_STREAM);
   passing(SOCK_DGRAM);
   printf("SIGPIPE %d\n", pipes_seen);

@@ -99,6 +99,7 @@ export const Ioctl = {
   getSession: 0x5429,
   noCloseOnExec: 0x5450,
   closeOnExec: 0x5451,
+  async: 0x5452,
 } as const
 
 export const Poll = {

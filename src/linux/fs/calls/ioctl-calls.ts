@@ -2,8 +2,8 @@
 import { EFAULT, EINVAL, ENOTTY } from '../../../base/errno.js'
 import type { Syscall, SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
-import { Ioctl, Open } from '../flags.js'
-import type { OpenFile } from '../open-file.js'
+import { deviceNumber, Ioctl, Open } from '../flags.js'
+import type { FileKind, OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
 import { namespaceIoctl, pidFileIoctl } from './namespace-requests.js'
 import { fileArgument, put, take, userOfCall } from './support.js'
@@ -25,6 +25,8 @@ function ioctl(vfs: Vfs, c: SyscallContext): number {
       return 0
     case Ioctl.nonBlocking:
       return setNonBlocking(c, file)
+    case Ioctl.async:
+      return setAsync(c, file)
     case Ioctl.bytesReadable:
       return file.kind === 'userfaultfd' ? -EINVAL : bytesReadable(vfs, c, file)
     default:
@@ -39,6 +41,25 @@ function setNonBlocking(c: SyscallContext, file: OpenFile): number {
   const view = take(c, c.args.address(2), 4)
   if (view === undefined) return -EFAULT
   file.flags = view.getInt32(0, true) === 0 ? file.flags & ~Open.nonBlock : file.flags | Open.nonBlock
+  return 0
+}
+
+const TELLING: ReadonlySet<FileKind> = new Set(['pipe', 'socket', 'inotify'])
+/** /dev/null, zero and full. */
+const SILENT_DEVICES: readonly number[] = [3, 5, 7].map((minor) => deviceNumber(1, minor))
+
+/** Whether a file can send SIGIO (it has fasync). */
+export function maySignal({ kind, dentry }: OpenFile): boolean {
+  return TELLING.has(kind) || (kind === 'device' && !SILENT_DEVICES.includes(dentry.inode.rdev))
+}
+
+function setAsync(c: SyscallContext, file: OpenFile): number {
+  const view = take(c, c.args.address(2), 4)
+  if (view === undefined) return -EFAULT
+  const flags = view.getInt32(0, true) === 0 ? file.flags & ~Open.async : file.flags | Open.async
+  if (flags === file.flags) return 0
+  if (!maySignal(file)) return -ENOTTY
+  file.flags = flags
   return 0
 }
 

@@ -10,6 +10,7 @@ import type { OpenFile } from '../open-file.js'
 import { checkOpenFlags, openPath } from '../opening.js'
 import type { Vfs } from '../vfs.js'
 import { Resolve, type Walker } from '../walk.js'
+import { maySignal } from './ioctl-calls.js'
 import { isLockCommand, lockRange } from './lock-calls.js'
 import { addSeals, sealsOf } from './memfd-calls.js'
 import { type OpenHow, openHow } from './open-how.js'
@@ -131,7 +132,7 @@ function control(vfs: Vfs, c: SyscallContext): number {
 function controlOpen(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
   switch (c.args.int(1)) {
     case Fcntl.setFlags:
-      file.flags = (file.flags & ~SETTABLE_FLAGS) | (c.args.int(2) & SETTABLE_FLAGS)
+      setFlags(file, c.args.int(2))
       return 0
     case Fcntl.getPipeSize:
     case Fcntl.setPipeSize:
@@ -146,6 +147,11 @@ function controlOpen(vfs: Vfs, c: SyscallContext, file: OpenFile): number {
     default:
       return -EINVAL
   }
+}
+
+function setFlags(file: OpenFile, flags: number): void {
+  const mask = maySignal(file) ? SETTABLE_FLAGS : SETTABLE_FLAGS & ~Open.async
+  file.flags = (file.flags & ~mask) | (flags & mask)
 }
 
 /** F_GETPIPE_SZ and F_SETPIPE_SZ, in bytes. */
