@@ -24,6 +24,8 @@ export interface PageProvider {
    */
   opened?(object: Ptr): void
   closed?(object: Ptr): void
+  /** Whether nobody can map the object any more once its last mapping is gone. */
+  endsUnmapped?(object: Ptr): boolean
   /** Faults map the page alone, not what is cached around it (no vm_ops->map_pages). */
   readonly mapsAlone?: boolean
 }
@@ -55,6 +57,11 @@ export class ObjectPages extends ObjectRecords {
   /** Whether somebody is told of every mapping that comes, so that none may quietly become a part of another. */
   countsMappings(object: Ptr): boolean {
     return this.providers.get(this.provider(object))?.opened !== undefined
+  }
+
+  /** Whether nobody can map an object any more once its last mapping is gone. */
+  endsUnmapped(object: Ptr): boolean {
+    return this.providers.get(this.provider(object))?.endsUnmapped?.(object) === true
   }
 
   /** The cached frame of a page; NO_FRAME when there is none. */

@@ -3,7 +3,8 @@ import { NULL, type Vpn } from '../base/numbers.js'
 import type { FaultEnv } from '../fault/fault.js'
 import { populateQuietly } from '../fault/populate.js'
 import type { AddressSpace } from '../space/address-space.js'
-import { mapRegion } from '../space/map-region.js'
+import { type MapRequest, mapRegion, placeMapping } from '../space/map-region.js'
+import { unmapRange } from '../space/unmap-range.js'
 import {
   VM_ACCESS_FLAGS,
   VM_DONTDUMP,
@@ -60,10 +61,31 @@ function remapLocked(
   if (isSealed && (vma.flags & VM_WRITE) !== 0) return -EPERM
   const kept = vma.flags & (isSealed ? KEPT & ~VM_MAYWRITE : KEPT)
   const flags = kept | (mm.objects.isSecret(object) ? VM_DONTDUMP : 0) | space.defaultFlags
+  const request = { start, pages, flags, object, pageOffset, fixed: true, file }
+  if (mm.objects.endsUnmapped(object) && isAllOfIt(mm, vma, start, start + pages)) {
+    return unmapForGood(mm, space, request)
+  }
   mm.objects.retain(object)
-  const result = mapRegion(mm, space, { start, pages, flags, object, pageOffset, fixed: true, file })
+  const result = mapRegion(mm, space, request)
   mm.objects.release(object)
   return result
+}
+
+/** What is there goes before the other part can be mapped, and with it the object (shm_mmap): -EINVAL, or what hinders it before. */
+function unmapForGood(mm: FaultEnv, space: AddressSpace, request: MapRequest): number {
+  const place = placeMapping(mm, space, request)
+  if (place < 0) return place
+  const unmapped = unmapRange(mm, space, request.start, (request.start + request.pages) as Vpn)
+  return unmapped < 0 ? unmapped : -EINVAL
+}
+
+/** Whether nobody maps the object but the mappings in the range, the first of which is given, and these not outside of it. */
+function isAllOfIt(mm: FaultEnv, first: Vma, start: number, end: number): boolean {
+  const vma = new Vma(mm.memory, first.ptr)
+  if (vma.start !== start) return false
+  let inside = 1
+  for (; vma.end < end; inside++) vma.at(mm.vmas.next(vma.ptr))
+  return vma.end === end && mm.objects.mappings(first.object) === inside
 }
 
 /** Whether the range up to `end` is mapped without a hole, from one open file, with one set of flags. */

@@ -52,6 +52,7 @@ export class ShmSegments {
     env.mm.objects.providers.set(SHM_PROVIDER, {
       opened: (object) => this.#opened(object),
       closed: (object) => this.#closed(object),
+      endsUnmapped: (object) => this.#endsUnmapped(object),
       mapsAlone: true,
     })
   }
@@ -222,6 +223,11 @@ export class ShmSegments {
 
   #isForced(): boolean {
     return readSetting(this.#mm.memory, Setting.shmRemovalForced) !== 0
+  }
+
+  #endsUnmapped(object: Ptr): boolean {
+    const segment = this.#find((one) => one.object === object)
+    return segment === undefined || (segment.mode & ShmMode.removed) !== 0 || this.#isForced()
   }
 
   /** shm_may_destroy. */
