@@ -59,3 +59,9 @@ export function findOracle(oracle: Oracle): string | undefined {
 export function missingOracles(): Oracle[] {
   return (Object.keys(finders) as Oracle[]).filter((oracle) => finders[oracle]() === undefined)
 }
+
+/** Of the real kernel that references are recorded on. */
+export function kernelVersion(): string {
+  const image = readdirSync(findOracle('kernel')!).find((name) => name.startsWith('vmlinux-'))
+  return image!.slice('vmlinux-'.length)
+}

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bootPatiently, isUnfinished } from './hung-boot.js'
+import { kernelVersion } from './oracles.js'
 import type { GuestProgram } from './programs.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -108,16 +109,4 @@ function runInOneBoot(programs: readonly GuestProgram[]): Map<GuestProgram, Refe
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
-}
-
-function kernelVersion(): string {
-  const image = execFileSync(
-    'bash',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's, not JavaScript's
-    ['-c', 'ls "${RV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/riscv64-linux}"/kernel/boot/vmlinux-*'],
-    {
-      encoding: 'utf8',
-    },
-  )
-  return image.trim().split('vmlinux-').pop()!
 }

@@ -1,10 +1,9 @@
 /** Runs cases on the real riscv64 Linux, many in one boot. */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findOracle } from '../setup/oracles.js'
 import { ENVIRONMENT, MEMORY, type SoftwareCase } from './cases.js'
 import { filesOf } from './files.js'
 import type { Outcome } from './references.js'
@@ -14,11 +13,6 @@ import { findRoot, type RootName } from './roots.js'
 const CASE_SECONDS = 600
 
 const local = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-
-export function kernelVersion(): string {
-  const image = readdirSync(findOracle('kernel')!).find((name) => name.startsWith('vmlinux-'))
-  return image!.slice('vmlinux-'.length)
-}
 
 export type Command = Pick<SoftwareCase, 'name' | 'argv' | 'env' | 'input'>
 

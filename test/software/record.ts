@@ -1,7 +1,9 @@
 /** `npm run record:software [NAME…]`: records cases (`busybox/traps`, or all of `busybox`) on the real kernel. */
+
+import { kernelVersion } from '../setup/oracles.js'
 import { softwareCases } from './cases.js'
 import { hashOf } from './files.js'
-import { kernelVersion, runOnLinux } from './real-kernel.js'
+import { runOnLinux } from './real-kernel.js'
 import { writeReference } from './references.js'
 import { fetchRoot, packagesHash, rootNames } from './roots.js'
 

@@ -2,7 +2,8 @@
  * `npm run record:suites [--once] [SUITE|TEST…]`: runs the suites, or only some tests on the real kernel and writes down what passes. Twice, unless told:
  * what does not answer the same both times counts as failed.
  */
-import { kernelVersion, UNFINISHED } from '../software/real-kernel.js'
+import { kernelVersion } from '../setup/oracles.js'
+import { UNFINISHED } from '../software/real-kernel.js'
 import { countOf, type Results, readReference, resultsOf, tableHash, writeReference } from './results.js'
 import { runOnLinux } from './run-test.js'
 import { buildSuite, sourceVersion } from './sources.js'
