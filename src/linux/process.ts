@@ -6,6 +6,7 @@
  *     224   lists of timers
  *     256   16 resource limits of two f64: soft, hard (bytes or a count; Infinity = none)
  *     512   the three timers of setitimer(2) (timer-record.ts)
+ *     872   what /proc lets others set
  */
 import type { Ptr } from '../base/numbers.js'
 import type { AddressSpace } from '../space/address-space.js'
@@ -16,7 +17,7 @@ import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
 import { USAGE_BYTES } from './usage.js'
 
-export const PROCESS_BYTES = 872
+export const PROCESS_BYTES = 888
 const ID = 0
 const PARENT = 4
 const PERSONALITY = 8
@@ -54,6 +55,10 @@ const DEAD_TRACEES = 252
 const LIMITS = 256
 export const INTERVAL_TIMERS = 512
 const LIMIT_COUNT = 16
+const OUT_OF_MEMORY_SCORE = 872
+const OUT_OF_MEMORY_LEAST = 876
+const CORE_FILTER = 880
+const CORE_FILTER_DEFAULT = 0x33
 /** Of the parent of those that have none: number 1, which is not there. */
 const INIT = 1
 
@@ -109,11 +114,6 @@ export class Process extends RecordView {
   parent: Process | undefined
   /** First 15 bytes of the last part of the path that was executed: /proc/PID/comm. The first thread's name is the same. */
   name = ''
-  /** What it is left to find in /proc: who is killed first for memory (-1000 to 1000), what a core file would have. */
-  outOfMemoryScore = 0
-  /** What others than an administrator may lower that to. */
-  outOfMemoryLeast = 0
-  coreFilter = 0x33
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles, namespace: PidNamespace) {
     super(memory, ptr)
@@ -121,6 +121,31 @@ export class Process extends RecordView {
     this.files = files
     this.namespace = namespace
     this.setU32(NAMESPACE, namespace.ptr)
+    this.coreFilter = CORE_FILTER_DEFAULT
+  }
+
+  /** Who is killed first for memory: -1000 to 1000. */
+  get outOfMemoryScore(): number {
+    return this.u32(OUT_OF_MEMORY_SCORE) | 0
+  }
+  set outOfMemoryScore(value: number) {
+    this.setU32(OUT_OF_MEMORY_SCORE, value)
+  }
+
+  /** What others than an administrator may lower that to. */
+  get outOfMemoryLeast(): number {
+    return this.u32(OUT_OF_MEMORY_LEAST) | 0
+  }
+  set outOfMemoryLeast(value: number) {
+    this.setU32(OUT_OF_MEMORY_LEAST, value)
+  }
+
+  /** What a core file would have. */
+  get coreFilter(): number {
+    return this.u32(CORE_FILTER)
+  }
+  set coreFilter(value: number) {
+    this.setU32(CORE_FILTER, value)
   }
 
   /** Its number in the outermost namespace, by which the kernel knows it. */
