@@ -3,26 +3,22 @@
 import type { MemoryManagementArch } from '../../arch/memory-management-arch.js'
 import { monotonic } from '../../base/monotonic.js'
 import { pageOf, type Vpn } from '../../base/numbers.js'
-import { WasmModule } from '../../base/wasm/module.js'
 import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { type CodePage, CodePages } from './code-pages.js'
-import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
 import { EntryTable, NEVER } from './entry-table.js'
-import { HELPER_TYPES } from './helper-types.js'
 import { Keeping } from './keeping.js'
 import type { KeptModule, KeptRegion } from './kept-modules.js'
 import type { KeptTranslations } from './kept-translations.js'
 import { LiveModule } from './live-module.js'
-import { pageName } from './module-pages.js'
+import { type Candidate, indexOfPage, modulePages, writeModule } from './module-writer.js'
 import { OperandTable } from './operands.js'
 import { Pace } from './pace.js'
 import { PageSpans } from './page-spans.js'
 import { type Arrivals, findRegion, type Region } from './region.js'
-import { emitRegion } from './region-function.js'
 import { RegionReader } from './region-reader.js'
 import { Restorer } from './restorer.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
@@ -45,7 +41,6 @@ const CROSSINGS_MAX = 16
  * less than a tenth of the run's time.
  */
 const COMPILE_PACE = 100_000
-const WASM_PAGE = 65536
 
 /** What a translator needs of the hart that it translates for. */
 export interface TranslatorEnv {
@@ -72,13 +67,6 @@ interface Translation {
   readonly place: number
   /** How often it was left because a window crosses a page's end. */
   crossings: number
-}
-
-/** A region that is about to be translated. */
-interface Candidate {
-  readonly pc: number
-  readonly region: Region
-  readonly pages: readonly CodePage[]
 }
 
 export interface TranslatorStats {
@@ -300,7 +288,7 @@ export class Translator {
 
   #translate(candidates: readonly Candidate[]): void {
     const pages = modulePages(candidates)
-    const bytes = this.#moduleBytes(candidates, pages)
+    const bytes = this.#write(candidates, pages)
     const { code } = this.#env
     let module: WebAssembly.Module
     try {
@@ -322,39 +310,13 @@ export class Translator {
     for (const { pc, pages } of candidates) this.#add({ pc, pages, place: this.#nextPlace++, crossings: 0 })
   }
 
-  #moduleBytes(candidates: readonly Candidate[], modulePages: readonly CodePage[]): Uint8Array {
+  #write(candidates: readonly Candidate[], pages: readonly CodePage[]): Uint8Array {
     const { memory, layout } = this.#env
-    const spans = layout.shared ? undefined : this.#spans
-    const module = new WasmModule()
-    const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
-    const imported: string[] = []
-    const helper = (name: string): number => {
-      const index = imported.indexOf(name)
-      return index >= 0 ? index : imported.push(name) - 1
-    }
-    // Behind the shared globals each function has one, and then each page.
-    const firstPage = SHARED_GLOBALS.length + candidates.length
-    const codes = candidates.map(({ pc, region, pages }, i) => {
-      const [epoch, place] = [SHARED_GLOBALS.length + i, this.#nextPlace + i]
-      const hasWindows = !this.#withoutWindows.has(pc)
-      const where = pages.map(({ vpn }) => ({ vpn, global: firstPage + indexOfPage(modulePages, vpn) }))
-      return emitRegion({
-        ...{ region, pages: where, layout, helper, templates: this.#templates, spans },
-        ...{ type, epoch, place, hasWindows },
-      })
+    return writeModule({
+      ...{ candidates, pages, memory, layout, templates: this.#templates, firstPlace: this.#nextPlace },
+      spans: layout.shared ? undefined : this.#spans,
+      withoutWindows: this.#withoutWindows,
     })
-    module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.inSharedBuffer })
-    module.importTable('table', 0)
-    for (const name of SHARED_GLOBALS) module.importGlobal(name)
-    for (const name of imported) {
-      const { parameters, results } = HELPER_TYPES.get(name)!
-      module.importFunction(name, parameters, results)
-    }
-    for (let i = 0; i < codes.length; i++) module.global()
-    for (let i = 0; i < modulePages.length; i++) module.global(pageName(i))
-    const functions = codes.map((code) => module.written(REGION_PARAMETERS, REGION_RESULTS, code))
-    module.fillTable(this.#nextPlace, functions)
-    return module.bytes()
   }
 
   #add(translation: Translation): void {
@@ -414,17 +376,4 @@ export class Translator {
     this.#env.kept?.forgetAll()
     this.#stats.evictions++
   }
-}
-
-/** The pages of all. */
-function modulePages(candidates: readonly Candidate[]): CodePage[] {
-  const all: CodePage[] = []
-  for (const { pages } of candidates) {
-    for (const page of pages) if (indexOfPage(all, page.vpn) < 0) all.push(page)
-  }
-  return all
-}
-
-function indexOfPage(pages: readonly CodePage[], vpn: Vpn): number {
-  return pages.findIndex((page) => page.vpn === vpn)
 }
