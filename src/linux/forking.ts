@@ -10,12 +10,12 @@ import { Limit } from './limits.js'
 import type { Linux } from './linux.js'
 import { makeNamespace, mayMakeNamespace, mayRestore } from './namespace-making.js'
 import type { PidNamespace } from './pid-namespace.js'
-import { Process, ProcessFlag } from './process.js'
+import { type Process, ProcessFlag } from './process.js'
 import { PtraceEvent } from './ptrace/ptrace-numbers.js'
 import { finishCall, setX } from './registers.js'
 import { Signal } from './signal-numbers.js'
 import type { Thread } from './thread.js'
-import { nameThread } from './thread-name.js'
+import { inheritName } from './thread-name.js'
 import { THREAD_BLOCKED, ThreadFlag } from './thread-record.js'
 import { inheritSlack } from './timer-slack.js'
 import { ERESTARTNOINTR, WaitKind } from './wait.js'
@@ -277,7 +277,7 @@ export class Forking {
     child.groupId = parent.groupId
     child.sessionId = parent.sessionId
     child.startTime = this.#linux.clock.now()
-    for (let i = 0; i < Process.limitCount; i++) child.setLimit(i, parent.softLimit(i), parent.hardLimit(i))
+    child.copyLimits(parent)
     child.outOfMemoryScore = parent.outOfMemoryScore
     child.outOfMemoryLeast = parent.outOfMemoryLeast
     child.coreFilter = parent.coreFilter
@@ -295,7 +295,7 @@ export class Forking {
     if ((request.flags & CloneFlag.setTls) !== 0) setTls(u32, child.ptr, request)
     const blocked = (thread.ptr + THREAD_BLOCKED) as Ptr
     mm.memory.copy((child.ptr + THREAD_BLOCKED) as Ptr, blocked, 8)
-    nameThread(child, this.#linux.processOf(child), thread.name)
+    inheritName(thread, child, this.#linux.processOf(child))
     child.memoryPolicy = thread.memoryPolicy
     child.habits = thread.habits
     inheritSlack(thread, child)

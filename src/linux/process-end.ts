@@ -290,14 +290,17 @@ export class ProcessEnd {
     if (!isRefused) this.#send(parent, process, process.id, signal, childInfo(process.exitStatus))
   }
 
-  #send(to: Process, process: Process, id: number, signal: number, how: ChildInfo): void {
+  #send(to: Process, process: Process, id: number, signal: number, { code, status }: ChildInfo): void {
     if (signal === 0 || signal > SIGNAL_MAX || to.isZombie) return
-    const { signals } = this.#linux
+    const { signals, threads } = this.#linux
+    const main = threads.of(to.ptr)
+    // Mostly nobody listens: then nothing need be gathered for them.
+    if (main === undefined || (signal === Signal.CHLD && signals.sender.isIgnored(to, main, signal))) return
     const { userTime, systemTime } = readUsage(this.#linux.mm.memory, (process.ptr + PROCESS_USAGE) as Ptr)
     const userId = realUserOf(process)
     const processId = to.namespace.numberOf(id)
-    const info = signals.info({ ...how, signal, processId, userId, userTime, systemTime })
-    signals.sendToProcess(to, signal, info)
+    const info = signals.info({ code, status, signal, processId, userId, userTime, systemTime })
+    signals.sendToProcess(to, signal, info, main)
   }
 
   /** A tracer hears of the end of a thread or process. */

@@ -15,9 +15,10 @@ import { RecordView } from '../state/record-view.js'
 import type { PidNamespace } from './pid-namespace.js'
 import { ACTION_BYTES, FIRST_ACTION } from './signal-actions.js'
 import type { ProcessFiles } from './syscall-context.js'
+import { NAME_BYTES, THREAD_NAME } from './thread-record.js'
 import { USAGE_BYTES } from './usage.js'
 
-export const PROCESS_BYTES = 888
+export const PROCESS_BYTES = 904
 const ID = 0
 const PARENT = 4
 const PERSONALITY = 8
@@ -58,6 +59,7 @@ const LIMIT_COUNT = 16
 const OUT_OF_MEMORY_SCORE = 872
 const OUT_OF_MEMORY_LEAST = 876
 const CORE_FILTER = 880
+const NAME = 888
 const CORE_FILTER_DEFAULT = 0x33
 /** Of the parent of those that have none: number 1, which is not there. */
 const INIT = 1
@@ -112,8 +114,6 @@ export class Process extends RecordView {
   readonly namespace: PidNamespace
   /** NULL: its parent is the machine's, number 1. */
   parent: Process | undefined
-  /** First 15 bytes of the last part of the path that was executed: /proc/PID/comm. The first thread's name is the same. */
-  name = ''
 
   constructor(memory: Memory, ptr: Ptr, space: AddressSpace, files: ProcessFiles, namespace: PidNamespace) {
     super(memory, ptr)
@@ -354,6 +354,28 @@ export class Process extends RecordView {
   setLimit(resource: number, soft: number, hard: number): void {
     this.setF64(LIMITS + resource * 16, soft)
     this.setF64(LIMITS + resource * 16 + 8, hard)
+  }
+
+  /** First 15 bytes of the last part of the path that was executed, as a byte string: /proc/PID/comm. The first thread's name is the same. */
+  get name(): string {
+    let name = ''
+    for (let i = 0; i < NAME_BYTES; i++) {
+      const byte = (this.u32(NAME + (i & -4)) >>> (8 * (i & 3))) & 0xff
+      if (byte === 0) break
+      name += String.fromCharCode(byte)
+    }
+    return name
+  }
+
+  /** Takes over the name of its first thread. */
+  takeName(thread: Ptr): void {
+    const first = (thread + THREAD_NAME) >>> 2
+    this.words.copyWithin((this.ptr + NAME) >>> 2, first, first + NAME_BYTES / 4)
+  }
+
+  copyLimits(from: Process): void {
+    const first = (from.ptr + LIMITS) >>> 3
+    this.numbers.copyWithin((this.ptr + LIMITS) >>> 3, first, first + LIMIT_COUNT * 2)
   }
 
   static readonly limitCount = LIMIT_COUNT

@@ -70,8 +70,9 @@ export const FUTEX_LINK = 848
 export const FUTEX_VECTOR = 884
 const USER_TIME = 888
 const SLICE_END = 896
-const NAME = 904
-const NAME_BYTES = 16
+export const THREAD_NAME = 904
+/** With a zero at the end. */
+export const NAME_BYTES = 16
 const DEATH_SIGNAL = 920
 const POLICY = 924
 const PRIORITY = 928
@@ -261,14 +262,18 @@ export class ThreadRecord extends RecordView {
 
   /** PR_SET_NAME, /proc/PID/task/TID/comm: 15 bytes. */
   get name(): Uint8Array {
-    const start = this.ptr + NAME
+    const start = this.ptr + THREAD_NAME
     const bytes = this.memory.u8.slice(start, start + NAME_BYTES)
     return bytes.subarray(0, bytes.indexOf(0))
   }
   set name(value: Uint8Array) {
-    const start = this.ptr + NAME
+    const start = this.ptr + THREAD_NAME
     this.memory.u8.fill(0, start, start + NAME_BYTES)
     this.memory.u8.set(value.subarray(0, NAME_BYTES - 1), start)
+  }
+
+  copyName(from: ThreadRecord): void {
+    this.memory.copy((this.ptr + THREAD_NAME) as Ptr, (from.ptr + THREAD_NAME) as Ptr, NAME_BYTES)
   }
 
   /** set_mempolicy(2): of the memory that has no policy of its own; a number as space/memory-policy.ts has it. */
