@@ -1,6 +1,7 @@
-// Runs the command on two programs and keeps what V8 compiled for them and what their hart is made of: dist/command.cache.
+// Runs the command on some programs and keeps what V8 compiled for them and what their hart is made of: dist/command.cache.
 import { setFlagsFromString } from 'node:v8'
 import { loadCommand, writeCache } from '../bin/load-command.js'
+import { COMMON_RUNS } from './common-runs.mjs'
 
 const { exports: command, script } = loadCommand()
 // The cache says of each function whether Sparkplug had compiled it, and who takes the cache has it compiled again as soon as it is called:
@@ -12,6 +13,6 @@ process.on('exit', () => {
   setFlagsFromString('--sparkplug')
   writeCache(script.createCachedData(), kept.parts.bytes())
 })
-const run = (program) => command.main([...process.argv.slice(0, 2), 'run', '--no-report', program], kept)
-await run('scripts/start-program/start.elf')
-await run('examples/programs/tour.elf')
+for (const [program, ...options] of COMMON_RUNS) {
+  await command.main([...process.argv.slice(0, 2), 'run', '--no-report', ...options, program], kept)
+}

@@ -1,5 +1,4 @@
-// Runs a command that is one script on the program that all programs are like at their start, and on another one, and says which of its functions
-// ran: [start, end) in the text.
+// Runs a command that is one script on programs that many are like, and says which of its functions ran: [start, end) in the text.
 //   node scripts/executed-functions.mjs COMMAND RESULT
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
@@ -7,10 +6,10 @@ import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
+import { COMMON_RUNS } from './common-runs.mjs'
 
 const file = resolve(process.argv[2])
 const TOUR = 'examples/programs/tour.elf'
-const START = 'scripts/start-program/start.elf'
 const HEAD = '(function (exports, require, module) {'
 const source = readFileSync(file, 'utf8')
 const session = new Session()
@@ -53,7 +52,8 @@ await run(TOUR, made)
 command.keepInterpreter(made)
 await note(async () => {
   const kept = command.builtIn(made.parts.bytes(), 'build')
-  await run(START, kept)
-  await run(TOUR, kept, '--translate-threshold', '1000000000')
+  for (const [program, ...options] of COMMON_RUNS) {
+    await run(program, kept, ...options, '--translate-threshold', '1000000000')
+  }
 })
 writeFileSync(process.argv[3], JSON.stringify(executed))
