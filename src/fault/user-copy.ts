@@ -64,7 +64,7 @@ export function copyToUserPartial(
       break
     }
     const length = Math.min(source.length - done, PAGE_SIZE - (to & PAGE_MASK))
-    mm.memory.u8.set(source.subarray(done, done + length), to)
+    mm.memory.u8.set(length === source.length ? source : source.subarray(done, done + length), to)
     noteWritten(mm, to)
     done += length
   }

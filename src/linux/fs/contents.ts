@@ -159,7 +159,7 @@ export class FileContents {
   /** Bytes read, fewer at the end of the file; -EIO, -ENOMEM. */
   read(object: Ptr, offset: number, target: Uint8Array): number {
     return this.#inParts(target.length, (done) =>
-      this.#objects.read(object, offset + done, target.subarray(done)),
+      this.#objects.read(object, offset + done, done === 0 ? target : target.subarray(done)),
     )
   }
 
@@ -183,7 +183,7 @@ export class FileContents {
     if (source.length === 0) return 0
     if (offset >= FILE_BYTES_MAX) return -EFBIG
     return this.#inParts(source.length, (done) =>
-      this.#objects.write(object, offset + done, source.subarray(done)),
+      this.#objects.write(object, offset + done, done === 0 ? source : source.subarray(done)),
     )
   }
 

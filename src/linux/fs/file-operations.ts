@@ -50,7 +50,9 @@ const pages: FileOperations = {
     if (position >= FILE_BYTES_MAX && source.length > 0) return -EINVAL
     const room = sealedRoom(vfs, inode, position, source.length)
     if (room < 0) return room
-    const count = vfs.operations(file.dentry).write(inode, position, source.subarray(0, room))
+    const count = vfs
+      .operations(file.dentry)
+      .write(inode, position, room < source.length ? source.subarray(0, room) : source)
     if (count > 0) {
       inode.modified = vfs.now()
       inode.changed = inode.modified

@@ -46,6 +46,7 @@ import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
 import { SecretFilesystem } from './secretmem.js'
+import { Staging } from './staging.js'
 import { ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
@@ -104,6 +105,7 @@ export class Vfs {
   readonly namespaceFiles: NamespaceFilesystem
   readonly state: VfsState
   readonly internal: InternalMounts
+  readonly staging = new Staging()
   readonly #operations: Operations
 
   /** `layers`: folders of the host that the root is made of, the uppermost first. */

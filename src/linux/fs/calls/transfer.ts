@@ -6,14 +6,13 @@ import type { SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
 import { IOV_MAX, Open, TRANSFER_MAX } from '../flags.js'
 import type { OpenFile } from '../open-file.js'
+import { STAGING_MAX } from '../staging.js'
 import type { Vfs } from '../vfs.js'
 import { pieceOf } from './own-memory.js'
 import { isMissing, receiveRanges, sendRanges } from './streaming.js'
 import { isBuffer, take, uint64, waitFor } from './support.js'
 import { checkTerminalRead } from './terminal-calls.js'
 
-/** Bytes that are moved at once. */
-const CHUNK = 65536
 /** RLIMIT_FSIZE. */
 const LIMIT_FILE_SIZE = 1
 
@@ -69,13 +68,12 @@ export function readRanges(
   const refused = checkTerminalRead(vfs, c, file)
   if (refused !== 0) return refused
   const start = position ?? file.position
-  const staging = stagingFor(ranges)
   const done = moveAll(ranges, (address, length, moved) => {
     const most = pieceOf(vfs, c, file, start + moved, address, length)
-    const part = staging.subarray(0, most)
+    const part = vfs.staging.take(most)
     const got = operationsOf(file).read(vfs, file, start + moved, part)
     if (got <= 0) return { count: got, ended: true }
-    const copied = copyToUserPartial(c.mm, c.space, address, part.subarray(0, got))
+    const copied = copyToUserPartial(c.mm, c.space, address, got === most ? part : part.subarray(0, got))
     return { count: copied === 0 ? -EFAULT : copied, ended: copied < most }
   })
   if (done === -EAGAIN) return waitFor(vfs, c, file)
@@ -98,14 +96,15 @@ export function writeRanges(
   if (isEmptyText(file, ranges)) return operationsOf(file).write(vfs, file, file.position, new Uint8Array(0))
   const before = c.thread.progress
   const start = append ? sizeOf(vfs, file.dentry.inode) : (position ?? file.position) + before
-  const staging = stagingFor(ranges)
   const done = moveAll(withoutFirst(ranges, before), (address, length, moved) => {
     const most = pieceOf(vfs, c, file, start + moved, address, length)
     const room = roomBelowLimit(vfs, c, file, start + moved, most)
     if (room < 0) return { count: room, ended: true }
-    const copied = copyFromUserPartial(c.mm, c.space, address, staging.subarray(0, room))
+    const part = vfs.staging.take(room)
+    const copied = copyFromUserPartial(c.mm, c.space, address, part)
     if (copied === 0 && room > 0) return { count: -EFAULT, ended: true }
-    const written = operationsOf(file).write(vfs, file, start + moved, staging.subarray(0, copied))
+    const source = copied === room ? part : part.subarray(0, copied)
+    const written = operationsOf(file).write(vfs, file, start + moved, source)
     return { count: written, ended: written < most }
   })
   if (isMissing(c)) {
@@ -169,11 +168,6 @@ function roomBelowLimit(
   return -EFBIG
 }
 
-function stagingFor(ranges: readonly UserRange[]): Uint8Array {
-  const longest = ranges.reduce((most, { length }) => Math.max(most, length), 0)
-  return new Uint8Array(Math.min(longest, CHUNK))
-}
-
 /** Range by range and piece by piece until one falls short. What was moved, or the errno of the first piece. */
 function moveAll(
   ranges: readonly UserRange[],
@@ -182,7 +176,7 @@ function moveAll(
   let done = 0
   for (const { address, length } of ranges) {
     for (let at = 0; at < length; ) {
-      const { count, ended } = move(address + at, Math.min(CHUNK, length - at), done)
+      const { count, ended } = move(address + at, Math.min(STAGING_MAX, length - at), done)
       if (count < 0) return done > 0 ? done : count
       done += count
       at += count
