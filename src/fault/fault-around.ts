@@ -34,6 +34,7 @@ export function faultAround(mm: FaultEnv, fault: Fault): boolean {
   const objectEnd = vpn + pagesFor(mm.objects.size(vma.object)) - vma.offsetOf(vpn)
   fault.lockEntry()
   const mapped = mapCached(mm, fault, start, Math.min(end, objectEnd))
+  mm.objects.noteHits(vma.object, mapped)
   fault.unlockEntry()
   mm.objects.unlock(vma.object)
   if (mapped === 0) return false

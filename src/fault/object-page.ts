@@ -1,8 +1,9 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import { ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, pagesFor } from '../base/numbers.js'
+import { Reading } from '../space/read-ahead.js'
 import { mayMakeObjectFolios } from '../space/shmem-policy.js'
-import { VM_PFNMAP, VM_SHARED } from '../space/vm-flags.js'
+import { VM_PFNMAP, VM_RAND_READ, VM_SEQ_READ, VM_SHARED } from '../space/vm-flags.js'
 import { countOthers } from '../space/zap-range.js'
 import { Counter, count } from '../state/counters.js'
 import { FaultResult } from './access.js'
@@ -23,9 +24,14 @@ export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
   if (asked !== FaultResult.ok) return asked
   const page = askForPage(mm, fault)
   if (page < 0) return refusal(page)
-  if (!mapsFolioAround(mm, fault)) mapRetained(mm, fault, page as Pfn)
-  else mm.buddy.release(page as Pfn)
+  if (mapsFolioAround(mm, fault) || mapsReadAround(mm, fault)) mm.buddy.release(page as Pfn)
+  else mapRetained(mm, fault, page as Pfn)
   return FaultResult.ok
+}
+
+/** When a page had to be read, others may have been with it: the fault is tried again then (VM_FAULT_RETRY of filemap_fault). */
+function mapsReadAround(mm: FaultEnv, fault: Fault): boolean {
+  return fault.isMajor && mapsAround(mm, fault) && faultAround(mm, fault)
 }
 
 /** Maps the page's huge page around it, where that may be and nothing else is. */
@@ -92,9 +98,14 @@ function askForPage(mm: FaultEnv, fault: Fault): number {
   const { objects } = mm
   const index = vma.offsetOf(fault.vpn)
   if (mayMakeObjectFolios(mm.memory)) makeObjectFolio(mm, fault)
-  const page = objects.getRetained(vma.object, index)
+  const page = objects.getRetained(vma.object, index, readingFor(vma.flags))
   if (page > 0 && objects.wasAdded && !objects.isShmem(vma.object)) countMajor(mm, fault)
   return page
+}
+
+function readingFor(flags: number): Reading {
+  if ((flags & VM_RAND_READ) !== 0) return Reading.alone
+  return (flags & VM_SEQ_READ) !== 0 ? Reading.inOrder : Reading.around
 }
 
 function refusal(errno: number): FaultResult {

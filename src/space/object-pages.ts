@@ -1,5 +1,5 @@
 import { EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
-import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr } from '../base/numbers.js'
+import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
@@ -7,6 +7,7 @@ import { noteError } from './error-sequence.js'
 import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
+import { MISSES_MANY, MISSES_MAX, Reading, windowFor } from './read-ahead.js'
 
 /** What a page loses when it leaves its cache. */
 const LEAVES =
@@ -16,6 +17,8 @@ const LEAVES =
 export interface PageProvider {
   /** For `provided` objects: fills all 4096 bytes of `target` (zeroes past the end of the file). 0, -ENXIO when it has become shorter, -EIO. */
   readPage?(objectId: number, index: number, target: Uint8Array): number
+  /** The same for some pages side by side, all inside of the file: with it pages are read ahead. Anything but 0, and each is asked for alone. */
+  readPages?(objectId: number, index: number, target: Uint8Array): number
   /** Takes a changed page; `source` is what of it lies inside the object. 0 or a negative errno. */
   writePage?(objectId: number, index: number, source: Uint8Array): number
   /**
@@ -81,23 +84,26 @@ export class ObjectPages extends ObjectRecords {
   }
 
   /** As get, with a reference for the caller (a mapping): a truncation in between cannot free the frame. */
-  getRetained(object: Ptr, index: number): number {
+  getRetained(object: Ptr, index: number, reading: Reading = Reading.alone): number {
     this.lock(object)
-    const result = this.getLocked(object, index)
+    const result = this.getLocked(object, index, reading)
     if (result > 0) this.env.buddy.retain(result as Pfn)
     this.unlock(object)
     return result
   }
 
-  protected getLocked(object: Ptr, index: number): number {
-    return index * PAGE_SIZE < this.size(object) ? this.getOrAdd(object, index) : -ENXIO
+  protected getLocked(object: Ptr, index: number, reading: Reading = Reading.alone): number {
+    return index * PAGE_SIZE < this.size(object) ? this.getOrAdd(object, index, reading) : -ENXIO
   }
 
   /** The same for a page that may lie past the end. */
-  protected getOrAdd(object: Ptr, index: number): number {
+  protected getOrAdd(object: Ptr, index: number, reading: Reading = Reading.alone): number {
     const found = this.find(object, index)
     this.wasAdded = found === NO_FRAME
-    if (found === NO_FRAME) return this.#add(object, index)
+    if (found === NO_FRAME) {
+      const ahead = reading === Reading.alone ? NO_FRAME : this.#addWindow(object, index, reading)
+      return ahead === NO_FRAME ? this.#add(object, index) : ahead
+    }
     this.markFilled(found)
     return found
   }
@@ -112,6 +118,52 @@ export class ObjectPages extends ObjectRecords {
   markFilled(pfn: Pfn): void {
     const { atomics, frames } = this.env
     if ((frames.flags(pfn) & FrameFlag.unfilled) !== 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.unfilled)
+  }
+
+  /** A page of a provider's file with those that are worth being read with it; NO_FRAME when it has to be read alone. */
+  #addWindow(object: Ptr, index: number, reading: Reading): Pfn {
+    const provider = this.kind(object) === ObjectKind.provided && this.providers.get(this.provider(object))
+    const end = Math.min(pagesFor(this.size(object)), OBJECT_PAGES_MAX)
+    if (!provider || provider.readPages === undefined || this.quota(object) !== NULL || index >= end)
+      return NO_FRAME
+    if (reading === Reading.around && this.#missesMany(object)) return NO_FRAME
+    const isCached = (at: number) => this.find(object, at) !== NO_FRAME
+    const { first, order } = windowFor(reading, index, end, isCached)
+    const block = order === 0 ? NO_FRAME : this.env.buddy.allocate(order)
+    if (block === NO_FRAME) return NO_FRAME
+    const target = this.bytes(block, PAGE_SIZE << order)
+    const isRead = provider.readPages(this.identity(object), first, target) === 0
+    if (!isRead || !this.#insertBlock(object, first, block, order)) {
+      this.env.buddy.free(block, order)
+      return NO_FRAME
+    }
+    this.env.buddy.divide(block, order, FrameFlag.file, object, first)
+    this.countPage(object, 1 << order)
+    count(this.env.memory, Counter.pagesRead, 1 << order)
+    return (block + index - first) as Pfn
+  }
+
+  /** False, and nothing is inserted, when there is no memory for it. */
+  #insertBlock(object: Ptr, first: number, block: Pfn, order: number): boolean {
+    const handle = this.cacheOf(object)
+    for (let i = 0; i < 1 << order; i++) {
+      if (this.cache.insert(handle, first + i, (block + i) as Pfn) === 0) continue
+      while (--i >= 0) this.cache.remove(handle, first + i)
+      return false
+    }
+    return true
+  }
+
+  #missesMany(object: Ptr): boolean {
+    const misses = this.misses(object)
+    if (misses < MISSES_MAX) this.setMisses(object, misses + 1)
+    return misses > MISSES_MANY
+  }
+
+  /** A fault has found so many pages cached. The object is locked. */
+  noteHits(object: Ptr, pages: number): void {
+    const misses = this.misses(object)
+    if (misses > 0) this.setMisses(object, Math.max(0, misses - pages))
   }
 
   /** -ENOSPC when its quota is used up or no more may be promised, or for a page that no cache can hold, or of a pool that is empty. */

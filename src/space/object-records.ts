@@ -18,6 +18,7 @@
  *     68    u32  lock of who writes pages to the provider (LockRank.writeBack)
  *     72    u32  1 = a mapping went, and the provider has not heard of it: then that mapping's reference is still there (atomic)
  *     76    u32  page after the last one that fallocate has made, past the end too (info->fallocend)
+ *     80    u32  faults that had to ask the provider, less the pages that were there already (read-ahead.ts)
  *
  * Guarded by the object's lock unless a field says otherwise. The locks and the references of a free record are 0 (a constructor makes them
  * so): who comes from a frame without holding it may lock one and find that it is nobody's (tryRetainOf).
@@ -64,7 +65,7 @@ export interface ObjectsEnv {
   readonly slab: SlabAllocator
 }
 
-export const OBJECT_BYTES = 80
+export const OBJECT_BYTES = 88
 const KIND_MASK = 0xff
 const PROMISED = 0x100
 const UNEVICTABLE = 0x200
@@ -138,6 +139,14 @@ export class ObjectRecords {
 
   protected setAllocatedEnd(object: Ptr, page: number): void {
     this.setWord(object, 76, page)
+  }
+
+  protected misses(object: Ptr): number {
+    return this.word(object, 80)
+  }
+
+  protected setMisses(object: Ptr, misses: number): void {
+    this.setWord(object, 80, misses)
   }
 
   protected cacheOf(object: Ptr): Ptr {

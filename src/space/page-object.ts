@@ -29,6 +29,7 @@ import { ObjectFolios } from './object-folios.js'
 import { OBJECT_BYTES, ObjectKind, type ObjectsEnv } from './object-records.js'
 import { commitPages } from './overcommit.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
+import { Reading } from './read-ahead.js'
 import { allowsObjectFolio, mayMakeObjectFolios, writeEnd } from './shmem-policy.js'
 import { HUGE_PAGES } from './vm-flags.js'
 
@@ -144,7 +145,7 @@ export class PageObjects extends ObjectFolios {
     let problem = 0
     while (done < length && problem === 0) {
       const count = bytesInPage(offset + done, length - done)
-      problem = this.#readPart(object, offset + done, target.subarray(done, done + count))
+      problem = this.#readPart(object, offset + done, part(target, done, count))
       if (problem === 0) done += count
     }
     this.unlock(object)
@@ -161,7 +162,7 @@ export class PageObjects extends ObjectFolios {
     while (done < length && problem === 0) {
       const count = bytesInPage(offset + done, length - done)
       if (mayMakeObjectFolios(this.env.memory)) this.#makeFolio(object, offset + done, offset + length)
-      problem = this.#writePart(object, offset + done, source.subarray(done, done + count))
+      problem = this.#writePart(object, offset + done, part(source, done, count))
       if (problem === 0) done += count
     }
     if (done > 0) this.#grow(object, offset + done, offset)
@@ -231,7 +232,7 @@ export class PageObjects extends ObjectFolios {
       target.fill(0)
       return 0
     }
-    const pfn = this.getOrAdd(object, index)
+    const pfn = this.getOrAdd(object, index, Reading.inOrder)
     if (pfn < 0) return pfn
     const start = frameToPtr(pfn as Pfn) + (offset % PAGE_SIZE)
     target.set(this.env.memory.u8.subarray(start, start + target.length))
@@ -375,6 +376,11 @@ export class PageObjects extends ObjectFolios {
     )
     return nodes
   }
+}
+
+/** Mostly it is all: a new view takes as long as copying some thousand bytes. */
+function part(bytes: Uint8Array, start: number, count: number): Uint8Array {
+  return count === bytes.length ? bytes : bytes.subarray(start, start + count)
 }
 
 /** How many of `length` bytes from `offset` on lie in its page. */

@@ -9,7 +9,6 @@ import type { PageProvider } from '../../space/page-object.js'
 import type { FileContents } from './contents.js'
 import type { HostDirectory, HostHandle } from './host-directory.js'
 import type { Dentry, Filesystem, Inode, Time } from './nodes.js'
-import { ReadAhead } from './read-ahead.js'
 
 /** Closed files whose pages and handles are kept. */
 const IDLE_MAX = 32
@@ -29,7 +28,6 @@ export class HostFiles {
   /** By the identity of the page object, which is what a provider is asked with. */
   readonly #files = new Map<number, HostFile>()
   #idle: Inode[] = []
-  readonly #ahead = new ReadAhead()
 
   constructor(contents: FileContents) {
     this.#contents = contents
@@ -39,6 +37,7 @@ export class HostFiles {
   provide(provider: number): void {
     const pages: PageProvider = {
       readPage: (id, index, target) => this.#readPage(id, index, target),
+      readPages: (id, index, target) => this.#readPages(id, index, target),
       writePage: (id, index, source) => this.#writePage(id, index, source),
       closed: (object) => this.#unmapped(object),
     }
@@ -54,7 +53,6 @@ export class HostFiles {
     const handle = host.open(path, writable)
     if (handle < 0) return handle
     if (known === undefined) return this.#add(inode, host, handle, writable)
-    this.#ahead.forget()
     known.host.close(known.handle)
     known.handle = handle
     known.writable = true
@@ -65,7 +63,6 @@ export class HostFiles {
   write(inode: Inode, offset: number, source: Uint8Array): number {
     const file = this.#file(inode)
     if (file === undefined) return -EBADF
-    this.#ahead.forget()
     const written = file.host.write(file.handle, offset, source)
     if (written > 0) this.#contents.update(inode.pages, offset, source.subarray(0, written))
     return written
@@ -74,7 +71,6 @@ export class HostFiles {
   resize(inode: Inode, bytes: number): number {
     const file = this.#file(inode)
     if (file === undefined) return -EBADF
-    this.#ahead.forget()
     return file.host.truncate(file.handle, bytes) || this.#contents.resize(inode.pages, bytes)
   }
 
@@ -135,7 +131,6 @@ export class HostFiles {
       return
     }
     this.#files.delete(this.#contents.identity(inode.pages))
-    this.#ahead.forget()
     file.host.close(file.handle)
     this.#contents.release(inode.pages)
     inode.pages = NULL
@@ -191,14 +186,18 @@ export class HostFiles {
   #readPage(id: number, index: number, target: Uint8Array): number {
     const file = this.#files.get(id)
     if (file === undefined) return -EIO
-    let done = 0
-    while (done < target.length) {
-      const count = this.#ahead.read(file.host, file.handle, index * PAGE_SIZE + done, target.subarray(done))
-      if (count < 0) return count
-      if (count === 0) break
-      done += count
-    }
+    const done = readUpTo(file, index, target)
+    if (done < 0) return done
     if (done === 0 && this.#isShorter(file, index)) return -ENXIO
+    if (done < target.length) target.fill(0, done)
+    return 0
+  }
+
+  #readPages(id: number, index: number, target: Uint8Array): number {
+    const file = this.#files.get(id)
+    if (file === undefined) return -EIO
+    const done = readUpTo(file, index, target)
+    if (done <= target.length - PAGE_SIZE) return done < 0 ? done : -ENXIO
     target.fill(0, done)
     return 0
   }
@@ -212,7 +211,6 @@ export class HostFiles {
   #writePage(id: number, index: number, source: Uint8Array): number {
     const file = this.#files.get(id)
     if (file === undefined) return -EIO
-    this.#ahead.forget()
     let done = 0
     while (done < source.length) {
       const count = file.host.write(file.handle, index * PAGE_SIZE + done, source.subarray(done))
@@ -221,4 +219,18 @@ export class HostFiles {
     }
     return 0
   }
+}
+
+/** Bytes that the host has of some pages, up to the end of the file, or a negative errno. */
+function readUpTo({ host, handle }: HostFile, index: number, target: Uint8Array): number {
+  let done = 0
+  while (done < target.length) {
+    const rest = done === 0 ? target : target.subarray(done)
+    const count = host.read(handle, index * PAGE_SIZE + done, rest)
+    if (count < 0) return count
+    if (count > rest.length) return -EIO
+    if (count === 0) break
+    done += count
+  }
+  return done
 }

@@ -7,7 +7,6 @@ import { EIO } from '../../../base/errno.js'
 import { FileType, NAME_MAX } from '../flags.js'
 import type { HostDirectory, HostHandle, HostStat } from '../host-directory.js'
 import type { LowerPlace } from '../nodes.js'
-import { ReadAhead } from '../read-ahead.js'
 import { fromUnicode } from '../text.js'
 
 /** Host files that are kept open. */
@@ -26,7 +25,6 @@ export class LowerLayers {
   readonly #layers: readonly HostDirectory[]
   /** Open files, the one used last at the end. */
   readonly #handles = new Map<string, HostHandle>()
-  readonly #ahead = new ReadAhead()
 
   constructor(layers: readonly HostDirectory[]) {
     this.#layers = layers
@@ -73,7 +71,7 @@ export class LowerLayers {
     const layer = this.#layers[place.layer]!
     let done = 0
     while (done < target.length) {
-      const count = this.#ahead.read(layer, handle, offset + done, target.subarray(done))
+      const count = layer.read(handle, offset + done, done === 0 ? target : target.subarray(done))
       if (count < 0) return count
       if (count === 0) break
       if (count > target.length - done) return -EIO
@@ -100,7 +98,6 @@ export class LowerLayers {
   #closeOldest(): void {
     for (const [key, handle] of this.#handles) {
       this.#handles.delete(key)
-      this.#ahead.forget()
       this.#layers[Number(key.slice(0, key.indexOf(':')))]!.close(handle)
       return
     }

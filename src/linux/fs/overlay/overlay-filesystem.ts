@@ -50,7 +50,8 @@ export class OverlayFilesystem extends Tmpfs {
     super(contents)
     this.#layers = layers
     this.#clean = new CleanFiles(contents, (inode) => this.#dropPages(inode))
-    contents.provide(PROVIDER, { readPage: (id, index, target) => this.#readPage(id, index, target) })
+    const readPage = (id: number, index: number, target: Uint8Array) => this.#readPage(id, index, target)
+    contents.provide(PROVIDER, { readPage, readPages: readPage })
   }
 
   /** The root entry: the merged tops of the layers; undefined when the uppermost is no directory. */
