@@ -2,7 +2,7 @@
  * Arrivals after which a place is translated early; and in a program whose translated code was kept by so many runs: what it costs now it saves in
  * all runs to come.
  */
-const EARLY_THRESHOLDS = [100_000, 25_000, 6_000] as const
+const EARLY_THRESHOLDS = [50_000, 25_000, 6_000] as const
 /** From so many executed instructions on the hart's threshold is enough, */
 const LONG_RUN = 120_000_000
 /** but no more than one instruction is translated for so many executed since. */
@@ -17,7 +17,9 @@ const PACED_THRESHOLD = 1000
  * interpreted ones, half of it the translator and half V8, and to begin in earnest costs as much as a hundred million. So early only what
  * has been executed more often than that is translated, and the rest when the program has run for long.
  * (Early also what makes up one in 700 of all that was executed: musl's storm of malloc took a tenth less, gzip, C++ containers and Python's
- * start 5 to 10 per cent more.)
+ * start 5 to 10 per cent more. With 50,000 arrivals, not 100,000: md5sum of 64 MiB 410 to 371 ms, sqlite3 2.51 to 2.30 s, gzip 1.36 to 1.30, C++
+ * containers and glibc's storm of malloc 2 per cent more, Python's start 5. With 25,000: sqlite3 2.0 s, C++ containers 7 per cent more, glibc's storm 8,
+ * Python's start 12; but by the clock nearly all take less the less it is, as V8 compiles on another processor.)
  */
 export class Pace {
   readonly #late: number
