@@ -54,7 +54,7 @@ function writeCommand(name, plugin, output) {
 await writeCommand('whole', undefined, { minify: false, sourcemap: false })
 const wholeFile = 'dist/whole.cjs'
 // Standard input of two kinds, for which there is code of its own.
-const executed = ['pipe', 'ignore'].flatMap((stdin) => {
+const executed = ['pipe', 'ignore'].map((stdin) => {
   const result = 'dist/executed.json'
   execFileSync(process.execPath, ['scripts/executed-functions.mjs', wholeFile, result], {
     stdio: [stdin, 'ignore', 'pipe'],

@@ -1,4 +1,5 @@
-// Runs a command that is one script on programs that many are like, and says which of its functions ran: [start, end) in the text.
+// Runs a command that is one script on programs that many are like, and says which of its functions ran, [start, end) in the text: when the
+// script was loaded, and later.
 //   node scripts/executed-functions.mjs COMMAND RESULT
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
@@ -10,15 +11,17 @@ import { COMMON_RUNS } from './common-runs.mjs'
 
 const file = resolve(process.argv[2])
 const TOUR = 'examples/programs/tour.elf'
+/** The translator is what not every program needs. Such a hart is another one, with an interpreter of its own. */
+const UNTRANSLATED = ['--translate-threshold', '1000000000']
 const HEAD = '(function (exports, require, module) {'
 const source = readFileSync(file, 'utf8')
 const session = new Session()
 session.connect()
 await session.post('Profiler.enable')
 
-const executed = []
+const executed = { loading: [], later: [] }
 /** Does it and notes what ran meanwhile. */
-async function note(act) {
+async function note(when, act) {
   await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
   await act()
   const { result: scripts } = await session.post('Profiler.takePreciseCoverage')
@@ -27,13 +30,14 @@ async function note(act) {
     const [{ startOffset, endOffset, count }] = ranges
     const isOfClass = functionName === '<static_initializer>' // runs when the class is made
     const isAll = startOffset < HEAD.length
-    if (count > 0 && !isOfClass && !isAll) executed.push([startOffset - HEAD.length, endOffset - HEAD.length])
+    if (count > 0 && !isOfClass && !isAll)
+      executed[when].push([startOffset - HEAD.length, endOffset - HEAD.length])
   }
   await session.post('Profiler.stopPreciseCoverage')
 }
 
 const module = { exports: {} }
-await note(() =>
+await note('loading', () =>
   new Script(`${HEAD}${source}\n})`, { filename: file }).runInThisContext()(
     module.exports,
     createRequire(import.meta.url),
@@ -45,15 +49,16 @@ const run = (program, kept, ...options) =>
   command.main(['', '', 'run', '--no-report', ...options, program], kept)
 // Translated code is looked for in the folder where it usually is, and there is none.
 Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME: 'dist/nobody' })
-await note(() => command.tuneEngine())
+await note('later', () => command.tuneEngine())
 // What makes a hart's parts does not count: they are kept.
 const made = command.builtIn()
 await run(TOUR, made)
+await run(TOUR, made, ...UNTRANSLATED)
 command.keepInterpreter(made)
-await note(async () => {
+await note('later', async () => {
   const kept = command.builtIn(made.parts.bytes(), 'build')
   for (const [program, ...options] of COMMON_RUNS) {
-    await run(program, kept, ...options, '--translate-threshold', '1000000000')
+    await run(program, kept, ...options, ...UNTRANSLATED)
   }
 })
 writeFileSync(process.argv[3], JSON.stringify(executed))

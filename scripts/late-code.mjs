@@ -84,7 +84,9 @@ function noteMentions(unit, byName) {
     const isMade = parent.type === 'NewExpression' && parent.callee.name === name
     unit.mentions.set(name, isMade && (unit.mentions.get(name) ?? true))
     const isChanged = parent.type === 'AssignmentExpression' || parent.type === 'UpdateExpression'
-    if (parent.type === 'BinaryExpression' || (isChanged && unit.kind !== 'statement')) unit.fixed.add(name)
+    // A value is the same wherever it is made; a function may be its stub.
+    const isCompared = parent.type === 'BinaryExpression' && byName.get(name).kind !== 'value'
+    if (isCompared || (isChanged && unit.kind !== 'statement')) unit.fixed.add(name)
   })
 }
 
@@ -95,10 +97,25 @@ function unitsOf(code) {
   return { units, byName }
 }
 
-/** The units that must be there from the start. `executed`: [start, end) of each function that ran. */
+/** The units of which a function ran; [start, end) of each that did. */
+function unitsThatRan(units, functions) {
+  return new Set(
+    units.filter(({ node }) => functions.some(([start, end]) => start >= node.start && end <= node.end)),
+  )
+}
+
+/**
+ * The units that must be there from the start. `executed`: the functions that ran, when the script was loaded and later. What ran when it was
+ * loaded made a value: it is needed if that is.
+ */
 function findEarly({ units, byName }, executed) {
-  const ran = new Set(
-    units.filter(({ node }) => executed.some(([start, end]) => start >= node.start && end <= node.end)),
+  const ran = unitsThatRan(
+    units,
+    executed.flatMap(({ later }) => later),
+  )
+  const made = unitsThatRan(
+    units,
+    executed.flatMap(({ loading }) => loading),
   )
   const isCode = ({ kind }) => kind === 'function' || kind === 'class'
   const early = new Set()
@@ -108,12 +125,13 @@ function findEarly({ units, byName }, executed) {
     const unit = left.pop()
     if (early.has(unit)) continue
     early.add(unit)
+    const mayHaveMade = !isCode(unit) || made.has(unit)
     for (const [name, isOnlyMade] of unit.mentions) {
       const other = byName.get(name)
       const mayBeStub =
         other.kind === 'function' ||
         (other.kind === 'class' && isOnlyMade && (other.hasConstructor || !ran.has(unit)))
-      if (!mayBeStub) left.push(other)
+      if (!mayBeStub || (mayHaveMade && made.has(other))) left.push(other)
     }
   }
   return early

@@ -130,7 +130,7 @@ function make(number: number): Operands {
 
 /** The operands of definitions by number, each made when it is first asked for. */
 export class OperandTable {
-  readonly #made: (Operands | undefined)[] = new Array(INSTRUCTIONS.length)
+  readonly #made: (Operands | undefined)[] = []
 
   of(number: number): Operands {
     return (this.#made[number] ??= make(number))
