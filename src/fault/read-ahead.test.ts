@@ -120,6 +120,25 @@ describe('a fault', () => {
     ])
   })
 
+  test('MADV_WILLNEED brings what it says and no more, in large pieces', () => {
+    const address = map()
+    read(50)
+    program.call('madvise', address + 20 * PAGE, 60 * PAGE, mman.MADV_WILLNEED)
+    expect(asked).toEqual([
+      [50, 1],
+      [20, 16],
+      [36, 8],
+      [44, 4],
+      [48, 2],
+      [51, 16],
+      [67, 8],
+      [75, 4],
+      [79, 1],
+    ])
+    expect(program.mm.objects.pages(object)).toBe(60)
+    program.mm.check()
+  })
+
   test('after many in vain, only the page', () => {
     const random = new Random(SEED)
     const far = program.mm.objects.create(ObjectKind.provided, 2 ** 20 * PAGE, PROVIDER)

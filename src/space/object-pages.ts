@@ -120,10 +120,10 @@ export class ObjectPages extends ObjectRecords {
     if ((frames.flags(pfn) & FrameFlag.unfilled) !== 0) atomics.and(frames.flagsPtr(pfn), ~FrameFlag.unfilled)
   }
 
-  /** A page of a provider's file with those that are worth being read with it; NO_FRAME when it has to be read alone. */
-  #addWindow(object: Ptr, index: number, reading: Reading): Pfn {
+  /** A page of a provider's file with those before `stop` that are worth being read with it; NO_FRAME when it has to be read alone. */
+  #addWindow(object: Ptr, index: number, reading: Reading, stop: number = OBJECT_PAGES_MAX): Pfn {
     const provider = this.kind(object) === ObjectKind.provided && this.providers.get(this.provider(object))
-    const end = Math.min(pagesFor(this.size(object)), OBJECT_PAGES_MAX)
+    const end = Math.min(pagesFor(this.size(object)), stop)
     if (!provider || provider.readPages === undefined || this.quota(object) !== NULL || index >= end)
       return NO_FRAME
     if (reading === Reading.around && this.#missesMany(object)) return NO_FRAME
@@ -152,6 +152,21 @@ export class ObjectPages extends ObjectRecords {
       return false
     }
     return true
+  }
+
+  /**
+   * Has pages of a provider's file read that are not cached, from page `index` on and before `end`, as long as `mayGoOn`
+   * (force_page_cache_readahead). Nobody hears of errors: those who want the pages do.
+   */
+  readAhead(object: Ptr, index: number, end: number, mayGoOn: () => boolean): void {
+    if (this.kind(object) !== ObjectKind.provided) return
+    this.lock(object)
+    const stop = Math.min(end, pagesFor(this.size(object)))
+    for (let at = index; at < stop && mayGoOn(); at++) {
+      if (this.find(object, at) !== NO_FRAME) continue
+      if (this.#addWindow(object, at, Reading.asked, stop) === NO_FRAME && this.#add(object, at) < 0) break
+    }
+    this.unlock(object)
   }
 
   #missesMany(object: Ptr): boolean {

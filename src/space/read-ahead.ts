@@ -17,6 +17,8 @@ export const Reading = {
   inOrder: 1,
   /** By a fault: what is around it may be wanted. */
   around: 2,
+  /** By who says which pages after it will be: WILLNEED, readahead(2). */
+  asked: 3,
 } as const
 export type Reading = (typeof Reading)[keyof typeof Reading]
 
@@ -37,7 +39,8 @@ export function windowFor(
   isCached: (index: number) => boolean,
 ): Window {
   if (reading === Reading.around) return windowAround(index, end, isCached)
-  const pages = reading === Reading.inOrder ? pagesInOrder(index, isCached) : 1
+  const pages =
+    reading === Reading.inOrder ? pagesInOrder(index, isCached) : reading === Reading.asked ? PAGES_MAX : 1
   const order = orderOf(countUpTo(index, Math.min(end, index + pages), isCached))
   return { first: index, order }
 }

@@ -2,7 +2,7 @@
  * madvise(2) of Linux 6.12. Advice about the manner of reading is only remembered in the flags, as is that about equal pages.
  */
 import { EACCES, EAGAIN, EINVAL, ENOMEM, EOPNOTSUPP, EPERM } from '../base/errno.js'
-import { NULL, type Ptr, pagesFor, type Vpn } from '../base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
 import { Access } from '../fault/access.js'
 import { collapseRange } from '../fault/collapse.js'
 import { collapseObjects } from '../fault/collapse-object.js'
@@ -15,7 +15,6 @@ import { unitOf } from '../space/huge-pool.js'
 import { coolDown, freeLazily, keepLocked, takeOut, Unfinished } from '../space/lazy-pages.js'
 import { isMergeable } from '../space/merges-all.js'
 import { modifyFlags } from '../space/modify-flags.js'
-import { ObjectKind } from '../space/object-records.js'
 import { enterKhugepaged } from '../space/scanned-spaces.js'
 import { keepsContents } from '../space/seal.js'
 import { splitFolio } from '../space/split-folio.js'
@@ -253,12 +252,10 @@ const READ_AHEAD_PAGES = 320
 
 /** MADV_WILLNEED: a file's pages are read into the cache, as long as that costs nobody anything. Errors come with the fault. */
 const readAhead: Advise = ({ mm }, vma, from, to) => {
-  if (vma.object === NULL || mm.objects.kind(vma.object) !== ObjectKind.provided) return 0
+  if (vma.object === NULL) return 0
   const first = vma.offsetOf(from)
-  const end = Math.min(first + to - from, first + READ_AHEAD_PAGES, pagesFor(mm.objects.size(vma.object)))
-  for (let index = first; index < end && mm.buddy.freeFrames() > READ_AHEAD_PAGES; index++) {
-    if (mm.objects.get(vma.object, index) < 0) break
-  }
+  const end = first + Math.min(to - from, READ_AHEAD_PAGES)
+  mm.objects.readAhead(vma.object, first, end, () => mm.buddy.freeFrames() > READ_AHEAD_PAGES)
   return 0
 }
 

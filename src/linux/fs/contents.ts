@@ -163,6 +163,11 @@ export class FileContents {
     )
   }
 
+  /** Pages that the provider has come into the cache, from `first` to `end` - 1, until memory is short. Nobody hears of errors. */
+  readAhead(object: Ptr, first: number, end: number): void {
+    this.#objects.readAhead(object, first, end, () => true)
+  }
+
   /** Where memory runs out on the way, some is made and the rest is done then. */
   #inParts(length: number, transfer: (done: number) => number): number {
     let done = 0

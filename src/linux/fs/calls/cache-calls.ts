@@ -89,9 +89,5 @@ function readAhead(vfs: Vfs, c: SyscallContext): number {
 function fetch(vfs: Vfs, { kind, dentry }: OpenFile, offset: number, length: number): void {
   const { pages, filesystem } = dentry.inode
   if (kind !== 'pages' || pages === NULL || filesystem.kind === 'tmpfs' || offset < 0) return
-  const end = Math.min(vfs.contents.size(pages), offset + length)
-  const byte = new Uint8Array(1)
-  for (let at = offset - (offset % PAGE_SIZE); at < end; at += PAGE_SIZE) {
-    if (vfs.contents.read(pages, at, byte) <= 0) return
-  }
+  vfs.contents.readAhead(pages, Math.floor(offset / PAGE_SIZE), pagesFor(offset + length))
 }
