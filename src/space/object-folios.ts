@@ -3,7 +3,7 @@ import { EAGAIN, EINVAL, ENOMEM } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { Counter, count } from '../state/counters.js'
-import { ObjectPages } from './object-pages.js'
+import { ObjectWriteBack } from './object-write-back.js'
 import { OBJECT_PAGES_MAX } from './page-cache.js'
 import { HUGE_PAGES } from './vm-flags.js'
 
@@ -16,7 +16,7 @@ const ORDER = Math.log2(HUGE_PAGES)
  * need not know of it; but one leaf can map them all. They are a huge page until one of them leaves the cache, or is split off. The
  * pages of one are all changed ones, as of any shared memory that was written to: a leaf that goes away has nothing to tell.
  */
-export class ObjectFolios extends ObjectPages {
+export class ObjectFolios extends ObjectWriteBack {
   /** First frame of the huge page that a page is part of, NO_FRAME when it is none. Without the object's lock only a hint. */
   folioOf(object: Ptr, index: number): Pfn {
     if (!this.hasFolios(object)) return NO_FRAME

@@ -4,8 +4,9 @@
  *
  *     PageObjects      life, reading and writing, check     (here)
  *     └ ObjectFolios     huge pages of them                    (object-folios.ts)
- *       └ ObjectPages      the pages: cache, provider            (object-pages.ts)
- *         └ ObjectRecords    the records and their mappings        (object-records.ts)
+ *       └ ObjectWriteBack  changed pages, back to the provider   (object-write-back.ts)
+ *         └ ObjectPages      the pages: cache, provider            (object-pages.ts)
+ *           └ ObjectRecords    the records and their mappings        (object-records.ts)
  *
  * A page in the cache holds one reference to its frame, every mapping of it another.
  */
