@@ -150,6 +150,7 @@ export class FrameCache implements FramePaths {
   /** Takes a certain frame out, as one inside a free block; false when it is not here. */
   takeOut(pfn: Pfn): boolean {
     const i32 = this.#i32
+    if ((i32[this.#table + (pfn << 2) + FrameField.flags]! & FrameFlag.cached) === 0) return false
     const start = this.#at + CacheWord.stack
     const { count } = this
     let place = count - 1
