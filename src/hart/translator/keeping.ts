@@ -1,5 +1,5 @@
 /** What a run leaves of its translated modules for the next. */
-import { frameToPtr, PAGE_SIZE, type Vpn } from '../../base/numbers.js'
+import { frameToPtr, PAGE_SIZE, type Pfn, type Vpn } from '../../base/numbers.js'
 import type { CodeKeeper } from '../../base/wasm/code-keeper.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
@@ -23,6 +23,7 @@ export class Keeping {
   readonly #env: KeepingEnv
   /** Of each page what it holds: one only, though several modules are of it. */
   readonly #contents = new Map<Vpn, Uint32Array[]>()
+  readonly #ofFrames = new Map<Pfn, Uint32Array>()
   #hasGrown = false
   #compileLeft: number
 
@@ -68,15 +69,19 @@ export class Keeping {
   }
 
   #contentsOf({ vpn, pfn }: CodePage): KeptPage {
-    const { memory } = this.#env
-    const known = this.#contents.get(vpn) ?? []
-    let contents = known.find((one) => isSamePage(memory, pfn, one))
-    if (contents === undefined) {
-      const first = frameToPtr(pfn) >>> 2
-      contents = memory.u32.slice(first, first + PAGE_SIZE / 4)
-      this.#knowContents(vpn, contents)
-    }
+    const contents = this.#ofFrames.get(pfn) ?? this.#read(vpn, pfn)
+    this.#ofFrames.set(pfn, contents)
     return { vpn, contents }
+  }
+
+  #read(vpn: Vpn, pfn: Pfn): Uint32Array {
+    const { memory } = this.#env
+    const known = this.#contents.get(vpn)?.find((one) => isSamePage(memory, pfn, one))
+    if (known !== undefined) return known
+    const first = frameToPtr(pfn) >>> 2
+    const contents = memory.u32.slice(first, first + PAGE_SIZE / 4)
+    this.#knowContents(vpn, contents)
+    return contents
   }
 
   #knowContents(vpn: Vpn, contents: Uint32Array): void {
