@@ -25,16 +25,16 @@ function loadCommand() {
   const cache = readCache()
   const { script, source } = scriptOf(commandFile, cache?.code)
   const late = { build: source.slice(-BUILD_LENGTH), script: undefined }
-  const module = { exports: {}, loadLate: (early) => loadLate(late, early) }
+  const module = { exports: {}, loadLate: (early) => loadLate(late, early, module.exports) }
   script.runInThisContext()(module.exports, require, module)
   // V8 looks whether its part belongs to this script; so does the rest then.
   const parts = script.cachedDataRejected === false ? cache.parts : undefined
   return { exports: module.exports, script, late, build: late.build, parts }
 }
 
-/** Gives the late code what it needs of the early code; what the early code needs of it. */
-function loadLate(late, early) {
-  const { script, source } = scriptOf(lateFile, readIfThere(lateCacheFile))
+/** Gives the late code what it needs of the early code; what the early code needs of it. It may be needed wherever a function is called. */
+function loadLate(late, early, command) {
+  const { script, source } = command.withUsualSettings(() => scriptOf(lateFile, readIfThere(lateCacheFile)))
   if (!source.endsWith(late.build)) throw new Error('pagoda was built anew while it ran')
   late.script = script
   const module = { exports: {} }

@@ -49,7 +49,7 @@ const run = (program, kept, ...options) =>
   command.main(['', '', 'run', '--no-report', ...options, program], kept)
 // Translated code is looked for in the folder where it usually is, and there is none.
 Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME: 'dist/nobody' })
-await note('later', () => command.tuneEngine())
+await note('later', () => command.withUsualSettings(() => command.tuneEngine()))
 // What makes a hart's parts does not count: they are kept.
 const made = command.builtIn()
 await run(TOUR, made)

@@ -56,13 +56,34 @@ export function untuneEngine(): void {
 /** Of these settings nobody can ask what they were, so they are changed only where V8's own are known: in Node 20. */
 export const KNOWS_ENGINE = process.versions.v8.startsWith('11.3.')
 
+interface Setting {
+  readonly flag: string
+  readonly value: number
+  readonly usual: number
+}
+
+/** What is set for a while. V8's settings are of the whole process, so this is too. */
+const changed: Setting[] = []
+
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
   if (!KNOWS_ENGINE) return act()
+  changed.push({ flag, value, usual })
   setFlagsFromString(`${flag}=${value}`)
   try {
     return act()
   } finally {
     setFlagsFromString(`${flag}=${usual}`)
+    changed.pop()
+  }
+}
+
+/** As if nothing were set for a while: V8 takes what was kept of a script with the settings only that it was kept with. */
+export function withUsualSettings<T>(act: () => T): T {
+  for (const { flag, usual } of changed) setFlagsFromString(`${flag}=${usual}`)
+  try {
+    return act()
+  } finally {
+    for (const { flag, value } of changed) setFlagsFromString(`${flag}=${value}`)
   }
 }
 

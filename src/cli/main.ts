@@ -10,7 +10,7 @@ import { say } from './say.js'
 import { parseSize } from './size.js'
 
 export { builtIn, keepInterpreter } from './built-in.js'
-export { tuneEngine, untuneEngine } from './engine.js'
+export { tuneEngine, untuneEngine, withUsualSettings } from './engine.js'
 
 function size(text: string): number {
   const bytes = parseSize(text)

@@ -25,12 +25,12 @@ test('the cache that the build made is taken', () => {
 })
 
 /** Runs a program; whether V8 refused what was kept of the late code, or undefined when that was not loaded. */
-function isLateRefused(program: string): string {
+function isLateRefused(program: string, ...options: string[]): string {
   const script = `
     const { exports: command, parts, late } = require('./bin/load-command.js').loadCommand()
     command.tuneEngine()
     process.on('exit', () => console.error(late.script?.cachedDataRejected))
-    command.main(['node', 'pagoda', 'run', '--no-report', '${program}'], command.builtIn(parts))`
+    command.main(['node', 'pagoda', 'run', '--no-report', ...${JSON.stringify([...options, program])}], command.builtIn(parts))`
   return spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' }).stderr.trim()
 }
 
@@ -40,6 +40,15 @@ test('a program that only starts and ends does without the late code', () => {
 
 test('what was kept of the late code is taken', () => {
   expect(isLateRefused('examples/programs/tour.elf')).toBe('false')
+})
+
+// Other settings are in force then.
+test('also when it is needed while a machine is made', () => {
+  expect(isLateRefused('/tour.elf', '--root', 'examples/programs')).toBe('false')
+})
+
+test('also when it is needed to translate', () => {
+  expect(isLateRefused('examples/programs/tour.elf', '--translate-threshold', '2')).toBe('false')
 })
 
 test.each(['256M', '8M', '4G'])(
