@@ -3,9 +3,8 @@
  * that. V8's own tests do, in a syntax that is switched on here for a moment. V8 looks whether the bytes were written by the
  * same version, for the same processor and with the same settings, and refuses them otherwise.
  */
-import { setFlagsFromString } from 'node:v8'
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
-import { KNOWS_ENGINE } from './engine.js'
+import { KNOWS_ENGINE, setV8Flag } from './v8-flags.js'
 
 interface Natives {
   serialize(module: WebAssembly.Module): ArrayBuffer
@@ -27,13 +26,13 @@ const NATIVES = `
 
 function findNatives(): Natives | undefined {
   if (!KNOWS_ENGINE) return undefined
-  setFlagsFromString('--allow-natives-syntax')
+  setV8Flag('--allow-natives-syntax')
   try {
     return new Function(NATIVES)() as Natives
   } catch {
     return undefined // an engine whose tests have other names
   } finally {
-    setFlagsFromString('--no-allow-natives-syntax')
+    setV8Flag('--no-allow-natives-syntax')
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the command asks of the JavaScript engine that it has for itself. A library must not: it is a guest there. */
-import { setFlagsFromString } from 'node:v8'
+import { KNOWS_ENGINE, setV8Flag } from './v8-flags.js'
 
 /**
  * How much V8 puts into one function when it compiles it (default 460 and 920 bytes of bytecode). The way of a system call or page
@@ -39,22 +39,19 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
-  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setFlagsFromString(flag)
+  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setV8Flag(flag)
   if (!KNOWS_ENGINE) return
-  setFlagsFromString(SETTLED)
-  setFlagsFromString(`--interrupt-budget=${BUDGET}`)
-  setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`)
+  setV8Flag(SETTLED)
+  setV8Flag(`--interrupt-budget=${BUDGET}`)
+  setV8Flag(`--wasm-tiering-budget=${TIERING_BUDGET}`)
 }
 
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
 export function untuneEngine(): void {
   if (!KNOWS_ENGINE) return
-  setFlagsFromString(`--interrupt-budget=${STANDARD_BUDGET}`)
-  setFlagsFromString(`--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
+  setV8Flag(`--interrupt-budget=${STANDARD_BUDGET}`)
+  setV8Flag(`--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
 }
-
-/** Of these settings nobody can ask what they were, so they are changed only where V8's own are known: in Node 20. */
-export const KNOWS_ENGINE = process.versions.v8.startsWith('11.3.')
 
 interface Setting {
   readonly flag: string
@@ -68,22 +65,22 @@ const changed: Setting[] = []
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
   if (!KNOWS_ENGINE) return act()
   changed.push({ flag, value, usual })
-  setFlagsFromString(`${flag}=${value}`)
+  setV8Flag(`${flag}=${value}`)
   try {
     return act()
   } finally {
-    setFlagsFromString(`${flag}=${usual}`)
+    setV8Flag(`${flag}=${usual}`)
     changed.pop()
   }
 }
 
 /** As if nothing were set for a while: V8 takes what was kept of a script with the settings only that it was kept with. */
 export function withUsualSettings<T>(act: () => T): T {
-  for (const { flag, usual } of changed) setFlagsFromString(`${flag}=${usual}`)
+  for (const { flag, usual } of changed) setV8Flag(`${flag}=${usual}`)
   try {
     return act()
   } finally {
-    for (const { flag, value } of changed) setFlagsFromString(`${flag}=${value}`)
+    for (const { flag, value } of changed) setV8Flag(`${flag}=${value}`)
   }
 }
 

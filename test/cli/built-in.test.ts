@@ -38,6 +38,29 @@ test('a program that only starts and ends does without the late code', () => {
   expect(isLateRefused(join(root, 'scripts/start-program/start.elf'))).toBe('undefined')
 })
 
+/** What is printed at the end by a run of a program that only starts and ends, after some JavaScript. */
+function atEnd(before: string, shown: string, ...nodeOptions: string[]): string {
+  const program = join(root, 'scripts/start-program/start.elf')
+  const script = `
+    ${before}
+    process.on('exit', () => console.error(${shown}))
+    process.argv.splice(1, 0, 'pagoda', 'run', '--no-report', '${program}')
+    require('./bin/pagoda.js')`
+  const options = { cwd: copy, encoding: 'utf8' } as const
+  return spawnSync(process.execPath, [...nodeOptions, '-e', script], options).stderr.trim()
+}
+
+test('nor are the streams of Node loaded for it, and Node has nothing to say', () => {
+  const streams = `process.moduleLoadList.filter((name) => name.includes('internal/streams/readable')).length`
+  expect(atEnd('', streams, '--throw-deprecation', '--pending-deprecation')).toBe('0')
+})
+
+test('where Node has no such inner part, its public one sets the same', () => {
+  expect(atEnd('process.binding = undefined', '0')).toBe('0')
+  const refused = `require('./bin/load-command.js').loadCommand().script.cachedDataRejected`
+  expect(atEnd('process.binding = undefined', refused)).toBe(atEnd('', refused))
+})
+
 test('what was kept of the late code is taken', () => {
   expect(isLateRefused('examples/programs/tour.elf')).toBe('false')
 })
