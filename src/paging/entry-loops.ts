@@ -22,7 +22,9 @@ export const ENTRY_LOOP_BYTES = PAGE_SIZE
 /** Frames that the list has room for. */
 export const LIST_MAX = (ENTRY_LOOP_BYTES - RESULT_BYTES) / 4
 /** For fewer entries the call costs more than the loop. */
-export const LOOP_PAGES_MIN = 16
+const ENTRIES_MIN = 16
+/** Until there were so many, to compile the loops would have cost more: half a millisecond. */
+const ENTRIES_WORTH = 1024
 const ENTRY_SHIFT = 3
 const FRAME_SHIFT = Math.log2(FRAME_ENTRY_BYTES)
 const WASM_PAGE = 65536
@@ -47,7 +49,10 @@ export class EntryLoops implements FrameDropper {
   readonly #u32: Uint32Array
   readonly #results: number
   readonly #writable: number
-  readonly #loops: Loops
+  readonly #compile: () => Loops
+  #compiled: Loops | undefined
+  /** Of all who have asked until now. */
+  #entries = 0
 
   constructor(memory: Memory, frameTable: Ptr, format: EntryFormat) {
     const region = regionPtr(memory, Region.entryLoops)
@@ -56,7 +61,24 @@ export class EntryLoops implements FrameDropper {
     this.#u32 = memory.u32
     this.#results = region >>> 2
     this.#writable = format.writable
-    this.#loops = compile(memory, new Emitter(memory, format, frameTable))
+    this.#compile = () => compile(memory, new Emitter(memory, format, frameTable))
+  }
+
+  /** These loops, if they are worth it for so many entries. */
+  forEntries(count: number): EntryLoops | undefined {
+    if (count < ENTRIES_MIN) return undefined
+    this.#entries += count
+    return this.#entries < ENTRIES_WORTH ? undefined : this
+  }
+
+  /** As a FrameDropper, if they are compiled already. */
+  get dropper(): EntryLoops | undefined {
+    return this.#compiled === undefined ? undefined : this
+  }
+
+  get #loops(): Loops {
+    this.#compiled ??= this.#compile()
+    return this.#compiled
   }
 
   /** Of the last call: entries that were present; frames that were counted, and how many of them are anonymous memory. */

@@ -143,7 +143,7 @@ export class FlushBatch {
   #settle(): void {
     const isWalked = this.#tableCount > 0 && this.#shootdown.hasOthers
     if (!this.#touched.isEmpty || isWalked) this.#shootdown.forget(this.#root, this.#touched)
-    if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount, this.loops)
+    if (this.#frameCount > 0) this.#buddy.releaseAll(this.waiting, this.#frameCount, this.loops?.dropper)
     for (let i = 0; i < this.#blockCount; i++)
       this.#buddy.releaseRun(this.#blocks[i]! as Pfn, this.#blockOrder)
     for (let i = 0; i < this.#tableCount; i++) this.#freeTable(this.#tables[i]! as Pfn)

@@ -1,7 +1,7 @@
 import { EntryFlag } from '../arch/memory-management-arch.js'
 import type { Pfn, Ptr, Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import { type EntryLoops, LOOP_PAGES_MIN } from './entry-loops.js'
+import type { EntryLoops } from './entry-loops.js'
 import type { FlushBatch } from './flush-batch.js'
 import { PageMapper } from './page-mapper.js'
 
@@ -35,7 +35,7 @@ export class RunMapper extends PageMapper {
     batch: FlushBatch,
     tally: FrameTally,
   ): void {
-    const loops = pages < LOOP_PAGES_MIN ? undefined : this.env.entryLoops
+    const loops = this.env.entryLoops?.forEntries(pages)
     if (loops !== undefined) this.#shareFast(loops, entry, vpn, pages, target, protects, batch, tally)
     else this.#shareEach(entry, vpn, pages, target, protects, batch, tally)
   }
@@ -114,7 +114,7 @@ export class RunMapper extends PageMapper {
     tally: FrameTally,
     keeper: DirtyKeeper,
   ): void {
-    const loops = pages < LOOP_PAGES_MIN ? undefined : batch.loops
+    const loops = batch.loops?.forEntries(pages)
     const done = loops === undefined ? 0 : this.#clearFast(loops, entry, vpn, pages, batch, tally)
     if (done === pages) return
     const rest = (entry + done * 8) as Ptr
