@@ -125,7 +125,8 @@ function findEarly({ units, byName }, executed) {
     const unit = left.pop()
     if (early.has(unit)) continue
     early.add(unit)
-    const mayHaveMade = !isCode(unit) || made.has(unit)
+    // A class makes its static members when it is made.
+    const mayHaveMade = unit.kind !== 'function' || made.has(unit)
     for (const [name, isOnlyMade] of unit.mentions) {
       const other = byName.get(name)
       const mayBeStub =

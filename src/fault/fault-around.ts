@@ -23,9 +23,9 @@ export function windowStart({ vma, vpn }: Fault): Vpn {
  * that nothing is mapped at yet, in the window of the address space that the page lies in, cut to the mapping, the page
  * table and the object. Returns whether the page itself was among them. Asks no provider and cannot fail.
  *
- * As in Linux, on riscv64 the pages around count as accessed too.
+ * As in Linux, on riscv64 the pages around count as accessed too. `areHits`: the pages were there before the fault.
  */
-export function faultAround(mm: FaultEnv, fault: Fault): boolean {
+export function faultAround(mm: FaultEnv, fault: Fault, areHits = true): boolean {
   const { vma, vpn } = fault
   const start = windowStart(fault)
   const tableEnd = vpn - mm.arch.index(vpn, 0) + mm.arch.span(1)
@@ -34,7 +34,7 @@ export function faultAround(mm: FaultEnv, fault: Fault): boolean {
   const objectEnd = vpn + pagesFor(mm.objects.size(vma.object)) - vma.offsetOf(vpn)
   fault.lockEntry()
   const mapped = mapCached(mm, fault, start, Math.min(end, objectEnd))
-  mm.objects.noteHits(vma.object, mapped)
+  if (areHits) mm.objects.noteHits(vma.object, mapped)
   fault.unlockEntry()
   mm.objects.unlock(vma.object)
   if (mapped === 0) return false

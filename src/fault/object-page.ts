@@ -31,7 +31,7 @@ export function objectFault(mm: FaultEnv, fault: Fault): Attempt {
 
 /** When a page had to be read, others may have been with it: the fault is tried again then (VM_FAULT_RETRY of filemap_fault). */
 function mapsReadAround(mm: FaultEnv, fault: Fault): boolean {
-  return fault.isMajor && mapsAround(mm, fault) && faultAround(mm, fault)
+  return fault.isMajor && mapsAround(mm, fault) && faultAround(mm, fault, false)
 }
 
 /** Maps the page's huge page around it, where that may be and nothing else is. */

@@ -173,6 +173,11 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return order > ORDER_MAX ? NO_FRAME : this.#free.room(order)
   }
 
+  /** Whether a block of this order is free: to ask for one in vain empties all harts' caches. */
+  hasBlock(order: number): boolean {
+    return this.#free.hasBlock(order)
+  }
+
   /** `allocateZeroed` of just this block; NO_FRAME when not all of it is free, or memory is low. */
   allocateZeroedAt(pfn: Pfn, order: number): Pfn {
     const frames = this.#frames

@@ -147,6 +147,14 @@ export class FreeFrames {
     return pfn
   }
 
+  /** Whether there is a free block of this order or a higher one, whatever is in caches. */
+  hasBlock(order: number): boolean {
+    this.lock()
+    const has = this.zones.all.some((zone) => smallestFree(zone, order) !== NO_FRAME)
+    this.unlock()
+    return has
+  }
+
   /** So many frames that `find` takes from a zone; the lowest is asked first. No free frame is in a cache then. */
   search(frames: number, find: (zone: Zone) => Pfn): Pfn {
     this.drainCaches()

@@ -5,7 +5,7 @@ import { Counter, count } from '../state/counters.js'
 import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
-import { MISSES_MANY, MISSES_MAX, Reading, windowFor } from './read-ahead.js'
+import { MISSES_MANY, MISSES_MAX, PAGES_MAX, Reading, windowFor } from './read-ahead.js'
 
 /** What a page loses when it leaves its cache. */
 const LEAVES =
@@ -39,6 +39,8 @@ export class ObjectPages extends ObjectRecords {
   readonly quotas: PageQuotas
   /** Told of first stores through shared mappings of memory that no provider has: by whoever keeps the times of files on this thread. */
   stored: ((object: Ptr) => void) | undefined
+  /** Where pages are that are read for single frames. */
+  #scattered: Uint8Array | undefined
   /** Whether the last page that was asked for had to be put into the cache. */
   wasAdded = false
 
@@ -102,6 +104,7 @@ export class ObjectPages extends ObjectRecords {
       const ahead = reading === Reading.alone ? NO_FRAME : this.#addWindow(object, index, reading)
       return ahead === NO_FRAME ? this.#add(object, index) : ahead
     }
+    if (reading === Reading.around) this.noteHits(object, 1)
     this.markFilled(found)
     return found
   }
@@ -127,10 +130,11 @@ export class ObjectPages extends ObjectRecords {
     if (reading === Reading.around && this.#missesMany(object)) return NO_FRAME
     const isCached = (at: number) => this.find(object, at) !== NO_FRAME
     const { first, order } = windowFor(reading, index, end, isCached)
-    const block = order === 0 ? NO_FRAME : this.env.buddy.allocate(order)
-    if (block === NO_FRAME) return NO_FRAME
-    const target = this.bytes(block, PAGE_SIZE << order)
-    const isRead = provider.readPages(this.identity(object), first, target) === 0
+    if (order === 0) return NO_FRAME
+    const block = this.env.buddy.hasBlock(order) ? this.env.buddy.allocate(order) : NO_FRAME
+    if (block === NO_FRAME) return this.#addScattered(object, provider, first, order, index)
+    const isRead =
+      provider.readPages(this.identity(object), first, this.bytes(block, PAGE_SIZE << order)) === 0
     if (!isRead || !this.#insertBlock(object, first, block, order)) {
       this.env.buddy.free(block, order)
       return NO_FRAME
@@ -152,6 +156,36 @@ export class ObjectPages extends ObjectRecords {
     return true
   }
 
+  /** The same where no frames are free side by side: in single ones, page `index` first, and the others as long as memory is not low. */
+  #addScattered(object: Ptr, provider: PageProvider, first: number, order: number, index: number): Pfn {
+    this.#scattered ??= new Uint8Array(PAGES_MAX * PAGE_SIZE)
+    const bytes = this.#scattered.subarray(0, PAGE_SIZE << order)
+    if (provider.readPages?.(this.identity(object), first, bytes) !== 0) return NO_FRAME
+    const add = (at: number) =>
+      this.#addCopied(object, at, bytes.subarray((at - first) * PAGE_SIZE, (at - first + 1) * PAGE_SIZE))
+    const page = add(index)
+    const end = first + 2 ** order
+    for (let at = first; page !== NO_FRAME && at < end && !this.env.buddy.zones.areLow; at++) {
+      if (at !== index && add(at) === NO_FRAME) break
+    }
+    return page
+  }
+
+  #addCopied(object: Ptr, index: number, contents: Uint8Array): Pfn {
+    const { frames, buddy, memory } = this.env
+    const pfn = buddy.allocate(0)
+    if (pfn === NO_FRAME) return NO_FRAME
+    if (this.cache.insert(this.cacheOf(object), index, pfn) !== 0) {
+      buddy.release(pfn)
+      return NO_FRAME
+    }
+    memory.u8.set(contents, frameToPtr(pfn))
+    frames.set(pfn, 1, FrameFlag.file, object, index)
+    this.countPage(object, 1)
+    count(memory, Counter.pagesRead)
+    return pfn
+  }
+
   /**
    * Has pages of a provider's file read that are not cached, from page `index` on and before `end`, as long as `mayGoOn`
    * (force_page_cache_readahead). Nobody hears of errors: those who want the pages do.
@@ -159,7 +193,7 @@ export class ObjectPages extends ObjectRecords {
   readAhead(object: Ptr, index: number, end: number, mayGoOn: () => boolean): void {
     if (this.kind(object) !== ObjectKind.provided) return
     this.lock(object)
-    const stop = Math.min(end, pagesFor(this.size(object)))
+    const stop = Math.min(end, pagesFor(this.size(object)), OBJECT_PAGES_MAX)
     for (let at = index; at < stop && mayGoOn(); at++) {
       if (this.find(object, at) !== NO_FRAME) continue
       if (this.#addWindow(object, at, Reading.asked, stop) === NO_FRAME && this.#add(object, at) < 0) break

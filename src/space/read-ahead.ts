@@ -1,7 +1,7 @@
 /** Which pages of a file are read together (mm/readahead.c and do_sync_mmap_readahead of Linux 6.12). */
 
 /** VM_READAHEAD_PAGES: 128 KiB. */
-const PAGES_MAX = 32
+export const PAGES_MAX = 32
 /** What the first read of a file brings. */
 const PAGES_FIRST = 4
 /** MMAP_LOTSAMISS: after so many faults in vain what is around is not read. */

@@ -18,6 +18,9 @@ import { HUGE_PAGES } from '../../space/vm-flags.js'
 import { writeBackObject, writeBackUnmapped } from '../../space/write-back.js'
 import { FILE_BYTES_MAX } from './flags.js'
 
+/** Pages that are read together when a program says which it will want. */
+const READ_AHEAD_PAGES = 512
+
 export class FileContents {
   readonly #mm: MemoryManager
   readonly #objects: PageObjects
@@ -165,7 +168,14 @@ export class FileContents {
 
   /** Pages that the provider has come into the cache, from `first` to `end` - 1, until memory is short. Nobody hears of errors. */
   readAhead(object: Ptr, first: number, end: number): void {
-    this.#objects.readAhead(object, first, end, () => true)
+    const stop = Math.min(end, pagesFor(this.#objects.size(object)))
+    let mayGoOn = true
+    // Not all of it under the object's lock at once: others want pages of it, too.
+    for (let at = first; at < stop && mayGoOn; at += READ_AHEAD_PAGES) {
+      const isLow = () => this.#mm.buddy.zones.areLow
+      this.#objects.readAhead(object, at, Math.min(stop, at + READ_AHEAD_PAGES), () => !isLow())
+      mayGoOn = !isLow()
+    }
   }
 
   /** Where memory runs out on the way, some is made and the rest is done then. */
