@@ -156,7 +156,7 @@ export class ObjectPages extends ObjectRecords {
     return true
   }
 
-  /** The same where no frames are free side by side: in single ones, page `index` first, and the others as long as memory is not low. */
+  /** The same where no frames are free side by side: in single ones, page `index` first, and the others as long as there are any. */
   #addScattered(object: Ptr, provider: PageProvider, first: number, order: number, index: number): Pfn {
     this.#scattered ??= new Uint8Array(PAGES_MAX * PAGE_SIZE)
     const bytes = this.#scattered.subarray(0, PAGE_SIZE << order)
@@ -165,7 +165,7 @@ export class ObjectPages extends ObjectRecords {
       this.#addCopied(object, at, bytes.subarray((at - first) * PAGE_SIZE, (at - first + 1) * PAGE_SIZE))
     const page = add(index)
     const end = first + 2 ** order
-    for (let at = first; page !== NO_FRAME && at < end && !this.env.buddy.zones.areLow; at++) {
+    for (let at = first; page !== NO_FRAME && at < end; at++) {
       if (at !== index && add(at) === NO_FRAME) break
     }
     return page
