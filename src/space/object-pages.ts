@@ -2,7 +2,8 @@ import { EIO, ENOMEM, ENOSPC, ENXIO } from '../base/errno.js'
 import { frameToPtr, NO_FRAME, NULL, PAGE_SIZE, type Pfn, type Ptr, pagesFor } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { Counter, count } from '../state/counters.js'
-import { ObjectKind, ObjectRecords, type ObjectsEnv } from './object-records.js'
+import { ObjectMappings } from './object-mappings.js'
+import { ObjectKind, type ObjectsEnv } from './object-records.js'
 import { OBJECT_PAGES_MAX, PageCache } from './page-cache.js'
 import { PageQuotas } from './page-quota.js'
 import { MISSES_MANY, MISSES_MAX, PAGES_MAX, Reading, windowFor } from './read-ahead.js'
@@ -32,7 +33,7 @@ export interface PageProvider {
 }
 
 /** The pages of objects: from the cache, the provider, or zeroed; and out again. */
-export class ObjectPages extends ObjectRecords {
+export class ObjectPages extends ObjectMappings {
   /** Providers of this thread, by id. */
   readonly providers = new Map<number, PageProvider>()
   protected readonly cache: PageCache

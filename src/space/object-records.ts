@@ -34,10 +34,6 @@ import type { Memory } from '../state/memory.js'
 import { readIntSetting, Setting } from '../state/settings.js'
 import type { AddressSpace } from './address-space.js'
 import { commitPages, isEnoughMemory, Overcommit } from './overcommit.js'
-import { VM_MAYWRITE, VM_SHARED } from './vm-flags.js'
-import { Vma } from './vma.js'
-
-const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
 export const ObjectKind = {
   /** MAP_SHARED | MAP_ANONYMOUS, or a shared mapping of /dev/zero. */
@@ -78,11 +74,9 @@ export class ObjectRecords {
   /** The space of the program whose call or fault wants pages of an object, whoever maps it; set by who runs programs. */
   asker: (() => AddressSpace | undefined) | undefined
   protected readonly env: ObjectsEnv
-  protected readonly vma: Vma
 
   constructor(env: ObjectsEnv) {
     this.env = env
-    this.vma = new Vma(env.memory, NULL)
   }
 
   protected word(object: Ptr, offset: number): number {
@@ -296,63 +290,6 @@ export class ObjectRecords {
     this.setWord(object, 60, quota)
   }
 
-  /** Mappings through which it may be written, now or after an mprotect (i_mmap_writable). */
-  writableMappings(object: Ptr): number {
-    return this.word(object, 64)
-  }
-
-  /** First Vma that maps the object, NULL when none does. Hold the object's lock to walk on. */
-  firstMapping(object: Ptr): Ptr {
-    return this.word(object, 40) as Ptr
-  }
-
-  /** Visits the mappings of the object, with its lock held: take none below it and change no mapping. */
-  forEachMapping(object: Ptr, visit: (vma: Vma) => void): void {
-    const vma = new Vma(this.env.memory)
-    this.lock(object)
-    for (let at = this.firstMapping(object); at !== NULL; at = vma.nextMapping) visit(vma.at(at))
-    this.unlock(object)
-  }
-
-  /** How many mappings there are. */
-  mappings(object: Ptr): number {
-    let count = 0
-    this.forEachMapping(object, () => {
-      count++
-    })
-    return count
-  }
-
-  /** Links a Vma that maps the object, and takes a reference for it. */
-  attachVma(object: Ptr, vma: Ptr): void {
-    this.retain(object)
-    this.lock(object)
-    const first = this.firstMapping(object)
-    this.vma.at(vma).nextMapping = first
-    this.vma.previousMapping = NULL
-    if (first !== NULL) this.vma.at(first).previousMapping = vma
-    this.setWord(object, 40, vma)
-    this.#countWritable(object, vma, 1)
-    this.unlock(object)
-  }
-
-  #countWritable(object: Ptr, vma: Ptr, change: number): void {
-    if ((this.vma.at(vma).flags & SHARED_WRITABLE) === SHARED_WRITABLE) {
-      this.setWord(object, 64, this.writableMappings(object) + change)
-    }
-  }
-
-  /** Unlinks a Vma; its reference is the caller's to give back. */
-  protected unlinkVma(object: Ptr, vma: Ptr): void {
-    this.lock(object)
-    const { nextMapping, previousMapping } = this.vma.at(vma)
-    if (nextMapping !== NULL) this.vma.at(nextMapping).previousMapping = previousMapping
-    if (previousMapping !== NULL) this.vma.at(previousMapping).nextMapping = nextMapping
-    else this.setWord(object, 40, nextMapping)
-    this.#countWritable(object, vma, -1)
-    this.unlock(object)
-  }
-
   /** Fills a new, zeroed record and puts it in the list. */
   protected enlist(object: Ptr, kind: ObjectKind, bytes: number, provider: number): void {
     const { u32 } = this.env.memory
@@ -387,22 +324,5 @@ export class ObjectRecords {
     if (previous !== NULL) this.setWord(previous, 48, next)
     else this.env.memory.u32[wordIndex(Word.objectList)] = next
     this.env.atomics.unlock(LIST_LOCK, LockRank.objects)
-  }
-
-  /** Asserts the links and that every mapping in the list maps the object; returns how many there are. */
-  protected checkMappings(object: Ptr): number {
-    let mappings = 0
-    let writable = 0
-    let previous = NULL
-    for (let at = this.firstMapping(object); at !== NULL; at = this.vma.nextMapping) {
-      this.vma.at(at)
-      assert(this.vma.object === object, 'a mapping in the list maps the object')
-      assert(this.vma.previousMapping === previous, 'the list of mappings is linked both ways')
-      if ((this.vma.flags & SHARED_WRITABLE) === SHARED_WRITABLE) writable++
-      previous = at
-      mappings++
-    }
-    assert(writable === this.writableMappings(object), 'an object counts its writable mappings')
-    return mappings
   }
 }

@@ -6,7 +6,8 @@
  *     └ ObjectFolios     huge pages of them                    (object-folios.ts)
  *       └ ObjectWriteBack  changed pages, back to the provider   (object-write-back.ts)
  *         └ ObjectPages      the pages: cache, provider            (object-pages.ts)
- *           └ ObjectRecords    the records and their mappings        (object-records.ts)
+ *           └ ObjectMappings   who maps them                         (object-mappings.ts)
+ *             └ ObjectRecords    the records                           (object-records.ts)
  *
  * A page in the cache holds one reference to its frame, every mapping of it another.
  */
