@@ -111,8 +111,8 @@ const STANDARD_BUDGET = 67_584
  *
  * Half of the processor time of a storm of calls went into optimizing the kernel, much of it too early and so again. (With five times V8's own and the inlining
  * above: 500 forks 1.49 to 0.90 s, map, touch and unmap 0.88 to 0.72, page faults 0.73 to 0.63. Each with a code cache made for it, since V8
- * refuses others: four times to three, map, touch and unmap 0.43 to 0.37 s, 1,500 forks 0.65 to 0.62, by the clock 0.46 to 0.40; storms of malloc on glibc and
- * musl 2 per cent more, all else the same; with twice the storms take 4 to 8 per cent more, and what is short no less.)
+ * refuses others: four times to three, map, touch and unmap 0.38 to 0.35 s, 1,500 forks 0.65 to 0.62, by the clock 0.46 to 0.40; glibc's storm of malloc
+ * 2 per cent more, all else the same; with twice that storm takes 5 per cent more than with three, map, touch and unmap 0.34 s.)
  */
 const BUDGET = 3 * STANDARD_BUDGET
 
