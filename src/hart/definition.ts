@@ -17,6 +17,8 @@ export interface InstructionDefinition {
   readonly format: Format
   /** Compressed instructions only: words that match but are reserved or another instruction's. */
   readonly excludes?: readonly Encoding[]
+  /** Compressed instructions only: the name of the one that means the same. */
+  readonly expandsTo?: string
   readonly emit: (emitter: Emitter) => void
 }
 

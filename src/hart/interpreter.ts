@@ -6,10 +6,10 @@
  *         leave when nothing is left
  *         word = the instruction; within the page of the last one that is one load
  *         entry = first-level decode table[low 16 bits]; if GROUP: second-level table[high 12 bits]
- *         br_table entry: one block per definition | ILLEGAL
+ *         one block per definition | ILLEGAL, found by comparisons (dispatch-tree.ts)
  *         arrive: after a jump; leave when there is translated code
  *
- * There is one loop only: V8 checks for interrupts at each loop's head, and a second one around the br_table halved
+ * There is one loop only: V8 checks for interrupts at each loop's head, and a second one around the blocks halved
  * the speed.
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
@@ -19,6 +19,7 @@ import { TlbEntry } from '../paging/tlb-layout.js'
 import type { Memory } from '../state/memory.js'
 import { addCsrFunctions } from './csr.js'
 import { FIRST_LEVEL, GROUP, SECOND_LEVEL } from './decode-table.js'
+import { emitDispatch } from './dispatch-tree.js'
 import { Cause, Exit } from './exit.js'
 import { FLOAT_HELPERS } from './float/helpers.js'
 import type { HartLayout } from './hart-layout.js'
@@ -236,8 +237,7 @@ class InterpreterFunction {
     code.end()
     const illegal = code.block()
     const blocks = INSTRUCTIONS.map(() => code.block()).reverse()
-    action(code)
-    code.brTable(blocks, illegal)
+    emitDispatch(code, action, blocks, illegal)
     for (const definition of INSTRUCTIONS) {
       code.end()
       emitter.emit(definition)

@@ -118,6 +118,6 @@ export function compressedInstructions(base: readonly InstructionDefinition[]): 
   const byName = new Map(base.map((definition) => [definition.name, definition]))
   return ROWS.map(([name, expansion, match, mask, format, ...excludes]) => {
     const { emit } = byName.get(expansion)!
-    return { name, match, mask, format, emit, excludes }
+    return { name, match, mask, format, emit, excludes, expandsTo: expansion }
   })
 }

@@ -2,6 +2,7 @@ import type { InstructionDefinition } from '../definition.js'
 import { FLOAT_DEFINITIONS } from '../float/definitions.js'
 import { ATOMIC_INSTRUCTIONS } from './atomic.js'
 import { compressedInstructions } from './compressed.js'
+import { byFrequency } from './frequency.js'
 import { INTEGER_INSTRUCTIONS } from './integer.js'
 import { FLOAT_MOVE_INSTRUCTIONS, MEMORY_INSTRUCTIONS } from './memory.js'
 import { MULTIPLY_INSTRUCTIONS } from './multiply.js'
@@ -17,5 +18,8 @@ const BASE: readonly InstructionDefinition[] = [
   ...FLOAT_DEFINITIONS,
 ]
 
-/** RV64GC. Where two match one word, `excludes` tells them apart. */
-export const INSTRUCTIONS: readonly InstructionDefinition[] = [...BASE, ...compressedInstructions(BASE)]
+/** RV64GC, the commonest first. Where two match one word, `excludes` tells them apart. */
+export const INSTRUCTIONS: readonly InstructionDefinition[] = byFrequency([
+  ...BASE,
+  ...compressedInstructions(BASE),
+])

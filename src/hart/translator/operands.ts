@@ -30,7 +30,7 @@ const NONE = FIXED
 
 export interface Operands {
   readonly definition: InstructionDefinition
-  /** Number of the first definition with the same meaning: compressed ones share that of what they expand to. */
+  /** Number of the definition that says what it means: compressed ones share that of what they expand to. */
   readonly meaning: number
   readonly flow: Flow
   /** 2 or 4. */
@@ -101,11 +101,9 @@ export function register(word: number, field: number): number {
 
 function make(number: number): Operands {
   const definition = INSTRUCTIONS[number]!
-  const { format, match, emit } = definition
+  const { format, match, expandsTo: name = definition.name } = definition
   const { rd, rs1, rs2, rs3, imm, syntax } = format
-  let meaning = 0
-  while (INSTRUCTIONS[meaning]!.emit !== emit) meaning++
-  const { name } = INSTRUCTIONS[meaning]!
+  const meaning = INSTRUCTIONS.findIndex((each) => each.name === name)
   const mask = (field: RegisterField | undefined, operand: string): OperandMask =>
     field === undefined ? NO_OPERAND : syntax.includes(`f${operand}`) ? FLOAT : INTEGER
   return {
