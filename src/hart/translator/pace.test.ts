@@ -3,23 +3,26 @@ import { Pace } from './pace.js'
 
 const LONG = 120_000_000
 
-test('a program that has run for long has a lower threshold, and keeps it', () => {
+test('the longer a program has run, the fewer arrivals are enough', () => {
   let executed = 0
   const pace = new Pace(10_000, () => executed)
   const early = pace.threshold
   expect(early).toBeGreaterThan(10_000)
   expect(pace.warm).toBeLessThan(early)
-  executed = LONG - 1
-  expect(pace.threshold).toBe(early)
   executed = LONG
-  expect(pace.threshold).toBe(10_000)
+  expect(pace.threshold).toBe(early)
+  const thresholds = [1, 2, 4, 8, 16].map((times) => {
+    executed = LONG * times
+    return pace.threshold
+  })
+  expect(thresholds).toEqual([early, 50_000, 25_000, 12_500, 10_000])
   expect(pace.warm).toBeLessThan(10_000)
 })
 
 test('then translating keeps pace with executing', () => {
   let executed = LONG
   const pace = new Pace(10_000, () => executed)
-  expect(pace.threshold).toBe(10_000)
+  expect(pace.threshold).toBe(50_000)
   let translated = 0
   while (pace.allows()) {
     pace.add(200)
@@ -37,7 +40,7 @@ test('what is translated early does not count later', () => {
   pace.add(1_000_000)
   expect(pace.allows()).toBe(true)
   executed = LONG
-  expect(pace.threshold).toBe(10_000)
+  expect(pace.threshold).toBe(50_000)
   expect(pace.allows()).toBe(true)
 })
 
