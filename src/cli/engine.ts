@@ -21,16 +21,17 @@ const INLINING = [
  */
 const SETTLED = '--minimum-invocations-after-ic-update=2000'
 
-/**
- * The loop around all turns of threads (Scheduler.runSlice) is never optimized, only what it calls. It is entered every ten milliseconds and
- * never called often, so V8 compiled it while it ran, with most of the kernel's way in it, and again at each thing that it had not met, long before
- * the kernel was settled. (musl's storm of malloc 0.51 to 0.47 s of processor time; storms of faults take 0 to 2 per cent more.)
- */
-const LOOP_AS_IT_IS = '--turbo-filter=-runSlice'
-const STANDARD_FILTER = '--turbo-filter=*'
+/** The loop around all turns of threads (Scheduler). */
+export const LOOP = 'runSlice'
 
 /**
- * What V8 leaves out when it optimizes a function: unrolling the first turn of loops, finding what a loop counts, and objects that need not be made.
+ * That loop is never optimized, only what it calls. It is called once in ten milliseconds and runs for that long, so V8 compiled it while it
+ * ran, with most of the kernel's way in it, and again at each thing that it had not met, long before the kernel was settled. (musl's storm of malloc 0.51 to 0.47 s of processor time; storms of faults take 0 to 2 per cent more.)
+ */
+const LOOP_AS_IT_IS = `--turbo-filter=-${LOOP}`
+
+/**
+ * What V8 leaves out when it optimizes a function: peeling the first turn off loops, finding what a loop counts, and objects that need not be made.
  * The kernel's ways have few loops and make hardly any objects, so all three only take their time. (60,000 times map, touch, unmap 0.37 to 0.34 s, musl's storm of
  * malloc 0.44 to 0.41, storms of forks and faults 2 to 4 per cent less, long ones and all other programs as before. Without eliminating
  * loads long storms take 40 per cent more; without what is left it is no less.)
@@ -55,11 +56,9 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
-  for (const flag of [...INLINING, ...FEWER_PHASES, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS])
-    setV8Flag(flag)
+  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setV8Flag(flag)
   if (!KNOWS_ENGINE) return
-  setV8Flag(SETTLED)
-  setV8Flag(LOOP_AS_IT_IS)
+  for (const flag of [...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS]) setV8Flag(flag)
   setV8Flag(`--interrupt-budget=${BUDGET}`)
   setV8Flag(`--wasm-tiering-budget=${TIERING_BUDGET}`)
 }
@@ -67,7 +66,6 @@ export function tuneEngine(): void {
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
 export function untuneEngine(): void {
   if (!KNOWS_ENGINE) return
-  setV8Flag(STANDARD_FILTER)
   setV8Flag(`--interrupt-budget=${STANDARD_BUDGET}`)
   setV8Flag(`--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
 }

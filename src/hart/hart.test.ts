@@ -1,4 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { PAGE_SIZE } from '../base/numbers.js'
+import { Region, regionPtr } from '../state/layout.js'
+import { restoreSnapshot, type Snapshot, takeSnapshot } from '../state/snapshot.js'
+import { DECODE_TABLE_BYTES } from './decode-table.js'
 import { definitionOf } from './disassembler.js'
 import { Cause, Exit } from './exit.js'
 import { HartField } from './hart-state.js'
@@ -31,6 +35,39 @@ describe('budget', () => {
     expect([machine.hart.instructions(), machine.hart.pc]).toEqual([2, CODE + 8])
     machine.hart.run(5)
     expect(machine.hart.instructions()).toBe(2)
+  })
+})
+
+describe('a snapshot', () => {
+  const machine = new BareMachine()
+  const { memory, hart } = machine
+  const tables = regionPtr(memory, Region.scratch)
+  const goesOn = (snapshot: Snapshot) => {
+    machine.run(COUNT, 20)
+    restoreSnapshot(memory, snapshot)
+    return [hart.run(11), machine.get('a0')]
+  }
+
+  it('from before there was a hart takes no decode tables away', () => {
+    machine.run(COUNT, 10)
+    const kept = memory.u8.slice(tables, tables + DECODE_TABLE_BYTES)
+    memory.fill(tables, 0, DECODE_TABLE_BYTES)
+    const snapshot = takeSnapshot(memory)
+    memory.u8.set(kept, tables)
+    expect(goesOn(snapshot)).toEqual([Exit.budget, 10n])
+  })
+
+  it('of another version brings none', () => {
+    machine.run(COUNT, 10)
+    const { bytes, frames, contents } = takeSnapshot(memory)
+    const frame = tables / PAGE_SIZE
+    expect(frames).not.toContain(frame)
+    const before = frames.filter((one) => one < frame)
+    const other = new Uint8Array(contents.length + PAGE_SIZE).fill(1)
+    other.set(contents.subarray(0, before.length * PAGE_SIZE))
+    other.set(contents.subarray(before.length * PAGE_SIZE), (before.length + 1) * PAGE_SIZE)
+    const all = Uint32Array.from([...before, frame, ...frames.subarray(before.length)])
+    expect(goesOn({ bytes, frames: all, contents: other })).toEqual([Exit.budget, 10n])
   })
 })
 

@@ -21,8 +21,11 @@ export interface Snapshot {
 /** What a translator keeps: it can be made again, and means nothing to another run. */
 const CACHES = [Region.codeStamps, Region.codeEntries]
 
+/** The decode tables: each version of Pagoda makes its own, and a machine has them as soon as it has a hart. */
+const TABLES = [Region.scratch]
+
 /** What harts and loops leave behind: nobody looks at it again. */
-const SCRATCH = [Region.tlbs, Region.tlbHeaders, Region.mailboxes, Region.scratch, Region.entryLoops]
+const SCRATCH = [Region.tlbs, Region.tlbHeaders, Region.mailboxes, Region.entryLoops, ...TABLES]
 
 /** Whether a frame is in one of the regions; one that a machine does not have holds none. */
 function inRegions(memory: Memory, regions: readonly Region[]): (frame: number) => boolean {
@@ -42,9 +45,9 @@ function isZeroFrame(u32: Uint32Array, frame: number): boolean {
 
 export function takeSnapshot(memory: Memory): Snapshot {
   const kept: Pfn[] = []
-  const isCache = inRegions(memory, CACHES)
+  const isLeftOut = inRegions(memory, [...CACHES, ...TABLES])
   for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
-    if (!isCache(frame) && !isZeroFrame(memory.u32, frame)) kept.push(frame as Pfn)
+    if (!isLeftOut(frame) && !isZeroFrame(memory.u32, frame)) kept.push(frame as Pfn)
   }
   const contents = new Uint8Array(kept.length * PAGE_SIZE)
   kept.forEach((frame, i) => {
@@ -68,15 +71,18 @@ export function restoreSnapshot(memory: Memory, snapshot: Snapshot): void {
   memory.u32[RESTORES] = restores + 1
 }
 
-function putBack(memory: Memory, snapshot: Snapshot): void {
+/** Frame 0, which says where regions are, is in every snapshot. */
+function putBack(memory: Memory, { frames, contents }: Snapshot): void {
+  let stays = (_: number): boolean => false
   let next = 0
   for (let frame = 0; frame < memory.bytes / PAGE_SIZE; frame++) {
-    if (snapshot.frames[next] === frame) {
-      memory.u8.set(snapshot.contents.subarray(next * PAGE_SIZE, (next + 1) * PAGE_SIZE), frame * PAGE_SIZE)
-      next++
-    } else if (!isZeroFrame(memory.u32, frame)) {
-      memory.fill((frame * PAGE_SIZE) as Ptr, 0, PAGE_SIZE)
-    }
+    const at = next * PAGE_SIZE
+    const isKept = frames[next] === frame
+    if (isKept) next++
+    if (stays(frame)) continue
+    if (isKept) memory.u8.set(contents.subarray(at, at + PAGE_SIZE), frame * PAGE_SIZE)
+    else if (!isZeroFrame(memory.u32, frame)) memory.fill((frame * PAGE_SIZE) as Ptr, 0, PAGE_SIZE)
+    if (frame === 0) stays = inRegions(memory, TABLES)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { InstructionDefinition } from '../definition.js'
 
 /**
- * How often programs execute an instruction: so many of 10,000 that the interpreter executes, the rest of which are translated. It is the
+ * How often programs execute an instruction: so many of 10,000 that the interpreter executes (what is hot is translated and not among them). It is the
  * mean of thirteen programs (sqlite3, Python starting and in loops, Perl, Lua, a shell with its pipes, node, PostgreSQL, gzip, sort, C++
  * containers, two storms of malloc). Only the order and the rough size matter, and that for speed alone.
  */
