@@ -21,9 +21,9 @@ test('the longer a program has run, the fewer arrivals are enough', () => {
 
 test('what is kept for later runs is worth more', () => {
   const thresholds = (runs: number) =>
-    [0, LONG / 4, LONG].map((executed) => new Pace(10_000, () => executed, runs).threshold)
-  expect(thresholds(0)).toEqual([50_000, 50_000, 50_000])
-  expect(thresholds(1)).toEqual([25_000, 25_000, 10_000])
+    [0, LONG, 4 * LONG].map((executed) => new Pace(10_000, () => executed, runs).threshold)
+  expect(thresholds(0)).toEqual([50_000, 50_000, 25_000])
+  expect(thresholds(1)).toEqual([25_000, 25_000, 25_000])
   expect(thresholds(2)).toEqual([10_000, 10_000, 10_000])
   expect(new Pace(2000, () => 0, 5).threshold).toBe(6000)
 })

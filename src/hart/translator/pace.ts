@@ -1,20 +1,15 @@
-/** Of a program that has been kept by so many runs. */
-interface Stage {
-  /** Arrivals after which a place is translated early. What that costs now it saves in all runs to come. */
-  readonly early: number
-  /**
-   * A program that has run for longer will go on for longer, and fewer arrivals are enough: as many as this has instructions that were executed.
-   * (With 10,000 arrivals from 120 million instructions on in a first run: node's start took 13 per cent more, Perl and Python with JSON 10,
-   * loops of Python 6, sqlite3 as long; with 20e12, sqlite3 2 per cent more, node's start 5 less.)
-   */
-  readonly patience: number
-}
-
-const STAGES: readonly Stage[] = [
-  { early: 50_000, patience: 12e12 },
-  { early: 25_000, patience: 1.2e12 },
-]
-const LAST_STAGE: Stage = { early: 6_000, patience: 1.2e12 }
+/**
+ * Arrivals after which a place is translated early; and in a program whose translated code was kept by so many runs: what it costs now it saves in
+ * all runs to come.
+ */
+const EARLY_THRESHOLDS = [50_000, 25_000, 6_000] as const
+/**
+ * A program that has run for longer will go on for longer, and fewer arrivals are enough: this by the instructions that it has executed.
+ * (With 10,000 arrivals from 120 million instructions on: node's start took 13 per cent more, Perl and Python with JSON 10,
+ * loops of Python 6, sqlite3 as long; with 20e12, sqlite3 2 per cent more, node's start 5 less. With a tenth of it from the second run on, five runs in a
+ * row took as long, of node and JSON 2 per cent longer.)
+ */
+const PATIENCE = 12e12
 /** When so many instructions were executed, translating keeps pace with executing, */
 const LONG_RUN = 120_000_000
 /** one instruction at most for so many since. */
@@ -35,7 +30,7 @@ const PACED_THRESHOLD = 1000
  */
 export class Pace {
   readonly #late: number
-  readonly #stage: Stage
+  readonly #early: number
   readonly #executed: () => number
   #isLong: boolean
   #translatedSince = 0
@@ -46,7 +41,7 @@ export class Pace {
    */
   constructor(threshold: number, executed: () => number, runs = 0) {
     this.#late = threshold
-    this.#stage = STAGES[runs] ?? LAST_STAGE
+    this.#early = EARLY_THRESHOLDS[runs] ?? EARLY_THRESHOLDS[2]
     this.#executed = executed
     this.#isLong = threshold < PACED_THRESHOLD
   }
@@ -55,8 +50,7 @@ export class Pace {
     if (this.#late < PACED_THRESHOLD) return this.#late
     const executed = this.#executed()
     this.#isLong ||= executed >= LONG_RUN
-    const { early, patience } = this.#stage
-    return Math.max(this.#late, Math.min(early, Math.ceil(patience / executed)))
+    return Math.max(this.#late, Math.min(this.#early, Math.ceil(PATIENCE / executed)))
   }
 
   /** The least count of what is translated together with what has reached the threshold. */
