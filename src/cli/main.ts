@@ -132,7 +132,7 @@ function runCommand(built?: BuiltIn): Command {
     .addOption(
       new Option(
         '--translate-threshold <n>',
-        'how often a place is come to before it is translated',
+        'how often a place is come to before it is translated (from 1000 on: more often in a young program; default: 10000)',
       ).argParser(threshold),
     )
     .option(
