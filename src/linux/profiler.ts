@@ -17,7 +17,7 @@ const A7 = HartField.x + 17 * 8
 
 export const TRANSLATED = '(translated)'
 export const INTERPRETED = '(interpreted)'
-/** Instructions that are executed in the time of an interpreted one, when they are translated (2.7 ns to 0.9 in sqlite3). */
+/** Instructions that are executed in the time of an interpreted one, when they are translated (sqlite3: 2.7 ns to at most 1.1). */
 const INTERPRETED_COST = 3
 export const TRANSLATING = '(translating)'
 export const WAITING = '(waiting)'
