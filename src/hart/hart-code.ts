@@ -14,6 +14,8 @@ export class HartCode {
   readonly #places: number
   #table!: WebAssembly.Table
   #exports!: WebAssembly.Exports
+  /** What translated modules import, until `renew`. */
+  #importsNow!: WebAssembly.Imports
 
   constructor(memory: Memory, layout: HartLayout, parts: HartParts) {
     this.#makeInterpreter = parts.interpreter(layout)
@@ -44,7 +46,7 @@ export class HartCode {
 
   /** An instance of a translated module, whose functions it puts into the table. */
   instantiate(module: WebAssembly.Module): WebAssembly.Instance {
-    return new WebAssembly.Instance(module, this.#importsNow())
+    return new WebAssembly.Instance(module, this.#importsNow)
   }
 
   /**
@@ -52,12 +54,10 @@ export class HartCode {
    * somebody who has the table, as V8 does.
    */
   renew(): void {
-    this.#exports = {}
-    this.#table = new WebAssembly.Table({ element: 'anyfunc', initial: this.#places })
-    this.#exports = this.#makeInterpreter(this.#importsNow()).exports
-  }
-
-  #importsNow(): WebAssembly.Imports {
-    return { env: { ...this.#imports.env, ...this.#exports, table: this.#table } }
+    const table = new WebAssembly.Table({ element: 'anyfunc', initial: this.#places })
+    const env = { ...this.#imports.env, table }
+    this.#table = table
+    this.#exports = this.#makeInterpreter({ env }).exports
+    this.#importsNow = { env: { ...env, ...this.#exports } }
   }
 }

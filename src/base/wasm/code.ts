@@ -12,12 +12,6 @@ import {
 export type ValueType = 'i32' | 'i64' | 'f32' | 'f64'
 export const VALUE_TYPE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c }
 
-/** Where an `if` stands in a function's entry, and whether its condition mostly holds. */
-export interface BranchHint {
-  readonly offset: number
-  readonly isLikely: boolean
-}
-
 /** A structured instruction that is still open: what `br` names. */
 export interface Label {
   /** Nesting depth at which the label stands, counted from the function's body. */
@@ -29,49 +23,58 @@ export interface Label {
  * short sequence reads as one line. Branches name a `Label`, not a depth; `end()` closes the innermost one.
  */
 export class Code {
-  #bytes = new Uint8Array(256)
+  #bytes: Uint8Array
   #length = 0
   #depth = 0
-  readonly #locals: ValueType[] = []
+  /** As the entry has them: each as a run of one. */
+  readonly #locals: number[] = []
   readonly #parameters: number
-  /** Offsets of the `if`s whose way is known, and whether they are taken: in ascending order. */
-  readonly #hints: BranchHint[] = []
+  /** Offsets of the `if`s whose way is known, in ascending order, each twice; and 1 more when it is mostly taken. */
+  readonly #hints: number[] = []
 
-  constructor(parameters: readonly ValueType[]) {
+  /** `bytes`: what it will probably be; it may be longer. */
+  constructor(parameters: readonly ValueType[], bytes = 64) {
     this.#parameters = parameters.length
+    this.#bytes = new Uint8Array(bytes)
   }
 
   /** A new local variable; its index counts on from the parameters. */
   local(type: ValueType): number {
-    this.#locals.push(type)
-    return this.#parameters + this.#locals.length - 1
+    this.#locals.push(1, VALUE_TYPE[type])
+    return this.#parameters + this.#locals.length / 2 - 1
   }
 
   byte(value: number): this {
-    if (this.#length === this.#bytes.length) this.#grow()
+    if (this.#length === this.#bytes.length) this.#grow(1)
     this.#bytes[this.#length++] = value
     return this
   }
 
-  /** Copies what other code is made of, from byte `from` up to `to`. */
-  copy(bytes: Uint8Array, from: number, to: number): this {
-    while (this.#length + to - from > this.#bytes.length) this.#grow()
-    const target = this.#bytes
-    let length = this.#length
-    for (let i = from; i < to; i++) target[length++] = bytes[i]!
-    this.#length = length
+  /**
+   * For who writes much in a row: where the code's bytes are, with place for so many more. What is written behind `length` counts when `length` is set.
+   * (Most of a translator's time goes into calls that have not been compiled yet.)
+   */
+  room(bytes: number): Uint8Array {
+    if (this.#length + bytes > this.#bytes.length) this.#grow(bytes)
+    return this.#bytes
+  }
+
+  /** Copies what other code is made of. */
+  copy(bytes: Uint8Array): this {
+    this.room(bytes.length).set(bytes, this.#length)
+    this.#length += bytes.length
     return this
   }
 
-  #grow(): void {
-    const larger = new Uint8Array(this.#bytes.length * 2)
+  #grow(bytes: number): void {
+    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + bytes))
     larger.set(this.#bytes)
     this.#bytes = larger
   }
 
-  /** The commonest instructions, in one call: most of the time of a translator goes into calls that have not been compiled yet. */
+  /** The commonest instructions, in one call. */
   #two(first: number, second: number): this {
-    if (this.#length + 2 > this.#bytes.length) return this.byte(first).byte(second)
+    if (this.#length + 2 > this.#bytes.length) this.#grow(2)
     this.#bytes[this.#length] = first
     this.#bytes[this.#length + 1] = second
     this.#length += 2
@@ -80,13 +83,17 @@ export class Code {
 
   /** Unsigned LEB128 of a number below 2^32. */
   u32(value: number): this {
-    if (value >>> 0 < 0x80) return this.byte(value)
     let rest = value >>> 0
+    if (rest < 0x80) return this.byte(rest)
+    const bytes = this.room(5)
+    let length = this.#length
     while (rest > 0x7f) {
-      this.byte((rest & 0x7f) | 0x80)
+      bytes[length++] = (rest & 0x7f) | 0x80
       rest >>>= 7
     }
-    return this.byte(rest)
+    bytes[length++] = rest
+    this.#length = length
+    return this
   }
 
   /** Signed LEB128. */
@@ -102,13 +109,29 @@ export class Code {
 
   /** Signed LEB128 of an integer below 2^53: like `signed`, many times faster. */
   #signedNumber(value: number): this {
-    let rest = value
-    for (;;) {
-      const low = ((rest % 128) + 128) % 128
-      rest = Math.floor(rest / 128)
-      if ((rest === 0 && low < 64) || (rest === -1 && low >= 64)) return this.byte(low)
-      this.byte(low | 0x80)
+    if (value === (value | 0)) return this.#signed32(value)
+    const bytes = this.room(4)
+    const high = Math.floor(value / 2 ** 28)
+    let low = value - high * 2 ** 28
+    for (let i = 0; i < 4; i++) {
+      bytes[this.#length++] = (low & 0x7f) | 0x80
+      low >>= 7
     }
+    return this.#signed32(high)
+  }
+
+  /** Signed LEB128 of an integer of 32 bits. */
+  #signed32(value: number): this {
+    const bytes = this.room(5)
+    let length = this.#length
+    let rest = value
+    while (rest < -64 || rest >= 64) {
+      bytes[length++] = (rest & 0x7f) | 0x80
+      rest >>= 7
+    }
+    bytes[length++] = rest & 0x7f
+    this.#length = length
+    return this
   }
 
   op(name: NumericOp): this {
@@ -122,15 +145,9 @@ export class Code {
   }
 
   i32(value: number): this {
-    let rest = value | 0
-    if (rest >= -64 && rest < 64) return this.#two(0x41, rest & 0x7f)
-    this.byte(0x41)
-    for (;;) {
-      const low = rest & 0x7f
-      rest >>= 7
-      if ((rest === 0 && low < 64) || (rest === -1 && low >= 64)) return this.byte(low)
-      this.byte(low | 0x80)
-    }
+    const number = value | 0
+    if (number >= -64 && number < 64) return this.#two(0x41, number & 0x7f)
+    return this.byte(0x41).#signed32(number)
   }
 
   i64(value: bigint | number): this {
@@ -166,7 +183,7 @@ export class Code {
   }
 
   tee(local: number): this {
-    return this.byte(0x22).u32(local)
+    return local < 0x80 ? this.#two(0x22, local) : this.byte(0x22).u32(local)
   }
 
   globalGet(index: number): this {
@@ -269,7 +286,7 @@ export class Code {
 
   /** The next byte is of an `if` whose condition mostly holds, or mostly does not. */
   hint(isLikely: boolean): void {
-    this.#hints.push({ offset: this.#length, isLikely })
+    this.#hints.push(2 * this.#length + (isLikely ? 1 : 0))
   }
 
   else(): this {
@@ -301,15 +318,19 @@ export class Code {
     return { depth: this.#depth }
   }
 
-  #head(): Code {
-    const head = new Code([]).u32(this.#locals.length)
-    for (const type of this.#locals) head.u32(1).byte(VALUE_TYPE[type])
-    return head
+  /** Bytes before the instructions in the function's entry, but for its size. */
+  get #head(): number {
+    return lengthOfU32(this.#locals.length / 2) + this.#locals.length
   }
 
   /** Bytes so far. */
   get length(): number {
     return this.#length
+  }
+
+  /** For who has written into `room`. */
+  set length(bytes: number) {
+    this.#length = bytes
   }
 
   /** Structured instructions that are open. */
@@ -322,23 +343,43 @@ export class Code {
     this.#depth += levels
   }
 
-  /** What is known of its branches; offsets count from behind the entry's size. */
-  get hints(): readonly BranchHint[] {
-    const before = this.#head().#length
-    return this.#hints.map(({ offset, isLikely }) => ({ offset: offset + before, isLikely }))
+  /** How many branches have a hint. */
+  get hints(): number {
+    return this.#hints.length
+  }
+
+  /** As the section of hints has them: how many there are, then of each where it is behind the entry's size, and whether it is taken, in a byte. */
+  writeHints(target: Code): void {
+    const before = this.#head
+    target.u32(this.#hints.length)
+    for (let i = 0; i < this.#hints.length; i++) {
+      const hint = this.#hints[i]!
+      target
+        .u32(before + (hint >>> 1))
+        .byte(1)
+        .byte(hint & 1)
+    }
   }
 
   /** The function's entry in the code section: size, locals, instructions, end. */
   finish(): Uint8Array {
-    const head = this.#head()
-    const size = new Code([]).u32(head.#length + this.#length + 1)
-    return concat([size.raw(), head.raw(), this.raw(), Uint8Array.of(0x0b)])
+    const size = this.#head + this.#length + 1
+    const entry = new Code([], lengthOfU32(size) + size).u32(size).u32(this.#locals.length / 2)
+    for (let i = 0; i < this.#locals.length; i++) entry.byte(this.#locals[i]!)
+    return entry.copy(this.raw()).byte(0x0b).raw()
   }
 
   /** The bytes written so far. */
   raw(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }
+}
+
+/** Bytes of an unsigned LEB128. */
+function lengthOfU32(value: number): number {
+  let length = 1
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) length++
+  return length
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {

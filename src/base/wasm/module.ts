@@ -99,11 +99,7 @@ export class WasmModule {
   }
 
   #export(name: string, kind: number, index: number): void {
-    this.#exports.push(
-      new Code([]).u32(name.length).raw(),
-      ascii(name),
-      new Code([]).byte(kind).u32(index).raw(),
-    )
+    this.#exports.push(new Code([]).u32(name.length).copy(ascii(name)).byte(kind).u32(index).raw())
   }
 
   /** A function that was written before the module was begun; its index. */
@@ -113,49 +109,42 @@ export class WasmModule {
   }
 
   bytes(): Uint8Array {
+    const codes = this.#functions.map(({ code }) => code.finish())
     return concat([
       Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00),
-      section(1, this.#types.length, this.#types.map(typeBytes)),
-      section(2, this.#imports.length, this.#imports),
-      section(
-        3,
-        this.#functions.length,
-        this.#functions.map(({ type }) => new Code([]).u32(type).raw()),
-      ),
-      section(6, this.#globals.length, this.#globals),
-      section(7, this.#exports.length / 3, this.#exports),
-      section(9, this.#elements.length, this.#elements),
-      this.#branchHints(),
-      section(
-        10,
-        this.#functions.length,
-        this.#functions.map(({ code }) => code.finish()),
-      ),
+      ...section(1, this.#types.length, this.#types.map(typeBytes)),
+      ...section(2, this.#imports.length, this.#imports),
+      ...section(3, this.#functions.length, [this.#typesOfFunctions()]),
+      ...section(6, this.#globals.length, this.#globals),
+      ...section(7, this.#exports.length, this.#exports),
+      ...section(9, this.#elements.length, this.#elements),
+      ...this.#branchHints(),
+      ...section(10, codes.length, codes),
     ])
   }
 
+  #typesOfFunctions(): Uint8Array {
+    const code = new Code([], this.#functions.length)
+    for (const { type } of this.#functions) code.u32(type)
+    return code.raw()
+  }
+
   /** The custom section of the branch-hinting proposal; engines that do not know it pass over it. */
-  #branchHints(): Uint8Array {
-    const functions = this.#functions.flatMap(({ code }, number) => {
-      const hints = code.hints
-      if (hints.length === 0) return []
-      const content = new Code([]).u32(this.#importedFunctions + number).u32(hints.length)
-      for (const { offset, isLikely } of hints)
-        content
-          .u32(offset)
-          .u32(1)
-          .byte(isLikely ? 1 : 0)
-      return [content.raw()]
-    })
-    if (functions.length === 0) return new Uint8Array(0)
+  #branchHints(): Uint8Array[] {
+    const content = new Code([], 1024)
+    let functions = 0
+    for (let i = 0; i < this.#functions.length; i++) {
+      const { code } = this.#functions[i]!
+      if (code.hints === 0) continue
+      functions++
+      content.u32(this.#importedFunctions + i)
+      code.writeHints(content)
+    }
+    if (functions === 0) return []
     const name = 'metadata.code.branch_hint'
-    const content = concat([
-      new Code([]).u32(name.length).raw(),
-      ascii(name),
-      new Code([]).u32(functions.length).raw(),
-      ...functions,
-    ])
-    return concat([new Code([]).byte(0).u32(content.length).raw(), content])
+    const before = new Code([]).u32(name.length).copy(ascii(name)).u32(functions)
+    const bytes = before.length + content.length
+    return [new Code([]).byte(0).u32(bytes).raw(), before.raw(), content.raw()]
   }
 
   #type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
@@ -167,10 +156,7 @@ export class WasmModule {
 
 function entry(module: string, name: string): Code {
   const code = new Code([])
-  for (const text of [module, name]) {
-    code.u32(text.length)
-    for (const byte of ascii(text)) code.byte(byte)
-  }
+  for (const text of [module, name]) code.u32(text.length).copy(ascii(text))
   return code
 }
 
@@ -183,12 +169,16 @@ function typeBytes({ parameters, results }: FunctionType): Uint8Array {
   return code.raw()
 }
 
-function section(id: number, count: number, entries: readonly Uint8Array[]): Uint8Array {
-  if (count === 0) return new Uint8Array(0)
-  const content = concat([new Code([]).u32(count).raw(), ...entries])
-  return concat([new Code([]).byte(id).u32(content.length).raw(), content])
+/** The parts of a section: nothing when it is empty. */
+function section(id: number, count: number, entries: readonly Uint8Array[]): Uint8Array[] {
+  if (count === 0) return []
+  const before = new Code([]).u32(count)
+  const bytes = entries.reduce((sum, entry) => sum + entry.length, before.length)
+  return [new Code([]).byte(id).u32(bytes).raw(), before.raw(), ...entries]
 }
 
 function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0))
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+  return bytes
 }

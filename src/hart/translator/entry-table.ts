@@ -211,9 +211,17 @@ export class EntryTable {
 
   /** Index of the first word of an address's entry; -1 when it has none. */
   find(pc: number): number {
-    const set = (this.#base + (Math.floor(pc / 2) % CODE_SETS) * SET_BYTES) >>> 2
-    if (this.pcAt(set) === pc) return set
-    return this.pcAt(set + CODE_ENTRY_BYTES / 4) === pc ? set + CODE_ENTRY_BYTES / 4 : -1
+    const { u32 } = this.#memory
+    const low = pc >>> 0
+    const set = this.#setOf(pc)
+    const second = set + CODE_ENTRY_BYTES / 4
+    if (u32[set] === low && this.pcAt(set) === pc) return set
+    return u32[second] === low && this.pcAt(second) === pc ? second : -1
+  }
+
+  /** Index of the first word of an address's set. */
+  #setOf(pc: number): number {
+    return (this.#base + ((pc >>> 1) & (CODE_SETS - 1)) * SET_BYTES) >>> 2
   }
 
   pcAt(word: number): number {
@@ -227,7 +235,7 @@ export class EntryTable {
 
   /** Makes the first arrival at an address hot, if its set has room. */
   expect(pc: number): void {
-    const set = (this.#base + (Math.floor(pc / 2) % CODE_SETS) * SET_BYTES) >>> 2
+    const set = this.#setOf(pc)
     const word = this.pcAt(set) === 0 ? set : set + CODE_ENTRY_BYTES / 4
     if (this.pcAt(word) !== 0) return
     this.#memory.u32[word] = pc >>> 0

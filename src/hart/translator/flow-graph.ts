@@ -36,9 +36,9 @@ export class FlowGraph {
   readonly predecessors: readonly (readonly number[])[]
   /** By the node of its header: the nodes of a loop, that one too. The outer ones first. */
   readonly loops = new Map<number, readonly number[]>()
-  /** By node: header of the outermost loop that it is in; -1 = none. */
-  readonly #loopAround: Int16Array
-  readonly #isInSmallLoop: Uint8Array
+  /** By node: header of the outermost loop that it is in; -1 = none. Nothing where there are no loops, as mostly. */
+  #loopAround: Int16Array | undefined
+  #isInSmallLoop: Uint8Array | undefined
 
   constructor(region: Region) {
     const nodes = makeNodes(region)
@@ -47,13 +47,12 @@ export class FlowGraph {
     this.nodes = nodes
     this.predecessors = cutIrreducible(nodes) ? predecessorsOf(nodes) : all
     classify(nodes)
-    this.#loopAround = new Int16Array(nodes.length).fill(-1)
-    this.#isInSmallLoop = new Uint8Array(nodes.length)
     for (let node = 0; node < nodes.length; node++) if (nodes[node]!.isHeader) this.#findLoop(node)
   }
 
   /** The last node on every way to this one that is in no loop; the entry has no node before it. */
   outsideOfLoops(node: number): number {
+    if (this.#loopAround === undefined) return node
     let place = node
     for (;;) {
       const header = this.#loopAround[place]!
@@ -64,14 +63,16 @@ export class FlowGraph {
   }
 
   isInLoop(node: number): boolean {
-    return this.#loopAround[node]! >= 0
+    return this.#loopAround !== undefined && this.#loopAround[node]! >= 0
   }
 
   isInSmallLoop(node: number): boolean {
-    return this.#isInSmallLoop[node] === 1
+    return this.#isInSmallLoop !== undefined && this.#isInSmallLoop[node] === 1
   }
 
   #findLoop(header: number): void {
+    const loopAround = (this.#loopAround ??= new Int16Array(this.nodes.length).fill(-1))
+    const isInSmallLoop = (this.#isInSmallLoop ??= new Uint8Array(this.nodes.length))
     const body = [header]
     const isInside = new Uint8Array(this.nodes.length)
     isInside[header] = 1
@@ -79,7 +80,7 @@ export class FlowGraph {
     for (let i = 0; i < body.length; i++) {
       const node = body[i]!
       length += this.nodes[node]!.length
-      if (this.#loopAround[node]! < 0) this.#loopAround[node] = header
+      if (loopAround[node]! < 0) loopAround[node] = header
       const before = this.predecessors[node]!
       for (let j = 0; j < before.length; j++) {
         const next = before[j]!
@@ -89,7 +90,7 @@ export class FlowGraph {
       }
     }
     this.loops.set(header, body)
-    if (length <= SMALL_LOOP) for (const node of body) this.#isInSmallLoop[node] = 1
+    if (length <= SMALL_LOOP) for (const node of body) isInSmallLoop[node] = 1
   }
 }
 
@@ -118,9 +119,10 @@ function makeNodes({ blocks }: Region): GraphNode[] {
       successors.push('block' in edge ? places[edge.block]! : -1)
     }
     const length = instructions.length
+    // biome-ignore format: a row each
     nodes.push({
-      ...{ block, length, successors },
-      ...{ dominator: -1, isHeader: false, forwardEdges: 0, merges: [], longest: 0 },
+      block, length, successors,
+      dominator: -1, isHeader: false, forwardEdges: 0, merges: [], longest: 0,
     })
   }
   return nodes

@@ -1,5 +1,4 @@
 /** An instruction as the translator has it: what there is to know of it is found out once, when it is read. */
-import { immediateOf } from '../format.js'
 import { Flow, type Operands, register } from './operands.js'
 
 /** Registers that hold return addresses by convention (unprivileged manual, table of return-address-stack hints). */
@@ -29,6 +28,9 @@ export class Instruction {
   readonly fWrites: number
   /** Bytes of a plain load or store at x[rs1] + imm; 0 when it is none, or its address is no register's. */
   readonly accessBytes: number
+  readonly isStore: boolean
+  /** It reaches into memory: an access or an atomic. */
+  readonly mayMiss: boolean
   /** Marks of whoever finds regions (region.ts), who would need a set for each: the last region that it is in, and that it leads a block of. */
   region = 0
   leads = 0
@@ -38,13 +40,13 @@ export class Instruction {
   block = -1
 
   constructor(pc: number, word: number, operands: Operands) {
-    const { imm, reads1, reads2, reads3, writes } = operands
+    const { reads1, reads2, reads3, writes } = operands
     const rd = register(word, operands.rd)
     const rs1 = register(word, operands.rs1)
     const rs2 = register(word, operands.rs2)
+    const rs3 = operands.rs3 === 0 ? 0 : register(word, operands.rs3)
     const read1 = 1 << rs1
     const read2 = 1 << rs2
-    const rs3 = register(word, operands.rs3)
     const read3 = 1 << rs3
     this.pc = pc
     this.word = word
@@ -55,12 +57,14 @@ export class Instruction {
     this.rs1 = rs1
     this.rs2 = rs2
     this.rs3 = rs3
-    this.imm = imm === undefined ? 0 : immediateOf(word, imm)
+    this.imm = immediateOf(word, operands)
     this.xReads = (read1 & reads1.x) | (read2 & reads2.x) | (read3 & reads3.x)
     this.fReads = (read1 & reads1.f) | (read2 & reads2.f) | (read3 & reads3.f)
     this.xWrites = (1 << rd) & writes.x
     this.fWrites = (1 << rd) & writes.f
     this.accessBytes = rs1 === 0 ? 0 : operands.accessBytes
+    this.isStore = operands.isStore
+    this.mayMiss = this.accessBytes !== 0 || operands.isAtomic
   }
 
   /** Of a branch or a jump. */
@@ -77,13 +81,10 @@ export class Instruction {
   get isReturn(): boolean {
     return this.flow === Flow.indirect && !isLink(this.rd) && isLink(this.rs1)
   }
+}
 
-  get isStore(): boolean {
-    return this.operands.isStore
-  }
-
-  /** It reaches into memory: an access or an atomic. */
-  get mayMiss(): boolean {
-    return this.accessBytes !== 0 || this.operands.isAtomic
-  }
+function immediateOf(word: number, { imm, immSignBits }: Operands): number {
+  let value = 0
+  for (let i = 0; i < imm.length; i += 3) value |= ((word >>> imm[i]!) & imm[i + 1]!) << imm[i + 2]!
+  return (value << immSignBits) >> immSignBits
 }

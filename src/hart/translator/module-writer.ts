@@ -10,8 +10,8 @@ import { pageName } from './module-pages.js'
 import type { PageSpans } from './page-spans.js'
 import type { Region } from './region.js'
 import { emitRegion } from './region-function.js'
+import type { RegionTools } from './region-tools.js'
 import { SHARED_GLOBALS } from './shared-globals.js'
-import type { Templates } from './templates.js'
 
 const WASM_PAGE = 65536
 
@@ -30,7 +30,7 @@ export interface ModuleInput {
   readonly firstPlace: number
   readonly memory: Memory
   readonly layout: HartLayout
-  readonly templates: Templates
+  readonly tools: RegionTools
   /** Nothing where harts run at the same time. */
   readonly spans: PageSpans | undefined
   /** Addresses where functions begin whose accesses do not share looks into the TLB. */
@@ -39,7 +39,7 @@ export interface ModuleInput {
 
 /** The module's bytes. Behind the shared globals each function has one, and then each page. */
 export function writeModule(input: ModuleInput): Uint8Array {
-  const { candidates, pages: modulePages, firstPlace, memory, layout, templates, spans } = input
+  const { candidates, pages: modulePages, firstPlace, memory, layout, tools, spans } = input
   const module = new WasmModule()
   const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
   const imported: string[] = []
@@ -53,7 +53,7 @@ export function writeModule(input: ModuleInput): Uint8Array {
     const hasWindows = !input.withoutWindows.has(pc)
     const where = pages.map(({ vpn }) => ({ vpn, global: firstPage + indexOfPage(modulePages, vpn) }))
     return emitRegion({
-      ...{ region, pages: where, layout, helper, templates, spans },
+      ...{ region, pages: where, layout, helper, tools, spans },
       ...{ type, epoch, place, hasWindows },
     })
   })

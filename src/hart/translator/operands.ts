@@ -21,12 +21,12 @@ export const Flow = {
 export type Flow = (typeof Flow)[keyof typeof Flow]
 
 /**
- * A register's field as one number, for what is decoded with every instruction that is read: where its five bits begin; that and
- * THREE_BITS; or the register itself and FIXED.
+ * A register's field as one number, for what is decoded with every instruction that is read: bits 0 to 4 say where it begins, 5 to 9 are its mask, and
+ * what is above them is the number of the first register that it can name.
  */
-const THREE_BITS = 32
-const FIXED = 64
-const NONE = FIXED
+export type FieldNumber = number
+const MASK_SHIFT = 5
+const FIRST_SHIFT = 10
 
 export interface Operands {
   readonly definition: InstructionDefinition
@@ -36,11 +36,13 @@ export interface Operands {
   /** 2 or 4. */
   readonly bytes: number
   /** Fields: x0's where there is none. */
-  readonly rd: number
-  readonly rs1: number
-  readonly rs2: number
-  readonly rs3: number
-  readonly imm: Immediate | undefined
+  readonly rd: FieldNumber
+  readonly rs1: FieldNumber
+  readonly rs2: FieldNumber
+  readonly rs3: FieldNumber
+  /** Where each slice of the immediate is in the word, its mask, where it is in the value, and so on; it ends in so many bits that are its sign. */
+  readonly imm: readonly number[]
+  readonly immSignBits: number
   /** Masks of the registers that may be read and written, of either kind: 0, or all but x0 that there are of this kind. */
   readonly reads1: OperandMask
   readonly reads2: OperandMask
@@ -87,16 +89,20 @@ function find<T>(lists: readonly (readonly [T, readonly string[]])[], name: stri
   return lists.find(([, names]) => names.includes(name))?.[0] ?? otherwise
 }
 
-function fieldOf(field: RegisterField | undefined): number {
-  if (field === undefined) return NONE
-  if (field.from === undefined) return FIXED + field.fixed
-  return field.from + (field.bits === 3 ? THREE_BITS : 0)
+function fieldOf(field: RegisterField | undefined): FieldNumber {
+  if (field === undefined) return 0
+  if (field.from === undefined) return field.fixed << FIRST_SHIFT
+  const [mask, first] = field.bits === 3 ? [7, 8] : [31, 0]
+  return field.from | (mask << MASK_SHIFT) | (first << FIRST_SHIFT)
 }
 
 /** The register that a field names in a word. */
-export function register(word: number, field: number): number {
-  if (field < THREE_BITS) return (word >>> field) & 31
-  return field < FIXED ? 8 + ((word >>> (field - THREE_BITS)) & 7) : field - FIXED
+export function register(word: number, field: FieldNumber): number {
+  return ((word >>> (field & 31)) & ((field >>> MASK_SHIFT) & 31)) + (field >>> FIRST_SHIFT)
+}
+
+function signBits({ slices, signed }: Immediate): number {
+  return signed ? 32 - Math.max(...slices.map(([, width, to]) => width + to)) : 0
 }
 
 function make(number: number): Operands {
@@ -107,13 +113,15 @@ function make(number: number): Operands {
   const mask = (field: RegisterField | undefined, operand: string): OperandMask =>
     field === undefined ? NO_OPERAND : syntax.includes(`f${operand}`) ? FLOAT : INTEGER
   return {
-    ...{ definition, meaning, imm },
+    ...{ definition, meaning },
     flow: find<Flow>(FLOWS, name, Flow.next),
     bytes: (match & 3) === 3 ? 4 : 2,
     rd: fieldOf(rd),
     rs1: fieldOf(rs1),
     rs2: fieldOf(rs2),
     rs3: fieldOf(rs3),
+    imm: (imm?.slices ?? []).flatMap(([from, width, to]) => [from, (1 << width) - 1, to]),
+    immSignBits: imm === undefined ? 0 : signBits(imm),
     reads1: mask(rs1, 'rs1'),
     reads2: mask(rs2, 'rs2'),
     reads3: mask(rs3, 'rs3'),

@@ -11,6 +11,7 @@
  */
 import type { Instruction } from './flow.js'
 import type { FlowGraph } from './flow-graph.js'
+import { REGION_INSTRUCTIONS_MAX } from './region.js'
 
 /** The longer a window, the more often a page ends in it: then it never opens. */
 const WINDOW_BYTES_MAX = 256
@@ -39,50 +40,50 @@ const Step = {
   opensForStores: 3,
 } as const
 
+/** Of one region at a time: what it needs is made once, and not for each region anew. */
 export class PageWindows {
-  readonly #graph: FlowGraph
-  /** All of them; those of a node begin at `#first[node]` and end where the next node's begin. */
+  #graph!: FlowGraph
+  /** All of them, of the region before where it had more; those of a node begin at `#first[node]` and end where the next node's begin. */
   readonly #instructions: Instruction[] = []
-  readonly #first: Uint16Array
-  readonly #windows: (Window | undefined)[] = new Array(32)
+  readonly #first = new Uint16Array(REGION_INSTRUCTIONS_MAX + 1)
+  #nodes = 0
+  readonly #windows: (Window | undefined)[] = new Array<undefined>(32).fill(undefined)
   /** By instruction: the window that its access lies in, and `Step`. */
-  readonly #inWindow: Int32Array
-  readonly #steps: Uint8Array
+  readonly #inWindow = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #steps = new Uint8Array(REGION_INSTRUCTIONS_MAX)
   /** By instruction: accesses that may come after it, and stores that come in its node. */
-  readonly #loadsLater: Int32Array
-  readonly #storesLater: Int32Array
-  readonly #storesSoon: Int32Array
+  readonly #loadsLater = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #storesLater = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #storesSoon = new Int32Array(REGION_INSTRUCTIONS_MAX)
   /** By node: accesses that come before their base is written, and bases that are written. */
-  readonly #loadsFirst: Int32Array
-  readonly #storesFirst: Int32Array
-  readonly #written: Int32Array
+  readonly #loadsFirst = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #storesFirst = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #written = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  /** By node, as long as something changes: what may come after it, or is open after it. */
+  readonly #loadsAfter = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #storesAfter = new Int32Array(REGION_INSTRUCTIONS_MAX)
   /** By node that begins a loop: what opens before it. */
-  readonly #loadsBefore: Int32Array
-  readonly #storesBefore: Int32Array
+  readonly #loadsBefore = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #storesBefore = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  /** By register: the first and the last byte that is reached of it. */
+  readonly #lows = new Int32Array(32)
+  readonly #ends = new Int32Array(32)
 
   /** `instructions`: of each node. Without `enabled` each access looks for itself. */
-  constructor(graph: FlowGraph, instructions: readonly (readonly Instruction[])[], enabled: boolean) {
+  begin(graph: FlowGraph, instructions: readonly (readonly Instruction[])[], enabled: boolean): void {
     const nodes = instructions.length
     this.#graph = graph
-    this.#first = new Uint16Array(nodes + 1)
+    this.#nodes = nodes
+    let length = 0
     for (let node = 0; node < nodes; node++) {
       const all = instructions[node]!
-      for (let i = 0; i < all.length; i++) this.#instructions.push(all[i]!)
-      this.#first[node + 1] = this.#instructions.length
+      for (let i = 0; i < all.length; i++) this.#instructions[length++] = all[i]!
+      this.#first[node + 1] = length
     }
-    const length = this.#instructions.length
-    this.#inWindow = new Int32Array(length)
-    this.#steps = new Uint8Array(length)
-    this.#loadsLater = new Int32Array(length)
-    this.#storesLater = new Int32Array(length)
-    this.#storesSoon = new Int32Array(length)
-    this.#loadsFirst = new Int32Array(nodes)
-    this.#storesFirst = new Int32Array(nodes)
-    this.#written = new Int32Array(nodes)
-    this.#loadsBefore = new Int32Array(nodes)
-    this.#storesBefore = new Int32Array(nodes)
-    if (!enabled) return
-    this.#findWindows()
+    this.#steps.fill(Step.none, 0, length)
+    this.#loadsBefore.fill(0, 0, nodes)
+    this.#storesBefore.fill(0, 0, nodes)
+    if (!enabled || !this.#findWindows(length)) return
     this.#findAccesses()
     this.#findLater()
     this.#openBeforeLoops()
@@ -117,26 +118,33 @@ export class PageWindows {
     return openings
   }
 
-  /** All that is reached of a base register, or of what is too long the stretch with the most accesses. */
-  #findWindows(): void {
-    const lows = new Int32Array(32).fill(2 ** 31 - 1)
-    const ends = new Int32Array(32).fill(-(2 ** 31))
-    for (let i = 0; i < this.#instructions.length; i++) {
+  /** All that is reached of a base register, or of what is too long the stretch with the most accesses. Whether there is any. */
+  #findWindows(length: number): boolean {
+    const lows = this.#lows.fill(2 ** 31 - 1)
+    const ends = this.#ends.fill(-(2 ** 31))
+    let bases = 0
+    for (let i = 0; i < length; i++) {
       const { accessBytes, rs1, imm } = this.#instructions[i]!
       if (accessBytes === 0) continue
+      bases |= 1 << rs1
       if (imm < lows[rs1]!) lows[rs1] = imm
       if (imm + accessBytes > ends[rs1]!) ends[rs1] = imm + accessBytes
     }
     for (let base = 1; base < 32; base++) {
-      const low = lows[base]!
-      const bytes = ends[base]! - low
-      if (bytes > WINDOW_BYTES_MAX) this.#windows[base] = this.#densest(base)
-      else if (bytes > 0) this.#windows[base] = { base, low, bytes }
+      if ((bases & (1 << base)) === 0) this.#windows[base] = undefined
+      else {
+        const low = lows[base]!
+        const bytes = ends[base]! - low
+        this.#windows[base] = bytes > WINDOW_BYTES_MAX ? this.#densest(base, length) : { base, low, bytes }
+      }
     }
+    return bases !== 0
   }
 
-  #densest(base: number): Window {
-    const accesses = this.#instructions.filter((one) => one.accessBytes !== 0 && one.rs1 === base)
+  #densest(base: number, length: number): Window {
+    const accesses = this.#instructions
+      .slice(0, length)
+      .filter((one) => one.accessBytes !== 0 && one.rs1 === base)
     let window: Window = { base, low: 0, bytes: 0 }
     let most = 0
     for (const { imm: low } of accesses) {
@@ -155,7 +163,7 @@ export class PageWindows {
   }
 
   #findAccesses(): void {
-    for (let node = 0; node < this.#written.length; node++) {
+    for (let node = 0; node < this.#nodes; node++) {
       let loads = 0
       let stores = 0
       let written = 0
@@ -183,9 +191,10 @@ export class PageWindows {
 
   /** Accesses that may come after each node, and then after each instruction, before their base is written. */
   #findLater(): void {
-    const { nodes } = this.#graph
-    const loadsAfter = new Int32Array(nodes.length)
-    const storesAfter = new Int32Array(nodes.length)
+    const { nodes, loops } = this.#graph
+    const loadsAfter = this.#loadsAfter.fill(0, 0, nodes.length)
+    const storesAfter = this.#storesAfter.fill(0, 0, nodes.length)
+    // Once without loops: all that a node goes on to is known then.
     for (let changed = true; changed; ) {
       changed = false
       for (let node = nodes.length - 1; node >= 0; node--) {
@@ -199,7 +208,7 @@ export class PageWindows {
           loads |= this.#loadsFirst[next]! | (loadsAfter[next]! & kept)
           stores |= this.#storesFirst[next]! | (storesAfter[next]! & kept)
         }
-        if (loads !== loadsAfter[node] || stores !== storesAfter[node]) changed = true
+        if (loads !== loadsAfter[node] || stores !== storesAfter[node]) changed = loops.size > 0
         loadsAfter[node] = loads
         storesAfter[node] = stores
       }
@@ -237,28 +246,20 @@ export class PageWindows {
 
   /** Decides for each access; what is open before a node depends on all nodes that lead to it. */
   #place(): void {
-    const before = this.#graph.predecessors
-    const loadsAfter = new Int32Array(before.length).fill(~0)
-    const storesAfter = new Int32Array(before.length).fill(~0)
+    const { predecessors: before, loops } = this.#graph
+    const loadsAfter = this.#loadsAfter.fill(~0, 0, before.length)
+    const storesAfter = this.#storesAfter.fill(~0, 0, before.length)
     for (let changed = true; changed; ) {
       changed = false
       for (let node = 0; node < before.length; node++) {
         const stores = node === 0 ? 0 : allOf(storesAfter, before[node]!, before.length)
         const loads = node === 0 ? 0 : allOf(loadsAfter, before[node]!, before.length)
         const opened = this.#storesBefore[node]!
-        if (
-          this.#placeIn(
-            node,
-            loads | this.#loadsBefore[node]! | opened,
-            stores | opened,
-            loadsAfter,
-            storesAfter,
-          )
-        )
-          changed = true
+        if (this.#placeIn(node, loads | this.#loadsBefore[node]! | opened, stores | opened))
+          changed = loops.size > 0
       }
     }
-    for (const header of this.#graph.loops.keys()) {
+    for (const header of loops.keys()) {
       if (header === 0) continue
       this.#loadsBefore[header]! &= ~allOf(loadsAfter, before[header]!, header)
       this.#storesBefore[header]! &= ~allOf(storesAfter, before[header]!, header)
@@ -266,13 +267,7 @@ export class PageWindows {
   }
 
   /** With what is open before a node; whether something else is open after it than was said. */
-  #placeIn(
-    node: number,
-    loadsBefore: number,
-    storesBefore: number,
-    loadsAfter: Int32Array,
-    storesAfter: Int32Array,
-  ): boolean {
+  #placeIn(node: number, loadsBefore: number, storesBefore: number): boolean {
     let loads = loadsBefore
     let stores = storesBefore
     for (let i = this.#first[node]!; i < this.#first[node + 1]!; i++) {
@@ -288,9 +283,9 @@ export class PageWindows {
       loads &= ~xWrites
       stores &= ~xWrites
     }
-    const isOther = loads !== loadsAfter[node] || stores !== storesAfter[node]
-    loadsAfter[node] = loads
-    storesAfter[node] = stores
+    const isOther = loads !== this.#loadsAfter[node] || stores !== this.#storesAfter[node]
+    this.#loadsAfter[node] = loads
+    this.#storesAfter[node] = stores
     return isOther
   }
 

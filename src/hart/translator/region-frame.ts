@@ -1,8 +1,10 @@
 /** What the parts of a translated function share: its parameters, the guest's registers in locals, and its ways out. */
-import type { Code, Label, ValueType } from '../../base/wasm/code.js'
+import { assert } from '../../base/assert.js'
+import type { Code, Label } from '../../base/wasm/code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
 import { local } from '../value.js'
+import { tempType } from './template.js'
 
 /** Index of a helper of the interpreter's module, by name, as a function of the module that is being made. */
 export type HelperIndex = (name: string) => number
@@ -12,27 +14,36 @@ export const HART = 0
 export const TLB = 1
 export const LEFT = 2
 
+/** Arguments of holes for temporary locals. */
+const TEMPS_MAX = 256
+
 /** No local: what a parameter has the index of is none of ours. */
-const NONE = 0
+export const NONE = 0
 
 /** Registers of one kind that a function has in locals. */
 class RegisterLocals {
-  readonly #code: Code
+  /** By register; NONE until it has one. */
+  readonly locals = new Uint16Array(32)
+  #code!: Code
   /** Offset of the first one in the hart's record. */
   readonly #base: number
-  readonly #locals = new Uint16Array(32)
   /** Those that the record does not have as they are now, a bit for each. */
   dirty = 0
 
-  constructor(code: Code, base: number) {
-    this.#code = code
+  constructor(base: number) {
     this.#base = base
+  }
+
+  begin(code: Code): void {
+    this.#code = code
+    this.locals.fill(NONE)
+    this.dirty = 0
   }
 
   /** The local of a register. */
   of(register: number): number {
-    const index = this.#locals[register]!
-    return index === NONE ? (this.#locals[register] = this.#code.local('i64')) : index
+    const index = this.locals[register]!
+    return index === NONE ? (this.locals[register] = this.#code.local('i64')) : index
   }
 
   write(register: number): number {
@@ -55,44 +66,56 @@ class RegisterLocals {
   }
 }
 
+/** Of one function at a time. */
 export class RegionFrame {
-  readonly code: Code
   readonly layout: HartLayout
-  readonly helper: HelperIndex
-  readonly x: RegisterLocals
-  readonly f: RegisterLocals
+  readonly x = new RegisterLocals(HartField.x)
+  readonly f = new RegisterLocals(HartField.f)
   readonly hart = local(HART)
   readonly tlb = local(TLB)
   readonly left = LEFT
+  code!: Code
+  helper!: HelperIndex
   /** Whether registers are stored on the way out (register-flow.ts). */
   isLazy = false
   /** i64: where the guest goes on, on the way out. */
-  readonly exitPc: number
+  exitPc = NONE
   /** Outermost labels: leaves for `exitPc`, where there may be translated code; and leaves for the dispatcher. */
   exit!: Label
   stop!: Label
-  readonly #windows = new Uint16Array(32)
+  /** By argument of the hole; NONE until it has one. */
+  readonly temps = new Uint16Array(TEMPS_MAX)
+  /** By base register; NONE until it has one. */
+  readonly windows = new Uint16Array(32)
   readonly #kept = new Uint16Array(32)
-  readonly #temps: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] }
 
-  constructor(code: Code, layout: HartLayout, helper: HelperIndex) {
-    this.code = code
+  constructor(layout: HartLayout) {
     this.layout = layout
-    this.helper = helper
-    this.x = new RegisterLocals(code, HartField.x)
-    this.f = new RegisterLocals(code, HartField.f)
-    this.exitPc = code.local('i64')
   }
 
-  /** A local that holds something within one instruction; `number` counts those of its type in there. */
-  tempLocal(type: ValueType, number: number): number {
-    return (this.#temps[type][number] ??= this.code.local(type))
+  begin(code: Code, helper: HelperIndex): void {
+    this.code = code
+    this.helper = helper
+    this.isLazy = false
+    this.exitPc = code.local('i64')
+    this.x.begin(code)
+    this.f.begin(code)
+    this.temps.fill(NONE)
+    this.windows.fill(NONE)
+    this.#kept.fill(NONE)
+  }
+
+  /** A local that holds something within one instruction. */
+  tempLocal(argument: number): number {
+    assert(argument < TEMPS_MAX, 'no instruction has so many temporary locals')
+    const index = this.temps[argument]!
+    return index === NONE ? (this.temps[argument] = this.code.local(tempType(argument))) : index
   }
 
   /** i32: where the window of a base register is in the buffer. */
   windowPlace(base: number): number {
-    const place = this.#windows[base]!
-    return place === NONE ? (this.#windows[base] = this.code.local('i32')) : place
+    const place = this.windows[base]!
+    return place === NONE ? (this.windows[base] = this.code.local('i32')) : place
   }
 
   /** i64: what an integer register held before it was written (short-forms.ts). */

@@ -18,16 +18,17 @@ import { HartField } from '../hart-state.js'
 import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
+import type { Instruction } from './flow.js'
 import { FlowGraph, type GraphNode } from './flow-graph.js'
 import { isGone } from './module-pages.js'
 import type { PageSpans } from './page-spans.js'
-import { PageWindows } from './page-windows.js'
+import type { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
-import { type HelperIndex, LEFT, RegionFrame, TLB } from './region-frame.js'
-import { RegisterFlow } from './register-flow.js'
+import { type HelperIndex, LEFT, type RegionFrame, TLB } from './region-frame.js'
+import type { RegionTools } from './region-tools.js'
+import type { RegisterFlow } from './register-flow.js'
 import { CODE_EPOCH } from './shared-globals.js'
-import type { Templates } from './templates.js'
 
 export interface RegionInput {
   readonly region: Region
@@ -35,7 +36,7 @@ export interface RegionInput {
   readonly pages: readonly { readonly vpn: Vpn; readonly global: number }[]
   readonly layout: HartLayout
   readonly helper: HelperIndex
-  readonly templates: Templates
+  readonly tools: RegionTools
   readonly spans: PageSpans | undefined
   /** Index of the signature in the module, and of a global variable for the epoch in which the pages were looked at. */
   readonly type: number
@@ -51,9 +52,12 @@ export function emitRegion(input: RegionInput): Code {
   return new RegionFunction(input).emit()
 }
 
+/** What most regions are less than. */
+const CODE_BYTES = 1024
+
 class RegionFunction {
   readonly #input: RegionInput
-  readonly #code = new Code(REGION_PARAMETERS)
+  readonly #code = new Code(REGION_PARAMETERS, CODE_BYTES)
   readonly #frame: RegionFrame
   readonly #emitter: RegionEmitter
   readonly #graph: FlowGraph
@@ -66,17 +70,24 @@ class RegionFunction {
   readonly #blocks = new Map<number, Label>()
 
   constructor(input: RegionInput) {
-    const graph = new FlowGraph(input.region)
-    const instructions = graph.nodes.map(({ block }) => input.region.blocks[block]!.instructions)
+    const { region, tools, helper, spans, place } = input
+    const { windows, x, f, frame } = tools
+    const graph = new FlowGraph(region)
+    const instructions: (readonly Instruction[])[] = []
+    for (let node = 0; node < graph.nodes.length; node++)
+      instructions.push(region.blocks[graph.nodes[node]!.block]!.instructions)
     this.#input = input
     this.#graph = graph
     this.#nodes = graph.nodes
-    this.#windows = new PageWindows(graph, instructions, input.hasWindows)
-    this.#x = new RegisterFlow(graph, instructions, 'x')
-    this.#f = new RegisterFlow(graph, instructions, 'f')
-    this.#frame = new RegionFrame(this.#code, input.layout, input.helper)
-    const { templates, spans, place } = input
-    this.#emitter = new RegionEmitter(this.#frame, this.#windows, templates, spans, place)
+    this.#windows = windows
+    this.#x = x
+    this.#f = f
+    this.#frame = frame
+    windows.begin(graph, instructions, input.hasWindows)
+    x.begin(graph, instructions)
+    f.begin(graph, instructions)
+    frame.begin(this.#code, helper)
+    this.#emitter = new RegionEmitter(tools, spans, place)
   }
 
   emit(): Code {

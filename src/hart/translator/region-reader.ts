@@ -1,14 +1,5 @@
 /** Reads instructions where the program has them now, for one module, and notes which pages each region is in. */
-import {
-  frameToPtr,
-  NO_FRAME,
-  PAGE_MASK,
-  PAGE_SIZE,
-  type Pfn,
-  type Ptr,
-  pageOf,
-  type Vpn,
-} from '../../base/numbers.js'
+import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn, type Ptr, pageOf, type Vpn } from '../../base/numbers.js'
 import type { Memory } from '../../state/memory.js'
 import { decode, ILLEGAL } from '../decode-table.js'
 import type { CodePages } from './code-pages.js'
@@ -18,23 +9,34 @@ import type { OperandTable } from './operands.js'
 /** More would make each call of the region look at more of the TLB. */
 const PAGES_MAX = 4
 
-/** Which one of its page an address is. */
-function halfwordOf(pc: number): number {
-  return ((pc % PAGE_SIZE) & PAGE_MASK) >>> 1
-}
+/** Instructions are kept in rows of so many halfwords: a region reads little of a page. */
+const ROW_SHIFT = 6
+const ROW_HALFWORDS = 1 << ROW_SHIFT
+
+type Row = (Instruction | undefined)[]
 
 class ReadPage {
   readonly vpn: Vpn
+  /** Address of its first byte. */
+  readonly start: number
   /** NO_FRAME when it cannot be used. */
   readonly pfn: Pfn
   /** Those that were read, by halfword. */
-  readonly instructions: (Instruction | undefined)[] = new Array(PAGE_SIZE / 2)
+  readonly rows: (Row | undefined)[] = []
   /** Number of the last region that looked at it. */
   region = 0
 
   constructor(vpn: Vpn, pfn: Pfn) {
     this.vpn = vpn
+    this.start = vpn * PAGE_SIZE
     this.pfn = pfn
+    for (let i = 0; i < PAGE_SIZE / 2 / ROW_HALFWORDS; i++) this.rows.push(undefined)
+  }
+
+  /** `place`: of the halfword. */
+  row(place: number): Row {
+    const number = place >>> ROW_SHIFT
+    return (this.rows[number] ??= new Array<undefined>(ROW_HALFWORDS).fill(undefined))
   }
 }
 
@@ -72,17 +74,21 @@ export class RegionReader {
 
   /** The instruction at an address; nothing when it cannot be executed, or is illegal. */
   instruction(pc: number): Instruction | undefined {
-    const page = this.#pageOf(pageOf(pc))
+    const page = this.#pageAt(pc)
     if (page === undefined) return undefined
-    const place = halfwordOf(pc)
-    return page.instructions[place] ?? this.#read(pc, page, place)
+    const place = (pc - page.start) >>> 1
+    const row = page.row(place)
+    return row[place & (ROW_HALFWORDS - 1)] ?? this.#read(pc, page, row)
   }
 
   /** The instruction at an address if it was read for this region or another. */
   known(pc: number): Instruction | undefined {
-    const vpn = pageOf(pc)
-    const page = this.#page?.vpn === vpn ? this.#page : this.#pages.get(vpn)
-    return page?.instructions[halfwordOf(pc)]
+    let page = this.#page
+    if (page === undefined || pc < page.start || pc >= page.start + PAGE_SIZE)
+      page = this.#pages.get(pageOf(pc))
+    if (page === undefined) return undefined
+    const place = (pc - page.start) >>> 1
+    return page.rows[place >>> ROW_SHIFT]?.[place & (ROW_HALFWORDS - 1)]
   }
 
   /** The frame of a page that was read from. */
@@ -90,7 +96,8 @@ export class RegionReader {
     return this.#pages.get(vpn)?.pfn ?? NO_FRAME
   }
 
-  #read(pc: number, page: ReadPage, place: number): Instruction | undefined {
+  #read(pc: number, page: ReadPage, row: Row): Instruction | undefined {
+    const place = (pc - page.start) >>> 1
     const low = this.#memory.u16[(frameToPtr(page.pfn) >>> 1) + place]!
     const high = (low & 3) === 3 ? this.#half(pc + 2) : 0
     if (high < 0) return undefined
@@ -100,21 +107,22 @@ export class RegionReader {
     const operands = this.#operands.of(number)
     const { match, mask } = operands.definition
     if (((word ^ match) & mask) !== 0) return undefined
-    const read = new Instruction(pc, word, operands)
-    page.instructions[place] = read
-    return read
+    return (row[place & (ROW_HALFWORDS - 1)] = new Instruction(pc, word, operands))
   }
 
   /** 16 bits, or -1. */
   #half(pc: number): number {
-    const page = this.#pageOf(pageOf(pc))
-    return page === undefined ? -1 : this.#memory.u16[(frameToPtr(page.pfn) >>> 1) + halfwordOf(pc)]!
+    const page = this.#pageAt(pc)
+    return page === undefined
+      ? -1
+      : this.#memory.u16[(frameToPtr(page.pfn) >>> 1) + ((pc - page.start) >>> 1)]!
   }
 
   /** A page that the region may use. */
-  #pageOf(vpn: Vpn): ReadPage | undefined {
+  #pageAt(pc: number): ReadPage | undefined {
     let page = this.#page
-    if (page?.vpn !== vpn) page = this.#otherPage(vpn)
+    if (page === undefined || pc < page.start || pc >= page.start + PAGE_SIZE)
+      page = this.#otherPage(pageOf(pc))
     return page !== undefined && page.pfn !== NO_FRAME ? page : undefined
   }
 

@@ -7,7 +7,7 @@ import { Flow } from './operands.js'
 import type { RegionReader } from './region-reader.js'
 
 /** Instructions of a region, and of a function that is taken into the ones that call it. */
-const INSTRUCTIONS_MAX = 128
+export const REGION_INSTRUCTIONS_MAX = 128
 const LEAF_INSTRUCTIONS_MAX = 32
 
 /** What is known of addresses. */
@@ -131,9 +131,14 @@ class RegionFinder {
   }
 
   #follow(leader: Instruction): void {
+    const number = this.#number
     let instruction: Instruction | undefined = leader
-    while (instruction !== undefined && !this.#has(instruction) && this.#length < INSTRUCTIONS_MAX) {
-      instruction.region = this.#number
+    while (
+      instruction !== undefined &&
+      instruction.region !== number &&
+      this.#length < REGION_INSTRUCTIONS_MAX
+    ) {
+      instruction.region = number
       this.#length++
       const { flow, pc, bytes }: Instruction = instruction
       if (flow !== Flow.next) {
@@ -176,13 +181,14 @@ class RegionFinder {
   }
 
   #block(start: Instruction): Block {
-    const instructions: Instruction[] = []
+    const number = this.#number
+    const instructions = [start]
     let last = start
-    for (let next: Instruction | undefined = start; next !== undefined && this.#has(next); ) {
-      if (next !== start && this.#isStart(next)) break
+    while (last.flow === Flow.next) {
+      const next = this.#reader.known(last.pc + last.bytes)
+      if (next === undefined || next.region !== number || next.leads === number) break
       instructions.push(next)
       last = next
-      next = next.flow === Flow.next ? this.#reader.known(next.pc + next.bytes) : undefined
     }
     const edges: Edge[] = []
     const { flow, pc, bytes } = last

@@ -9,29 +9,35 @@
 import type { Instruction } from './flow.js'
 import { commonDominator, type FlowGraph } from './flow-graph.js'
 import type { RegisterKind } from './operands.js'
+import { REGION_INSTRUCTIONS_MAX } from './region.js'
 
+/** Of one region at a time: what it needs is made once, and not for each region anew. */
 export class RegisterFlow {
-  readonly #graph: FlowGraph
+  readonly #kind: RegisterKind
+  #graph!: FlowGraph
   /** By node, a bit for each register: read before they are written; written; either. */
-  readonly #exposed: Int32Array
-  readonly #written: Int32Array
-  readonly #touched: Int32Array
+  readonly #exposed = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #written = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  readonly #touched = new Int32Array(REGION_INSTRUCTIONS_MAX)
+  /** By register: the last node that all its uses come through; -1 = none. */
+  readonly #places = new Int16Array(32)
   /** By node: registers that may have been written before it, and not been stored. */
-  readonly dirtyBefore: Int32Array
+  readonly dirtyBefore = new Int32Array(REGION_INSTRUCTIONS_MAX)
   /** By node: registers that are loaded when it begins; those of node 0 before everything. */
-  readonly loads: Int32Array
+  readonly loads = new Int32Array(REGION_INSTRUCTIONS_MAX)
+
+  constructor(kind: RegisterKind) {
+    this.#kind = kind
+  }
 
   /** `instructions`: of each node. */
-  constructor(graph: FlowGraph, instructions: readonly (readonly Instruction[])[], kind: RegisterKind) {
+  begin(graph: FlowGraph, instructions: readonly (readonly Instruction[])[]): void {
     const nodes = instructions.length
     this.#graph = graph
-    this.#exposed = new Int32Array(nodes)
-    this.#written = new Int32Array(nodes)
-    this.#touched = new Int32Array(nodes)
-    this.dirtyBefore = new Int32Array(nodes)
-    this.loads = new Int32Array(nodes)
+    this.dirtyBefore.fill(0, 0, nodes)
+    this.loads.fill(0, 0, nodes)
     let any = 0
-    for (let node = 0; node < nodes; node++) any |= this.#findUses(node, instructions[node]!, kind)
+    for (let node = 0; node < nodes; node++) any |= this.#findUses(node, instructions[node]!)
     if (any === 0) return
     if (graph.loops.size > 0) this.#findDirty()
     this.#placeLoads()
@@ -47,14 +53,15 @@ export class RegisterFlow {
     return this.isLazy(node) ? this.dirtyBefore[node]! | this.#written[node]! : 0
   }
 
-  #findUses(node: number, instructions: readonly Instruction[], kind: RegisterKind): number {
+  #findUses(node: number, instructions: readonly Instruction[]): number {
+    const isInteger = this.#kind === 'x'
     let exposed = 0
     let written = 0
     let touched = 0
     for (let i = 0; i < instructions.length; i++) {
       const instruction = instructions[i]!
-      const reads = kind === 'x' ? instruction.xReads : instruction.fReads
-      const writes = kind === 'x' ? instruction.xWrites : instruction.fWrites
+      const reads = isInteger ? instruction.xReads : instruction.fReads
+      const writes = isInteger ? instruction.xWrites : instruction.fWrites
       exposed |= reads & ~written
       written |= writes
       touched |= reads | writes
@@ -85,7 +92,8 @@ export class RegisterFlow {
   }
 
   #placeLoads(): void {
-    const places = this.#findPlaces()
+    this.#findPlaces()
+    const places = this.#places
     for (let register = 0; register < 32; register++) {
       const place = places[register]!
       if (place < 0) continue
@@ -98,10 +106,9 @@ export class RegisterFlow {
     }
   }
 
-  /** By register: the last node that all its uses come through; -1 = none. */
-  #findPlaces(): Int16Array {
+  #findPlaces(): void {
     const { nodes } = this.#graph
-    const places = new Int16Array(32).fill(-1)
+    const places = this.#places.fill(-1)
     // Those that node 0 is the place of already.
     let rooted = 0
     for (let node = 0; node < nodes.length; node++) {
@@ -117,6 +124,5 @@ export class RegisterFlow {
         if (place === 0) rooted |= 1 << register
       }
     }
-    return places
   }
 }

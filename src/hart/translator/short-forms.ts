@@ -45,9 +45,12 @@ export class ShortForms {
 
   begin(instructions: readonly Instruction[]): void {
     this.#instructions = instructions
-    this.#forms.clear()
-    this.#keeps.clear()
-    this.#words.clear()
+    if (!this.isEmpty) {
+      this.#forms.clear()
+      this.#keeps.clear()
+      this.#words.clear()
+    }
+    if (!mayHaveForms(instructions)) return
     this.#writer.fill(NEVER)
     this.#keptAt.fill(NEVER)
     this.#keptUntil.fill(NEVER)
@@ -216,6 +219,15 @@ export class ShortForms {
       } else whole |= xReads
     }
   }
+}
+
+/** Whether there is an instruction that could be done otherwise: most blocks have none. */
+function mayHaveForms(instructions: readonly Instruction[]): boolean {
+  for (let i = 0; i < instructions.length; i++) {
+    const { shape } = instructions[i]!.operands
+    if (shape >= Shape.srli && shape <= Shape.xori && shape !== Shape.slliw) return true
+  }
+  return false
 }
 
 function inWord(...names: NumericOp[]): Tail {

@@ -3,9 +3,10 @@
  * with its registers and constants. To write an instruction is then to copy some bytes, which costs a twentieth of running its definition:
  * most of a translator's work is done before V8 has compiled it.
  */
+import { assert } from '../../base/assert.js'
 import { Code, type ValueType } from '../../base/wasm/code.js'
 
-/** What is left open. Some have an argument: `hole | argument << HOLE_BITS`. */
+/** What is left open. Some have an argument. */
 export const Hole = {
   /** The value of a source register: a local, or 0 for x0. */
   rs1: 0,
@@ -16,7 +17,7 @@ export const Hole = {
   /** Sets the destination from the stack. */
   rd: 5,
   frd: 6,
-  /** Index of a local that is used within one instruction; the argument says which (`tempNumber`). */
+  /** Index of a local that is used within one instruction; the argument says which (`tempType`). */
   temp: 7,
   /** Constants. */
   imm: 8,
@@ -52,20 +53,30 @@ export const Hole = {
 } as const
 export type Hole = (typeof Hole)[keyof typeof Hole]
 
-export const HOLE_BITS = 8
-
 /** How the last instruction of a block goes on; `next` to the one behind it. */
 export type TemplateEnd = 'next' | 'branch' | 'jump' | 'jumpTo' | 'left'
 
 export interface Template {
-  readonly bytes: Uint8Array
-  /** Offset and hole, by turns. */
-  readonly holes: readonly number[]
+  /** Byte for byte; from FIRST_HOLE on a hole (`holeOf`, `argumentOf`). */
+  readonly parts: readonly number[]
   /** Names of functions of the interpreter's module. */
   readonly helpers: readonly string[]
   readonly end: TemplateEnd
   /** Where the block ends: a branch's condition, or where a jump leads. */
   readonly tail: Template | undefined
+}
+
+export const FIRST_HOLE = 256
+const HOLE_BITS = 5
+const HOLE_SHIFT = 9
+const ARGUMENT_SHIFT = HOLE_SHIFT + HOLE_BITS
+
+export function holeOf(part: number): number {
+  return (part >>> HOLE_SHIFT) & ((1 << HOLE_BITS) - 1)
+}
+
+export function argumentOf(part: number): number {
+  return part >>> ARGUMENT_SHIFT
 }
 
 /** Locals from here on are those of the template. */
@@ -74,7 +85,8 @@ const TYPES: readonly ValueType[] = ['i32', 'i64', 'f32', 'f64']
 
 /** Code that notes its holes. */
 export class TemplateCode extends Code {
-  readonly holes: number[] = []
+  /** Offset and part, by turns. */
+  readonly #holes: number[] = []
   readonly #used: number[]
 
   /** `before`: what precedes it in the same instruction, whose temporary locals it has too. */
@@ -84,7 +96,8 @@ export class TemplateCode extends Code {
   }
 
   hole(hole: Hole, argument = 0): void {
-    this.holes.push(this.length, hole | (argument << HOLE_BITS))
+    assert(hole < 1 << HOLE_BITS, 'a kind of hole fits into its bits')
+    this.#holes.push(this.length, FIRST_HOLE | (hole << HOLE_SHIFT) | (argument << ARGUMENT_SHIFT))
   }
 
   /** Used within one instruction. */
@@ -115,16 +128,18 @@ export class TemplateCode extends Code {
   }
 
   template(helpers: readonly string[], end: TemplateEnd, tail?: Template): Template {
-    return { bytes: this.raw().slice(), holes: this.holes, helpers, end, tail }
+    const parts: number[] = []
+    const bytes = this.raw()
+    let next = 0
+    for (let at = 0; at <= bytes.length; at++) {
+      for (; this.#holes[next] === at; next += 2) parts.push(this.#holes[next + 1]!)
+      if (at < bytes.length) parts.push(bytes[at]!)
+    }
+    return { parts, helpers, end, tail }
   }
 }
 
-/** Type of a temporary local, by the argument of its hole. */
+/** Type of a temporary local, by the argument of its hole; no two locals of a template have the same argument. */
 export function tempType(argument: number): ValueType {
   return TYPES[argument & 3]!
-}
-
-/** How many of its type come before it. */
-export function tempNumber(argument: number): number {
-  return argument >>> 2
 }

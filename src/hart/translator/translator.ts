@@ -20,9 +20,9 @@ import { Pace } from './pace.js'
 import { PageSpans } from './page-spans.js'
 import { type Arrivals, findRegion, type Region } from './region.js'
 import { RegionReader } from './region-reader.js'
+import { RegionTools } from './region-tools.js'
 import { Restorer } from './restorer.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
-import { Templates } from './templates.js'
 
 /** Places in the function table; the first is none. */
 const FUNCTIONS_MAX = 8192
@@ -92,7 +92,7 @@ export class Translator {
   readonly #pace: Pace
   readonly #spans: PageSpans
   readonly #operands = new OperandTable()
-  readonly #templates: Templates
+  readonly #tools: RegionTools
   readonly #restorer: Restorer | undefined
   /** Made in this run. */
   #made: LiveModule[] = []
@@ -118,7 +118,7 @@ export class Translator {
     this.#pages = new CodePages(env)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.code)
     this.#entries.clear()
-    this.#templates = new Templates(env.layout.shared)
+    this.#tools = new RegionTools(env.layout)
     this.#spans = new PageSpans(env.memory, env.layout)
     this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
@@ -313,7 +313,7 @@ export class Translator {
   #write(candidates: readonly Candidate[], pages: readonly CodePage[]): Uint8Array {
     const { memory, layout } = this.#env
     return writeModule({
-      ...{ candidates, pages, memory, layout, templates: this.#templates, firstPlace: this.#nextPlace },
+      ...{ candidates, pages, memory, layout, tools: this.#tools, firstPlace: this.#nextPlace },
       spans: layout.shared ? undefined : this.#spans,
       withoutWindows: this.#withoutWindows,
     })
