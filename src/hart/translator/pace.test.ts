@@ -22,7 +22,7 @@ test('the longer a program has run, the fewer arrivals are enough', () => {
 test('what is kept for later runs is worth more', () => {
   const thresholds = (runs: number) =>
     [0, LONG, 4 * LONG].map((executed) => new Pace(10_000, () => executed, runs).threshold)
-  expect(thresholds(0)).toEqual([50_000, 50_000, 25_000])
+  expect(thresholds(0)).toEqual([80_000, 80_000, 25_000])
   expect(thresholds(1)).toEqual([25_000, 25_000, 25_000])
   expect(thresholds(2)).toEqual([10_000, 10_000, 10_000])
   expect(new Pace(2000, () => 0, 5).threshold).toBe(6000)
@@ -31,7 +31,7 @@ test('what is kept for later runs is worth more', () => {
 test('then translating keeps pace with executing', () => {
   let executed = LONG
   const pace = new Pace(10_000, () => executed)
-  expect(pace.threshold).toBe(50_000)
+  expect(pace.threshold).toBe(80_000)
   let translated = 0
   while (pace.allows()) {
     pace.add(200)
@@ -49,7 +49,7 @@ test('what is translated early does not count later', () => {
   pace.add(1_000_000)
   expect(pace.allows()).toBe(true)
   executed = LONG
-  expect(pace.threshold).toBe(50_000)
+  expect(pace.threshold).toBe(80_000)
   expect(pace.allows()).toBe(true)
 })
 
@@ -57,5 +57,5 @@ test('a higher threshold than the early one is kept, a small one is not paced', 
   expect(new Pace(10_000_000, () => 0).threshold).toBe(10_000_000)
   const eager = new Pace(20, () => 0)
   eager.add(1_000_000)
-  expect([eager.threshold, eager.warm, eager.allows(1_000_000)]).toEqual([20, 5, true])
+  expect([eager.threshold, eager.warm, eager.allows(1_000_000)]).toEqual([20, 4, true])
 })

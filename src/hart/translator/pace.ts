@@ -2,7 +2,7 @@
  * Arrivals after which a place is translated early; and in a program whose translated code was kept by so many runs: what it costs now it saves in
  * all runs to come.
  */
-const EARLY_THRESHOLDS = [50_000, 25_000, 6_000] as const
+const EARLY_THRESHOLDS = [80_000, 25_000, 6_000] as const
 /**
  * A program that has run for longer will go on for longer, and fewer arrivals are enough: this by the instructions that it has executed.
  * (With 10,000 arrivals from 120 million instructions on: node's start took 13 per cent more, Perl and Python with JSON 10,
@@ -14,6 +14,8 @@ const PATIENCE = 12e12
 const LONG_RUN = 120_000_000
 /** one instruction at most for so many since. */
 const PACE = 3000
+/** What has this share of the threshold is translated with what has reached it. */
+const WARM_SHARE = 1 / 6
 /** So many at a time, or a module has too few to be worth its own cost. */
 const BATCH = 200
 /** Smaller thresholds, for tests, are not paced. */
@@ -23,10 +25,10 @@ const PACED_THRESHOLD = 1000
  * How often the hart must come to a place before that is translated. A translated instruction costs some 20 µs, as much as seven thousand
  * interpreted ones, half of it the translator and half V8. So early only what has been executed more often than that is translated, and more when the
  * program has run for long.
- * (Early also what makes up one in 700 of all that was executed: musl's storm of malloc took a tenth less, gzip, C++ containers and Python's
- * start 5 to 10 per cent more. With 50,000 arrivals, not 100,000: md5sum of 64 MiB 410 to 371 ms, sqlite3 2.51 to 2.30 s, gzip 1.36 to 1.30, C++
- * containers and glibc's storm of malloc 2 per cent more, Python's start 5. With 25,000: sqlite3 2.0 s, C++ containers 7 per cent more, glibc's storm 8,
- * Python's start 12; but by the clock nearly all take less the less it is, as V8 compiles on another processor.)
+ * (Of twelve programs, in turns: with 50,000 arrivals and what has a quarter of them, storms of malloc, C++ containers, Perl and a shell take 1 to 5
+ * per cent more, md5sum of 64 MiB 2 less; with 100,000 and a sixth md5sum 6 more, gzip 4, sqlite3 2; with 80,000 and a fifth sqlite3 3 and Perl 6, with an
+ * eighth C++ containers, Perl and glibc's storm 5. What makes up one in 700 of all that was executed is not worth it early: musl's storm took a tenth less,
+ * gzip, C++ containers and Python's start 5 to 10 per cent more. By the clock nearly all take less the less it is, as V8 compiles on another processor.)
  */
 export class Pace {
   readonly #late: number
@@ -55,7 +57,7 @@ export class Pace {
 
   /** The least count of what is translated together with what has reached the threshold. */
   get warm(): number {
-    return Math.ceil(this.threshold / 4)
+    return Math.ceil(this.threshold * WARM_SHARE)
   }
 
   /** Whether so many more may be translated. */
