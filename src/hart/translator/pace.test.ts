@@ -23,7 +23,7 @@ test('what is kept for later runs is worth more', () => {
   const thresholds = (runs: number) =>
     [0, LONG, 4 * LONG].map((executed) => new Pace(10_000, () => executed, runs).threshold)
   expect(thresholds(0)).toEqual([80_000, 80_000, 25_000])
-  expect(thresholds(1)).toEqual([25_000, 25_000, 25_000])
+  expect(thresholds(1)).toEqual([40_000, 40_000, 25_000])
   expect(thresholds(2)).toEqual([10_000, 10_000, 10_000])
   expect(new Pace(2000, () => 0, 5).threshold).toBe(6000)
 })
