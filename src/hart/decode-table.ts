@@ -1,25 +1,28 @@
 /**
- * From an instruction's bits to the number of its definition, in two tables in the buffer:
+ * From an instruction's bits to the number of its definition, in tables in the buffer:
  *
- *     first level    65,536 × u32, by the low 16 bits of the word:
- *                    bits 0-7   what to do: a definition's number, or ILLEGAL, or GROUP
- *                    bits 8-31  compressed: the immediate, signed; GROUP: number of the second-level table
+ *     first level    65,536 × u8, by the low 16 bits of the word: a definition's number, or ILLEGAL; or GROUP and more, by so
+ *                    much the number of a second-level table
+ *     immediates     65,536 × i16, by a compressed instruction: its immediate, without low bits that are never set when it has
+ *                    more than 16 (`immediateShift`)
  *     second level   tables of 4,096 × u8, by the high 12 bits of the word: definition's number or ILLEGAL
  *
  * The low 16 bits tell everything about compressed instructions, and opcode and funct3 of the others, which is
- * enough for loads, stores, branches and most immediates.
+ * enough for loads, stores, branches and most immediates. Of the first level a host's smallest cache has place for what programs execute; with
+ * entries of four bytes, which had the immediates in them, it had not.
  */
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
-import { immediateOf } from './format.js'
+import { type Immediate, immediateOf } from './format.js'
 import { INSTRUCTIONS } from './instructions/index.js'
 import { PatternFiller } from './pattern-filler.js'
 
 const WORDS_16 = 65536
 const HIGH_BITS = 4096
 export const FIRST_LEVEL = 0
-export const SECOND_LEVEL = WORDS_16 * 4
+export const IMMEDIATES = WORDS_16
+export const SECOND_LEVEL = IMMEDIATES + WORDS_16 * 2
 /** Bytes of Region.scratch that the tables may take. */
 export const DECODE_TABLE_BYTES = 512 * 1024
 
@@ -43,9 +46,16 @@ export function writeDecodeTables(memory: Memory, table: Ptr, tables: () => Uint
 
 /** Number of the definition that a word is, or ILLEGAL; bits 16 to 19 are not looked at. */
 export function decode(memory: Memory, table: Ptr, word: number): number {
-  const entry = memory.u32[(table + FIRST_LEVEL + (word & 0xffff) * 4) >>> 2]!
-  if ((entry & 0xff) !== GROUP) return entry & 0xff
-  return memory.u8[table + SECOND_LEVEL + (entry >>> 8) * HIGH_BITS + (word >>> 20)]!
+  const entry = memory.u8[table + FIRST_LEVEL + (word & 0xffff)]!
+  return entry < GROUP
+    ? entry
+    : memory.u8[table + SECOND_LEVEL + (entry - GROUP) * HIGH_BITS + (word >>> 20)]!
+}
+
+/** Low bits of an immediate that its entry does not have. */
+export function immediateShift({ slices }: Immediate): number {
+  const bits = Math.max(...slices.map(([, width, to]) => to + width))
+  return bits > 16 ? Math.min(...slices.map(([, , to]) => to)) : 0
 }
 
 class DecodeTableBuilder {
@@ -54,9 +64,8 @@ class DecodeTableBuilder {
   readonly #groups = new Map<string, number>()
 
   build(): Uint8Array {
-    assert(GROUP < 256, 'a definition has an eight-bit number')
-    const { u32, u8 } = this.#filler
-    u32.fill(ILLEGAL, 0, WORDS_16)
+    const { u8 } = this.#filler
+    u8.fill(ILLEGAL, 0, WORDS_16)
     this.#addAllCompressed()
     for (let opcode = 0; opcode < 128; opcode++) if (!isCompressed(opcode)) this.#addWide(opcode)
     return u8.subarray(FIRST_LEVEL, SECOND_LEVEL + this.#groups.size * HIGH_BITS)
@@ -71,11 +80,15 @@ class DecodeTableBuilder {
 
   #addCompressed(id: number): void {
     const { match, mask, format, excludes = [] } = INSTRUCTIONS[id]!
+    const free = ~mask & 0xffff
+    this.#filler.fillBytes(FIRST_LEVEL, match, free, id)
     const { imm } = format
-    const immediate = (bits: number) => (imm === undefined ? 0 : immediateOf(bits, imm) << 8)
-    this.#filler.fillWords(FIRST_LEVEL, match, ~mask & 0xffff, id + immediate(match), immediate)
+    if (imm !== undefined) {
+      const immediate = (bits: number) => immediateOf(bits, imm) >> immediateShift(imm)
+      this.#filler.fillHalves(IMMEDIATES, match, free, immediate(match), immediate)
+    }
     for (const not of excludes) {
-      this.#filler.fillWords(FIRST_LEVEL, match | not.match, ~(mask | not.mask) & 0xffff, ILLEGAL)
+      this.#filler.fillBytes(FIRST_LEVEL, match | not.match, ~(mask | not.mask) & 0xffff, ILLEGAL)
     }
   }
 
@@ -88,7 +101,7 @@ class DecodeTableBuilder {
     let bits = 0
     do {
       const low = opcode | bits
-      this.#filler.fillWords(FIRST_LEVEL, low, ~lookedAt & 0xffff, this.#wideEntry(low, candidates))
+      this.#filler.fillBytes(FIRST_LEVEL, low, ~lookedAt & 0xffff, this.#wideEntry(low, candidates))
       bits = (bits - more) & more
     } while (bits !== 0)
   }
@@ -98,7 +111,7 @@ class DecodeTableBuilder {
     const [first] = possible
     if (first === undefined) return ILLEGAL
     if (possible.length === 1 && INSTRUCTIONS[first]!.mask >>> 20 === 0) return first
-    return GROUP | (this.#group(possible) << 8)
+    return GROUP + this.#group(possible)
   }
 
   /** The number of the second-level table that tells some definitions apart. */
@@ -108,7 +121,7 @@ class DecodeTableBuilder {
     if (known !== undefined) return known
     const group = this.#groups.size
     const table = SECOND_LEVEL + group * HIGH_BITS
-    assert(table + HIGH_BITS <= DECODE_TABLE_BYTES, 'the decode tables fit')
+    assert(table + HIGH_BITS <= DECODE_TABLE_BYTES && GROUP + group < 256, 'the decode tables fit')
     this.#filler.u8.fill(ILLEGAL, table, table + HIGH_BITS)
     for (const id of possible) {
       const { match, mask } = INSTRUCTIONS[id]!

@@ -2,17 +2,18 @@ import { assert } from '../base/assert.js'
 import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import type { MemoryOp } from '../base/wasm/opcodes.js'
 import { TlbEntry } from '../paging/tlb-layout.js'
+import { IMMEDIATES, immediateShift } from './decode-table.js'
 import type { InstructionDefinition } from './definition.js'
 import type { Emitter } from './emitter.js'
 import { causeOf, Exit } from './exit.js'
 import { accessBytes, bits, immediate, resultType } from './field-decoding.js'
-import type { RegisterField } from './format.js'
+import type { Immediate, RegisterField } from './format.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { HELPER_TYPES } from './translator/helper-types.js'
-import { i32, i64, local, op, type Value } from './value.js'
+import { i32, i64, loadRaw, local, op, type Value } from './value.js'
 
 /** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
 export class InterpreterEmitter implements Emitter {
@@ -99,8 +100,14 @@ export class InterpreterEmitter implements Emitter {
   get immLow(): Value {
     const { imm } = this.#definition.format
     if (imm === undefined) return i32(0)
-    if (this.#length === 2) return op('i32_shr_s', local(this.#locals.entry), i32(8))
-    return immediate(this.#locals.word, imm)
+    return this.#length === 2 ? this.#compressedImmediate(imm) : immediate(this.#locals.word, imm)
+  }
+
+  #compressedImmediate(imm: Immediate): Value {
+    const index = op('i32_shl', op('i32_and', local(this.#locals.word), i32(0xffff)), i32(1))
+    const entry = loadRaw('i32_load16_s', index, this.#layout.decode + IMMEDIATES)
+    const shift = immediateShift(imm)
+    return shift === 0 ? entry : op('i32_shl', entry, i32(shift))
   }
   get imm(): Value {
     return this.#definition.format.imm === undefined ? i64(0) : op('i64_extend_i32_s', this.immLow)

@@ -10,7 +10,7 @@ export interface InterpreterLocals {
   /** i64: what makes a virtual address of `pointer`. */
   readonly delta: number
   readonly word: number
-  /** The instruction's entry in the decode table. */
+  /** Number of the instruction's definition. */
   readonly entry: number
   /** Where the TLB's entries are. */
   readonly tlb: number

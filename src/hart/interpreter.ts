@@ -5,7 +5,7 @@
  *       loop next
  *         leave when nothing is left
  *         word = the instruction; within the page of the last one that is one load
- *         entry = first-level decode table[low 16 bits]; if GROUP: second-level table[high 12 bits]
+ *         entry = first-level decode table[low 16 bits]; from GROUP on: second-level table[high 12 bits]
  *         one block per definition | ILLEGAL, found by comparisons (dispatch-tree.ts)
  *         arrive: after a jump; leave when there is translated code
  *
@@ -222,22 +222,22 @@ class InterpreterFunction {
 
   #decode(): void {
     const { word, entry } = this.#locals
-    const index = op('i32_shl', op('i32_and', local(word), i32(0xffff)), i32(2))
-    loadRaw('i32_load', index, this.#layout.decode + FIRST_LEVEL)(this.#code)
+    const index = op('i32_and', local(word), i32(0xffff))
+    loadRaw('i32_load8_u', index, this.#layout.decode + FIRST_LEVEL)(this.#code)
     this.#code.set(entry)
   }
 
   #dispatch(labels: InterpreterLabels): void {
     const code = this.#code
     const emitter = new InterpreterEmitter(code, this.#layout, this.#locals, labels, this.#helpers)
-    const action = op('i32_and', local(this.#locals.entry), i32(255))
-    op('i32_eq', action, i32(GROUP))(code)
+    const entry = local(this.#locals.entry)
+    op('i32_ge_u', entry, i32(GROUP))(code)
     code.if()
     this.#decodeGroup()
     code.end()
     const illegal = code.block()
     const blocks = INSTRUCTIONS.map(() => code.block()).reverse()
-    emitDispatch(code, action, blocks, illegal)
+    emitDispatch(code, entry, blocks, illegal)
     for (const definition of INSTRUCTIONS) {
       code.end()
       emitter.emit(definition)
@@ -247,7 +247,7 @@ class InterpreterFunction {
 
   #decodeGroup(): void {
     const { word, entry } = this.#locals
-    const table = op('i32_shl', op('i32_shr_u', local(entry), i32(8)), i32(12))
+    const table = op('i32_shl', op('i32_sub', local(entry), i32(GROUP)), i32(12))
     const index = op('i32_or', table, op('i32_shr_u', local(word), i32(20)))
     loadRaw('i32_load8_u', index, this.#layout.decode + SECOND_LEVEL)(this.#code)
     this.#code.set(entry)
