@@ -66,6 +66,13 @@ export class Code {
     return this
   }
 
+  /** Adds what other code has, which may close what is open here; its local variables are this one's. */
+  append(other: Code): this {
+    for (let i = 0; i < other.#hints.length; i++) this.#hints.push(other.#hints[i]! + 2 * this.#length)
+    this.#depth += other.#depth
+    return this.copy(other.raw())
+  }
+
   #grow(bytes: number): void {
     const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + bytes))
     larger.set(this.#bytes)

@@ -22,6 +22,8 @@ import { CROSSED_PLACE, growEpoch } from './shared-globals.js'
 /** (hart's record, hart's TLB entries, left) → left. */
 export const REGION_PARAMETERS: readonly ValueType[] = ['i32', 'i32', 'i32']
 export const REGION_RESULTS: readonly ValueType[] = ['i32']
+/** Index of that signature in the modules of regions. */
+export const REGION_TYPE = 0
 
 export class Dispatcher {
   readonly #code: Code

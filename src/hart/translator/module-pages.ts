@@ -4,10 +4,11 @@
  * itself is the same in every run of a program.
  */
 import { PAGE_SHIFT, PAGE_SIZE, type Vpn } from '../../base/numbers.js'
+import type { Code } from '../../base/wasm/code.js'
+import { MEMORY_OP } from '../../base/wasm/opcodes.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
 import { CODE_STAMP_BYTES } from '../../state/layout.js'
 import type { HartLayout } from '../hart-layout.js'
-import { i32, i64, loadRaw, local, op, type Value } from '../value.js'
 import type { CodePage } from './code-pages.js'
 
 /** Names under which a module exports the global variables. */
@@ -20,29 +21,28 @@ export function setPage(exports: WebAssembly.Exports, index: number, { pfn, stam
   global.value = BigInt(pfn) | (BigInt(stamp) << 32n)
 }
 
-/** i32: a half of the global variable with this index in the module. */
-function frameOf(global: number): Value {
-  return op('i32_wrap_i64', (code) => void code.globalGet(global))
-}
-
-function stampOf(global: number): Value {
-  return op(
-    'i32_wrap_i64',
-    op('i64_shr_u', (code) => void code.globalGet(global), i64(32)),
-  )
-}
-
 /**
- * Whether a page is not where its global variable says: the entry for fetches in the TLB (whose place is local `tlb`) leads elsewhere, or the
- * stamp has changed.
+ * i32: whether a page is not where its global variable (this index in the module) says: the entry for fetches in the TLB (whose place is local `tlb`)
+ * leads elsewhere, or the stamp has changed.
  */
-export function isGone({ codeStamps }: HartLayout, vpn: Vpn, global: number, tlb: number): Value {
+export function writeIsGone(
+  code: Code,
+  { codeStamps }: HartLayout,
+  vpn: Vpn,
+  global: number,
+  tlb: number,
+): void {
   const entry = (vpn % TLB_ENTRIES) * TLB_ENTRY_BYTES
   const page = vpn * PAGE_SIZE
-  const addend = op('i32_sub', op('i32_shl', frameOf(global), i32(PAGE_SHIFT)), i32(page | 0))
-  const isElsewhere = op('i64_ne', loadRaw('i64_load', local(tlb), entry + TlbEntry.executeTag), i64(page))
-  const isOther = op('i32_ne', loadRaw('i32_load', local(tlb), entry + TlbEntry.addend), addend)
-  const place = op('i32_mul', frameOf(global), i32(CODE_STAMP_BYTES))
-  const isChanged = op('i32_ne', loadRaw('i32_load16_u', place, codeStamps), stampOf(global))
-  return op('i32_or', op('i32_or', isElsewhere, isOther), isChanged)
+  code
+    .get(tlb)
+    .access(MEMORY_OP.i64_load, entry + TlbEntry.executeTag)
+    .i64(page)
+    .op('i64_ne')
+  code.get(tlb).access(MEMORY_OP.i32_load, entry + TlbEntry.addend)
+  code.globalGet(global).op('i32_wrap_i64').i32(PAGE_SHIFT).op('i32_shl').i32(page).op('i32_sub')
+  code.op('i32_ne').op('i32_or')
+  code.globalGet(global).op('i32_wrap_i64').i32(CODE_STAMP_BYTES).op('i32_mul')
+  code.memory('i32_load16_u', codeStamps)
+  code.globalGet(global).i64(32).op('i64_shr_u').op('i32_wrap_i64').op('i32_ne').op('i32_or')
 }

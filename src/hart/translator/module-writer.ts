@@ -1,10 +1,11 @@
 /** Writes a module of translated functions, one for each region. */
+import { assert } from '../../base/assert.js'
 import type { Vpn } from '../../base/numbers.js'
 import { WasmModule } from '../../base/wasm/module.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartLayout } from '../hart-layout.js'
 import type { CodePage } from './code-pages.js'
-import { REGION_PARAMETERS, REGION_RESULTS } from './dispatcher.js'
+import { REGION_PARAMETERS, REGION_RESULTS, REGION_TYPE } from './dispatcher.js'
 import { HELPER_TYPES } from './helper-types.js'
 import { pageName } from './module-pages.js'
 import type { PageSpans } from './page-spans.js'
@@ -41,7 +42,7 @@ export interface ModuleInput {
 export function writeModule(input: ModuleInput): Uint8Array {
   const { candidates, pages: modulePages, firstPlace, memory, layout, tools, spans } = input
   const module = new WasmModule()
-  const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
+  assert(module.type(REGION_PARAMETERS, REGION_RESULTS) === REGION_TYPE, 'it is the first signature')
   const imported: string[] = []
   const helper = (name: string): number => {
     const index = imported.indexOf(name)
@@ -54,7 +55,7 @@ export function writeModule(input: ModuleInput): Uint8Array {
     const where = pages.map(({ vpn }) => ({ vpn, global: firstPage + indexOfPage(modulePages, vpn) }))
     return emitRegion({
       ...{ region, pages: where, layout, helper, tools, spans },
-      ...{ type, epoch, place, hasWindows },
+      ...{ epoch, place, hasWindows },
     })
   })
   module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.inSharedBuffer })

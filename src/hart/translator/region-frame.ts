@@ -3,7 +3,9 @@ import { assert } from '../../base/assert.js'
 import type { Code, Label } from '../../base/wasm/code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
-import { local } from '../value.js'
+import { i32, i64, local, op } from '../value.js'
+import { REGION_PARAMETERS } from './dispatcher.js'
+import { REGION_INSTRUCTIONS_MAX } from './region.js'
 import { tempType } from './template.js'
 
 /** Index of a helper of the interpreter's module, by name, as a function of the module that is being made. */
@@ -13,6 +15,9 @@ export type HelperIndex = (name: string) => number
 export const HART = 0
 export const TLB = 1
 export const LEFT = 2
+
+/** Of where a region stops, in `exitPc`: the low bits are instructions that are not executed, fewer than two to the power of so many. */
+const STOP_BITS = 8
 
 /** Arguments of holes for temporary locals. */
 const TEMPS_MAX = 256
@@ -79,7 +84,9 @@ export class RegionFrame {
   /** Whether registers are stored on the way out (register-flow.ts). */
   isLazy = false
   /** i64: where the guest goes on, on the way out. */
-  exitPc = NONE
+  readonly exitPc = REGION_PARAMETERS.length
+  /** i32: the entry of that. */
+  readonly entry = REGION_PARAMETERS.length + 1
   /** Outermost labels: leaves for `exitPc`, where there may be translated code; and leaves for the dispatcher. */
   exit!: Label
   stop!: Label
@@ -90,6 +97,7 @@ export class RegionFrame {
   readonly #kept = new Uint16Array(32)
 
   constructor(layout: HartLayout) {
+    assert(REGION_INSTRUCTIONS_MAX < 2 ** STOP_BITS, 'what a block has not executed fits into the low bits')
     this.layout = layout
   }
 
@@ -97,7 +105,8 @@ export class RegionFrame {
     this.code = code
     this.helper = helper
     this.isLazy = false
-    this.exitPc = code.local('i64')
+    const first = code.local('i64')
+    assert(first === this.exitPc && code.local('i32') === this.entry, 'they are the first locals')
     this.x.begin(code)
     this.f.begin(code)
     this.temps.fill(NONE)
@@ -137,16 +146,21 @@ export class RegionFrame {
     this.f.dirty = 0
   }
 
-  /** Adds to what is left: instructions that were taken off already and are not executed. */
-  giveBack(instructions: number): void {
-    if (instructions === 0) return
-    this.code.get(LEFT).i32(instructions).op('i32_add').set(LEFT)
+  /** Leaves before or after an instruction; `instructions` of the block, which were taken off `left` already, are not executed. */
+  stopAt(pc: number, instructions: number): void {
+    this.storeDirty()
+    this.code
+      .i64(pc * 2 ** STOP_BITS + instructions)
+      .set(this.exitPc)
+      .br(this.stop)
   }
 
-  /** Leaves before or after an instruction; `instructions` of the block are not executed. */
-  stopAt(pc: number, instructions: number): void {
-    this.giveBack(instructions)
-    this.storeDirty()
-    this.code.i64(pc).set(this.exitPc).br(this.stop)
+  /** What `stop` leads to: takes apart what `stopAt` has put together, so that the many ways out are short. */
+  writeStop(code: Code): void {
+    code.get(LEFT)
+    op('i32_and', op('i32_wrap_i64', local(this.exitPc)), i32(2 ** STOP_BITS - 1))(code)
+    code.op('i32_add').set(LEFT)
+    op('i64_shr_s', local(this.exitPc), i64(STOP_BITS))(code)
+    code.set(this.exitPc)
   }
 }

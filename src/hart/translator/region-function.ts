@@ -6,21 +6,18 @@
  *     block exit, block stop
  *       the blocks, structured: a loop at each header, whose first act is to leave if less is left than a turn may take;
  *       each loads registers that are used from there on (register-flow.ts), and each way out stores those that were written
- *     stop: store pc, return left
- *     exit: store pc, go on in the translated code of it, in place of this function; or return left
+ *     stop, exit: region-end.ts
  *
  * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
  */
 import type { Vpn } from '../../base/numbers.js'
 import { Code, type Label } from '../../base/wasm/code.js'
 import type { HartLayout } from '../hart-layout.js'
-import { HartField } from '../hart-state.js'
-import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
+import { i32, i64, local, op, type Value } from '../value.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
-import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
 import type { Instruction } from './flow.js'
 import { FlowGraph, type GraphNode } from './flow-graph.js'
-import { isGone } from './module-pages.js'
+import { writeIsGone } from './module-pages.js'
 import type { PageSpans } from './page-spans.js'
 import type { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
@@ -38,8 +35,7 @@ export interface RegionInput {
   readonly helper: HelperIndex
   readonly tools: RegionTools
   readonly spans: PageSpans | undefined
-  /** Index of the signature in the module, and of a global variable for the epoch in which the pages were looked at. */
-  readonly type: number
+  /** Index of a global variable for the epoch in which the pages were looked at. */
   readonly epoch: number
   /** In the function table. */
   readonly place: number
@@ -100,12 +96,7 @@ class RegionFunction {
     this.#frame.exit = code.block()
     this.#frame.stop = code.block()
     this.#tree(0)
-    code.op('unreachable').end()
-    this.#storePc()
-    code.get(left).op('return').end()
-    this.#storePc()
-    this.#goOn()
-    return code.get(left)
+    return code.append(this.#input.tools.end)
   }
 
   #checkPages(): void {
@@ -118,42 +109,15 @@ class RegionFunction {
       code.ifUnlikely()
     }
     for (const { vpn, global } of pages) {
-      isGone(layout, vpn, global, TLB)(code)
+      writeIsGone(code, layout, vpn, global, TLB)
       returnIf(code, op('i32_xor', local(this.#frame.left), i32(-1)))
     }
     if (!layout.shared) code.globalGet(CODE_EPOCH).globalSet(epoch).end()
   }
 
-  #storePc(): void {
-    storeRaw('i64_store', this.#frame.hart, local(this.#frame.exitPc), HartField.pc)(this.#code)
-  }
-
   #load(node: number): void {
     this.#frame.x.load(this.#x.loads[node]!)
     this.#frame.f.load(this.#f.loads[node]!)
-  }
-
-  /** Calls the translated code of `exitPc` in place of this function, if there is some. */
-  #goOn(): void {
-    const code = this.#code
-    const { layout, type } = this.#input
-    const { hart, tlb, left, exitPc } = this.#frame
-    const entry = code.local('i32')
-    const isOther = op('i64_ne', loadRaw('i64_load', local(entry)), local(exitPc))
-    op('i32_add', setOffset(local(exitPc)), i32(layout.codeEntries))(code)
-    code.set(entry)
-    isOther(code)
-    code.if()
-    op('i32_add', local(entry), i32(CODE_ENTRY_BYTES))(code)
-    code.set(entry)
-    isOther(code)
-    returnIf(code, local(left))
-    code.end()
-    const place = loadRaw('i32_load', local(entry), CodeEntry.function)
-    place(code)
-    code.if()
-    for (const operand of [hart, tlb, local(left), place]) operand(code)
-    code.returnCallIndirect(type).end()
   }
 
   /** A node and all that it dominates. */
