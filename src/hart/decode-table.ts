@@ -31,12 +31,12 @@ export const GROUP = INSTRUCTIONS.length + 1
 
 const isCompressed = (word: number): boolean => (word & 3) !== 3
 
-/** Both levels, as they are in the buffer. */
+/** All of them, as they are in the buffer. */
 export function decodeTables(): Uint8Array {
   return new DecodeTableBuilder().build()
 }
 
-/** Writes the tables unless another hart did. Entry 0 is written last and is never 0, so it says that they are there. */
+/** Writes the tables unless another hart did. The first four entries are written last and are never all 0, so they say that the rest is there. */
 export function writeDecodeTables(memory: Memory, table: Ptr, tables: () => Uint8Array): void {
   if (Atomics.load(memory.u32, table >>> 2) !== 0) return
   const bytes = tables()

@@ -84,12 +84,9 @@ export const FORMAT = {
 export function immediateOf(word: number, { slices, signed }: Immediate): number {
   let value = 0
   let top = 0
-  // Run for every instruction that is translated, mostly before V8 has compiled it: without iterators.
-  for (let i = 0; i < slices.length; i++) {
-    const slice = slices[i]!
-    const end = slice[2] + slice[1]
-    value |= ((word >>> slice[0]) & ((1 << slice[1]) - 1)) << slice[2]
-    if (end > top) top = end
+  for (const [from, width, to] of slices) {
+    value |= ((word >>> from) & ((1 << width) - 1)) << to
+    top = Math.max(top, to + width)
   }
   return signed ? (value << (32 - top)) >> (32 - top) : value
 }

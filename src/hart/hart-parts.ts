@@ -9,7 +9,7 @@ import { interpreterBytes } from './interpreter.js'
 export type InterpreterMaker = (imports: WebAssembly.Imports) => WebAssembly.Instance
 
 export interface HartParts {
-  /** Both levels of the decode tables, one after the other (decode-table.ts). */
+  /** The decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
   /** The interpreter (interpreter.ts). */
   interpreter(layout: HartLayout): InterpreterMaker

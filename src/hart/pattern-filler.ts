@@ -57,7 +57,6 @@ export class PatternFiller {
 
   /** The same for entries of one byte, which all get one value. */
   fillBytes(table: number, match: number, free: number, value: number): void {
-    this.#worth.fill(0)
     this.#fillers.bytes(table, match, free, value)
   }
 }
@@ -66,20 +65,26 @@ export class PatternFiller {
 function emitFill(code: Code, width: 1 | 2, worth: number): void {
   const [table, match, free, start] = [0, 1, 2, 3]
   const value = code.local('i32')
-  const rest = code.local('i32')
   const sum = code.local('i32')
   const nextValue = code.loop()
-  code.get(start).set(sum).get(value).set(rest)
-  const done = code.block()
-  const nextBit = code.loop()
-  code.get(rest).op('i32_eqz').brIf(done)
-  code.get(sum).get(rest).op('i32_ctz').i32(2).op('i32_shl').memory('i32_load', worth).op('i32_add').set(sum)
-  code.get(rest).get(rest).i32(1).op('i32_sub').op('i32_and').set(rest).br(nextBit)
-  code.end().end()
+  code.get(start).set(sum)
+  if (width === 2) addWorth(code, value, sum, worth)
   code.get(table).get(match).get(value).op('i32_or')
   if (width === 2) code.i32(1).op('i32_shl')
   code.op('i32_add').get(sum)
   code.memory(width === 2 ? 'i32_store16' : 'i32_store8', 0)
   code.get(value).get(free).op('i32_sub').get(free).op('i32_and').tee(value).brIf(nextValue)
   code.end()
+}
+
+/** Adds to `sum` what each bit of `value` is worth. */
+function addWorth(code: Code, value: number, sum: number, worth: number): void {
+  const rest = code.local('i32')
+  code.get(value).set(rest)
+  const done = code.block()
+  const nextBit = code.loop()
+  code.get(rest).op('i32_eqz').brIf(done)
+  code.get(sum).get(rest).op('i32_ctz').i32(2).op('i32_shl').memory('i32_load', worth).op('i32_add').set(sum)
+  code.get(rest).get(rest).i32(1).op('i32_sub').op('i32_and').set(rest).br(nextBit)
+  code.end().end()
 }

@@ -26,7 +26,17 @@ const STRAIGHT = [
   ...[items.registerOp, items.immediateOp, items.upperOp, items.compressedOp, items.jumpOp, items.jumpOp],
   ...[items.bitsOp, items.bitsOp],
   ...[items.memoryOp, items.memoryOp, items.compressedMemoryOp, items.atomicOp, items.loopOp],
-  ...[items.floatOp, items.csrOp, items.fenceOp, patchOp, counterOp, structOp, structOp, moveBaseOp],
+  ...[
+    items.floatOp,
+    items.csrOp,
+    items.fenceOp,
+    patchOp,
+    counterOp,
+    structOp,
+    structOp,
+    moveBaseOp,
+    overlapOp,
+  ],
 ]
 const LEAF = [items.registerOp, items.immediateOp, items.compressedOp, items.jumpOp, items.memoryOp]
 
@@ -44,6 +54,15 @@ function patchOp(c: ItemContext): Item {
     typeS(0x23, 2, at, word, distance),
     addi(target, target, c.random.below(2000)),
   )
+}
+
+/** A lui whose upper half is an instruction too, and a branch to that: two ways, which meet behind it. */
+function overlapOp(c: ItemContext): Item {
+  const inner = items.compressedOp(c)
+  if (!('halves' in inner)) return inner
+  const [half] = inner.halves
+  const branch = typeB(c.random.pick([0, 1, 4, 5]), c.random.below(32), c.random.below(32), 6)
+  return items.words(branch, ((half! << 16) | (items.destination(c) << 7) | 0x37) >>> 0)
 }
 
 /** Several loads and stores around one address, as of a struct or a stack frame. */

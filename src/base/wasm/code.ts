@@ -29,7 +29,7 @@ export class Code {
   /** As the entry has them: each as a run of one. */
   readonly #locals: number[] = []
   readonly #parameters: number
-  /** Offsets of the `if`s whose way is known, in ascending order, each twice; and 1 more when it is mostly taken. */
+  /** Of each `if` whose way is known, in ascending order: twice its offset, and 1 more when it is mostly taken. */
   readonly #hints: number[] = []
 
   /** `bytes`: what it will probably be; it may be longer. */
@@ -51,7 +51,8 @@ export class Code {
   }
 
   /**
-   * For who writes much in a row: where the code's bytes are, with place for so many more. What is written behind `length` counts when `length` is set.
+   * For who writes much in a row: where the code's bytes are, with place for so many more. What is written behind `length` counts when `length` is set; after
+   * anything else that writes, the bytes may be elsewhere.
    * (Most of a translator's time goes into calls that have not been compiled yet.)
    */
   room(bytes: number): Uint8Array {
@@ -351,7 +352,7 @@ export class Code {
   }
 
   /** How many branches have a hint. */
-  get hints(): number {
+  get hintCount(): number {
     return this.#hints.length
   }
 

@@ -135,7 +135,7 @@ export class WasmModule {
     let functions = 0
     for (let i = 0; i < this.#functions.length; i++) {
       const { code } = this.#functions[i]!
-      if (code.hints === 0) continue
+      if (code.hintCount === 0) continue
       functions++
       content.u32(this.#importedFunctions + i)
       code.writeHints(content)

@@ -12,8 +12,8 @@ import type { HartCode } from '../hart-code.js'
 /** A fetch from such a page succeeds and changes nothing: the accessed bit is set already. */
 const FETCHABLE = EntryFlag.user | EntryFlag.execute | EntryFlag.accessed
 const STAMP_MAX = 0xffff
-/** Enough for what is translated at a time. */
-const STAMPS_IN_RESERVE = 1024
+/** Enough for what is translated at a time (256 functions of at most four pages) by eight harts at once, which share the stamps. */
+const STAMPS_IN_RESERVE = 8192
 
 /** A page as code was read from it. */
 export interface CodePage {

@@ -57,7 +57,7 @@ export class Instruction {
     this.rs1 = rs1
     this.rs2 = rs2
     this.rs3 = rs3
-    this.imm = immediateOf(word, operands)
+    this.imm = immediateIn(word, operands)
     this.xReads = (read1 & reads1.x) | (read2 & reads2.x) | (read3 & reads3.x)
     this.fReads = (read1 & reads1.f) | (read2 & reads2.f) | (read3 & reads3.f)
     this.xWrites = (1 << rd) & writes.x
@@ -83,8 +83,8 @@ export class Instruction {
   }
 }
 
-function immediateOf(word: number, { imm, immSignBits }: Operands): number {
+function immediateIn(word: number, { imm, immSignShift }: Operands): number {
   let value = 0
   for (let i = 0; i < imm.length; i += 3) value |= ((word >>> imm[i]!) & imm[i + 1]!) << imm[i + 2]!
-  return (value << immSignBits) >> immSignBits
+  return (value << immSignShift) >> immSignShift
 }

@@ -42,7 +42,8 @@ export interface ModuleInput {
 export function writeModule(input: ModuleInput): Uint8Array {
   const { candidates, pages: modulePages, firstPlace, memory, layout, tools, spans } = input
   const module = new WasmModule()
-  assert(module.type(REGION_PARAMETERS, REGION_RESULTS) === REGION_TYPE, 'it is the first signature')
+  const type = module.type(REGION_PARAMETERS, REGION_RESULTS)
+  assert(type === REGION_TYPE, 'it is the first signature')
   const imported: string[] = []
   const helper = (name: string): number => {
     const index = imported.indexOf(name)
@@ -58,6 +59,7 @@ export function writeModule(input: ModuleInput): Uint8Array {
       ...{ epoch, place, hasWindows },
     })
   })
+  tools.end()
   module.importMemory('memory', { pages: memory.bytes / WASM_PAGE, shared: layout.inSharedBuffer })
   module.importTable('table', 0)
   for (const name of SHARED_GLOBALS) module.importGlobal(name)

@@ -24,7 +24,7 @@ export type Flow = (typeof Flow)[keyof typeof Flow]
  * A register's field as one number, for what is decoded with every instruction that is read: bits 0 to 4 say where it begins, 5 to 9 are its mask, and
  * what is above them is the number of the first register that it can name.
  */
-export type FieldNumber = number
+type FieldNumber = number
 const MASK_SHIFT = 5
 const FIRST_SHIFT = 10
 
@@ -40,9 +40,10 @@ export interface Operands {
   readonly rs1: FieldNumber
   readonly rs2: FieldNumber
   readonly rs3: FieldNumber
-  /** Where each slice of the immediate is in the word, its mask, where it is in the value, and so on; it ends in so many bits that are its sign. */
+  /** Where each slice of the immediate is in the word, its mask, where it is in the value, and so on. */
   readonly imm: readonly number[]
-  readonly immSignBits: number
+  /** By how much it is shifted up and down again to extend its sign; 0 when it has none. */
+  readonly immSignShift: number
   /** Masks of the registers that may be read and written, of either kind: 0, or all but x0 that there are of this kind. */
   readonly reads1: OperandMask
   readonly reads2: OperandMask
@@ -101,7 +102,7 @@ export function register(word: number, field: FieldNumber): number {
   return ((word >>> (field & 31)) & ((field >>> MASK_SHIFT) & 31)) + (field >>> FIRST_SHIFT)
 }
 
-function signBits({ slices, signed }: Immediate): number {
+function signShift({ slices, signed }: Immediate): number {
   return signed ? 32 - Math.max(...slices.map(([, width, to]) => width + to)) : 0
 }
 
@@ -121,7 +122,7 @@ function make(number: number): Operands {
     rs2: fieldOf(rs2),
     rs3: fieldOf(rs3),
     imm: (imm?.slices ?? []).flatMap(([from, width, to]) => [from, (1 << width) - 1, to]),
-    immSignBits: imm === undefined ? 0 : signBits(imm),
+    immSignShift: imm === undefined ? 0 : signShift(imm),
     reads1: mask(rs1, 'rs1'),
     reads2: mask(rs2, 'rs2'),
     reads3: mask(rs3, 'rs3'),

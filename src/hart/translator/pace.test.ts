@@ -26,6 +26,7 @@ test('what is kept for later runs is worth more', () => {
   expect(thresholds(1)).toEqual([40_000, 40_000, 25_000])
   expect(thresholds(2)).toEqual([10_000, 10_000, 10_000])
   expect(new Pace(2000, () => 0, 5).threshold).toBe(6000)
+  expect([0, 1, 2].map((runs) => new Pace(10_000, () => 0, runs).warm)).toEqual([13_334, 10_000, 2500])
 })
 
 test('then translating keeps pace with executing', () => {

@@ -9,6 +9,7 @@
  * Sets of windows are numbers, a bit for each base register. What is known of an instruction is in arrays, by its number: `instructions` of
  * all nodes in a row.
  */
+import { assert } from '../../base/assert.js'
 import type { Instruction } from './flow.js'
 import type { FlowGraph } from './flow-graph.js'
 import { REGION_INSTRUCTIONS_MAX } from './region.js'
@@ -80,6 +81,7 @@ export class PageWindows {
       for (let i = 0; i < all.length; i++) this.#instructions[length++] = all[i]!
       this.#first[node + 1] = length
     }
+    assert(length <= REGION_INSTRUCTIONS_MAX, 'no instruction of a region is in two blocks')
     this.#steps.fill(Step.none, 0, length)
     this.#loadsBefore.fill(0, 0, nodes)
     this.#storesBefore.fill(0, 0, nodes)
@@ -88,6 +90,11 @@ export class PageWindows {
     this.#findLater()
     this.#openBeforeLoops()
     this.#place()
+  }
+
+  /** Keeps nothing of the last region alive. */
+  end(): void {
+    this.#instructions.length = 0
   }
 
   /** Number of a node's first instruction. */

@@ -1,7 +1,7 @@
 /**
  * What every region ends in, from its two outermost blocks on (region-function.ts): the same bytes in all, so they are written once.
  *
- *     end of block stop: store pc, return left
+ *     end of block stop: take apart what `stopAt` has put together, store pc, return left
  *     end of block exit: store pc, go on in the translated code of it, in place of this function; or return left
  */
 import { Code } from '../../base/wasm/code.js'

@@ -1,12 +1,11 @@
 /** What the parts of a translated function share: its parameters, the guest's registers in locals, and its ways out. */
 import { assert } from '../../base/assert.js'
-import type { Code, Label } from '../../base/wasm/code.js'
-import type { HartLayout } from '../hart-layout.js'
+import { Code, type Label } from '../../base/wasm/code.js'
 import { HartField } from '../hart-state.js'
 import { i32, i64, local, op } from '../value.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { REGION_INSTRUCTIONS_MAX } from './region.js'
-import { tempType } from './template.js'
+import { TEMPS_MAX, tempType } from './template.js'
 
 /** Index of a helper of the interpreter's module, by name, as a function of the module that is being made. */
 export type HelperIndex = (name: string) => number
@@ -18,9 +17,8 @@ export const LEFT = 2
 
 /** Of where a region stops, in `exitPc`: the low bits are instructions that are not executed, fewer than two to the power of so many. */
 const STOP_BITS = 8
-
-/** Arguments of holes for temporary locals. */
-const TEMPS_MAX = 256
+/** Addresses from here on would not be exact with them: user addresses of Sv39 end far below. */
+export const STOP_PC_MAX = 2 ** (53 - STOP_BITS)
 
 /** No local: what a parameter has the index of is none of ours. */
 export const NONE = 0
@@ -73,7 +71,6 @@ class RegisterLocals {
 
 /** Of one function at a time. */
 export class RegionFrame {
-  readonly layout: HartLayout
   readonly x = new RegisterLocals(HartField.x)
   readonly f = new RegisterLocals(HartField.f)
   readonly hart = local(HART)
@@ -83,7 +80,7 @@ export class RegionFrame {
   helper!: HelperIndex
   /** Whether registers are stored on the way out (register-flow.ts). */
   isLazy = false
-  /** i64: where the guest goes on, on the way out. */
+  /** i64: where the guest goes on, on the way out; on that to `stop` as `stopAt` has put it together. */
   readonly exitPc = REGION_PARAMETERS.length
   /** i32: the entry of that. */
   readonly entry = REGION_PARAMETERS.length + 1
@@ -96,17 +93,16 @@ export class RegionFrame {
   readonly windows = new Uint16Array(32)
   readonly #kept = new Uint16Array(32)
 
-  constructor(layout: HartLayout) {
+  constructor() {
     assert(REGION_INSTRUCTIONS_MAX < 2 ** STOP_BITS, 'what a block has not executed fits into the low bits')
-    this.layout = layout
   }
 
   begin(code: Code, helper: HelperIndex): void {
     this.code = code
     this.helper = helper
     this.isLazy = false
-    const first = code.local('i64')
-    assert(first === this.exitPc && code.local('i32') === this.entry, 'they are the first locals')
+    const [exitPc, entry] = [code.local('i64'), code.local('i32')]
+    assert(exitPc === this.exitPc && entry === this.entry, 'they are the first locals')
     this.x.begin(code)
     this.f.begin(code)
     this.temps.fill(NONE)
@@ -114,9 +110,13 @@ export class RegionFrame {
     this.#kept.fill(NONE)
   }
 
+  /** Keeps nothing of the last function alive. */
+  end(): void {
+    this.begin(new Code(REGION_PARAMETERS), () => 0)
+  }
+
   /** A local that holds something within one instruction. */
   tempLocal(argument: number): number {
-    assert(argument < TEMPS_MAX, 'no instruction has so many temporary locals')
     const index = this.temps[argument]!
     return index === NONE ? (this.temps[argument] = this.code.local(tempType(argument))) : index
   }

@@ -10,6 +10,7 @@
  *
  * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
  */
+import { assert } from '../../base/assert.js'
 import type { Vpn } from '../../base/numbers.js'
 import { Code, type Label } from '../../base/wasm/code.js'
 import type { HartLayout } from '../hart-layout.js'
@@ -22,7 +23,7 @@ import type { PageSpans } from './page-spans.js'
 import type { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
-import { type HelperIndex, LEFT, type RegionFrame, TLB } from './region-frame.js'
+import { type HelperIndex, LEFT, type RegionFrame, STOP_PC_MAX, TLB } from './region-frame.js'
 import type { RegionTools } from './region-tools.js'
 import type { RegisterFlow } from './register-flow.js'
 import { CODE_EPOCH } from './shared-globals.js'
@@ -67,6 +68,7 @@ class RegionFunction {
 
   constructor(input: RegionInput) {
     const { region, tools, helper, spans, place } = input
+    assert(region.blocks[0]!.pc < STOP_PC_MAX, 'an address fits into the constant of a way out')
     const { windows, x, f, frame } = tools
     const graph = new FlowGraph(region)
     const instructions: (readonly Instruction[])[] = []
@@ -96,7 +98,7 @@ class RegionFunction {
     this.#frame.exit = code.block()
     this.#frame.stop = code.block()
     this.#tree(0)
-    return code.append(this.#input.tools.end)
+    return code.append(this.#input.tools.regionEnd)
   }
 
   #checkPages(): void {

@@ -19,11 +19,18 @@ export class RegionTools {
   readonly f = new RegisterFlow('f')
   readonly forms = new ShortForms()
   /** What all regions end in. */
-  readonly end: Code
+  readonly regionEnd: Code
 
   constructor(layout: HartLayout) {
     this.templates = new Templates(layout.shared)
-    this.frame = new RegionFrame(layout)
-    this.end = regionEnd(this.frame, layout)
+    this.frame = new RegionFrame()
+    this.regionEnd = regionEnd(this.frame, layout)
+  }
+
+  /** A module is written: keeps nothing of it alive until the next one. */
+  end(): void {
+    this.frame.end()
+    this.windows.end()
+    this.forms.end()
   }
 }

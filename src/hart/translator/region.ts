@@ -147,6 +147,8 @@ class RegionFinder {
       }
       instruction = this.#arrivals.isTranslated(pc + bytes) ? undefined : this.#reader.instruction(pc + bytes)
     }
+    // Two ways that meet, the one through the middle of an instruction of the other: what is behind belongs to both, and is a block of its own.
+    if (instruction?.region === number) this.#lead(instruction.pc)
   }
 
   /** Leads to what another region does not begin with, or is in this one already. */

@@ -1,4 +1,4 @@
-/** What short-forms.ts must know of what an instruction does with the halves of registers. */
+/** What short-forms.ts must know of what an instruction does with the halves of registers. From `srli` to `xori`, but for `slliw`, it may have a short form. */
 export const Shape = {
   other: 0,
   slli: 1,

@@ -61,6 +61,11 @@ export class ShortForms {
     if (this.#words.size > 0) this.#keepWhatPays()
   }
 
+  /** Keeps nothing of the last block alive. */
+  end(): void {
+    this.#instructions = []
+  }
+
   /** The form of an instruction of the block, if it has one. */
   of(number: number): ShortForm | undefined {
     return this.#forms.get(number)

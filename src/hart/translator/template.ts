@@ -79,6 +79,8 @@ export function argumentOf(part: number): number {
   return part >>> ARGUMENT_SHIFT
 }
 
+/** Arguments of holes for temporary locals. */
+export const TEMPS_MAX = 256
 /** Locals from here on are those of the template. */
 const TEMP = 1 << 20
 const TYPES: readonly ValueType[] = ['i32', 'i64', 'f32', 'f64']
@@ -103,7 +105,9 @@ export class TemplateCode extends Code {
   /** Used within one instruction. */
   override local(type: ValueType): number {
     const number = TYPES.indexOf(type)
-    return TEMP + number + 4 * this.#used[number]!++
+    const argument = number + 4 * this.#used[number]!++
+    assert(argument < TEMPS_MAX, 'no instruction has so many temporary locals')
+    return TEMP + argument
   }
 
   override get(local: number): this {

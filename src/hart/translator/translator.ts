@@ -35,6 +35,8 @@ const MODULES_MAX = 512
  * by address, what was left over had to wait for another place to become hot: sqlite3 interpreted a sixth more and took a tenth longer, Lua 4 per cent.)
  */
 const FUNCTIONS_IN_MODULE_MAX = 256
+/** Nor may it take too long at a time: the guest waits, and harts on other threads do. This takes some 30 ms. */
+const INSTRUCTIONS_IN_MODULE_MAX = 3000
 /** The count of what cannot be translated now: so many arrivals on, it may be. */
 const LATER = -64
 /** A function whose windows cross a page's end so often is made again without. */
@@ -250,7 +252,9 @@ export class Translator {
     if (candidates.length === 0) return
     // Ascending: what comes before in a function has the rest of it, which then is not translated for itself.
     for (const each of warm) {
-      if (candidates.length === FUNCTIONS_IN_MODULE_MAX || !this.#pace.allows(instructions)) break
+      const isFull =
+        candidates.length === FUNCTIONS_IN_MODULE_MAX || instructions >= INSTRUCTIONS_IN_MODULE_MAX
+      if (isFull || !this.#pace.allows(instructions)) break
       if (!covered.has(each) && !this.#restorer?.has(each)) add(each)
     }
     this.#translate(candidates)
