@@ -85,7 +85,10 @@ test.each(CHANGES)(
   async (change) => {
     const { reports } = await storm(2, 2_000_000, change)
     const failures = reports.flatMap(({ failure }) => failure ?? [])
-    expect(failures.join('\n')).toMatch(new RegExp(`after ([a-z ]+ or )*${change}`))
+    // Who has the frame now may be the first to find what was stored through a stale translation: no change of its own page led to that.
+    const isNamed = `after ([a-z ]+ or )*${change}`
+    const isVictim = `another owner's frame at .* after no change`
+    expect(failures.join('\n')).toMatch(new RegExp(`${isNamed}|${isVictim}`))
   },
 )
 
