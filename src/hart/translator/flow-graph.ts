@@ -119,10 +119,15 @@ function makeNodes({ blocks }: Region): GraphNode[] {
       successors.push('block' in edge ? places[edge.block]! : -1)
     }
     const length = instructions.length
-    // biome-ignore format: a row each
     nodes.push({
-      block, length, successors,
-      dominator: -1, isHeader: false, forwardEdges: 0, merges: [], longest: 0,
+      block,
+      length,
+      successors,
+      dominator: -1,
+      isHeader: false,
+      forwardEdges: 0,
+      merges: [],
+      longest: 0,
     })
   }
   return nodes
