@@ -8,8 +8,8 @@
  *     second level   tables of 4,096 × u8, by the high 12 bits of the word: definition's number or ILLEGAL
  *
  * The low 16 bits tell everything about compressed instructions, and opcode and funct3 of the others, which is
- * enough for loads, stores, branches and most immediates. Of the first level a host's smallest cache has place for what programs execute; with
- * entries of four bytes, which had the immediates in them, it had not.
+ * enough for loads, stores, branches and most immediates. The first level is small for the sake of the host's caches: with entries of four bytes, which had
+ * the immediates in them, a tenth of the interpreter's samples stood at the load of one, and first runs took 2 to 3 per cent longer.
  */
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
