@@ -1,11 +1,135 @@
 #!/usr/bin/env node
-const { existsSync } = require('node:fs')
-const { commandFile, loadCommand } = require('./load-command.js')
+/**
+ * The command: it is one script and another one with what not every program needs (scripts/late-code.mjs), so that V8 can take its code from dist/command.cache, which the build makes: without it a
+ * third of the processor time of a short guest goes into compiling. The parts of a hart that take long to make are in there too.
+ * A cache of another V8 is refused, and then all is made anew. This folder is CommonJS: Node's loader of ES modules takes 10 ms. It is one file: another one takes 1 ms.
+ */
+const { closeSync, fstatSync, openSync, readFileSync, readSync } = require('node:fs')
+const { join } = require('node:path')
+const { Script } = require('node:vm')
 
-if (!existsSync(commandFile)) {
-  console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
-  process.exit(125)
+const dist = join(__dirname, '../dist')
+const commandFile = join(dist, 'command.cjs')
+const cacheFile = join(dist, 'command.cache')
+const lateFile = join(dist, 'late.cjs')
+const lateCacheFile = join(dist, 'late.cache')
+/** The cache's first bytes: how many of those that follow are V8's, as a little-endian number. */
+const HEADER = 8
+/** The last characters of both scripts: the hash of both. */
+const BUILD_LENGTH = 64
+
+/** A file that is read part by part. */
+class Parts {
+  constructor(file) {
+    this.fd = openSync(file)
+    this.size = fstatSync(this.fd).size
+  }
+
+  /** The bytes from `start` on up to `end` or the file's own, at the start of `room`. */
+  read(room, start, end = this.size) {
+    const length = Math.min(end, this.size) - start
+    let done = 0
+    while (done < length) {
+      const bytes = readSync(this.fd, room, done, length - done, start + done)
+      if (bytes === 0) break
+      done += bytes
+    }
+    return room.subarray(0, done)
+  }
+
+  close() {
+    closeSync(this.fd)
+  }
 }
-const { exports: command, build, parts } = loadCommand()
-command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
-command.main(process.argv, command.builtIn(parts, build))
+
+/**
+ * What the command exports, its script, a name that no other build has, and what the cache holds for `KeptParts`: undefined without a cache.
+ * `late` has the script of the late code as soon as that is loaded.
+ *
+ * All that is read goes through the same memory, one after the other: each new page of it costs a page fault, which takes as long as to read a page.
+ */
+function loadCommand() {
+  const [text, cache] = [new Parts(commandFile), openCache()]
+  const room = Buffer.allocUnsafeSlow(Math.max(text.size, cache.largest))
+  const source = text.read(room, 0).latin1Slice()
+  const script = makeScript(commandFile, source, cache.code(room))
+  const late = { build: source.slice(-BUILD_LENGTH), script: undefined }
+  const module = { exports: {}, loadLate: (early) => loadLate(late, early, module.exports) }
+  script.runInThisContext()(module.exports, require, module)
+  // V8 looks whether its part belongs to this script; so does the rest then.
+  const parts = script.cachedDataRejected === false ? cache.parts(room) : undefined
+  text.close()
+  cache.close()
+  return { exports: module.exports, script, late, build: late.build, parts }
+}
+
+/** Gives the late code what it needs of the early code; what the early code needs of it. It may be needed wherever a function is called. */
+function loadLate(late, early, command) {
+  const { script, source } = command.withUsualSettings(() => scriptOf(lateFile, readIfThere(lateCacheFile)))
+  if (!source.endsWith(late.build)) throw new Error('pagoda was built anew while it ran')
+  late.script = script
+  const module = { exports: {} }
+  late.script.runInThisContext()(module.exports, require, module, early)
+  return module.exports
+}
+
+/** The build leaves ASCII only; latin1 is read without decoding. */
+function scriptOf(file, cachedData) {
+  const source = readFileSync(file, 'latin1')
+  return { source, script: makeScript(file, source, cachedData) }
+}
+
+function makeScript(filename, source, cachedData) {
+  return new Script(source, { filename, cachedData })
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file)
+  } catch {
+    return undefined // there is none, or nobody can read it
+  }
+}
+
+const NO_CACHE = { largest: 0, code: () => undefined, parts: () => undefined, close: () => {} }
+
+/** The cache that the build has made, if it is one. */
+function openCache() {
+  let file
+  try {
+    file = new Parts(cacheFile)
+  } catch {
+    return NO_CACHE // there is none, or nobody can read it
+  }
+  const header = file.read(Buffer.alloc(HEADER), 0, HEADER)
+  if (header.length < HEADER) {
+    file.close()
+    return NO_CACHE
+  }
+  const end = Math.min(HEADER + header.readUInt32LE(0), file.size)
+  return {
+    largest: Math.max(end, file.size - end),
+    code: (room) => file.read(room, HEADER, end),
+    parts: (room) => file.read(room, end),
+    close: () => file.close(),
+  }
+}
+
+/** Runs the command line, and ends the process. */
+function start() {
+  let loaded
+  try {
+    loaded = loadCommand()
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error
+    console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
+    process.exit(125)
+  }
+  const { exports: command, build, parts } = loaded
+  command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
+  // Nothing is left to be done: all was written when it was said. Node would wait until V8 has compiled what it is at, and tidy up.
+  command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit())
+}
+
+module.exports = { commandFile, cacheFile, lateCacheFile, HEADER, loadCommand, openCache, start }
+if (require.main === module) start()

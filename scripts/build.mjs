@@ -67,7 +67,7 @@ const { early, late } = partedCode(readFileSync(wholeFile, 'utf8'), executed)
 await writeCommand('command', early, { minify: true })
 await writeCommand('late', late, { minify: true })
 
-/** As bin/load-command.js wants it. The source map stays right but for the first line. */
+/** As bin/pagoda.js wants it. The source map stays right but for the first line. */
 function asFunction(script, parameters) {
   const ascii = script.replace(
     /[^\0-\x7f]/g,

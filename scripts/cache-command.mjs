@@ -1,6 +1,7 @@
 // Runs the command on some programs and keeps what V8 compiled for them and what their hart is made of: dist/command.cache.
 import { setFlagsFromString } from 'node:v8'
-import { loadCommand, writeCache } from '../bin/load-command.js'
+import { loadCommand } from '../bin/pagoda.js'
+import { writeCache } from './cache-files.mjs'
 import { COMMON_RUNS } from './common-runs.mjs'
 
 const { exports: command, script } = loadCommand()

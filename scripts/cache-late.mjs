@@ -2,7 +2,8 @@
 // that the translator is in there, and then the report is made. In a process of its own, with the settings that guests run with: late code is loaded
 // while they are in force, and V8 takes a cache with the same settings only.
 import { setFlagsFromString } from 'node:v8'
-import { loadCommand, writeLateCache } from '../bin/load-command.js'
+import { loadCommand } from '../bin/pagoda.js'
+import { writeLateCache } from './cache-files.mjs'
 
 const { exports: command, late } = loadCommand()
 command.tuneEngine()

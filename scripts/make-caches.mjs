@@ -1,4 +1,4 @@
-// Makes what V8 compiles of the command: dist/*.cache (bin/load-command.js). The build does, and npm where the package is installed: what one V8 has
+// Makes what V8 compiles of the command: dist/*.cache (bin/pagoda.js). The build does, and npm where the package is installed: what one V8 has
 // written no other one takes, so that it is not in the package.
 //   node scripts/make-caches.mjs
 import { execFileSync } from 'node:child_process'

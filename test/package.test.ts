@@ -68,7 +68,7 @@ test("the README's links to files lead to files that ship", () => {
 test('the command starts with what V8 compiled of it where it was installed', () => {
   const script =
     "const { script } = require('pagoda-bin').loadCommand(); console.log(script.cachedDataRejected)"
-  const loader = join(project, 'node_modules/pagoda/bin/load-command.js')
+  const loader = join(project, 'node_modules/pagoda/bin/pagoda.js')
   expect(run(process.execPath, ['-e', script.replace('pagoda-bin', loader)], project)).toBe('false\n')
 })
 

@@ -1,4 +1,4 @@
-/** What the build kept for a short start (bin/load-command.js): it is taken, and is not needed. */
+/** What the build kept for a short start (bin/pagoda.js): it is taken, and is not needed. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ afterAll(() => rmSync(copy, { recursive: true, force: true }))
 const node = (...args: string[]) => execFileSync(process.execPath, args, { cwd: copy, encoding: 'utf8' })
 
 function isRefused(): string {
-  return node('-p', "require('./bin/load-command.js').loadCommand().script.cachedDataRejected").trim()
+  return node('-p', "require('./bin/pagoda.js').loadCommand().script.cachedDataRejected").trim()
 }
 
 test('the cache that the build made is taken', () => {
@@ -27,7 +27,7 @@ test('the cache that the build made is taken', () => {
 /** Runs a program; whether V8 refused what was kept of the late code, or undefined when that was not loaded. */
 function isLateRefused(program: string, ...options: string[]): string {
   const script = `
-    const { exports: command, parts, late } = require('./bin/load-command.js').loadCommand()
+    const { exports: command, parts, late } = require('./bin/pagoda.js').loadCommand()
     command.tuneEngine()
     process.on('exit', () => console.error(late.script?.cachedDataRejected))
     command.main(['node', 'pagoda', 'run', '--no-report', ...${JSON.stringify([...options, program])}], command.builtIn(parts))`
@@ -45,7 +45,7 @@ function atEnd(before: string, shown: string, ...nodeOptions: string[]): string 
     ${before}
     process.on('exit', () => console.error(${shown}))
     process.argv.splice(1, 0, 'pagoda', 'run', '--no-report', '${program}')
-    require('./bin/pagoda.js')`
+    require('./bin/pagoda.js').start()`
   const options = { cwd: copy, encoding: 'utf8' } as const
   return spawnSync(process.execPath, [...nodeOptions, '-e', script], options).stderr.trim()
 }
@@ -57,7 +57,7 @@ test('nor are the streams of Node loaded for it, and Node has nothing to say', (
 
 test('where Node has no such inner part, its public one sets the same', () => {
   expect(atEnd('process.binding = undefined', '0')).toBe('0')
-  const refused = `require('./bin/load-command.js').loadCommand().script.cachedDataRejected`
+  const refused = `require('./bin/pagoda.js').loadCommand().script.cachedDataRejected`
   expect(atEnd('process.binding = undefined', refused)).toBe(atEnd('', refused))
 })
 
@@ -78,7 +78,7 @@ test.each(['256M', '8M', '4G'])(
   'it has all that the hart of a machine of %s is made of, as it would be made',
   (memory) => {
     const script = `
-    const { exports: command, parts } = require('./bin/load-command.js').loadCommand()
+    const { exports: command, parts } = require('./bin/pagoda.js').loadCommand()
     command.tuneEngine()
     const kept = command.builtIn(parts)
     const made = command.builtIn()

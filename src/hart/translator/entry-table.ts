@@ -207,6 +207,8 @@ export class EntryTable {
     this.#memory = memory
     this.#base = base
     this.#code = code
+    // Memory that no hart has had is empty, and costs the host nothing before somebody touches it.
+    if (memory.i32[(base + THRESHOLD) >>> 2] !== 0) this.clear()
   }
 
   /** Index of the first word of an address's entry; -1 when it has none. */

@@ -65,6 +65,12 @@ export interface TranslatorEnv {
   readonly kept: KeptTranslations | undefined
 }
 
+/** What only who translates needs. */
+interface Writing {
+  readonly operands: OperandTable
+  readonly tools: RegionTools
+}
+
 interface Translation {
   readonly pc: number
   readonly pages: readonly CodePage[]
@@ -96,8 +102,7 @@ export class Translator {
   readonly #entries: EntryTable
   readonly #pace: Pace
   readonly #spans: PageSpans
-  readonly #operands = new OperandTable()
-  readonly #tools: RegionTools
+  #writing: Writing | undefined
   readonly #restorer: Restorer | undefined
   /** Made in this run. */
   #made: LiveModule[] = []
@@ -122,8 +127,6 @@ export class Translator {
     this.#env = env
     this.#pages = new CodePages(env)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.code)
-    this.#entries.clear()
-    this.#tools = new RegionTools(env.layout)
     this.#spans = new PageSpans(env.memory, env.layout)
     this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
@@ -232,7 +235,8 @@ export class Translator {
     this.#makeRoom()
     const { memory, layout } = this.#env
     const warm = this.#entries.warm(this.#pace.warm)
-    const reader = new RegionReader(memory, layout.decode, this.#pages, this.#operands)
+    this.#writing ??= { operands: new OperandTable(), tools: new RegionTools(layout) }
+    const reader = new RegionReader(memory, layout.decode, this.#pages, this.#writing.operands)
     const least = this.#pace.threshold >>> 5
     const arrivals: Arrivals = {
       isWarm: (at) => this.#entries.isWarm(at, least),
@@ -320,7 +324,7 @@ export class Translator {
   #write(candidates: readonly Candidate[], pages: readonly CodePage[]): Uint8Array {
     const { memory, layout } = this.#env
     return writeModule({
-      ...{ candidates, pages, memory, layout, tools: this.#tools, firstPlace: this.#nextPlace },
+      ...{ candidates, pages, memory, layout, tools: this.#writing!.tools, firstPlace: this.#nextPlace },
       spans: layout.shared ? undefined : this.#spans,
       withoutWindows: this.#withoutWindows,
     })

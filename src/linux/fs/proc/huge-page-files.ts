@@ -24,7 +24,7 @@ import { Counter, counted, OrderCounter, orderCounter } from '../../../state/cou
 import type { Memory } from '../../../state/memory.js'
 import type { FileEnvironment } from '../environment.js'
 import { byteString } from '../text.js'
-import { directory, file, type ProcDirectory, type ProcFile, type ProcNode } from './proc-node.js'
+import { file, folder, type ProcEntries, type ProcFile, type ProcNode } from './proc-node.js'
 
 const UINT_MAX = 2 ** 32 - 1
 
@@ -112,53 +112,55 @@ function khugepaged(
 
 const counter = (which: Counter): ProcNode =>
   file((_vfs, _process, { mm }) => `${counted(mm.memory, which)}\n`)
-const zero = file(() => '0\n')
-
-function folder(children: Readonly<Record<string, ProcNode>>): ProcDirectory {
-  return { ...directory(children), permissions: 0o755 }
-}
+const zero = () => file(() => '0\n')
 
 const SHMEM_NAMES = ['always', 'inherit', 'within_size', 'advise', 'never']
-const ANON_STATS = {
-  anon_fault_alloc: zero,
-  anon_fault_fallback: zero,
-  anon_fault_fallback_charge: zero,
-  nr_anon: zero,
-  nr_anon_partially_mapped: zero,
-  split_deferred: zero,
-}
-const STATS = {
-  shmem_alloc: zero,
-  shmem_fallback: zero,
-  shmem_fallback_charge: zero,
-  split: zero,
-  split_failed: zero,
-  swpout: zero,
-  swpout_fallback: zero,
-}
+const anonStats = (): ProcEntries => ({
+  anon_fault_alloc: zero(),
+  anon_fault_fallback: zero(),
+  anon_fault_fallback_charge: zero(),
+  nr_anon: zero(),
+  nr_anon_partially_mapped: zero(),
+  split_deferred: zero(),
+})
+const stats = (): ProcEntries => ({
+  shmem_alloc: zero(),
+  shmem_fallback: zero(),
+  shmem_fallback_charge: zero(),
+  split: zero(),
+  split_failed: zero(),
+  swpout: zero(),
+  swpout_fallback: zero(),
+})
 
 const { inherit, always, madvise, never } = HugeSizeMode
 const SIZE_MODES = { always, inherit, madvise, never }
 
-function sizeFolder(kibibytes: number): ProcDirectory {
+function sizeFiles(kibibytes: number): ProcEntries {
   const shmem = { shmem_enabled: only(SHMEM_NAMES, 'never') }
-  if (kibibytes < 16) return folder({ ...shmem, stats: folder(STATS) })
+  if (kibibytes < 16) return { ...shmem, stats: folder(stats) }
   const order = Math.log2(kibibytes / 4)
   const enabled = oneOf(
     SIZE_MODES,
     (memory) => folioMode(memory, order),
     (memory, mode) => setFolioMode(memory, order, mode),
   )
-  const counts = {
+  const counts = () => ({
+    ...stats(),
+    ...anonStats(),
     anon_fault_alloc: counter(orderCounter(OrderCounter.folioFault, order)),
     anon_fault_fallback: counter(orderCounter(OrderCounter.folioFallback, order)),
-  }
-  return folder({ enabled, ...shmem, stats: folder({ ...STATS, ...ANON_STATS, ...counts }) })
+  })
+  return { enabled, ...shmem, stats: folder(counts) }
 }
 
-const SMALLER = Object.fromEntries(
-  [8, 16, 32, 64, 128, 256, 512, 1024].map((size) => [`hugepages-${size}kB`, sizeFolder(size)]),
-)
+const SMALLER_KIBIBYTES = [8, 16, 32, 64, 128, 256, 512, 1024]
+
+function smaller(): ProcEntries {
+  return Object.fromEntries(
+    SMALLER_KIBIBYTES.map((size) => [`hugepages-${size}kB`, folder(() => sizeFiles(size))]),
+  )
+}
 
 function inOrder(values: Readonly<Record<string, number>>, names: readonly string[]): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, values[name]!]))
@@ -168,49 +170,28 @@ function shmemSizes(): Record<string, number> {
   return inOrder(ShmemSizeMode, SHMEM_NAMES)
 }
 
-const LARGEST = folder({
-  enabled: choice(HugeSetting.sizeMode, SIZE_MODES),
-  shmem_enabled: choice(HugeSetting.shmemSize, shmemSizes()),
-  stats: folder({
-    ...STATS,
+function largest(): ProcEntries {
+  return {
+    enabled: choice(HugeSetting.sizeMode, SIZE_MODES),
+    shmem_enabled: choice(HugeSetting.shmemSize, shmemSizes()),
+    stats: folder(largestStats),
+  }
+}
+
+function largestStats(): ProcEntries {
+  return {
+    ...stats(),
     shmem_alloc: counter(Counter.hugeObjectAlloc),
     shmem_fallback: counter(Counter.hugeObjectFallback),
-    ...ANON_STATS,
+    ...anonStats(),
     anon_fault_alloc: counter(Counter.hugeFault),
     anon_fault_fallback: counter(Counter.hugeFallback),
     nr_anon: file((_vfs, _process, { mm }) => `${countHugePages(mm).anonymous}\n`),
-  }),
-})
+  }
+}
 
-export const TRANSPARENT_HUGE_PAGES: ProcDirectory = folder({
-  enabled: choice(HugeSetting.mode, HugeMode),
-  defrag: choice(HugeSetting.defrag, {
-    always: HugeDefrag.always,
-    defer: HugeDefrag.defer,
-    'defer+madvise': HugeDefrag['defer+madvise'],
-    madvise: HugeDefrag.madvise,
-    never: HugeDefrag.never,
-  }),
-  use_zero_page: setting(
-    (_vfs, _process, { mm }) => `${1 - hugeSetting(mm.memory, HugeSetting.noZeroPage)}\n`,
-    (text, { mm }) => {
-      const value = numberOf(text)
-      if (value !== 0 && value !== 1) return false
-      setHugeSetting(mm.memory, HugeSetting.noZeroPage, 1 - value)
-      return true
-    },
-  ),
-  hpage_pmd_size: file(() => '2097152\n'),
-  shmem_enabled: oneOf(
-    inOrder(ShmemMode, ['always', 'within_size', 'advise', 'never', 'deny', 'force']),
-    (memory) => hugeSetting(memory, HugeSetting.shmem),
-    setShmemMode,
-  ),
-  shrink_underused: setting(
-    () => '1\n',
-    (text) => numberOf(text) === 1,
-  ),
-  khugepaged: folder({
+function khugepagedFiles(): ProcEntries {
+  return {
     defrag: khugepaged(KhugepagedSetting.defrag, 0, 1),
     max_ptes_none: khugepaged(KhugepagedSetting.maxPtesNone, 0, PTES_MAX),
     max_ptes_shared: khugepaged(KhugepagedSetting.maxPtesShared, 0, PTES_MAX),
@@ -220,7 +201,40 @@ export const TRANSPARENT_HUGE_PAGES: ProcDirectory = folder({
     alloc_sleep_millisecs: khugepaged(KhugepagedSetting.allocSleep, 0, UINT_MAX, true),
     full_scans: counter(Counter.fullScans),
     pages_collapsed: counter(Counter.pagesCollapsed),
-  }),
-  ...SMALLER,
-  'hugepages-2048kB': LARGEST,
-})
+  }
+}
+
+export function transparentHugePages(): ProcEntries {
+  return {
+    enabled: choice(HugeSetting.mode, HugeMode),
+    defrag: choice(HugeSetting.defrag, {
+      always: HugeDefrag.always,
+      defer: HugeDefrag.defer,
+      'defer+madvise': HugeDefrag['defer+madvise'],
+      madvise: HugeDefrag.madvise,
+      never: HugeDefrag.never,
+    }),
+    use_zero_page: setting(
+      (_vfs, _process, { mm }) => `${1 - hugeSetting(mm.memory, HugeSetting.noZeroPage)}\n`,
+      (text, { mm }) => {
+        const value = numberOf(text)
+        if (value !== 0 && value !== 1) return false
+        setHugeSetting(mm.memory, HugeSetting.noZeroPage, 1 - value)
+        return true
+      },
+    ),
+    hpage_pmd_size: file(() => '2097152\n'),
+    shmem_enabled: oneOf(
+      inOrder(ShmemMode, ['always', 'within_size', 'advise', 'never', 'deny', 'force']),
+      (memory) => hugeSetting(memory, HugeSetting.shmem),
+      setShmemMode,
+    ),
+    shrink_underused: setting(
+      () => '1\n',
+      (text) => numberOf(text) === 1,
+    ),
+    khugepaged: folder(khugepagedFiles),
+    ...smaller(),
+    'hugepages-2048kB': folder(largest),
+  }
+}

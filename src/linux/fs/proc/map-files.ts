@@ -9,13 +9,13 @@ import { may } from '../credentials.js'
 import { userOf } from '../file-user.js'
 import type { Dentry } from '../nodes.js'
 import type { Vfs } from '../vfs.js'
-import { directory, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { changingDirectory, link, type ProcDirectory, type ProcNode } from './proc-node.js'
 import { firstThread, hasEnded } from './process-status.js'
 
 const SHARED_WRITABLE = VM_SHARED | VM_MAYWRITE
 
 /** Who may look at a process may list them; to follow one takes a capability, because a path need not lead to the file. */
-export const mapFiles: ProcDirectory = { ...directory({}, mapLinks), permissions: 0o500 }
+export const mapFiles: ProcDirectory = changingDirectory(mapLinks, 0o500)
 
 function mapLinks(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   const found: Record<string, ProcNode> = {}

@@ -5,14 +5,14 @@ import type { Process } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
 import type { Thread } from '../../thread.js'
 import type { FileEnvironment } from '../environment.js'
-import { directory, link, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { link, ProcDirectory, type ProcNode } from './proc-node.js'
 import { hasEnded } from './process-status.js'
 
 type ThreadOf = (process: Process, env: FileEnvironment) => Thread | undefined
 
 export function namespaceFiles(threadOf: ThreadOf): ProcDirectory {
-  const links = NAMESPACE_NAMES.map((name) => [name, namespaceLink(name, threadOf)])
-  return { ...directory(Object.fromEntries(links) as Record<string, ProcNode>), permissions: 0o511 }
+  const links = () => NAMESPACE_NAMES.map((name) => [name, namespaceLink(name, threadOf)] as const)
+  return new ProcDirectory([() => Object.fromEntries(links())], 0o511)
 }
 
 function namespaceLink(name: NamespaceName, threadOf: ThreadOf): ProcNode {

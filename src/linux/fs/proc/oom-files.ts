@@ -7,7 +7,7 @@ import { may } from '../credentials.js'
 import type { FileEnvironment } from '../environment.js'
 import { userOf } from '../file-user.js'
 import { NUMBER_MAX, writeNumber } from './number-file.js'
-import { type ProcNode, processFile } from './proc-node.js'
+import { type ProcEntries, type ProcNode, processFile } from './proc-node.js'
 
 const SCORE_MAX = 1000
 /** The scale of oom_adj: -17 to 15. */
@@ -67,8 +67,8 @@ function numberFile(
   }
 }
 
-export const outOfMemoryFiles: Record<string, ProcNode> = {
+export const outOfMemoryFiles = (): ProcEntries => ({
   oom_score: processFile((process, _vfs, { mm }) => `${scoreOf(mm, process)}\n`),
   oom_adj: numberFile(({ outOfMemoryScore }) => oldScale(outOfMemoryScore), adjustInOldScale),
   oom_score_adj: numberFile(({ outOfMemoryScore }) => outOfMemoryScore, adjust),
-}
+})

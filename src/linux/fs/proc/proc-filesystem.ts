@@ -63,7 +63,7 @@ export class ProcFilesystem implements FilesystemOperations {
     const process = this.#env.processes.get(inode.pid)
     const node = this.#nodeOf(inode)
     if (node?.type !== 'directory') return -ENOENT
-    const names = Object.entries({ ...node.children, ...node.dynamic?.(this.#vfs, process) })
+    const names = Object.entries(node.entries(this.#vfs, process))
     const listed = names.map(([name, child]) => ({ name, number: 1, type: typeBits(child) }))
     if (inode.key !== '' || inode.pid !== 0 || !this.#kind.hasProcesses) return listed
     const pids = [...this.#env.processes.keys()]
@@ -345,17 +345,13 @@ function isSetting({ pid, key, filesystem }: Inode): boolean {
   return pid === 0 && filesystem.kind === 'proc' && key.startsWith('sys/')
 }
 
-/** Names are looked for among the definitions' own: `constructor` is none. */
 function childOf(
   node: ProcNode | undefined,
   name: string,
   process: Process | undefined,
   vfs: Vfs,
 ): ProcNode | undefined {
-  if (node?.type !== 'directory') return undefined
-  if (Object.hasOwn(node.children, name)) return node.children[name]
-  const found = node.dynamic?.(vfs, process) ?? {}
-  return Object.hasOwn(found, name) ? found[name] : undefined
+  return node?.type === 'directory' ? node.find(name, vfs, process) : undefined
 }
 
 function join(key: string, name: string): string {

@@ -9,12 +9,50 @@ import type { Dentry } from '../nodes.js'
 import type { Vfs } from '../vfs.js'
 import type { RecordSource } from './record-text.js'
 
-export interface ProcDirectory {
-  readonly type: 'directory'
+export type ProcEntries = Readonly<Record<string, ProcNode>>
+
+/** Entries that come and go: fd. */
+export type DynamicEntries = (vfs: Vfs, process: Process | undefined) => ProcEntries
+
+/**
+ * A directory. Its entries are made part by part when somebody looks for one that is in none of the parts before: there are hundreds, and few
+ * programs look at more than one of them.
+ */
+export class ProcDirectory {
+  readonly type = 'directory'
   readonly permissions: number
-  readonly children: Readonly<Record<string, ProcNode>>
-  /** Entries that come and go: fd. */
-  readonly dynamic?: (vfs: Vfs, process: Process | undefined) => Readonly<Record<string, ProcNode>>
+  readonly #dynamic: DynamicEntries | undefined
+  readonly #makers: readonly (() => ProcEntries)[]
+  readonly #made: ProcEntries[] = []
+
+  constructor(makers: readonly (() => ProcEntries)[], permissions: number, dynamic?: DynamicEntries) {
+    this.#makers = makers
+    this.permissions = permissions
+    this.#dynamic = dynamic
+  }
+
+  /** Names are looked for among the definitions' own: `constructor` is none. */
+  find(name: string, vfs: Vfs, process: Process | undefined): ProcNode | undefined {
+    for (let part = 0; part < this.#makers.length; part++) {
+      const entries = this.#part(part)
+      if (Object.hasOwn(entries, name)) return entries[name]
+    }
+    const found = this.#dynamic?.(vfs, process) ?? {}
+    return Object.hasOwn(found, name) ? found[name] : undefined
+  }
+
+  entries(vfs: Vfs, process: Process | undefined): ProcEntries {
+    const parts = this.#makers.map((_, part) => this.#part(part))
+    return Object.assign({}, ...parts, this.#dynamic?.(vfs, process))
+  }
+
+  #part(part: number): ProcEntries {
+    const made = this.#made[part]
+    if (made !== undefined) return made
+    const entries = this.#makers[part]!()
+    this.#made[part] = entries
+    return entries
+  }
 }
 
 /** Of a process, or a first thread, that has ended: what opening the file fails with, and what else is read. */
@@ -95,11 +133,18 @@ export interface ProcLink {
 
 export type ProcNode = ProcDirectory | ProcFile | ProcLink
 
-export function directory(
-  children: Readonly<Record<string, ProcNode>>,
-  dynamic?: ProcDirectory['dynamic'],
-): ProcDirectory {
-  return { type: 'directory', permissions: 0o555, children, ...(dynamic && { dynamic }) }
+/** `makers`: what is looked for most comes first, by itself. */
+export function directory(...makers: readonly (() => ProcEntries)[]): ProcDirectory {
+  return new ProcDirectory(makers, 0o555)
+}
+
+export function changingDirectory(dynamic: DynamicEntries, permissions = 0o555): ProcDirectory {
+  return new ProcDirectory([], permissions, dynamic)
+}
+
+/** A directory of /sys: its owner may write to it. */
+export function folder(make: () => ProcEntries): ProcDirectory {
+  return new ProcDirectory([make], 0o755)
 }
 
 export function file(text: ProcFile['text'], permissions = 0o444): ProcFile {

@@ -22,11 +22,14 @@ import { writeNumber } from './number-file.js'
 import { outOfMemoryFiles } from './oom-files.js'
 import { pagemap } from './pagemap.js'
 import {
+  changingDirectory,
+  type DynamicEntries,
   directory,
   file,
   link,
   type OnceEnded,
   type ProcDirectory,
+  type ProcEntries,
   type ProcFile,
   type ProcNode,
   processFile,
@@ -42,14 +45,14 @@ import { userMaps } from './user-maps.js'
 
 const CORE_FILTER_BITS = 0x1ff
 
-const constants: Record<string, ProcNode> = {
+const constants = (): ProcEntries => ({
   cgroup: file(() => ''),
   loginuid: { ...file(() => '4294967295', 0o644), seeks: 'plain' },
   sessionid: { ...file(() => '4294967295'), seeks: 'plain' },
   wchan: processFile(() => '0'),
-  ...outOfMemoryFiles,
+  ...outOfMemoryFiles(),
   io: processFile((process, _vfs, env) => (mayLook(process, env) ? IO_COUNTS : -EACCES), 0o400),
-}
+})
 
 /** Whether who reads may look at a process's memory. */
 function mayLook(process: Process, env: FileEnvironment): boolean {
@@ -68,7 +71,7 @@ const NOTHING_MERGED = 'ksm_rmap_items 0\nksm_zero_pages 0\nksm_merging_pages 0\
 const IO_COUNTS =
   'rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n'
 
-const texts: Record<string, ProcNode> = {
+const texts = (): ProcEntries => ({
   maps,
   smaps,
   smaps_rollup: smapsRollup,
@@ -97,9 +100,9 @@ const texts: Record<string, ProcNode> = {
   schedstat: processFile((process, _vfs, env) => `${Math.floor(timeOf(env.usageOf(process)))} 0 0\n`),
   pagemap,
   mem: memory,
-}
+})
 
-const coreFilter: ProcFile = {
+const coreFilter = (): ProcFile => ({
   seeks: 'plain',
   onceEnded: NOTHING,
   ...processFile(({ coreFilter }) => `${coreFilter.toString(16).padStart(8, '0')}\n`, 0o644),
@@ -108,7 +111,7 @@ const coreFilter: ProcFile = {
     process.coreFilter = value & CORE_FILTER_BITS
     return 0
   }),
-}
+})
 
 type ThreadOf = (process: Process, env: FileEnvironment) => Thread | undefined
 
@@ -116,7 +119,7 @@ type ThreadOf = (process: Process, env: FileEnvironment) => Thread | undefined
 function whileAlive(
   threadOf: ThreadOf,
   entries: (vfs: Vfs, process: Process) => Record<string, ProcNode>,
-): NonNullable<ProcDirectory['dynamic']> {
+): DynamicEntries {
   return (vfs, process) => {
     const isGone = process === undefined || hasEnded(process, threadOf(process, vfs.env))
     return isGone ? {} : entries(vfs, process)
@@ -124,20 +127,25 @@ function whileAlive(
 }
 
 /** What stands both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that it is about. */
-function filesFor(threadOf: ThreadOf, whose: 'process' | 'thread'): Record<string, ProcNode> {
+function linksFor(threadOf: ThreadOf): ProcEntries {
   return {
     exe: userLink(threadOf, (user) => user.executable),
     cwd: userLink(threadOf, (user) => user.cwd),
     root: userLink(threadOf, (user) => user.root),
-    ...constants,
-    ...texts,
-    ...userMaps,
+  }
+}
+
+function filesFor(threadOf: ThreadOf, whose: 'process' | 'thread'): ProcEntries {
+  return {
+    ...constants(),
+    ...texts(),
+    ...userMaps(),
     status: processFile((process, _vfs, env) => statusText(process, threadOf(process, env), env)),
     stat: processFile((process, _vfs, env) => statText(process, threadOf(process, env), env, whose)),
     comm: nameFile(threadOf),
     syscall: processFile((process, _vfs, env) => callText(process, threadOf(process, env), env), 0o400),
-    fd: { ...directory({}, whileAlive(threadOf, descriptorLinks)), permissions: 0o500 },
-    fdinfo: directory({}, whileAlive(threadOf, descriptorTexts)),
+    fd: changingDirectory(whileAlive(threadOf, descriptorLinks), 0o500),
+    fdinfo: changingDirectory(whileAlive(threadOf, descriptorTexts)),
     ns: namespaceFiles(threadOf),
   }
 }
@@ -163,21 +171,26 @@ function nameFile(threadOf: ThreadOf): ProcFile {
 }
 
 /** The first thread has the number of its process. */
-const OWN_FILES = filesFor(
-  (process, env) => threadsOf(process, env).find(({ id }) => id === process.id),
-  'process',
-)
+const firstThreadOf: ThreadOf = (process, env) => threadsOf(process, env).find(({ id }) => id === process.id)
 
-/** /proc/PID. */
-export const PROCESS_TREE: ProcDirectory = directory({
-  ...OWN_FILES,
-  map_files: mapFiles,
-  coredump_filter: coreFilter,
-  timens_offsets: timeOffsets,
-  timers: processFile((process, _vfs, env) => timersText(process, env)),
-  timerslack_ns: timerSlack,
-  task: directory({}, taskDirectories),
-})
+function processLinks(): ProcEntries {
+  return linksFor(firstThreadOf)
+}
+
+function processFiles(): ProcEntries {
+  return {
+    ...filesFor(firstThreadOf, 'process'),
+    map_files: mapFiles,
+    coredump_filter: coreFilter(),
+    timens_offsets: timeOffsets,
+    timers: processFile((process, _vfs, env) => timersText(process, env)),
+    timerslack_ns: timerSlack,
+    task: changingDirectory(taskDirectories),
+  }
+}
+
+/** /proc/PID. A C library follows `exe` whenever it starts. */
+export const PROCESS_TREE: ProcDirectory = directory(processLinks, processFiles)
 
 function taskDirectories(vfs: Vfs, process: Process | undefined): Record<string, ProcNode> {
   if (process === undefined) return {}
@@ -190,7 +203,10 @@ function threadDirectory(id: number): ProcDirectory {
   const threadOf = (process: Process, env: FileEnvironment) =>
     threadsOf(process, env).find((thread) => thread.id === id)
   const children = processFile((process, _vfs, env) => childrenText(process, threadOf(process, env), env))
-  return directory({ ...filesFor(threadOf, 'thread'), children })
+  return directory(
+    () => linksFor(threadOf),
+    () => ({ ...filesFor(threadOf, 'thread'), children }),
+  )
 }
 
 /** Who has ended is nowhere. */

@@ -3,15 +3,10 @@ import { countHugePages } from '../../../space/huge-usage.js'
 import { HUGE_PAGES } from '../../../space/vm-flags.js'
 import type { FileEnvironment } from '../environment.js'
 import { MachineMemory } from './machine-memory.js'
-import { directory, file, type ProcDirectory, type ProcNode } from './proc-node.js'
+import { file, folder, type ProcDirectory, type ProcEntries, type ProcNode } from './proc-node.js'
 import { numaItems, vmstatText } from './vmstat.js'
 
 const KIB_PER_PAGE = 4
-
-/** A folder of /sys: its owner may write to it. */
-function folder(children: Readonly<Record<string, ProcNode>>): ProcDirectory {
-  return { ...directory(children), permissions: 0o755 }
-}
 
 /** Files of one line each. */
 function lines(
@@ -25,21 +20,21 @@ function lines(
 
 const POOL_COUNTS = { free_hugepages: 0, resv_hugepages: 0, surplus_hugepages: 0 }
 const POOL_SETTINGS = { nr_hugepages: 0, nr_hugepages_mempolicy: 0, nr_overcommit_hugepages: 0 }
-const pool = { ...lines(POOL_COUNTS, 0o444), ...lines(POOL_SETTINGS) }
-const nodePool = {
+const pool = (): ProcEntries => ({ ...lines(POOL_COUNTS, 0o444), ...lines(POOL_SETTINGS) })
+const nodePool = (): ProcEntries => ({
   ...lines({ free_hugepages: 0, surplus_hugepages: 0 }, 0o444),
   ...lines({ nr_hugepages: 0 }),
-}
+})
 /** Pages of 1 GiB can be cut into smaller ones. */
-const cuttable = lines({ demote_size: '2048kB' })
+const cuttable = () => lines({ demote_size: '2048kB' })
 
-const poolsOf = (one: Readonly<Record<string, ProcNode>>) =>
-  folder({
+const poolsOf = (one: () => ProcEntries): ProcDirectory =>
+  folder(() => ({
     'hugepages-2048kB': folder(one),
-    'hugepages-1048576kB': folder({ ...one, ...cuttable }),
-  })
+    'hugepages-1048576kB': folder(() => ({ ...one(), ...cuttable() })),
+  }))
 
-const ksm = folder({
+const ksm = (): ProcEntries => ({
   ...lines({
     run: 0,
     pages_to_scan: 100,
@@ -74,13 +69,15 @@ const ksm = folder({
 })
 
 /** What is in /sys/kernel/mm besides transparent_hugepage. The lists of the multi-generational LRU are not kept: disabled. */
-export const MEMORY_FOLDERS: Readonly<Record<string, ProcNode>> = {
-  hugepages: poolsOf(pool),
-  ksm,
-  lru_gen: folder(lines({ enabled: '0x0000', min_ttl_ms: 0 })),
-  mempolicy: folder({ weighted_interleave: folder(lines({ node0: 1 })) }),
-  numa: folder(lines({ demotion_enabled: 'false' })),
-  swap: folder(lines({ vma_ra_enabled: 'true' })),
+export function memoryFolders(): ProcEntries {
+  return {
+    hugepages: poolsOf(pool),
+    ksm: folder(ksm),
+    lru_gen: folder(() => lines({ enabled: '0x0000', min_ttl_ms: 0 })),
+    mempolicy: folder(() => ({ weighted_interleave: folder(() => lines({ node0: 1 })) })),
+    numa: folder(() => lines({ demotion_enabled: 'false' })),
+    swap: folder(() => lines({ vma_ra_enabled: 'true' })),
+  }
 }
 
 /** Names of /sys/devices/system/node/node0/meminfo, as node_read_meminfo has them. */
@@ -131,7 +128,7 @@ function nodeMeminfo({ mm }: FileEnvironment): string {
 
 const processors = (env: FileEnvironment) => env.mm.tlbs.hartCount
 
-export const NODE_FOLDER: ProcDirectory = folder({
+export const nodeFolder = (): ProcEntries => ({
   cpulist: file((_vfs, _process, env) => (processors(env) === 1 ? '0\n' : `0-${processors(env) - 1}\n`)),
   cpumap: file((_vfs, _process, env) => `${(2 ** processors(env) - 1).toString(16)}\n`),
   distance: file(() => '10\n'),
