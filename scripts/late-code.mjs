@@ -66,18 +66,56 @@ function boundNames(pattern) {
 }
 
 const isNode = (value) => typeof value?.type === 'string'
+const isFunction = ({ type }) => /^(Arrow)?Function(Expression|Declaration)$/.test(type)
 
-/** Calls `visit(identifier, parent)` for all that may be a variable: not for names of properties. */
-function eachVariable(node, visit, parent = node) {
-  if (node.type === 'Identifier') return visit(node, parent)
+/** The nodes right below a node, but for names of properties. */
+function* partsOf(node) {
   for (const [key, child] of Object.entries(node)) {
     if ((key === 'property' || key === 'key') && !node.computed) continue
-    for (const each of Array.isArray(child) ? child : [child])
-      if (isNode(each)) eachVariable(each, visit, node)
+    for (const each of Array.isArray(child) ? child : [child]) if (isNode(each)) yield each
   }
 }
 
-/** A local variable that has the name of a unit counts as the unit: then more is early than has to be. */
+/** The names of `var` in a function, wherever they stand in it. */
+function hoistedNames(node) {
+  if (node.type === 'VariableDeclaration' && node.kind === 'var')
+    return node.declarations.flatMap(({ id }) => boundNames(id))
+  return isFunction(node) ? [] : [...partsOf(node)].flatMap(hoistedNames)
+}
+
+/** What statements declare for the block that they stand in. */
+function blockNames(statements) {
+  return statements.filter(Boolean).flatMap((node) => {
+    if (node.type === 'VariableDeclaration' && node.kind !== 'var')
+      return node.declarations.flatMap(({ id }) => boundNames(id))
+    return /^(Function|Class)Declaration$/.test(node.type) ? [node.id.name] : []
+  })
+}
+
+/** The names that mean something of its own in a node. */
+function namesIn(node) {
+  if (isFunction(node)) {
+    const own = node.type === 'FunctionExpression' && node.id ? [node.id.name] : []
+    return [...own, ...node.params.flatMap(boundNames), ...hoistedNames(node.body)]
+  }
+  if (node.type === 'ClassExpression') return node.id ? [node.id.name] : []
+  if (node.type === 'BlockStatement' || node.type === 'StaticBlock') return blockNames(node.body)
+  if (node.type === 'SwitchStatement') return blockNames(node.cases.flatMap(({ consequent }) => consequent))
+  if (node.type === 'CatchClause') return boundNames(node.param)
+  return /^For/.test(node.type) ? blockNames([node.init, node.left]) : []
+}
+
+/** Calls `visit(identifier, parent)` for all that may be a variable of the top. */
+function eachVariable(node, visit, parent = node, hidden = new Set()) {
+  if (node.type === 'Identifier') {
+    if (!hidden.has(node.name)) visit(node, parent)
+    return
+  }
+  const names = namesIn(node)
+  const inside = names.length === 0 ? hidden : new Set([...hidden, ...names])
+  for (const each of partsOf(node)) eachVariable(each, visit, node, inside)
+}
+
 function noteMentions(unit, byName) {
   eachVariable(unit.node, ({ name }, parent) => {
     if (!byName.has(name) || unit.names.includes(name)) return

@@ -5,7 +5,7 @@ import type { Hart } from '../hart/hart.js'
 import { KeptTranslations } from '../hart/translator/kept-translations.js'
 import type { BuiltIn } from './built-in.js'
 import { CodeCache, defaultFolder } from './code-cache.js'
-import type { RunOptions } from './run.js'
+import type { RunOptions } from './run-options.js'
 import { say } from './say.js'
 
 const OFF = 'off'

@@ -3,7 +3,6 @@ import { EACCES, ENOENT, ENOMEM, ENOSPC, errnoMessage } from '../base/errno.js'
 import type { HartParts } from '../hart/hart-parts.js'
 import type { KeptTranslations } from '../hart/translator/kept-translations.js'
 import { type BootedLinux, bootLinux } from '../linux/boot.js'
-import type { ClockMode } from '../linux/clock.js'
 import type { Files } from '../linux/fs/file-services.js'
 import type { Host } from '../linux/host.js'
 import type { Linux } from '../linux/linux.js'
@@ -19,28 +18,10 @@ import { nodeHost } from './node-streams.js'
 import { guestPath, readProgram } from './program-file.js'
 import { deathText, profileText, reportJson, reportText } from './report.js'
 import { ReportFile } from './report-file.js'
+import type { RunOptions } from './run-options.js'
 import { say } from './say.js'
 import { formatSize } from './size.js'
 import { isTerminal } from './terminal.js'
-
-export interface RunOptions {
-  readonly memory: number
-  readonly report: boolean
-  readonly json?: string
-  readonly profile?: string
-  readonly env?: readonly string[]
-  readonly mount?: readonly Mount[]
-  /** Folders that make the guest's root; the last one lies on top. */
-  readonly root?: readonly string[]
-  readonly cwd: string
-  readonly seed: number
-  readonly aslr: boolean
-  readonly clock?: ClockMode
-  readonly trace?: boolean
-  readonly translate: 'on' | 'off'
-  readonly translateThreshold?: number
-  readonly codeCache?: string
-}
 
 function openFolder(option: string, path: string, readOnly: boolean): NodeDirectory {
   try {
