@@ -1,6 +1,6 @@
 /** How the build parts the command (scripts/late-code.mjs). */
 import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
+import { type RolldownPluginOption, rolldown } from 'rolldown'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 // @ts-expect-error: a script of the build
@@ -31,7 +31,7 @@ test('both scripts declare all that they mention', { timeout: 120_000 }, () => {
 
 /** The two scripts of a bundle of which `ran` are the functions that ran. */
 async function parted(source: string, ran: readonly string[]): Promise<{ early: string; late: string }> {
-  const bundle = (plugins: object[]) =>
+  const bundle = (plugins: RolldownPluginOption[]) =>
     rolldown({
       input: 'entry',
       treeshake: false,
