@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command: it is one script and another one with what not every program needs (scripts/late-code.mjs), so that V8 can take its code from dist/command.cache, which the build makes: without it a
+ * The command: it is one script and two others with what not every program needs (scripts/late-code.mjs), so that V8 can take its code from dist/command.cache, which the build makes: without it a
  * third of the processor time of a short guest goes into compiling. The parts of a hart that take long to make are in there too.
  * A cache of another V8 is refused, and then all is made anew. This folder is CommonJS: Node's loader of ES modules takes 10 ms. It is one file: another one takes 1 ms.
  */
@@ -11,11 +11,12 @@ const { Script } = require('node:vm')
 const dist = join(__dirname, '../dist')
 const commandFile = join(dist, 'command.cjs')
 const cacheFile = join(dist, 'command.cache')
-const lateFile = join(dist, 'late.cjs')
-const lateCacheFile = join(dist, 'late.cache')
+/** The scripts that are loaded when they are needed, and what V8 compiled of them. */
+const LATER = ['frequent', 'late']
+const laterFile = (name, suffix) => join(dist, `${name}.${suffix}`)
 /** The cache's first bytes: how many of those that follow are V8's, as a little-endian number. */
 const HEADER = 8
-/** The last characters of both scripts: the hash of both. */
+/** The last characters of all scripts: the hash of all. */
 const BUILD_LENGTH = 64
 
 /** A file that is read part by part. */
@@ -44,7 +45,7 @@ class Parts {
 
 /**
  * What the command exports, its script, a name that no other build has, and what the cache holds for `KeptParts`: undefined without a cache.
- * `late` has the script of the late code as soon as that is loaded.
+ * `later` has the later scripts that are loaded.
  *
  * All that is read goes through the same memory, one after the other: each new page of it costs a page fault, which takes as long as to read a page.
  */
@@ -53,23 +54,26 @@ function loadCommand() {
   const room = Buffer.allocUnsafeSlow(Math.max(text.size, cache.largest))
   const source = text.read(room, 0).latin1Slice()
   const script = makeScript(commandFile, source, cache.code(room))
-  const late = { build: source.slice(-BUILD_LENGTH), script: undefined }
-  const module = { exports: {}, loadLate: (early) => loadLate(late, early, module.exports) }
+  const later = { build: source.slice(-BUILD_LENGTH), scripts: {} }
+  const module = { exports: {}, loadLate: (...given) => loadLate(later, module.exports, ...given) }
   script.runInThisContext()(module.exports, require, module)
   // V8 looks whether its part belongs to this script; so does the rest then.
   const parts = script.cachedDataRejected === false ? cache.parts(room) : undefined
   text.close()
   cache.close()
-  return { exports: module.exports, script, late, build: late.build, parts }
+  return { exports: module.exports, script, later, build: later.build, parts }
 }
 
-/** Gives the late code what it needs of the early code; what the early code needs of it. It may be needed wherever a function is called. */
-function loadLate(late, early, command) {
-  const { script, source } = command.withUsualSettings(() => scriptOf(lateFile, readIfThere(lateCacheFile)))
-  if (!source.endsWith(late.build)) throw new Error('pagoda was built anew while it ran')
-  late.script = script
+/** Gives a later script what it needs of those before it; what they need of it. It may be needed wherever a function is called. */
+function loadLate(later, command, number, early, link) {
+  const name = LATER[number - 1]
+  const { script, source } = command.withUsualSettings(() =>
+    scriptOf(laterFile(name, 'cjs'), readIfThere(laterFile(name, 'cache'))),
+  )
+  if (!source.endsWith(later.build)) throw new Error('pagoda was built anew while it ran')
+  later.scripts[name] = script
   const module = { exports: {} }
-  late.script.runInThisContext()(module.exports, require, module, early)
+  script.runInThisContext()(module.exports, require, module, early, link)
   return module.exports
 }
 
@@ -131,5 +135,5 @@ function start() {
   command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit())
 }
 
-module.exports = { commandFile, cacheFile, lateCacheFile, HEADER, loadCommand, openCache, start }
+module.exports = { cacheFile, laterFile, HEADER, loadCommand, openCache, start }
 if (require.main === module) start()

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
 import { forgetBuilt, inputsHash, isBuilt, noteBuilt } from './build-inputs.mjs'
 import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
-import { partedCode } from './late-code.mjs'
+import { partedCode, SCRIPTS } from './late-code.mjs'
 import { makeCaches } from './make-caches.mjs'
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -62,10 +62,10 @@ const executed = ['pipe', 'ignore'].map((stdin) => {
   return JSON.parse(readFileSync(result, 'utf8'))
 })
 for (const name of ['whole.cjs', 'whole.cjs.map']) written.delete(name)
-const { early, late } = partedCode(readFileSync(wholeFile, 'utf8'), executed)
 // Minified: V8 reads less at each start, and more fits into what it compiles as one.
-await writeCommand('command', early, { minify: true })
-await writeCommand('late', late, { minify: true })
+for (const [script, plugin] of partedCode(readFileSync(wholeFile, 'utf8'), executed).entries()) {
+  await writeCommand(SCRIPTS[script], plugin, { minify: true })
+}
 
 /** As bin/pagoda.js wants it. The source map stays right but for the first line. */
 function asFunction(script, parameters) {
@@ -76,15 +76,18 @@ function asFunction(script, parameters) {
   return `(function (${parameters}) {${ascii}\n})`
 }
 
-const textOf = (name, parameters) => asFunction(readFileSync(`dist/${name}.cjs`, 'utf8'), parameters)
-const lateText = textOf('late', 'exports, require, module, early')
-const commandText = textOf('command', 'exports, require, module')
-// A name that no other build has comes last, in both.
-const build = createHash('sha256').update(lateText).update(commandText).digest('hex')
-writeFileSync('dist/late.cjs', `${lateText}//${build}`)
-writeFileSync('dist/command.cjs', `${commandText}//${build}`)
+const texts = SCRIPTS.map((name) => {
+  const parameters =
+    name === 'command' ? 'exports, require, module' : 'exports, require, module, late$early, late$link'
+  return asFunction(readFileSync(`dist/${name}.cjs`, 'utf8'), parameters)
+})
+// A name that no other build has comes last, in all.
+const build = createHash('sha256').update(texts.join('')).digest('hex')
+for (const [script, name] of SCRIPTS.entries()) {
+  writeFileSync(`dist/${name}.cjs`, `${texts[script]}//${build}`)
+  written.add(`${name}.cache`)
+}
 makeCaches()
-written.add('command.cache').add('late.cache')
 
 // The command has Commander in it.
 copyFileSync('node_modules/commander/LICENSE', 'dist/LICENSE-commander')

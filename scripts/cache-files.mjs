@@ -1,6 +1,6 @@
-// What bin/pagoda.js reads: V8's code of both scripts, and what a hart is made of.
+// What bin/pagoda.js reads: V8's code of its scripts, and what a hart is made of.
 import { writeFileSync } from 'node:fs'
-import { cacheFile, HEADER, lateCacheFile, openCache } from '../bin/pagoda.js'
+import { cacheFile, HEADER, laterFile, openCache } from '../bin/pagoda.js'
 
 /** The parts of dist/command.cache. */
 export function readCache() {
@@ -17,7 +17,7 @@ export function writeCache(code, parts) {
   writeFileSync(cacheFile, Buffer.concat([header, code, parts]))
 }
 
-/** Keeps what V8 compiled of the late code. */
-export function writeLateCache(code) {
-  writeFileSync(lateCacheFile, code)
+/** Keeps what V8 compiled of a later script. */
+export function writeLaterCache(name, code) {
+  writeFileSync(laterFile(name, 'cache'), code)
 }

@@ -1,8 +1,4 @@
-/**
- * What people run, program first: the build looks which of the command's code it takes, and keeps what V8 compiles of that. (A program that
- * does what many do, with processes, threads and a root, was tried besides: hello took 1 ms more, and so did busybox with --root,
- * which needs some of the late code in any case.)
- */
+/** What people run, program first: the build looks which of the command's code it takes, and keeps what V8 compiles of that. */
 export const COMMON_RUNS = [
   ['scripts/start-program/start.elf'],
   [
@@ -17,3 +13,9 @@ export const COMMON_RUNS = [
     'scripts:/mnt:ro',
   ],
 ]
+
+/** What takes more: code that is worth translating, and programs in a root, which load libraries, and have threads and children. Each twice, so that one takes what the other has kept. */
+const ALL_TRANSLATED = ['--translate-threshold', '2']
+const TRANSLATED = ['examples/programs/tour.elf', '--memory', '64M', ...ALL_TRANSLATED]
+const IN_ROOT = ['/linked.elf', '--root', 'scripts/start-program', '--mount', 'examples/programs:/mnt:ro']
+export const FREQUENT_RUNS = [TRANSLATED, TRANSLATED, IN_ROOT, [...IN_ROOT, ...ALL_TRANSLATED]]

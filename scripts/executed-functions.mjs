@@ -1,13 +1,13 @@
 // Runs a command that is one script on programs that many are like, and says which of its functions ran, [start, end) in the text: when the
-// script was loaded, and later.
+// script was loaded, later, and in runs of what only many programs do.
 //   node scripts/executed-functions.mjs COMMAND RESULT
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
-import { COMMON_RUNS } from './common-runs.mjs'
+import { COMMON_RUNS, FREQUENT_RUNS } from './common-runs.mjs'
 
 const file = resolve(process.argv[2])
 const TOUR = 'examples/programs/tour.elf'
@@ -19,7 +19,7 @@ const session = new Session()
 session.connect()
 await session.post('Profiler.enable')
 
-const executed = { loading: [], later: [] }
+const executed = { loading: [], later: [], frequent: [] }
 /** Does it and notes what ran meanwhile. */
 async function note(when, act) {
   await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
@@ -47,8 +47,10 @@ await note('loading', () =>
 const command = module.exports
 const run = (program, kept, ...options) =>
   command.main(['', '', 'run', '--no-report', ...options, program], kept)
-// Translated code is looked for in the folder where it usually is, and there is none.
-Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME: 'dist/nobody' })
+// Translated code is looked for in the folder where it usually is, and at first there is none.
+const HOME = 'dist/nobody'
+Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME })
+rmSync(HOME, { recursive: true, force: true })
 await note('later', () => command.withUsualSettings(() => command.tuneEngine()))
 // What makes a hart's parts does not count: they are kept.
 const made = command.builtIn()
@@ -61,4 +63,12 @@ await note('later', async () => {
     await run(program, kept, ...options, ...UNTRANSLATED)
   }
 })
+// With the settings that guests run with, so that what V8 compiled is kept too.
+await note('frequent', async () => {
+  command.tuneEngine()
+  for (const [program, ...options] of FREQUENT_RUNS) {
+    await run(program, command.builtIn(made.parts.bytes(), 'build'), ...options)
+  }
+})
+rmSync(HOME, { recursive: true, force: true })
 writeFileSync(process.argv[3], JSON.stringify(executed))

@@ -2,16 +2,19 @@ import { RolldownMagicString } from 'rolldown'
 import { parseAst } from 'rolldown/parseAst'
 
 /**
- * Parts the command in two scripts: what each program needs, and the rest, the late code, which is loaded when a function of it is first
+ * Parts the command in three scripts: what each program needs, what many do, and the rest. The later ones are loaded when a function of theirs is first
  * called. Whatever is at the top of a script costs at each start, used or not: V8 takes it from its cache, makes its functions and
  * classes, and copies them when it collects garbage. (Measured for hello: 84 ms of processor time in one script, 74 in two.)
  *
- * No list says what is late, and the sources know nothing of it: the build runs the command (executed-functions.mjs), and late are the functions
- * and classes of which nothing ran, and the constants that nothing else mentions. The other script has a stub for each late function that it
- * mentions: it loads the late code, which gives all these names their values, and calls again.
+ * No list says what is late, and the sources know nothing of it: the build runs the command on programs (executed-functions.mjs), and late are the functions
+ * and classes of which nothing ran, and the constants that nothing else mentions. Other scripts have a stub for each late function that they
+ * mention: it loads the script, which gives all these names their values, and calls again.
  *
  * It is right because our modules have no effects when they are loaded ("sideEffects" of package.json): a constant may be made later.
  */
+
+/** In the order in which they come to be needed. */
+export const SCRIPTS = ['command', 'frequent', 'late']
 
 /** What stands at the top of the bundle. */
 class Unit {
@@ -25,6 +28,8 @@ class Unit {
   mentions = new Map()
   /** Names of others that it compares or gives another value: they must be what they are everywhere. */
   fixed = new Set()
+  /** Names of others that it gives another value when it runs. */
+  changes = new Set()
 
   constructor(node) {
     this.node = node
@@ -117,14 +122,18 @@ function eachVariable(node, visit, parent = node, hidden = new Set()) {
 }
 
 function noteMentions(unit, byName) {
-  eachVariable(unit.node, ({ name }, parent) => {
+  eachVariable(unit.node, (node, parent) => {
+    const { name } = node
     if (!byName.has(name) || unit.names.includes(name)) return
     const isMade = parent.type === 'NewExpression' && parent.callee.name === name
     unit.mentions.set(name, isMade && (unit.mentions.get(name) ?? true))
-    const isChanged = parent.type === 'AssignmentExpression' || parent.type === 'UpdateExpression'
+    const isTarget = /^(Assignment|For)/.test(parent.type) && parent.left === node
+    const isChanged = isTarget || /^(Update|ArrayPattern|Rest)/.test(parent.type)
     // A value is the same wherever it is made; a function may be its stub.
     const isCompared = parent.type === 'BinaryExpression' && byName.get(name).kind !== 'value'
-    if (isCompared || (isChanged && unit.kind !== 'statement')) unit.fixed.add(name)
+    const isChangedLater = isChanged && unit.kind !== 'statement'
+    if (isChangedLater) unit.changes.add(name)
+    if (isCompared || isChangedLater) unit.fixed.add(name)
   })
 }
 
@@ -143,26 +152,20 @@ function unitsThatRan(units, functions) {
 }
 
 /**
- * The units that must be there from the start. `executed`: the functions that ran, when the script was loaded and later. What ran when it was
- * loaded made a value: it is needed if that is.
+ * The units that must be there when functions run: `later` and `loading` are those that did, the second when the script was loaded. What ran then
+ * made a value: it is needed if that is.
  */
-function findEarly({ units, byName }, executed) {
-  const ran = unitsThatRan(
-    units,
-    executed.flatMap(({ later }) => later),
-  )
-  const made = unitsThatRan(
-    units,
-    executed.flatMap(({ loading }) => loading),
-  )
+function findNeeded({ units, byName }, later, loading) {
+  const ran = unitsThatRan(units, later)
+  const made = unitsThatRan(units, loading)
   const isCode = ({ kind }) => kind === 'function' || kind === 'class'
-  const early = new Set()
+  const needed = new Set()
   const left = units.filter((unit) => unit.kind === 'statement' || (isCode(unit) && ran.has(unit)))
   for (const { fixed } of units) for (const name of fixed) left.push(byName.get(name))
   while (left.length > 0) {
     const unit = left.pop()
-    if (early.has(unit)) continue
-    early.add(unit)
+    if (needed.has(unit)) continue
+    needed.add(unit)
     // A class makes its static members when it is made.
     const mayHaveMade = unit.kind !== 'function' || made.has(unit)
     for (const [name, isOnlyMade] of unit.mentions) {
@@ -173,7 +176,7 @@ function findEarly({ units, byName }, executed) {
       if (!mayBeStub || (mayHaveMade && made.has(other))) left.push(other)
     }
   }
-  return early
+  return needed
 }
 
 /**
@@ -181,11 +184,12 @@ function findEarly({ units, byName }, executed) {
  * closures of a few functions, and not functions of their own, takes a third of a millisecond off each start: there are hundreds.
  */
 function stubMakers(kinds) {
-  return kinds.map((kind) => {
+  return [...new Set(kinds)].map((kind) => {
     const take =
       typeof kind === 'number' ? Array.from({ length: kind }, (_, i) => `a${i}`).join(', ') : '...args'
-    const call = kind === 'class' ? `new (late$get(i))(${take})` : `late$get(i)(${take})`
-    return `function late$${kind}(i) { return function (${take}) { return ${call} } }`
+    const real = 'late$get(script, i)'
+    const call = kind === 'class' ? `new (${real})(${take})` : `${real}(${take})`
+    return `function late$${kind}(script, i) { return function (${take}) { return ${call} } }\n`
   })
 }
 
@@ -195,50 +199,134 @@ function stubKind({ kind, definition }) {
   return params.every(({ type }) => type === 'Identifier') ? params.length : 'any'
 }
 
-/** A plugin for each script. `whole`: the bundle that ran. */
+/** What is in which script. */
+class Parts {
+  #units
+  #byName
+  /** By unit: a place in SCRIPTS. */
+  #script = new Map()
+
+  constructor(code, executed) {
+    const graph = unitsOf(code)
+    this.#units = graph.units
+    this.#byName = graph.byName
+    const all = (...which) => which.flatMap((each) => executed.flatMap((run) => run[each]))
+    const needed = [all('later'), all('later', 'frequent')].map((ran) =>
+      findNeeded(graph, ran, all('loading')),
+    )
+    for (const unit of graph.units) {
+      const script = needed.findIndex((those) => those.has(unit))
+      this.#script.set(unit, script < 0 ? SCRIPTS.length - 1 : script)
+    }
+    this.#checkChanges()
+  }
+
+  /** Other scripts have copies of names. */
+  #checkChanges() {
+    const changed = new Set(this.#units.flatMap(({ changes }) => [...changes]))
+    for (const unit of this.#units) {
+      const name = [...unit.mentions.keys()].find((each) => changed.has(each) && !this.#isIn(each, unit))
+      if (name !== undefined) throw new Error(`${name} is changed, and ${unit.names} is in another script`)
+    }
+  }
+
+  #isIn(name, unit) {
+    return this.#script.get(this.#byName.get(name)) === this.#script.get(unit)
+  }
+
+  of(script) {
+    return this.#units.filter((unit) => this.#script.get(unit) === script)
+  }
+
+  /** The names of a script that another one mentions. */
+  wanted(by, script) {
+    const names = new Set(this.of(by).flatMap(({ mentions }) => [...mentions.keys()]))
+    return [...names].filter((name) => this.#script.get(this.#byName.get(name)) === script)
+  }
+
+  /** All that others want of a script: what comes before it first, whose stubs they are. */
+  given(script) {
+    const others = SCRIPTS.map((_, each) => each).filter((each) => each !== script)
+    return [...new Set(others.flatMap((by) => this.wanted(by, script)))]
+  }
+
+  /** Stubs of what a script wants of later ones. */
+  stubs(by, ...scripts) {
+    const wanted = scripts.flatMap((script) => {
+      const given = this.given(script)
+      return this.wanted(by, script).map((name) => ({ name, script, at: given.indexOf(name) }))
+    })
+    if (wanted.length === 0) return ''
+    const kinds = wanted.map(({ name }) => stubKind(this.#byName.get(name)))
+    const made = wanted.map(({ name, script, at }, i) => `${name} = late$${kinds[i]}(${script}, ${at})`)
+    return `${stubMakers(kinds).join('')}var ${made.join(', ')}\n`
+  }
+}
+
+/** What comes first in each script, and last. The stubs are first: a table may have them in it. */
+const FRAMES = [
+  (parts) => ({
+    first: `
+var late$all = []
+var late$link = { get: late$get, all: late$all, tell: undefined }
+function late$get(script, i) { return (late$all[script] ?? late$load(script))[i] }
+function late$load(script) {
+  if (script === 1) {
+    const all = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link);
+    [${parts.wanted(0, 1)}] = all
+    return all
+  }
+  if (late$all[1] === undefined) late$load(1)
+  const all = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link);
+  [${parts.wanted(0, 2)}] = all
+  late$link.tell(all)
+  return all
+}
+${parts.stubs(0, 1, 2)}`,
+    last: '',
+  }),
+  // The names are constants here: V8 takes the value of one for granted.
+  (parts) => {
+    const given = parts.given(2)
+    const told = parts.wanted(1, 2).map((name) => `${name} = all[${given.indexOf(name)}]`)
+    return {
+      first: `
+const [${parts.wanted(1, 0)}] = late$early
+const late$get = late$link.get
+${parts.stubs(1, 2)}late$link.tell = (all) => { ${told.join('; ')} }
+`,
+      last: `\nmodule.exports = [${parts.given(1)}]\n`,
+    }
+  },
+  (parts) => {
+    const given = parts.given(1)
+    const taken = parts.wanted(2, 1).map((name) => `const ${name} = late$frequent[${given.indexOf(name)}]\n`)
+    return {
+      first: `
+const [${parts.wanted(2, 0)}] = late$early
+const late$frequent = late$link.all[1]
+${taken.join('')}`,
+      last: `\nmodule.exports = [${parts.given(2)}]\n`,
+    }
+  },
+]
+
+/** A plugin for each script. `whole`: the bundle that ran; `executed`: what of it. */
 export function partedCode(whole, executed) {
-  const render = (name, edit) => ({
-    name,
+  return SCRIPTS.map((name, script) => ({
+    name: `${name}-code`,
     renderChunk(code) {
       if (code !== whole) throw new Error('the bundle is not the one that ran')
       if (code.includes('late$')) throw new Error('late$ is a name of scripts/late-code.mjs')
-      const { units, byName } = unitsOf(code)
-      const early = findEarly({ units, byName }, executed)
-      const mentioned = (those) => [...new Set(those.flatMap(({ mentions }) => [...mentions.keys()]))]
-      const late = units.filter((unit) => !early.has(unit))
-      /** What each of the two needs of the other. */
-      const lateNames = mentioned([...early]).filter((each) => !early.has(byName.get(each)))
-      const earlyNames = mentioned(late).filter((each) => early.has(byName.get(each)))
+      const parts = new Parts(code, executed)
       const text = new RolldownMagicString(code)
-      edit({ text, byName, early, late, lateNames, earlyNames })
+      for (const [other] of SCRIPTS.entries()) {
+        if (other !== script) for (const { node } of parts.of(other)) text.remove(node.start, node.end)
+      }
+      const { first, last } = FRAMES[script](parts)
+      text.prepend(first)
+      text.append(last)
       return { code: text.toString(), map: JSON.parse(text.generateMap({ hires: 'boundary' }).toString()) }
     },
-  })
-  const drop = (text, units) => {
-    for (const { node } of units) text.remove(node.start, node.end)
-  }
-  return {
-    early: render('early-code', ({ text, byName, late, lateNames, earlyNames }) => {
-      drop(text, late)
-      const kinds = lateNames.map((name) => stubKind(byName.get(name)))
-      // They come first: a table may have them in it.
-      text.prepend(`
-var late$all
-function late$get(i) { return (late$all ?? late$load())[i] }
-function late$load() {
-  late$all = module.loadLate([${earlyNames.join(', ')}]);
-  [${lateNames.join(', ')}] = late$all
-  return late$all
-}
-${stubMakers([...new Set(kinds)]).join('\n')}
-var ${lateNames.map((name, i) => `${name} = late$${kinds[i]}(${i})`).join(', ')}
-`)
-    }),
-    // The names are constants here: V8 takes the value of one for granted.
-    late: render('late-code', ({ text, early, lateNames, earlyNames }) => {
-      drop(text, early)
-      text.prepend(`const [${earlyNames.join(', ')}] = early;\n`)
-      text.append(`\nmodule.exports = [${lateNames.join(', ')}]\n`)
-    }),
-  }
+  }))
 }

@@ -24,18 +24,18 @@ test('the cache that the build made is taken', () => {
   expect(isRefused()).toBe('false')
 })
 
-/** Runs a program; whether V8 refused what was kept of the late code, or undefined when that was not loaded. */
-function isLateRefused(program: string, ...options: string[]): string {
+/** Runs a program; which later scripts were loaded, and whether V8 refused what was kept of them. */
+function laterScripts(program: string, ...options: string[]): string {
   const script = `
-    const { exports: command, parts, late } = require('./bin/pagoda.js').loadCommand()
+    const { exports: command, parts, later } = require('./bin/pagoda.js').loadCommand()
     command.tuneEngine()
-    process.on('exit', () => console.error(late.script?.cachedDataRejected))
+    process.on('exit', () => console.error(Object.entries(later.scripts).map(([name, { cachedDataRejected }]) => name + ' ' + cachedDataRejected).join()))
     command.main(['node', 'pagoda', 'run', '--no-report', ...${JSON.stringify([...options, program])}], command.builtIn(parts))`
   return spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' }).stderr.trim()
 }
 
-test('a program that only starts and ends does without the late code', () => {
-  expect(isLateRefused(join(root, 'scripts/start-program/start.elf'))).toBe('undefined')
+test('a program that only starts and ends does without later scripts', () => {
+  expect(laterScripts(join(root, 'scripts/start-program/start.elf'))).toBe('')
 })
 
 /** What is printed at the end by a run of a program that only starts and ends, after some JavaScript. */
@@ -61,17 +61,24 @@ test('where Node has no such inner part, its public one sets the same', () => {
   expect(atEnd('process.binding = undefined', refused)).toBe(atEnd('', refused))
 })
 
-test('what was kept of the late code is taken', () => {
-  expect(isLateRefused('examples/programs/tour.elf')).toBe('false')
-})
-
 // Other settings are in force then.
-test('also when it is needed while a machine is made', () => {
-  expect(isLateRefused('/tour.elf', '--root', 'examples/programs')).toBe('false')
+test('what was kept of them is taken when they are needed to translate', () => {
+  expect(laterScripts('examples/programs/tour.elf', '--translate-threshold', '2')).toBe('frequent false')
 })
 
-test('also when it is needed to translate', () => {
-  expect(isLateRefused('examples/programs/tour.elf', '--translate-threshold', '2')).toBe('false')
+test('also while a machine is made', () => {
+  const folders = [
+    '--root',
+    join(root, 'scripts/start-program'),
+    '--mount',
+    `${root}examples/programs:/mnt:ro`,
+  ]
+  expect(laterScripts('/linked.elf', ...folders)).toBe('frequent false')
+})
+
+test('also of the last one', () => {
+  const options = ['--trace', '--translate-threshold', '2']
+  expect(laterScripts('examples/programs/tour.elf', ...options)).toMatch(/^frequent false,late false$/m)
 })
 
 test.each(['256M', '8M', '4G'])(
