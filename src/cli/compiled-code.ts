@@ -4,7 +4,7 @@
  * same version, for the same processor and with the same settings, and refuses them otherwise.
  */
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
-import { KNOWS_ENGINE, setV8Flag } from './v8-flags.js'
+import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
 
 interface Natives {
   serialize(module: WebAssembly.Module): ArrayBuffer
@@ -26,13 +26,13 @@ const NATIVES = `
 
 function findNatives(): Natives | undefined {
   if (!KNOWS_ENGINE) return undefined
-  setV8Flag('--allow-natives-syntax')
+  setV8Flags('--allow-natives-syntax')
   try {
     return new Function(NATIVES)() as Natives
   } catch {
     return undefined // an engine whose tests have other names
   } finally {
-    setV8Flag('--no-allow-natives-syntax')
+    setV8Flags('--no-allow-natives-syntax')
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the command asks of the JavaScript engine that it has for itself. A library must not: it is a guest there. */
-import { KNOWS_ENGINE, setV8Flag } from './v8-flags.js'
+import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
 
 /**
  * How much V8 puts into one function when it compiles it (default 460 and 920 bytes of bytecode). The way of a system call or page
@@ -56,18 +56,16 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 
 /** To be called before there is work: what is compiled already stays as it is. */
 export function tuneEngine(): void {
-  for (const flag of [...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS]) setV8Flag(flag)
+  setV8Flags(...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS)
   if (!KNOWS_ENGINE) return
-  for (const flag of [...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS]) setV8Flag(flag)
-  setV8Flag(`--interrupt-budget=${BUDGET}`)
-  setV8Flag(`--wasm-tiering-budget=${TIERING_BUDGET}`)
+  setV8Flags(...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS)
+  setV8Flags(`--interrupt-budget=${BUDGET}`, `--wasm-tiering-budget=${TIERING_BUDGET}`)
 }
 
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
 export function untuneEngine(): void {
   if (!KNOWS_ENGINE) return
-  setV8Flag(`--interrupt-budget=${STANDARD_BUDGET}`)
-  setV8Flag(`--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
+  setV8Flags(`--interrupt-budget=${STANDARD_BUDGET}`, `--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
 }
 
 interface Setting {
@@ -82,22 +80,22 @@ const changed: Setting[] = []
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
   if (!KNOWS_ENGINE) return act()
   changed.push({ flag, value, usual })
-  setV8Flag(`${flag}=${value}`)
+  setV8Flags(`${flag}=${value}`)
   try {
     return act()
   } finally {
-    setV8Flag(`${flag}=${usual}`)
+    setV8Flags(`${flag}=${usual}`)
     changed.pop()
   }
 }
 
 /** As if nothing were set for a while: V8 takes what was kept of a script with the settings only that it was kept with. */
 export function withUsualSettings<T>(act: () => T): T {
-  for (const { flag, usual } of changed) setV8Flag(`${flag}=${usual}`)
+  for (const { flag, usual } of changed) setV8Flags(`${flag}=${usual}`)
   try {
     return act()
   } finally {
-    for (const { flag, value } of changed) setV8Flag(`${flag}=${value}`)
+    for (const { flag, value } of changed) setV8Flags(`${flag}=${value}`)
   }
 }
 

@@ -29,8 +29,8 @@ function findSetFlags(): SetFlags {
 
 let setFlags: SetFlags | undefined
 
-/** `--name=value`, or `--name`, or `--no-name`. */
-export function setV8Flag(flag: string): void {
+/** Each `--name=value`, or `--name`, or `--no-name`. */
+export function setV8Flags(...flags: readonly string[]): void {
   setFlags ??= findSetFlags()
-  setFlags(flag)
+  setFlags(flags.join(' '))
 }

@@ -13,6 +13,7 @@ import type { Process } from './process.js'
 import { finishCall } from './registers.js'
 import type { Syscall, SyscallContext } from './syscall-context.js'
 import { syscallName } from './syscall-names.js'
+import { NUMBER_MAX, type SyscallTable } from './syscall-table.js'
 import type { Thread } from './thread.js'
 import { ThreadFlag } from './thread-record.js'
 import type { Tracer } from './trace.js'
@@ -20,7 +21,6 @@ import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, REGISTERS_SET } from './wai
 
 const A0 = HartField.x + 10 * 8
 const A7 = HartField.x + 17 * 8
-const NUMBER_MAX = 4096
 
 class CurrentCall implements SyscallContext {
   readonly mm: MemoryManager
@@ -41,18 +41,9 @@ class CurrentCall implements SyscallContext {
   }
 }
 
-/** By number. Each has its properties in one order, whoever wrote it: V8 then knows where the handler is. */
-function byNumber(table: ReadonlyMap<number, Syscall>): readonly (Syscall | undefined)[] {
-  const calls = new Array<Syscall | undefined>(NUMBER_MAX).fill(undefined)
-  for (const { number, name, handler, trace } of table.values())
-    calls[number] = { number, name, handler, trace }
-  return calls
-}
-
 export class SyscallDispatcher {
   readonly #linux: Linux
-  /** By number; an array, because this is looked into for every call. */
-  readonly #table: readonly (Syscall | undefined)[]
+  readonly #table: SyscallTable
   readonly #tracer: Tracer | undefined
   readonly #current: CurrentCall
   /** Calls that are not there, by name. */
@@ -60,9 +51,9 @@ export class SyscallDispatcher {
   /** Calls made; one that was parked counts once. */
   count = 0
 
-  constructor(linux: Linux, table: ReadonlyMap<number, Syscall>, tracer: Tracer | undefined) {
+  constructor(linux: Linux, table: SyscallTable, tracer: Tracer | undefined) {
     this.#linux = linux
-    this.#table = byNumber(table)
+    this.#table = table
     this.#tracer = tracer
     this.#current = new CurrentCall(linux)
   }
@@ -118,7 +109,7 @@ export class SyscallDispatcher {
   }
 
   #find(low: number, high: number): Syscall | undefined {
-    return high === 0 && low < NUMBER_MAX ? this.#table[low] : undefined
+    return high === 0 && low <= NUMBER_MAX ? this.#table[low] : undefined
   }
 
   #isMissing(number: number): number {

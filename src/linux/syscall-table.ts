@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js'
 import { cloneCalls } from './calls/clone-calls.js'
 import { futexCalls } from './calls/futex-calls.js'
 import { groupCalls } from './calls/group-calls.js'
@@ -43,7 +44,21 @@ const CALLS: readonly (readonly Syscall[])[] = [
   waitCalls,
 ]
 
-/** All calls there are by number; those of the file system are given. */
-export function makeSyscallTable(fileCalls: readonly Syscall[]): ReadonlyMap<number, Syscall> {
-  return new Map([...CALLS.flat(), ...fileCalls].map((call) => [call.number, call]))
+/** Numbers above are no calls. */
+export const NUMBER_MAX = 511
+
+/** A call by its number. */
+export type SyscallTable = readonly (Syscall | undefined)[]
+
+/** All calls there are; those of the file system are given. */
+export function makeSyscallTable(fileCalls: readonly Syscall[]): SyscallTable {
+  const table = new Array<Syscall | undefined>(NUMBER_MAX + 1).fill(undefined)
+  for (const calls of [...CALLS, fileCalls]) calls.forEach((call) => void addTo(table, call))
+  return table
+}
+
+/** Each has its properties in one order, whoever wrote it: V8 then knows where the handler is. */
+function addTo(table: (Syscall | undefined)[], { number, name, handler, trace }: Syscall): void {
+  assert(number <= NUMBER_MAX && table[number] === undefined, 'each call has a number of its own')
+  table[number] = { number, name, handler, trace }
 }

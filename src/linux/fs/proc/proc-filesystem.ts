@@ -307,11 +307,12 @@ export class ProcFilesystem implements FilesystemOperations {
   }
 
   #lookupTop(root: Dentry, name: string): Dentry | number {
+    if (this.#kind.hasProcesses && /^[1-9][0-9]*$/.test(name)) {
+      const number = Number(name)
+      return this.#env.processes.has(number) ? this.#entry(root, name, PROCESS_TREE, number, '') : -ENOENT
+    }
     const node = childOf(this.#kind.tree, name, undefined, this.#vfs)
-    if (node !== undefined) return this.#entry(root, name, node, 0, name)
-    const number = /^[1-9][0-9]*$/.test(name) ? Number(name) : 0
-    if (!this.#kind.hasProcesses || !this.#env.processes.has(number)) return -ENOENT
-    return this.#entry(root, name, PROCESS_TREE, number, '')
+    return node === undefined ? -ENOENT : this.#entry(root, name, node, 0, name)
   }
 
   #entry(directory: Dentry, name: string, node: ProcNode, pid: number, key: string): Dentry {
