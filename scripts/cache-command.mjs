@@ -10,6 +10,7 @@ const { exports: command, script } = loadCommand()
 setFlagsFromString('--no-sparkplug')
 const kept = command.builtIn()
 process.on('exit', () => {
+  command.builtIn(kept.parts.bytes()) // as each start does, which has bytes
   command.untuneEngine()
   setFlagsFromString('--sparkplug')
   writeCache(script.createCachedData(), kept.parts.bytes())

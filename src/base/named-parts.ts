@@ -8,6 +8,14 @@ function aligned(length: number): number {
   return Math.ceil(length / 4) * 4
 }
 
+/** Takes a short start less than a TextDecoder. */
+function ascii(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
+  return text
+}
+
+/** The names are ASCII. */
 export function packParts(parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const contents = new TextEncoder().encode(
     JSON.stringify([...parts].map(([name, { length }]) => [name, length])),
@@ -28,7 +36,7 @@ export function packParts(parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
 /** The parts as views of `packed`. Throws on what `packParts` has not written. */
 export function unpackParts(packed: Uint8Array): Map<string, Uint8Array> {
   const length = new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(0, true)
-  const contents: unknown = JSON.parse(new TextDecoder().decode(packed.subarray(HEADER, HEADER + length)))
+  const contents: unknown = JSON.parse(ascii(packed.subarray(HEADER, HEADER + length)))
   const parts = new Map<string, Uint8Array>()
   let at = aligned(HEADER + length)
   for (const [name, bytes] of contents as [string, number][]) {

@@ -1,5 +1,5 @@
 /** What one run of a program gets of the code that earlier runs translated, and leaves for later ones. */
-import { basename, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import type { Hart } from '../hart/hart.js'
 import { KeptTranslations } from '../hart/translator/kept-translations.js'
@@ -35,7 +35,7 @@ export class KeptCode {
     ]
     const key = [built.build, path, roots, memory, seed, aslr, translateThreshold]
     return new KeptCode(
-      new CodeCache(folder, basename(program), key),
+      new CodeCache(folder, program.slice(program.lastIndexOf('/') + 1), key),
       built.parts.keeper,
       options.codeCache !== undefined,
     )

@@ -19,7 +19,7 @@ export function readProgram(path: string): Uint8Array {
         `${path}: permission denied; make it executable: chmod +x ${path}`,
       )
     }
-    return fs.readFileSync(path)
+    return readAll(path, stat.size)
   } catch (error) {
     if (error instanceof Refusal) throw error
     const { code, message } = error as NodeJS.ErrnoException
@@ -30,15 +30,33 @@ export function readProgram(path: string): Uint8Array {
   }
 }
 
+/** With the functions of Node that the loader has used (bin/pagoda.js): each other one is compiled first. */
+function readAll(path: string, size: number): Uint8Array {
+  const bytes = new Uint8Array(size)
+  const fd = fs.openSync(path, 'r')
+  try {
+    for (let done = 0; done < size; ) {
+      const count = fs.readSync(fd, bytes, done, size - done, done)
+      if (count === 0) return bytes.subarray(0, done)
+      done += count
+    }
+    return bytes
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 function isUnder(path: string, folder: string): boolean {
   return folder === '/' || path === folder || path.startsWith(`${folder}/`)
 }
 
 /** Where the program stands in the guest: at its path on the host, unless a mount hides that. */
 export function guestPath(program: string, mounts: readonly Mount[]): string {
+  const isFree = (place: string) => !mounts.some(({ guest }) => isUnder(place, guest))
+  const own = resolve(program)
+  if (isFree(own)) return own
   const name = basename(program)
-  const places = [resolve(program), `/bin/${name}`, `/.program/${name}`]
-  const found = places.find((place) => !mounts.some(({ guest }) => isUnder(place, guest)))
+  const found = [`/bin/${name}`, `/.program/${name}`].find(isFree)
   if (found === undefined) {
     throw new Refusal(
       EXIT_OWN_FAILURE,

@@ -220,7 +220,7 @@ export class Files implements FileServices {
 
   taskEnded(id: number, isGone: boolean): void {
     tellPidFiles(this.vfs, id, isGone)
-    this.vfs.segments.creatorEnded(id)
+    this.vfs.creatorEnded(id)
   }
 
   openPid(process: Process, id: number, flags: number): number {
@@ -246,7 +246,7 @@ export class Files implements FileServices {
 
   /** Writes to the host what mappings of its files have changed: at the end of a run. 0 or the first negative errno. */
   sync(): number {
-    return this.vfs.hosts.syncAll()
+    return this.vfs.syncHosts()
   }
 
   /** Throws InvariantError on a broken invariant of the names kept in RAM. */

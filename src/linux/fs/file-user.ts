@@ -156,7 +156,7 @@ export class FileUser implements ProcessFiles {
     this.opening.clear()
     for (const fd of this.files.numbers()) this.closeNumber(fd)
     this.#vfs.locks.records.forget(this.files)
-    this.#vfs.hosts.syncAll()
+    this.#vfs.syncHosts()
   }
 }
 

@@ -6,18 +6,15 @@ import { ObjectKind } from '../../space/page-object.js'
 import type { Namespace } from '../namespaces.js'
 import { DEVICE_PTS } from './devices.js'
 import { FileType } from './flags.js'
-import type { HugeTlbFilesystem } from './hugetlbfs.js'
 import { type Dentry, type FilesystemKind, makeDentry, makeInode, makeRoot } from './nodes.js'
 import type { ShmSegment } from './sysv/shm-segment.js'
 import type { Vfs } from './vfs.js'
 
 export class InternalMounts {
   readonly #vfs: Vfs
-  readonly #hugeTlb: HugeTlbFilesystem
 
-  constructor(vfs: Vfs, hugeTlb: HugeTlbFilesystem) {
+  constructor(vfs: Vfs) {
     this.#vfs = vfs
-    this.#hugeTlb = hugeTlb
   }
 
   /** A regular file without a name, `huge`: of huge pages; memfd_create. -ENOSPC. */
@@ -34,8 +31,8 @@ export class InternalMounts {
       made.inode.number = objects.identity(made.inode.pages)
       objects.setInternal(made.inode.pages)
     }
-    const result = huge === ObjectKind.gigantic ? this.#hugeTlb.makeGigantic(made.inode) : 0
-    if (result < 0) this.#hugeTlb.forget(made.inode)
+    const result = huge === ObjectKind.gigantic ? vfs.hugeFiles.makeGigantic(made.inode) : 0
+    if (result < 0) vfs.hugeFiles.forget(made.inode)
     return result < 0 ? result : made
   }
 

@@ -51,7 +51,7 @@ import { ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
-import { type Operations, PathWalk, type Walker } from './walk.js'
+import { PathWalk, type Walker } from './walk.js'
 import { tellEntry, tellFile, tellGone } from './watching.js'
 
 /** All that a snapshot of the files must keep besides the buffer. */
@@ -91,59 +91,42 @@ export class Vfs {
   readonly sys: ProcFilesystem
   /** With folders of the host below the root. */
   readonly overlay: OverlayFilesystem | undefined
-  readonly hosts: HostFilesystem
   readonly walk: PathWalk
   readonly names: ObjectNames
   readonly locks: FileLocks
   readonly events: Events
-  readonly pipes: Pipes
-  readonly sockets: Sockets
-  readonly segments: ShmSegments
-  readonly secrets: SecretFilesystem
-  readonly queues: MessageQueues
-  readonly queueFiles: QueueFilesystem
-  readonly namespaceFiles: NamespaceFilesystem
   readonly state: VfsState
   readonly internal: InternalMounts
   readonly staging = new Staging()
-  readonly #operations: Operations
+  /** By kind, and what else not every program needs, as far as somebody asked for it. */
+  readonly #operations: Partial<Record<FilesystemKind, FilesystemOperations>>
+  #hosts: HostFilesystem | undefined
+  #pipes: Pipes | undefined
+  #sockets: Sockets | undefined
+  #segments: ShmSegments | undefined
+  #secrets: SecretFilesystem | undefined
+  #queues: MessageQueues | undefined
+  #queueFiles: QueueFilesystem | undefined
+  #namespaceFiles: NamespaceFilesystem | undefined
+  #hugeFiles: HugeTlbFilesystem | undefined
 
   /** `layers`: folders of the host that the root is made of, the uppermost first. */
   constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
     this.env = env
     this.contents = new FileContents(env.mm)
     this.devices = new Devices(env)
-    this.hosts = new HostFilesystem(this.contents)
     this.proc = new ProcFilesystem(env, this)
     this.sys = new ProcFilesystem(env, this, SYSFS)
     const tmpfs = new Tmpfs(this.contents)
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
     this.state = emptyState(this.now(), this.overlay, this.#createQuota())
-    this.secrets = new SecretFilesystem(this.contents, this.state.secretQuotas)
-    this.queues = new MessageQueues(env)
-    this.queueFiles = new QueueFilesystem(this.contents, this.queues)
-    this.namespaceFiles = new NamespaceFilesystem(this.contents)
-    const hugeTlb = new HugeTlbFilesystem(this.contents)
-    this.internal = new InternalMounts(this, hugeTlb)
-    this.#operations = {
-      tmpfs,
-      hugetlbfs: hugeTlb,
-      secretmem: this.secrets,
-      mqueue: this.queueFiles,
-      overlay,
-      host: this.hosts,
-      proc: this.proc,
-      sysfs: this.sys,
-      nsfs: this.namespaceFiles,
-    }
-    this.walk = new PathWalk(this.#operations)
+    this.internal = new InternalMounts(this)
+    this.#operations = { tmpfs, overlay, proc: this.proc, sysfs: this.sys }
+    this.walk = new PathWalk((kind) => this.operationsOf(kind))
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.events = new Events(env, this.state)
     this.locks = new FileLocks(this.events)
-    this.pipes = new Pipes(env.mm, this.events)
-    this.sockets = new Sockets(env.mm, this.events, this.state.sockets, (file) => this.drop(file))
-    this.segments = new ShmSegments(env, (segment) => this.internal.nameSegment(segment))
     if (this.overlay === undefined) buildBootTree(this)
     else mountOverRoot(this)
   }
@@ -152,13 +135,83 @@ export class Vfs {
     return this.state.root
   }
 
+  get hosts(): HostFilesystem {
+    this.#hosts ??= new HostFilesystem(this.contents)
+    return this.#hosts
+  }
+
+  get pipes(): Pipes {
+    this.#pipes ??= new Pipes(this.env.mm, this.events)
+    return this.#pipes
+  }
+
+  get sockets(): Sockets {
+    this.#sockets ??= new Sockets(this.env.mm, this.events, this.state.sockets, (file) => this.drop(file))
+    return this.#sockets
+  }
+
+  get segments(): ShmSegments {
+    this.#segments ??= new ShmSegments(this.env, (segment) => this.internal.nameSegment(segment))
+    return this.#segments
+  }
+
+  get secrets(): SecretFilesystem {
+    this.#secrets ??= new SecretFilesystem(this.contents, this.state.secretQuotas)
+    return this.#secrets
+  }
+
+  get queues(): MessageQueues {
+    this.#queues ??= new MessageQueues(this.env)
+    return this.#queues
+  }
+
+  get queueFiles(): QueueFilesystem {
+    this.#queueFiles ??= new QueueFilesystem(this.contents, this.queues)
+    return this.#queueFiles
+  }
+
+  get namespaceFiles(): NamespaceFilesystem {
+    this.#namespaceFiles ??= new NamespaceFilesystem(this.contents)
+    return this.#namespaceFiles
+  }
+
+  get hugeFiles(): HugeTlbFilesystem {
+    this.#hugeFiles ??= new HugeTlbFilesystem(this.contents)
+    return this.#hugeFiles
+  }
+
   /** What goes into the times of an inode. */
   now(): Time {
     return this.env.clock.timeOfDay()
   }
 
   operations(of: Dentry): FilesystemOperations {
-    return this.#operations[of.inode.filesystem.kind]
+    return this.operationsOf(of.inode.filesystem.kind)
+  }
+
+  operationsOf(kind: FilesystemKind): FilesystemOperations {
+    return this.#operations[kind] ?? this.#makeOperations(kind)
+  }
+
+  #makeOperations(kind: FilesystemKind): FilesystemOperations {
+    const made = this.#newOperations(kind)
+    this.#operations[kind] = made
+    return made
+  }
+
+  #newOperations(kind: FilesystemKind): FilesystemOperations {
+    switch (kind) {
+      case 'host':
+        return this.hosts
+      case 'secretmem':
+        return this.secrets
+      case 'mqueue':
+        return this.queueFiles
+      case 'nsfs':
+        return this.namespaceFiles
+      default:
+        return this.hugeFiles
+    }
   }
 
   /** A walker for the machine itself: from the root, for process `pid`. */
@@ -266,7 +319,7 @@ export class Vfs {
     if (file.references === 0) {
       tellFile(this, file, isWritable(file) ? Notice.closeWrite : Notice.closeNoWrite)
       this.closeFile(file)
-    } else this.sockets.collect(file)
+    } else this.#sockets?.collect(file)
   }
 
   /** No file number stands for it any more, and nobody runs it. What has no name goes. */
@@ -283,7 +336,7 @@ export class Vfs {
     if (inode.links === 0) tellGone(this, inode)
     if (inode.links === 0 || inode.filesystem.kind === 'secretmem') this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
-    else this.hosts.closed(inode)
+    else this.#hosts?.closed(inode)
   }
 
   /** truncate(2) of a regular file that has its page object: 0, -EPERM (seals), -EFBIG, … Who watches it is told. */
@@ -311,8 +364,18 @@ export class Vfs {
   /** Throws InvariantError on a broken invariant of the names kept in RAM. */
   check(): void {
     checkTree(this.root)
-    this.segments.check()
-    this.queues.check()
+    this.#segments?.check()
+    this.#queues?.check()
+  }
+
+  /** A process has ended that may have made segments of shared memory. */
+  creatorEnded(id: number): void {
+    this.#segments?.creatorEnded(id)
+  }
+
+  /** Writes to the host what mappings of its files have changed. 0 or the first negative errno. */
+  syncHosts(): number {
+    return this.#hosts?.syncAll() ?? 0
   }
 
   /** The record of a new file system, which the caller adds to the table with its root. */

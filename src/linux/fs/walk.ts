@@ -44,7 +44,7 @@ export interface Place {
   readonly found?: Dentry
 }
 
-export type Operations = Readonly<Record<FilesystemKind, FilesystemOperations>>
+export type Operations = (kind: FilesystemKind) => FilesystemOperations
 
 export class PathWalk {
   readonly #operations: Operations
@@ -79,11 +79,8 @@ export class PathWalk {
   /** The entry at a place as its directory has it: what is mounted on it stays out of sight. */
   entry(walker: Walker, place: Place): Dentry | number {
     if (place.name.length > NAME_MAX) return -ENAMETOOLONG
-    return this.#operations[place.directory.inode.filesystem.kind].lookup(
-      place.directory,
-      place.name,
-      walker.pid,
-    )
+    const { kind } = place.directory.inode.filesystem
+    return this.#operations(kind).lookup(place.directory, place.name, walker.pid)
   }
 }
 
@@ -221,7 +218,7 @@ class Resolution {
   }
 
   #operationsOf(dentry: Dentry): FilesystemOperations {
-    return this.#operations[dentry.inode.filesystem.kind]
+    return this.#operations(dentry.inode.filesystem.kind)
   }
 }
 
