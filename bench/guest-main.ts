@@ -30,6 +30,8 @@ const RUNS_BEFORE = 4
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url))
 const README = fileURLToPath(new URL('../README.md', import.meta.url))
+/** What stands in RESULTS.md from here on is not the command's: tables that were measured elsewhere. */
+const ELSEWHERE = '## On other machines'
 const BEGIN = '<!-- npm run bench:guest -- --write: begin -->'
 const END = '<!-- npm run bench:guest -- --write: end -->'
 
@@ -144,6 +146,12 @@ ${missing.length > 0 ? `Not measured here:\n\n${missing.join('\n')}` : ''}`
     .concat('\n')
 }
 
+function writeResults(text: string): void {
+  const before = readFileSync(RESULTS, 'utf8')
+  const start = before.indexOf(ELSEWHERE)
+  writeFileSync(RESULTS, start < 0 ? text : `${text}\n${before.slice(start)}`)
+}
+
 /** The README's table is between two marks. */
 function writeReadme(machine: string, rows: string): void {
   const text = readFileSync(README, 'utf8')
@@ -189,7 +197,7 @@ function main(): void {
   }
   for (const mean of table.means(rows)) console.log(mean)
   if (!write) return
-  writeFileSync(RESULTS, resultsText(machine, table.text(rows), works, rounds))
+  writeResults(resultsText(machine, table.text(rows), works, rounds))
   writeReadme(machine, table.text(rows))
 }
 
