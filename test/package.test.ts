@@ -72,6 +72,17 @@ test('the command starts with what V8 compiled of it where it was installed', ()
   expect(run(process.execPath, ['-e', script.replace('pagoda-bin', loader)], project)).toBe('false\n')
 })
 
+test('and so do its later scripts', () => {
+  const installed = join(project, 'node_modules/pagoda')
+  const script = `
+    const { exports: command, parts, later } = require('${installed}/bin/pagoda.js').loadCommand()
+    command.tuneEngine()
+    process.on('exit', () => console.log(Object.entries(later.scripts).map(([name, it]) => name + ' ' + it.cachedDataRejected).join()))
+    const options = ['--no-report', '--trace', '--translate-threshold', '2']
+    command.main(['', '', 'run', ...options, '${installed}/examples/programs/tour.elf'], command.builtIn(parts))`
+  expect(run(process.execPath, ['-e', script], project)).toMatch(/^frequent false,late false\n$/m)
+})
+
 test('the library can be imported and used', () => {
   const script = `
     import { Machine } from 'pagoda'
