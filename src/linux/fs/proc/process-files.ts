@@ -126,7 +126,7 @@ function whileAlive(
   }
 }
 
-/** What stands both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that it is about. */
+/** The links both in /proc/PID and in /proc/PID/task/TID; `threadOf` finds the thread that they are about. */
 function linksFor(threadOf: ThreadOf): ProcEntries {
   return {
     exe: userLink(threadOf, (user) => user.executable),
@@ -135,6 +135,7 @@ function linksFor(threadOf: ThreadOf): ProcEntries {
   }
 }
 
+/** And all else that stands in both. */
 function filesFor(threadOf: ThreadOf, whose: 'process' | 'thread'): ProcEntries {
   return {
     ...constants(),

@@ -255,6 +255,7 @@ function systemSettings(): ProcEntries {
   }
 }
 
+/** What a C library follows whenever it starts, by itself. */
 const systemLinks = (): ProcEntries => ({
   self: link((_vfs, _process, pid) => `${pid}`),
   'thread-self': link((vfs, _process, pid) => `${pid}/task/${threadOf(vfs.env, pid)}`),
