@@ -14,7 +14,7 @@ const cacheFile = join(dist, 'command.cache')
 /** The scripts that are loaded when they are needed, and what V8 compiled of them. */
 const LATER = ['frequent', 'late']
 const laterFile = (name, suffix) => join(dist, `${name}.${suffix}`)
-/** The cache's first bytes: how many of those that follow are V8's, as a little-endian number. */
+/** The cache's first bytes: how many of those that follow are V8's, and how many the rest, as little-endian numbers. */
 const HEADER = 8
 /** The last characters of all scripts: the hash of all. */
 const BUILD_LENGTH = 64
@@ -97,26 +97,26 @@ function readIfThere(file) {
 
 const NO_CACHE = { largest: 0, code: () => undefined, parts: () => undefined, close: () => {} }
 
-/** The cache that the build has made, if it is one. */
+/** The cache that the build has made, if it is one and whole. */
 function openCache() {
   let file
   try {
     file = new Parts(cacheFile)
+    const header = file.read(Buffer.alloc(HEADER), 0, HEADER)
+    const end = header.length < HEADER ? Number.NaN : HEADER + header.readUInt32LE(0)
+    if (file.size === end + header.readUInt32LE(4)) {
+      return {
+        largest: Math.max(end, file.size - end),
+        code: (room) => file.read(room, HEADER, end),
+        parts: (room) => file.read(room, end),
+        close: () => file.close(),
+      }
+    }
   } catch {
-    return NO_CACHE // there is none, or nobody can read it
+    // there is none, or nobody can read it
   }
-  const header = file.read(Buffer.alloc(HEADER), 0, HEADER)
-  if (header.length < HEADER) {
-    file.close()
-    return NO_CACHE
-  }
-  const end = Math.min(HEADER + header.readUInt32LE(0), file.size)
-  return {
-    largest: Math.max(end, file.size - end),
-    code: (room) => file.read(room, HEADER, end),
-    parts: (room) => file.read(room, end),
-    close: () => file.close(),
-  }
+  file?.close()
+  return NO_CACHE
 }
 
 /** Runs the command line, and ends the process. */
@@ -130,9 +130,13 @@ function start() {
     process.exit(125)
   }
   const { exports: command, build, parts } = loaded
+  const fail = ({ message }) => {
+    console.error(`pagoda: ${message}`)
+    process.exit(125)
+  }
   command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
   // Nothing is left to be done: all was written when it was said. Node would wait until V8 has compiled what it is at, and tidy up.
-  command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit())
+  command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit(), fail)
 }
 
 module.exports = { cacheFile, laterFile, HEADER, loadCommand, openCache, start }

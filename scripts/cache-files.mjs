@@ -14,6 +14,7 @@ export function readCache() {
 export function writeCache(code, parts) {
   const header = Buffer.alloc(HEADER)
   header.writeUInt32LE(code.length, 0)
+  header.writeUInt32LE(parts.length, 4)
   writeFileSync(cacheFile, Buffer.concat([header, code, parts]))
 }
 

@@ -110,27 +110,38 @@ function namesIn(node) {
   return /^For/.test(node.type) ? blockNames([node.init, node.left]) : []
 }
 
-/** Calls `visit(identifier, parent)` for all that may be a variable of the top. */
-function eachVariable(node, visit, parent = node, hidden = new Set()) {
+/** Calls `visit(identifier, parent, isGiven)` for all that may be a variable of the top; `isGiven`: it is given a value. */
+function eachVariable(node, visit, parent = node, hidden = new Set(), isGiven = false) {
   if (node.type === 'Identifier') {
-    if (!hidden.has(node.name)) visit(node, parent)
+    if (!hidden.has(node.name)) visit(node, parent, isGiven)
     return
   }
   const names = namesIn(node)
   const inside = names.length === 0 ? hidden : new Set([...hidden, ...names])
-  for (const each of partsOf(node)) eachVariable(each, visit, node, inside)
+  const isInPattern = isGiven && /Pattern$|^Property$|^RestElement$/.test(node.type)
+  for (const each of partsOf(node)) {
+    const isTarget = /^(Assignment|For)/.test(node.type) && each === node.left
+    eachVariable(each, visit, node, inside, isTarget || isInPattern || node.type === 'UpdateExpression')
+  }
+}
+
+/** Whether a function looks at how it is called, which a stub would change. */
+function looksAtCall(node) {
+  if (node.type === 'ThisExpression' || node.type === 'MetaProperty' || node.name === 'arguments') return true
+  const isOther = /^Function|^Class/.test(node.type)
+  return !isOther && [...partsOf(node)].some(looksAtCall)
 }
 
 function noteMentions(unit, byName) {
-  eachVariable(unit.node, (node, parent) => {
+  if (unit.kind === 'function' && looksAtCall(unit.definition.body)) unit.fixed.add(unit.names[0])
+  eachVariable(unit.node, (node, parent, isChanged) => {
     const { name } = node
     if (!byName.has(name) || unit.names.includes(name)) return
-    const isMade = parent.type === 'NewExpression' && parent.callee.name === name
+    const isMade = parent.type === 'NewExpression' && parent.callee === node
     unit.mentions.set(name, isMade && (unit.mentions.get(name) ?? true))
-    const isTarget = /^(Assignment|For)/.test(parent.type) && parent.left === node
-    const isChanged = isTarget || /^(Update|ArrayPattern|Rest)/.test(parent.type)
     // A value is the same wherever it is made; a function may be its stub.
-    const isCompared = parent.type === 'BinaryExpression' && byName.get(name).kind !== 'value'
+    const isCompared =
+      /^(BinaryExpression|SwitchCase)$/.test(parent.type) && byName.get(name).kind !== 'value'
     const isChangedLater = isChanged && unit.kind !== 'statement'
     if (isChangedLater) unit.changes.add(name)
     if (isCompared || isChangedLater) unit.fixed.add(name)

@@ -1,11 +1,15 @@
 /**
- * Byte strings by name as one byte string: the length of the table of contents (u32), the table (JSON: names and lengths), and the parts one after
+ * Byte strings by name as one byte string: the length of the table of contents (u32), the table (JSON in ASCII: names and lengths), and the parts one after
  * the other, each at a multiple of four bytes.
  */
 const HEADER = 4
 
 function aligned(length: number): number {
   return Math.ceil(length / 4) * 4
+}
+
+function escaped(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 /** Takes a short start less than a TextDecoder. */
@@ -15,11 +19,9 @@ function ascii(bytes: Uint8Array): string {
   return text
 }
 
-/** The names are ASCII. */
 export function packParts(parts: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const contents = new TextEncoder().encode(
-    JSON.stringify([...parts].map(([name, { length }]) => [name, length])),
-  )
+  const names = JSON.stringify([...parts].map(([name, { length }]) => [name, length]))
+  const contents = new TextEncoder().encode(names.replace(/[^\0-\x7f]/g, escaped))
   const start = aligned(HEADER + contents.length)
   const lengths = [...parts.values()].map(({ length }) => aligned(length))
   const packed = new Uint8Array(lengths.reduce((sum, length) => sum + length, start))

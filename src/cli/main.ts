@@ -17,7 +17,7 @@ function reportFailure(error: unknown): number {
   return error instanceof Refusal ? error.exitCode : EXIT_OWN_FAILURE
 }
 
-/** Runs the command line and sets the exit code; never throws. `built`: from the build. */
+/** Runs the command line and sets the exit code; throws only when the command itself is broken. `built`: from the build. */
 export async function main(argv: readonly string[], built?: BuiltIn): Promise<void> {
   try {
     const plain = plainRun(argv)

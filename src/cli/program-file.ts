@@ -19,7 +19,7 @@ export function readProgram(path: string): Uint8Array {
         `${path}: permission denied; make it executable: chmod +x ${path}`,
       )
     }
-    return readAll(path, stat.size)
+    return stat.size > 0 && stat.size < SIZE_MAX ? readAll(path, stat.size) : fs.readFileSync(path)
   } catch (error) {
     if (error instanceof Refusal) throw error
     const { code, message } = error as NodeJS.ErrnoException
@@ -29,6 +29,9 @@ export function readProgram(path: string): Uint8Array {
     throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: ${code === 'EACCES' ? 'permission denied' : message}`)
   }
 }
+
+/** Node says so of larger files. */
+const SIZE_MAX = 2 ** 31
 
 /** With the functions of Node that the loader has used (bin/pagoda.js): each other one is compiled first. */
 function readAll(path: string, size: number): Uint8Array {

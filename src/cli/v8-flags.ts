@@ -32,5 +32,7 @@ let setFlags: SetFlags | undefined
 /** Each `--name=value`, or `--name`, or `--no-name`. */
 export function setV8Flags(...flags: readonly string[]): void {
   setFlags ??= findSetFlags()
-  setFlags(flags.join(' '))
+  // V8 takes no more of a line when it does not know something in it.
+  if (KNOWS_ENGINE) setFlags(flags.join(' '))
+  else for (const flag of flags) setFlags(flag)
 }

@@ -1,6 +1,15 @@
 /** What the build kept for a short start (bin/pagoda.js): it is taken, and is not needed. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -102,6 +111,35 @@ test.each(['256M', '8M', '4G'])(
     expect(stderr).toBe('true true true\n')
   },
 )
+
+test('a cache that is cut short does no harm, nor one that cannot be read', () => {
+  const file = join(copy, 'dist/command.cache')
+  const whole = readFileSync(file)
+  const code = 8 + whole.readUInt32LE(0)
+  for (const length of [4, 8, code - 1, code, code + 2, code + 5000]) {
+    writeFileSync(file, whole.subarray(0, length))
+    expect(isRefused(), `${length}`).not.toBe('false')
+    expect(node('bin/pagoda.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+  }
+  rmSync(file)
+  mkdirSync(file)
+  expect(node('bin/pagoda.js', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+  rmSync(file, { recursive: true })
+  writeFileSync(file, whole)
+  expect(isRefused()).toBe('false')
+})
+
+test('when it was built anew meanwhile, it says so', () => {
+  const file = join(copy, 'dist/late.cjs')
+  const text = readFileSync(file, 'utf8')
+  writeFileSync(file, `${text.slice(0, -1)}x`)
+  const { status, stderr } = spawnSync(process.execPath, ['bin/pagoda.js', 'run', './nowhere'], {
+    cwd: copy,
+    encoding: 'utf8',
+  })
+  writeFileSync(file, text)
+  expect({ status, stderr }).toEqual({ status: 125, stderr: 'pagoda: pagoda was built anew while it ran\n' })
+})
 
 test.each(['', 'short', 'nothing that the build has ever written', undefined])(
   'a cache of %j does no harm',

@@ -128,6 +128,29 @@ test('what changes a variable that is in another script is told to whoever build
   )
 })
 
+test('what looks at how it is called has no stub, nor what is given to a constructor', async () => {
+  const source = `
+  function first() { return [called(1, 2), new Box(Box).value] }
+  function called() { return arguments.length }
+  class Box { constructor(value) { this.value = value } }
+  export { first }`
+  const { command } = await parted(source, ['first'], [])
+  expect(command).toContain('function called(')
+  expect(command).toContain('Box = class')
+})
+
+test.each(['count = 1', 'count++', '({ count } = given)', '({ other: count } = given)', '[count] = given'])(
+  'a variable is changed by %s',
+  async (change) => {
+    const source = `
+    let count = 0
+    function first() { return count }
+    function change(given) { ${change} }
+    export { first, change }`
+    await expect(parted(source, ['first'], [])).rejects.toThrow('count is changed')
+  },
+)
+
 test('a stub loads its script once, and from then on each name is what it stands for', async () => {
   const { exports, loaded } = load(await parted(SOURCE, ['first'], ['often', 'lock']))
   expect(exports.first!(2)).toBe(2)

@@ -26,8 +26,9 @@ import type { SignalFile } from './ipc/signal-file.js'
 import { type SocketState, Sockets } from './ipc/sockets.js'
 import type { TimerFile } from './ipc/timer-file.js'
 import type { UserfaultFile } from './ipc/userfault-file.js'
-import { MessageQueues } from './mqueue/message-queues.js'
+import { createQueueCache, MessageQueues } from './mqueue/message-queues.js'
 import { QueueFilesystem } from './mqueue/mqueue-filesystem.js'
+import { createWaiterCache } from './mqueue/queue-waiters.js'
 import {
   type Dentry,
   type Filesystem,
@@ -47,7 +48,7 @@ import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
 import { SecretFilesystem } from './secretmem.js'
 import { Staging } from './staging.js'
-import { ShmSegments } from './sysv/shm-segments.js'
+import { createSegmentCache, ShmSegments } from './sysv/shm-segments.js'
 import { makeTerminal, type TerminalState } from './terminal.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
@@ -121,6 +122,9 @@ export class Vfs {
     if (layers.length > 0) this.overlay = new OverlayFilesystem(this.contents, new LowerLayers(layers))
     const overlay = this.overlay ?? tmpfs
     this.state = emptyState(this.now(), this.overlay, this.#createQuota())
+    createWaiterCache(env.mm)
+    createQueueCache(env.mm)
+    createSegmentCache(env.mm)
     this.internal = new InternalMounts(this)
     this.#operations = { tmpfs, overlay, proc: this.proc, sysfs: this.sys }
     this.walk = new PathWalk((kind) => this.operationsOf(kind))

@@ -58,7 +58,7 @@ function syncRange(vfs: Vfs, c: SyscallContext): number {
 }
 
 function syncAll(vfs: Vfs): number {
-  vfs.hosts.syncAll()
+  vfs.syncHosts()
   return 0
 }
 

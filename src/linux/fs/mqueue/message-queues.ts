@@ -32,6 +32,11 @@ export interface QueueMaker {
   readonly limit: number
 }
 
+/** A machine has it from its start, although queues are made on first use. */
+export function createQueueCache({ slab }: MemoryManager): SlabCache {
+  return slab.createCache('mqueue', QUEUE_BYTES, 8)
+}
+
 export class MessageQueues {
   readonly messages: QueueMessages
   readonly waiters: QueueWaiters
@@ -46,7 +51,7 @@ export class MessageQueues {
     this.messages = new QueueMessages(env.mm)
     this.waiters = new QueueWaiters(env.mm)
     this.#lists = new RecordLists(env.mm.memory, QUEUE_LINK)
-    this.#cache = env.mm.slab.createCache('mqueue', QUEUE_BYTES, 8)
+    this.#cache = createQueueCache(env.mm)
   }
 
   at(ptr: Ptr): MessageQueue {

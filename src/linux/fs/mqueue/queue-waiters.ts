@@ -28,6 +28,11 @@ function rankOf({ policy, priority, nice }: Thread): number {
   return REALTIME.has(policy & ~RESET_ON_FORK) ? -100 - priority : nice
 }
 
+/** As of queues. */
+export function createWaiterCache({ slab }: MemoryManager): SlabCache {
+  return slab.createCache('mqueue_waiter', WAITER_BYTES, 8)
+}
+
 export class QueueWaiters {
   readonly #mm: MemoryManager
   readonly #lists: RecordLists
@@ -36,7 +41,7 @@ export class QueueWaiters {
   constructor(mm: MemoryManager) {
     this.#mm = mm
     this.#lists = new RecordLists(mm.memory, LINK)
-    this.#cache = mm.slab.createCache('mqueue_waiter', WAITER_BYTES, 8)
+    this.#cache = createWaiterCache(mm)
   }
 
   #word(waiter: Ptr, offset: number): number {

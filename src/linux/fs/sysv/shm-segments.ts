@@ -37,6 +37,11 @@ function sizeFor(kind: ObjectKind, bytes: number): number {
   return unit === PAGE_SIZE ? bytes : Math.ceil(bytes / unit) * unit
 }
 
+/** A machine has it from its start, although segments are made on first use. */
+export function createSegmentCache({ slab }: MemoryManager): SlabCache {
+  return slab.createCache('shm_segment', SEGMENT_BYTES, 8)
+}
+
 export class ShmSegments {
   readonly #env: FileEnvironment
   readonly #mm: MemoryManager
@@ -48,7 +53,7 @@ export class ShmSegments {
     this.#env = env
     this.#mm = env.mm
     this.#name = name
-    this.#cache = env.mm.slab.createCache('shm_segment', SEGMENT_BYTES, 8)
+    this.#cache = createSegmentCache(env.mm)
     env.mm.objects.providers.set(SHM_PROVIDER, {
       opened: (object) => this.#opened(object),
       closed: (object) => this.#closed(object),
