@@ -119,21 +119,23 @@ function openCache() {
   return NO_CACHE
 }
 
+function fail({ message }) {
+  console.error(`pagoda: ${message}`)
+  process.exit(125)
+}
+
 /** Runs the command line, and ends the process. */
 function start() {
   let loaded
   try {
     loaded = loadCommand()
   } catch (error) {
-    if (error.code !== 'ENOENT') throw error
-    console.error('pagoda: not built yet: run `npm ci` or `npm run build` in the project folder')
-    process.exit(125)
+    const isMissing = error.code === 'ENOENT'
+    fail(
+      isMissing ? new Error('not built yet: run `npm ci` or `npm run build` in the project folder') : error,
+    )
   }
   const { exports: command, build, parts } = loaded
-  const fail = ({ message }) => {
-    console.error(`pagoda: ${message}`)
-    process.exit(125)
-  }
   command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
   // Nothing is left to be done: all was written when it was said. Node would wait until V8 has compiled what it is at, and tidy up.
   command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit(), fail)
