@@ -1,4 +1,9 @@
+import { fileURLToPath } from 'node:url'
+import { constMembers } from './const-members.mjs'
 import { plainMembers } from './plain-members.mjs'
+
+/** Reads all sources, and so is made once. */
+const putConstantsIn = constMembers(fileURLToPath(new URL('../src', import.meta.url)))
 
 /**
  * How everything of ours is bundled. The bundler must leave `const` at the top of a module what it is: V8 takes the value of
@@ -7,7 +12,7 @@ import { plainMembers } from './plain-members.mjs'
  */
 export function bundling(version) {
   return {
-    plugins: [plainMembers],
+    plugins: [putConstantsIn, plainMembers],
     optimization: { inlineConst: true },
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     transform: { target: 'es2022', define: { PAGODA_VERSION: JSON.stringify(version) } },
