@@ -61,7 +61,7 @@ function spied(memory: Memory, filled: Pfn[]): Memory {
     for (let at = 0; at < length; at += PAGE_SIZE) filled.push(((destination + at) >>> 12) as Pfn)
     memory.fill(destination, value, length)
   }
-  return Object.create(memory, { fill: { value: fill } })
+  return Object.create(memory, { fill: { value: fill }, copy: { value: memory.copy.bind(memory) } })
 }
 
 export function fillFrame(memory: Memory, pfn: Pfn, value: number): void {

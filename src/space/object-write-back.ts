@@ -4,7 +4,8 @@ import { FrameFlag } from '../frame/frame-table.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count } from '../state/counters.js'
 import { noteError } from './error-sequence.js'
-import { ObjectPages, type PageProvider } from './object-pages.js'
+import type { PageProvider } from './object-cache.js'
+import { ObjectPages } from './object-pages.js'
 
 /** Changed pages of objects on their way back to the provider: what write-back.ts does to one object. */
 export class ObjectWriteBack extends ObjectPages {

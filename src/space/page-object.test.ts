@@ -78,15 +78,17 @@ describe('objects', () => {
     const { objects } = mm
     const random = new Random(seed)
     const object = objects.create(ObjectKind.tmpfs, 0)
-    const model = new Uint8Array(64 * 4096)
+    const quota = objects.quotas.create(100)
+    objects.setQuota(object, quota)
+    const model = new Uint8Array(128 * 4096)
     let size = 0
     for (let step = 0; step < steps / 5; step++) {
-      const offset = random.below(60 * 4096)
-      const length = random.below(3 * 4096)
+      const offset = random.chance(0.5) ? random.below(60 * 4096) : random.below(60) * 4096
+      const length = random.below(random.pick([3, 12, 40]) * 4096)
       const label = `seed ${seed} step ${step}`
       const what = random.below(8)
       if (what < 3) {
-        const bytes = new Uint8Array(length).map(() => random.below(256))
+        const bytes = new Uint8Array(length).map((_, i) => i * 31 + step)
         expect(objects.write(object, offset, bytes), label).toBe(length)
         model.set(bytes, offset)
         if (length > 0) size = Math.max(size, offset + length)
@@ -106,11 +108,47 @@ describe('objects', () => {
         model.fill(0, first * 4096, (first + 2) * 4096)
       }
       expect(objects.size(object)).toBe(size)
+      expect(objects.quotas.used(quota), label).toBe(objects.pages(object))
     }
     mm.check()
     objects.release(object)
     mm.check()
     expect(objects.stats()).toEqual({ objects: 0, pages: 0 })
+  })
+
+  test('pages that are written together come in blocks of frames, as far as there are any', () => {
+    const { mm, faults } = bootMachine()
+    const { objects } = mm
+    const bytes = new Uint8Array(45 * 4096).map((_, i) => i >>> 4)
+    const quota = objects.quotas.create(50)
+    for (let n = 1, isWhole = false; !isWhole; n++) {
+      const object = objects.create(ObjectKind.tmpfs, 0)
+      objects.setQuota(object, quota)
+      objects.write(object, 7 * 4096, new Uint8Array(4096)) // in the way of the first block
+      faults.reset()
+      faults.failAt(n)
+      const result = objects.write(object, 4096, bytes)
+      isWhole = faults.count < n
+      faults.reset()
+      expect(result === -ENOMEM || result % 4096 === 0, `allocation ${n}: ${result}`).toBe(true)
+      const written = Math.max(0, result)
+      expect(objects.quotas.used(quota)).toBe(objects.pages(object))
+      const back = new Uint8Array(written)
+      objects.read(object, 4096, back)
+      expect(Buffer.compare(back, bytes.subarray(0, written)), `allocation ${n}`).toBe(0)
+      mm.check()
+      if (isWhole) {
+        expect(written).toBe(bytes.length)
+        const first = objects.find(object, 8)
+        expect(Array.from({ length: 32 }, (_, i) => objects.find(object, 8 + i) - first)).toEqual([
+          ...Array(32).keys(),
+        ])
+        expect(objects.write(object, 46 * 4096, bytes)).toBe(5 * 4096) // the quota has no more
+      }
+      objects.release(object)
+      mm.check()
+      expect(objects.quotas.used(quota)).toBe(0)
+    }
   })
 
   test('limits and refusals', () => {

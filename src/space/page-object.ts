@@ -5,9 +5,10 @@
  *     PageObjects      life, reading and writing, check     (here)
  *     └ ObjectFolios     huge pages of them                    (object-folios.ts)
  *       └ ObjectWriteBack  changed pages, back to the provider   (object-write-back.ts)
- *         └ ObjectPages      the pages: cache, provider            (object-pages.ts)
- *           └ ObjectMappings   who maps them                         (object-mappings.ts)
- *             └ ObjectRecords    the records                           (object-records.ts)
+ *         └ ObjectPages      the pages, and how they leave         (object-pages.ts)
+ *           └ ObjectCache      the cache, and how pages come in      (object-cache.ts)
+ *             └ ObjectMappings   who maps them                         (object-mappings.ts)
+ *               └ ObjectRecords    the records                           (object-records.ts)
  *
  * A page in the cache holds one reference to its frame, every mapping of it another.
  */
@@ -35,7 +36,7 @@ import { Reading } from './read-ahead.js'
 import { allowsObjectFolio, mayMakeObjectFolios, writeEnd } from './shmem-policy.js'
 import { HUGE_PAGES } from './vm-flags.js'
 
-export type { PageProvider } from './object-pages.js'
+export type { PageProvider } from './object-cache.js'
 export { ObjectKind, type ObjectsEnv } from './object-records.js'
 
 /** Largest size of an object in bytes (2^63, which stands for 2^63 - 1); more is EFBIG. Pages beyond 4 TiB have no place: ENOSPC. */
@@ -164,6 +165,16 @@ export class PageObjects extends ObjectFolios {
     while (done < length && problem === 0) {
       const count = bytesInPage(offset + done, length - done)
       if (mayMakeObjectFolios(this.env.memory)) this.#makeFolio(object, offset + done, offset + length)
+      const wholePages = count === PAGE_SIZE ? Math.floor((length - done) / PAGE_SIZE) : 0
+      if (wholePages > 1) {
+        const added = this.addBlock(
+          object,
+          (offset + done) / PAGE_SIZE,
+          part(source, done, wholePages * PAGE_SIZE),
+        )
+        done += added * PAGE_SIZE
+        if (added > 0) continue
+      }
       problem = this.#writePart(object, offset + done, part(source, done, count))
       if (problem === 0) done += count
     }

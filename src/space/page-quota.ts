@@ -45,18 +45,18 @@ export class PageQuotas {
     return this.#memory.u32[(quota + 4) >>> 2]!
   }
 
-  /** One page more; false when there are as many as there may be. Of NULL there are as many as one likes. */
-  charge(quota: Ptr): boolean {
+  /** So many pages more; false when that is more than there may be. Of NULL there are as many as one likes. */
+  charge(quota: Ptr, pages = 1): boolean {
     if (quota === NULL) return true
-    const before = this.#atomics.add((quota + 4) as Ptr, 1)
-    if (before < this.most(quota)) return true
-    this.#atomics.add((quota + 4) as Ptr, -1)
+    const before = this.#atomics.add((quota + 4) as Ptr, pages)
+    if (before + pages <= this.most(quota)) return true
+    this.#atomics.add((quota + 4) as Ptr, -pages)
     return false
   }
 
-  refund(quota: Ptr): void {
+  refund(quota: Ptr, pages = 1): void {
     if (quota === NULL) return
-    const before = this.#atomics.add((quota + 4) as Ptr, -1)
-    assert(before > 0, 'a page is refunded once')
+    const before = this.#atomics.add((quota + 4) as Ptr, -pages)
+    assert(before >= pages, 'a page is refunded once')
   }
 }
