@@ -45,7 +45,7 @@ class Parts {
 
 /**
  * What the command exports, its script, a name that no other build has, and what the cache holds for `KeptParts`: undefined without a cache.
- * `later` has the later scripts that are loaded.
+ * `room`: what is left of the memory that all was read through. `later` has the later scripts that are loaded.
  *
  * All that is read goes through the same memory, one after the other: each new page of it costs a page fault, which takes as long as to read a page.
  */
@@ -61,7 +61,14 @@ function loadCommand() {
   const parts = script.cachedDataRejected === false ? cache.parts(room) : undefined
   text.close()
   cache.close()
-  return { exports: module.exports, script, later, build: later.build, parts }
+  return {
+    exports: module.exports,
+    script,
+    later,
+    build: later.build,
+    parts,
+    room: room.subarray(parts?.length),
+  }
 }
 
 /** Gives a later script what it needs of those before it; what they need of it. It may be needed wherever a function is called. */
@@ -135,10 +142,10 @@ function start() {
       isMissing ? new Error('not built yet: run `npm ci` or `npm run build` in the project folder') : error,
     )
   }
-  const { exports: command, build, parts } = loaded
+  const { exports: command, build, parts, room } = loaded
   command.tuneEngine() // not before: V8 takes no code cache that was made with other settings
   // Nothing is left to be done: all was written when it was said. Node would wait until V8 has compiled what it is at, and tidy up.
-  command.main(process.argv, command.builtIn(parts, build)).then(() => process.exit(), fail)
+  command.main(process.argv, command.builtIn(parts, build, room)).then(() => process.exit(), fail)
 }
 
 module.exports = { cacheFile, laterFile, HEADER, loadCommand, openCache, start }

@@ -8,7 +8,8 @@ import { parseAst } from 'rolldown/parseAst'
  *
  * No list says what is late, and the sources know nothing of it: the build runs the command on programs (executed-functions.mjs), and late are the functions
  * and classes of which nothing ran, and the constants that nothing else mentions. Other scripts have a stub for each late function that they
- * mention: it loads the script, which gives all these names their values, and calls again.
+ * mention: it loads the script, which gives all these names their values, and calls again. What of the last script is only called has no stub: whoever calls
+ * it gets it from there.
  *
  * It is right because our modules have no effects when they are loaded ("sideEffects" of package.json): a constant may be made later.
  */
@@ -26,6 +27,8 @@ class Unit {
   definition
   /** The names of other units that it mentions, and whether only as what `new` makes. */
   mentions = new Map()
+  /** Where it mentions which, and how: 'call', 'new' or 'value'. */
+  places = []
   /** Names of others that it compares or gives another value: they must be what they are everywhere. */
   fixed = new Set()
   /** Names of others that it gives another value when it runs. */
@@ -138,6 +141,8 @@ function noteMentions(unit, byName) {
     const { name } = node
     if (!byName.has(name) || unit.names.includes(name)) return
     const isMade = parent.type === 'NewExpression' && parent.callee === node
+    const isCalled = parent.type === 'CallExpression' && parent.callee === node
+    unit.places.push({ node, how: isMade ? 'new' : isCalled ? 'call' : 'value' })
     unit.mentions.set(name, isMade && (unit.mentions.get(name) ?? true))
     // A value is the same wherever it is made; a function may be its stub.
     const isCompared =
@@ -261,16 +266,52 @@ class Parts {
     return [...new Set(others.flatMap((by) => this.wanted(by, script)))]
   }
 
+  /** What a script wants of later ones that has a stub: all, but for what of the last script is only called. */
+  stubbed(by, script) {
+    const names = this.wanted(by, script)
+    if (script < SCRIPTS.length - 1) return names
+    const places = this.of(by).flatMap((unit) => unit.places)
+    const values = new Set(places.filter(({ how }) => how === 'value').map(({ node }) => node.name))
+    return names.filter((name) => values.has(name))
+  }
+
   /** Stubs of what a script wants of later ones. */
   stubs(by, ...scripts) {
     const wanted = scripts.flatMap((script) => {
       const given = this.given(script)
-      return this.wanted(by, script).map((name) => ({ name, script, at: given.indexOf(name) }))
+      return this.stubbed(by, script).map((name) => ({ name, script, at: given.indexOf(name) }))
     })
     if (wanted.length === 0) return ''
     const kinds = wanted.map(({ name }) => stubKind(this.#byName.get(name)))
     const made = wanted.map(({ name, script, at }, i) => `${name} = late$${kinds[i]}(${script}, ${at})`)
     return `${stubMakers(kinds).join('')}var ${made.join(', ')}\n`
+  }
+
+  /**
+   * Where a script calls what has no stub, and what stands there then: it gets the function each time. The last script is for what is seldom
+   * called, and a stub takes room from the start on (of hello's young objects 350 stubs were a twentieth).
+   */
+  calls(by) {
+    const last = SCRIPTS.length - 1
+    if (by === last) return []
+    const given = this.given(last)
+    const stubbed = new Set(this.stubbed(by, last))
+    const isDirect = ({ name }) => !stubbed.has(name) && this.#script.get(this.#byName.get(name)) === last
+    return this.of(by)
+      .flatMap(({ places }) => places)
+      .filter(({ node }) => isDirect(node))
+      .map(({ node, how }) => {
+        const real = `late$get(${last}, ${given.indexOf(node.name)})`
+        return { ...node, text: how === 'new' ? `(${real})` : real }
+      })
+  }
+
+  /** Gives each stub of a script that is loaded now, `all`, its value. */
+  told(by, script) {
+    const given = this.given(script)
+    return this.stubbed(by, script)
+      .map((name) => `${name} = all[${given.indexOf(name)}]`)
+      .join('; ')
   }
 }
 
@@ -283,13 +324,13 @@ var late$link = { get: late$get, all: late$all, tell: undefined }
 function late$get(script, i) { return (late$all[script] ?? late$load(script))[i] }
 function late$load(script) {
   if (script === 1) {
-    const all = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link);
-    [${parts.wanted(0, 1)}] = all
+    const all = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link)
+    ${parts.told(0, 1)}
     return all
   }
   if (late$all[1] === undefined) late$load(1)
-  const all = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link);
-  [${parts.wanted(0, 2)}] = all
+  const all = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link)
+  ${parts.told(0, 2)}
   late$link.tell(all)
   return all
 }
@@ -297,18 +338,14 @@ ${parts.stubs(0, 1, 2)}`,
     last: '',
   }),
   // The names are constants here: V8 takes the value of one for granted.
-  (parts) => {
-    const given = parts.given(2)
-    const told = parts.wanted(1, 2).map((name) => `${name} = all[${given.indexOf(name)}]`)
-    return {
-      first: `
+  (parts) => ({
+    first: `
 const [${parts.wanted(1, 0)}] = late$early
 const late$get = late$link.get
-${parts.stubs(1, 2)}late$link.tell = (all) => { ${told.join('; ')} }
+${parts.stubs(1, 2)}late$link.tell = (all) => { ${parts.told(1, 2)} }
 `,
-      last: `\nmodule.exports = [${parts.given(1)}]\n`,
-    }
-  },
+    last: `\nmodule.exports = [${parts.given(1)}]\n`,
+  }),
   (parts) => {
     const given = parts.given(1)
     const taken = parts.wanted(2, 1).map((name) => `const ${name} = late$frequent[${given.indexOf(name)}]\n`)
@@ -334,6 +371,7 @@ export function partedCode(whole, executed) {
       for (const [other] of SCRIPTS.entries()) {
         if (other !== script) for (const { node } of parts.of(other)) text.remove(node.start, node.end)
       }
+      for (const { start, end, text: real } of parts.calls(script)) text.update(start, end, real)
       const { first, last } = FRAMES[script](parts)
       text.prepend(first)
       text.append(last)

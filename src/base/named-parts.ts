@@ -15,7 +15,8 @@ function escaped(unit: string): string {
 /** Takes a short start less than a TextDecoder. */
 function ascii(bytes: Uint8Array): string {
   let text = ''
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]!)
+  for (let i = 0; i < bytes.length; i += 1024)
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 1024) as unknown as number[])
   return text
 }
 

@@ -8,11 +8,13 @@ export interface BuiltIn {
   readonly parts: KeptParts
   /** A name that no other build has; nothing where nobody knows it. */
   readonly build: string | undefined
+  /** Memory that nobody else uses any more: each page of fresh memory costs a page fault of the host. */
+  readonly room: Uint8Array | undefined
 }
 
 /** `parts`: bytes of a KeptParts of this very build. */
-export function builtIn(parts?: Uint8Array, build?: string): BuiltIn {
-  return { parts: new KeptParts(parts, v8Keeper()), build }
+export function builtIn(parts?: Uint8Array, build?: string, room?: Uint8Array): BuiltIn {
+  return { parts: new KeptParts(parts, v8Keeper()), build, room }
 }
 
 /** For the build: has V8 compile the interpreter in full, with the settings with which it will be taken. */

@@ -4,6 +4,7 @@
  * same version, for the same processor and with the same settings, and refuses them otherwise.
  */
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
+import { withBatches } from './engine.js'
 import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
 
 interface Natives {
@@ -44,9 +45,9 @@ export function v8Keeper(): CodeKeeper | undefined {
     // Without a function that is compiled in full V8 does not only refuse, it ends the process.
     keep: (module, functions) =>
       functions.some((each) => natives.isOptimized(each))
-        ? new Uint8Array(natives.serialize(module))
+        ? new Uint8Array(withBatches(() => natives.serialize(module)))
         : undefined,
-    restore: (bytes, code) => natives.deserialize(new Uint8Array(code).buffer, bytes),
+    restore: (bytes, code) => withBatches(() => natives.deserialize(new Uint8Array(code).buffer, bytes)),
     compile: (wasmFunction) => {
       if (natives.isOptimized(wasmFunction)) return false
       natives.optimize(wasmFunction)

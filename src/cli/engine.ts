@@ -8,11 +8,15 @@ import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
  * ones gain (60,000 times map, touch, unmap 0.65 s, with 1400 0.58, with 1000 0.56, but then long ones take 2 to 8 per cent more). What is small is put in without
  * being counted; V8 counts what has more than 27 bytes, and so leaves half of the accessors of a record as calls to who comes to them
  * last. (With 200: mmap + munmap among 1,000 mappings 429 to 332 ns, with none 310 to 216; whole programs take as long as before, in turns.)
+ *
+ * Since constants stand in the code as numbers (scripts/const-members.mjs) functions are a tenth smaller. With the limits as they were more went into one, much of it in vain:
+ * musl's storm of malloc took 0.60 to 0.68 s. With these, beside code without the numbers: that storm 0.98, glibc's and jemalloc's 0.97, 60,000 times map, touch,
+ * unmap 0.98, long storms 1.01.
  */
 const INLINING = [
   '--max-inlined-bytecode-size=700',
-  '--max-inlined-bytecode-size-cumulative=1400',
-  '--max-inlined-bytecode-size-small=200',
+  '--max-inlined-bytecode-size-cumulative=1280',
+  '--max-inlined-bytecode-size-small=145',
 ]
 
 /**
@@ -58,13 +62,15 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 export function tuneEngine(): void {
   setV8Flags(...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS)
   if (!KNOWS_ENGINE) return
-  setV8Flags(...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS)
+  changed.push(NO_BATCHES)
+  setV8Flags(...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS, `${NO_BATCHES.flag}=${NO_BATCHES.value}`)
   setV8Flags(`--interrupt-budget=${BUDGET}`, `--wasm-tiering-budget=${TIERING_BUDGET}`)
 }
 
 /** Puts back what is changed while guests run: for a code cache, which V8 takes with the same settings only. */
 export function untuneEngine(): void {
   if (!KNOWS_ENGINE) return
+  compileBatches()
   setV8Flags(`--interrupt-budget=${STANDARD_BUDGET}`, `--wasm-tiering-budget=${STANDARD_TIERING_BUDGET}`)
 }
 
@@ -76,6 +82,35 @@ interface Setting {
 
 /** What is set for a while. V8's settings are of the whole process, so this is too. */
 const changed: Setting[] = []
+
+/**
+ * Bytes of code that Sparkplug is to make, before it makes them: none, until a program has run for some milliseconds. (Of hello's whole process that was a
+ * twenty-fifth.)
+ */
+const NO_BATCHES: Setting = {
+  flag: '--baseline-batch-compilation-threshold',
+  value: 1_000_000_000,
+  usual: 4096,
+}
+
+/** The program goes on: what has run often is compiled from now on. */
+export function compileBatches(): void {
+  const at = changed.indexOf(NO_BATCHES)
+  if (at < 0) return
+  changed.splice(at, 1)
+  setV8Flags(`${NO_BATCHES.flag}=${NO_BATCHES.usual}`)
+}
+
+/** As if they were compiled already: what V8 has kept of WebAssembly it takes with the settings only that it was kept with. */
+export function withBatches<T>(act: () => T): T {
+  if (!changed.includes(NO_BATCHES)) return act()
+  setV8Flags(`${NO_BATCHES.flag}=${NO_BATCHES.usual}`)
+  try {
+    return act()
+  } finally {
+    setV8Flags(`${NO_BATCHES.flag}=${NO_BATCHES.value}`)
+  }
+}
 
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
   if (!KNOWS_ENGINE) return act()

@@ -1,10 +1,33 @@
 /** A folder of this machine, for mounting in a guest. */
-import fs from 'node:fs'
+import {
+  type BigIntStats,
+  chmodSync,
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EIO, ELOOP, errnoByName } from '../base/errno.js'
 import type { HostDirectory, HostHandle, HostListed, HostStat } from '../linux/fs/host-directory.js'
 
-const { constants } = fs
 type Time = HostStat['modified']
 
 /** The Linux errno of a failed node:fs call, negative: its name decides, since hosts number them differently. */
@@ -34,7 +57,7 @@ function time(nanoseconds: bigint): Time {
   return { seconds: Number(seconds), nanoseconds: Number(nanoseconds - seconds * 1_000_000_000n) }
 }
 
-function statOf(stat: fs.BigIntStats): HostStat {
+function statOf(stat: BigIntStats): HostStat {
   return {
     mode: Number(stat.mode),
     size: Number(stat.size),
@@ -46,7 +69,7 @@ function statOf(stat: fs.BigIntStats): HostStat {
   }
 }
 
-function typeBits(entry: fs.Dirent): number {
+function typeBits(entry: Dirent): number {
   if (entry.isDirectory()) return constants.S_IFDIR
   if (entry.isSymbolicLink()) return constants.S_IFLNK
   if (entry.isFIFO()) return constants.S_IFIFO
@@ -64,9 +87,9 @@ export class NodeDirectory implements HostDirectory {
 
   /** Throws when `path` is no folder. With `readOnly` no file is ever opened for writing here, whatever the guest does. */
   constructor(path: string, readOnly = false) {
-    this.#root = fs.realpathSync.native(path)
+    this.#root = realpathSync.native(path)
     this.#readOnly = readOnly
-    if (!fs.statSync(this.#root).isDirectory()) throw new Error(`${path} is not a directory`)
+    if (!statSync(this.#root).isDirectory()) throw new Error(`${path} is not a directory`)
   }
 
   /**
@@ -77,7 +100,7 @@ export class NodeDirectory implements HostDirectory {
     const full = path === '' ? this.#root : join(this.#root, path)
     if (path.split('/').includes('..')) throw Object.assign(new Error('a path upwards'), { code: 'EACCES' })
     const parent = path === '' ? full : dirname(full)
-    if (fs.realpathSync.native(parent) !== parent) {
+    if (realpathSync.native(parent) !== parent) {
       throw Object.assign(new Error('a folder on the way is a link'), { code: 'ELOOP', errno: ELOOP })
     }
     return full
@@ -91,83 +114,84 @@ export class NodeDirectory implements HostDirectory {
   }
 
   lstat(path: string): HostStat | number {
-    return attempt(() => statOf(fs.lstatSync(this.#at(path), { bigint: true })))
+    return attempt(() => statOf(lstatSync(this.#at(path), { bigint: true })))
   }
 
   list(path: string): readonly HostListed[] | number {
     return attempt(() =>
-      fs
-        .readdirSync(this.#at(path), { withFileTypes: true })
-        .map((entry) => ({ name: entry.name, type: typeBits(entry) })),
+      readdirSync(this.#at(path), { withFileTypes: true }).map((entry) => ({
+        name: entry.name,
+        type: typeBits(entry),
+      })),
     )
   }
 
   readLink(path: string): string | number {
-    return attempt(() => fs.readlinkSync(this.#at(path)))
+    return attempt(() => readlinkSync(this.#at(path)))
   }
 
   open(path: string, writable: boolean): HostHandle {
     const access = writable && !this.#readOnly ? constants.O_RDWR : constants.O_RDONLY
-    return attempt(() => fs.openSync(this.#at(path), access | constants.O_NOFOLLOW | constants.O_NONBLOCK))
+    return attempt(() => openSync(this.#at(path), access | constants.O_NOFOLLOW | constants.O_NONBLOCK))
   }
 
   close(handle: HostHandle): void {
-    done(() => fs.closeSync(handle))
+    done(() => closeSync(handle))
   }
 
   read(handle: HostHandle, offset: number, target: Uint8Array): number {
-    return attempt(() => fs.readSync(handle, target, 0, target.length, offset))
+    return attempt(() => readSync(handle, target, 0, target.length, offset))
   }
 
   write(handle: HostHandle, offset: number, source: Uint8Array): number {
-    return attempt(() => fs.writeSync(handle, source, 0, source.length, offset))
+    return attempt(() => writeSync(handle, source, 0, source.length, offset))
   }
 
   truncate(handle: HostHandle, bytes: number): number {
-    return done(() => fs.ftruncateSync(handle, bytes))
+    return done(() => ftruncateSync(handle, bytes))
   }
 
   sync(handle: HostHandle): number {
-    return done(() => fs.fsyncSync(handle))
+    return done(() => fsyncSync(handle))
   }
 
   statHandle(handle: HostHandle): HostStat | number {
-    return attempt(() => statOf(fs.fstatSync(handle, { bigint: true })))
+    return attempt(() => statOf(fstatSync(handle, { bigint: true })))
   }
 
   createFile(path: string, permissions: number): number {
-    return this.#change(() => fs.closeSync(fs.openSync(this.#at(path), 'wx', permissions)))
+    return this.#change(() => closeSync(openSync(this.#at(path), 'wx', permissions)))
   }
 
   makeDirectory(path: string, permissions: number): number {
-    return this.#change(() => fs.mkdirSync(this.#at(path), permissions))
+    return this.#change(() => mkdirSync(this.#at(path), permissions))
   }
 
   symlink(path: string, target: string): number {
-    return this.#change(() => fs.symlinkSync(target, this.#at(path)))
+    return this.#change(() => symlinkSync(target, this.#at(path)))
   }
 
   link(existing: string, path: string): number {
-    return this.#change(() => fs.linkSync(this.#at(existing), this.#at(path)))
+    return this.#change(() => linkSync(this.#at(existing), this.#at(path)))
   }
 
   unlink(path: string): number {
-    return this.#change(() => fs.unlinkSync(this.#at(path)))
+    return this.#change(() => unlinkSync(this.#at(path)))
   }
 
   removeDirectory(path: string): number {
-    return this.#change(() => fs.rmdirSync(this.#at(path)))
+    return this.#change(() => rmdirSync(this.#at(path)))
   }
 
   rename(from: string, to: string): number {
-    return this.#change(() => fs.renameSync(this.#at(from), this.#at(to)))
+    return this.#change(() => renameSync(this.#at(from), this.#at(to)))
   }
 
   setPermissions(path: string, permissions: number): number {
-    return this.#change(() => fs.chmodSync(this.#at(path), permissions))
+    return this.#change(() => chmodSync(this.#at(path), permissions))
   }
 
   setTimes(path: string, accessed: Time, modified: Time): number {
-    return this.#change(() => fs.lutimesSync(this.#at(path), seconds(accessed), seconds(modified)))
+    return this.#change(() => lutimesSync(this.#at(path), seconds(accessed), seconds(modified)))
   }
 }

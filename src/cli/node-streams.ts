@@ -1,5 +1,5 @@
 /** The command's own standard streams as a guest's. Bytes pass through unchanged; nothing is buffered on the way out. */
-import fs from 'node:fs'
+import { fstatSync, readSync, type Stats, writeSync } from 'node:fs'
 import { EAGAIN, EIO, errnoByName } from '../base/errno.js'
 import type { Host, HostInput, HostOutput } from '../linux/host.js'
 import { isTerminal } from './terminal.js'
@@ -22,7 +22,7 @@ class FileInput implements HostInput {
 
   read(target: Uint8Array): number {
     try {
-      return fs.readSync(this.#fd, target, 0, target.length, null)
+      return readSync(this.#fd, target, 0, target.length, null)
     } catch (error) {
       return failure(error)
     }
@@ -105,7 +105,7 @@ class FdOutput implements HostOutput {
   /** writeSync tells at once that nobody reads any more, and keeps nothing that an exit could lose. */
   write(source: Uint8Array): number {
     try {
-      const written = fs.writeSync(this.#fd, source, 0, source.length)
+      const written = writeSync(this.#fd, source, 0, source.length)
       this.#full = false
       return written
     } catch (error) {
@@ -131,9 +131,9 @@ class FdOutput implements HostOutput {
 }
 
 function standardInput(): HostInput & { close?(): void } {
-  let stat: fs.Stats
+  let stat: Stats
   try {
-    stat = fs.fstatSync(0)
+    stat = fstatSync(0)
   } catch {
     return { read: () => 0, isReady: () => true, ready: async () => {} } // closed by whoever started us
   }

@@ -1,13 +1,13 @@
 /** The program that `pagoda run` is given: a file of the host, and where it stands in the guest. */
-import fs from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import type { Mount } from './mount.js'
 
-/** The program's bytes. A refusal says what to do, and has the exit code that a shell gives. */
-export function readProgram(path: string): Uint8Array {
+/** The program's bytes, in `room` if they have room there. A refusal says what to do, and has the exit code that a shell gives. */
+export function readProgram(path: string, room?: Uint8Array): Uint8Array {
   try {
-    const stat = fs.statSync(path)
+    const stat = statSync(path)
     if (stat.isDirectory()) throw new Refusal(EXIT_NOT_EXECUTABLE, `${path}: is a directory, not a program`)
     if (!stat.isFile()) {
       // A device may have no end; a pipe can be read only once.
@@ -19,7 +19,7 @@ export function readProgram(path: string): Uint8Array {
         `${path}: permission denied; make it executable: chmod +x ${path}`,
       )
     }
-    return stat.size > 0 && stat.size < SIZE_MAX ? readAll(path, stat.size) : fs.readFileSync(path)
+    return stat.size > 0 && stat.size < SIZE_MAX ? readAll(path, stat.size, room) : readFileSync(path)
   } catch (error) {
     if (error instanceof Refusal) throw error
     const { code, message } = error as NodeJS.ErrnoException
@@ -34,18 +34,18 @@ export function readProgram(path: string): Uint8Array {
 const SIZE_MAX = 2 ** 31
 
 /** With the functions of Node that the loader has used (bin/pagoda.js): each other one is compiled first. */
-function readAll(path: string, size: number): Uint8Array {
-  const bytes = new Uint8Array(size)
-  const fd = fs.openSync(path, 'r')
+function readAll(path: string, size: number, room: Uint8Array | undefined): Uint8Array {
+  const bytes = room !== undefined && size <= room.length ? room.subarray(0, size) : new Uint8Array(size)
+  const fd = openSync(path, 'r')
   try {
     for (let done = 0; done < size; ) {
-      const count = fs.readSync(fd, bytes, done, size - done, done)
+      const count = readSync(fd, bytes, done, size - done, done)
       if (count === 0) return bytes.subarray(0, done)
       done += count
     }
     return bytes
   } finally {
-    fs.closeSync(fd)
+    closeSync(fd)
   }
 }
 

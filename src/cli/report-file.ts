@@ -1,5 +1,5 @@
 /** A file that is written at the end of a run. It is opened before the machine runs, because a run of an hour whose report cannot be written is lost. */
-import fs from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, writeFileSync } from 'node:fs'
 import { EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 
 export class ReportFile {
@@ -13,18 +13,18 @@ export class ReportFile {
     this.#path = path
     this.#descriptor = this.#orRefuse(() => {
       // Appended to, because it may be what the program writes to (/dev/stdout).
-      const descriptor = fs.openSync(path, 'a')
-      if (fs.fstatSync(descriptor).isFile()) fs.ftruncateSync(descriptor)
+      const descriptor = openSync(path, 'a')
+      if (fstatSync(descriptor).isFile()) ftruncateSync(descriptor)
       return descriptor
     })
   }
 
   write(text: string): void {
-    this.#orRefuse(() => fs.writeFileSync(this.#descriptor, text))
+    this.#orRefuse(() => writeFileSync(this.#descriptor, text))
   }
 
   close(): void {
-    fs.closeSync(this.#descriptor)
+    closeSync(this.#descriptor)
   }
 
   #orRefuse<T>(operation: () => T): T {

@@ -9,7 +9,7 @@ import type { Linux } from '../linux/linux.js'
 import type { ExitReport } from '../linux/report.js'
 import { Signal } from '../linux/signal-numbers.js'
 import type { BuiltIn } from './built-in.js'
-import { optimizingLess, withPatientInterpreter } from './engine.js'
+import { compileBatches, optimizingLess, withPatientInterpreter } from './engine.js'
 import { EXIT_NOT_EXECUTABLE, EXIT_NOT_FOUND, EXIT_OWN_FAILURE, Refusal } from './exit-codes.js'
 import { KeptCode } from './kept-code.js'
 import type { Mount } from './mount.js'
@@ -42,7 +42,7 @@ interface Prepared {
   readonly added: { readonly path: string; readonly bytes: Uint8Array } | undefined
 }
 
-function prepare(program: string, options: RunOptions): Prepared {
+function prepare(program: string, options: RunOptions, room: Uint8Array | undefined): Prepared {
   const { mount = [], root } = options
   const mounts = mount.map((each) => ({
     ...each,
@@ -50,7 +50,7 @@ function prepare(program: string, options: RunOptions): Prepared {
   }))
   const folders = root?.map((path) => openFolder('--root', path, true)).reverse()
   const added =
-    root === undefined ? { path: guestPath(program, mounts), bytes: readProgram(program) } : undefined
+    root === undefined ? { path: guestPath(program, mounts), bytes: readProgram(program, room) } : undefined
   return { mounts, root: folders, added }
 }
 
@@ -147,7 +147,9 @@ async function runForwarding({ linux, files }: BootedLinux): Promise<ExitReport>
   for (const name of names) process.on(name, forward)
   process.on('SIGQUIT', quit)
   try {
-    return await linux.run()
+    const ended = linux.run()
+    if (!linux.threads.isEmpty) compileBatches() // its first slice is over, and there will be others
+    return await ended
   } finally {
     for (const name of names) process.off(name, forward)
     process.off('SIGQUIT', quit)
@@ -250,7 +252,7 @@ export async function run(
   options: RunOptions,
   built?: BuiltIn,
 ): Promise<number> {
-  const prepared = prepare(program, options)
+  const prepared = prepare(program, options, built?.room)
   const written = new Written(options)
   const host = nodeHost()
   try {

@@ -1,4 +1,4 @@
-import fs from 'node:fs'
+import { fstatSync, statSync } from 'node:fs'
 
 /**
  * Whether a descriptor of this process is a terminal. Only what may be one is worth node:tty, which takes milliseconds to load with
@@ -10,8 +10,8 @@ export function isTerminal(fd: number): boolean {
 
 function isLikeTerminal(fd: number): boolean {
   try {
-    const stat = fs.fstatSync(fd)
-    return stat.isCharacterDevice() && stat.rdev !== fs.statSync('/dev/null', { throwIfNoEntry: false })?.rdev
+    const stat = fstatSync(fd)
+    return stat.isCharacterDevice() && stat.rdev !== statSync('/dev/null', { throwIfNoEntry: false })?.rdev
   } catch {
     return false // closed by whoever started us
   }

@@ -32,7 +32,7 @@ function translateDuringWrites({ memory }: MemoryManager): { times: number } {
   const { fill } = memory
   vi.spyOn(memory, 'fill').mockImplementation((to, value, length) => {
     translate(to)
-    fill(to, value, length)
+    fill.call(memory, to, value, length)
   })
   return seen
 }

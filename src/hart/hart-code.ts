@@ -14,8 +14,8 @@ export class HartCode {
   readonly #places: number
   #table!: WebAssembly.Table
   #exports!: WebAssembly.Exports
-  /** What translated modules import, until `renew`. */
-  #importsNow!: WebAssembly.Imports
+  /** What translated modules import, until `renew`; made for the first. */
+  #importsNow: WebAssembly.Imports | undefined
 
   constructor(memory: Memory, layout: HartLayout, parts: HartParts) {
     this.#makeInterpreter = parts.interpreter(layout)
@@ -46,6 +46,7 @@ export class HartCode {
 
   /** An instance of a translated module, whose functions it puts into the table. */
   instantiate(module: WebAssembly.Module): WebAssembly.Instance {
+    this.#importsNow ??= { env: { ...this.#imports.env, table: this.#table, ...this.#exports } }
     return new WebAssembly.Instance(module, this.#importsNow)
   }
 
@@ -55,9 +56,8 @@ export class HartCode {
    */
   renew(): void {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: this.#places })
-    const env = { ...this.#imports.env, table }
     this.#table = table
-    this.#exports = this.#makeInterpreter({ env }).exports
-    this.#importsNow = { env: { ...env, ...this.#exports } }
+    this.#exports = this.#makeInterpreter({ env: { ...this.#imports.env, table } }).exports
+    this.#importsNow = undefined
   }
 }

@@ -21,7 +21,7 @@ import { addCsrFunctions } from './csr.js'
 import { FIRST_LEVEL, GROUP, SECOND_LEVEL } from './decode-table.js'
 import { emitDispatch } from './dispatch-tree.js'
 import { Cause, Exit } from './exit.js'
-import { FLOAT_HELPERS } from './float/helpers.js'
+import { addFloatHelpers, floatImports } from './float/helpers.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { INSTRUCTIONS } from './instructions/index.js'
@@ -44,7 +44,7 @@ export interface Interpreter {
 
 /** What the interpreter of one hart (`interpreterBytes`) imports, but for the table, through which it calls translated code. */
 export function interpreterImports(memory: Memory, layout: HartLayout): WebAssembly.Imports {
-  return { env: { memory: memory.raw, ...FLOAT_HELPERS.imports(memory, layout.hart) } }
+  return { env: { memory: memory.raw, ...floatImports(memory, layout.hart) } }
 }
 
 export function interpreterBytes(layout: HartLayout): Uint8Array {
@@ -53,7 +53,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   module.importTable('table', 0)
   exportSharedGlobals(module)
   const helpers = new Map([
-    ...FLOAT_HELPERS.declare(module, layout.hart),
+    ...addFloatHelpers(module, layout.hart),
     ...addMmu(module, layout),
     ...addCsrFunctions(module, layout),
     ...addMultiply(module),

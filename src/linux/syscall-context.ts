@@ -1,10 +1,11 @@
-/** What a system call handler is given, and how it is entered into the table. */
+/** What a system call handler is given. */
 import type { MemoryManager } from '../mm.js'
 import type { AddressSpace } from '../space/address-space.js'
 import type { FileResolver } from '../syscall/file-backing.js'
 import type { SyscallArguments } from '../syscall/syscall-arguments.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
+import type { Syscall } from './syscall.js'
 import type { Thread } from './thread.js'
 
 /**
@@ -22,31 +23,6 @@ export interface SyscallContext {
   readonly args: SyscallArguments
   /** FileServices.fileBacking for the process. */
   readonly fileBacking: FileResolver
-}
-
-/**
- * Returns a result ≥ 0 (exact to 2^53), a negative errno, -ERESTARTSYS and the like when a signal cut a wait short, or
- * PARKED after `c.thread.park(kind, argument, deadline)`. A parked call is run again from the start with the same arguments
- * when the thread is woken: nothing that it did before parking may be lost or done twice. First thing on such a
- * second run: `c.thread.deadline` is still the deadline of the first (Infinity on a first run), so a relative timeout is
- * turned into a deadline once.
- */
-export type SyscallHandler = (c: SyscallContext) => number
-
-/**
- * How --trace prints an argument: d signed, u unsigned, x hexadecimal, p pointer (NULL), s string, b buffer whose length is the next
- * argument (B: whose length is the result), v vector of such buffers, f file number, F path's directory file number (AT_FDCWD), o open flags, m mode in octal,
- * P protection, M mapping flags, A advice, S signal.
- */
-export type TraceFormat = string
-
-export interface Syscall {
-  /** In the generic 64-bit table (include/uapi/asm-generic/unistd.h). */
-  readonly number: number
-  readonly name: string
-  readonly handler: SyscallHandler
-  /** One letter an argument. */
-  readonly trace: TraceFormat
 }
 
 /** A file that may be the program of a process. */
@@ -107,7 +83,7 @@ export interface MappingName {
 
 /** What linux/ asks of fs/. One per machine. */
 export interface FileServices {
-  readonly syscalls: readonly Syscall[]
+  readonly syscalls: readonly (readonly Syscall[])[]
   /** A new process: 0, 1 and 2 are the host's streams, the working directory is `cwd`. */
   createFiles(cwd: string): ProcessFiles
   /** Opens a file for execve: -ENOENT, -EACCES (no x bit, a directory), … `path` is a byte string, relative to the working directory. */

@@ -19,7 +19,7 @@ import { signalCalls } from './calls/signal-calls.js'
 import { timeCalls } from './calls/time-calls.js'
 import { timerCalls } from './calls/timer-calls.js'
 import { waitCalls } from './calls/wait-calls.js'
-import type { Syscall } from './syscall-context.js'
+import type { Syscall } from './syscall.js'
 
 const CALLS: readonly (readonly Syscall[])[] = [
   cloneCalls,
@@ -51,14 +51,13 @@ export const NUMBER_MAX = 511
 export type SyscallTable = readonly (Syscall | undefined)[]
 
 /** All calls there are; those of the file system are given. */
-export function makeSyscallTable(fileCalls: readonly Syscall[]): SyscallTable {
+export function makeSyscallTable(fileCalls: readonly (readonly Syscall[])[]): SyscallTable {
   const table = new Array<Syscall | undefined>(NUMBER_MAX + 1).fill(undefined)
-  for (const calls of [...CALLS, fileCalls]) calls.forEach((call) => void addTo(table, call))
+  const add = (call: Syscall) => {
+    assert(call.number <= NUMBER_MAX && table[call.number] === undefined, 'each call has a number of its own')
+    table[call.number] = call
+  }
+  for (const calls of CALLS) calls.forEach(add)
+  for (const calls of fileCalls) calls.forEach(add)
   return table
-}
-
-/** Each has its properties in one order, whoever wrote it: V8 then knows where the handler is. */
-function addTo(table: (Syscall | undefined)[], { number, name, handler, trace }: Syscall): void {
-  assert(number <= NUMBER_MAX && table[number] === undefined, 'each call has a number of its own')
-  table[number] = { number, name, handler, trace }
 }

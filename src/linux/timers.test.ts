@@ -33,7 +33,7 @@ function setUp() {
   const args = new SyscallArguments(mm.memory)
   const at = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
   const table = new Map(
-    [...timerCalls, ...killCalls, ...files.syscalls].map((entry) => [entry.number, entry]),
+    [...timerCalls, ...killCalls, ...files.syscalls.flat()].map((entry) => [entry.number, entry]),
   )
   const put = (address: number, words: number[]) =>
     expect(copyToUser(mm, process.space, address, new Uint8Array(Uint32Array.from(words).buffer))).toBe(0)

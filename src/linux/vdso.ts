@@ -42,8 +42,8 @@ const BUCKETS = 3
 /** The hash of System V's ABI, of symbols and of versions. */
 export function elfHash(name: string): number {
   let hash = 0
-  for (const character of name) {
-    hash = ((hash << 4) + character.charCodeAt(0)) >>> 0
+  for (let i = 0; i < name.length; i++) {
+    hash = ((hash << 4) + name.charCodeAt(i)) >>> 0
     hash = (hash ^ ((hash & 0xf000_0000) >>> 24)) & 0x0fff_ffff
   }
   return hash

@@ -42,12 +42,15 @@ export class GeneralAllocator {
     this.#slab = env.slab
     this.#buddy = env.buddy
     this.#frames = env.frames
-    const caches: SlabCache[] = []
+    const caches = new Array<SlabCache>(OBJECT_BYTES_MAX / STEP_BYTES + 1)
+    let filled = 0
     for (const bytes of CLASS_BYTES) {
       const align = Math.min(bytes & -bytes, CACHE_LINE)
       const cache = this.#slab.createCache(`kmalloc-${bytes}`, bytes, align)
       this.#isGeneral[cache.id] = 1
-      while (caches.length <= bytes / STEP_BYTES) caches.push(cache)
+      const end = bytes / STEP_BYTES + 1
+      caches.fill(cache, filled, end)
+      filled = end
     }
     this.#caches = caches
   }

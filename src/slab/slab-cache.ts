@@ -122,11 +122,12 @@ export class SlabCache {
 /** More bytes than this are zeroed by one instruction of WebAssembly, whose call costs as much as 200 bytes here. */
 const ZERO_BYTES_MAX = 256
 
-function zeroObject({ f64, fill }: Memory, object: Ptr, bytes: number): void {
+function zeroObject(memory: Memory, object: Ptr, bytes: number): void {
   if (bytes > ZERO_BYTES_MAX || (bytes & 7) !== 0) {
-    fill(object, 0, bytes)
+    memory.fill(object, 0, bytes)
     return
   }
+  const { f64 } = memory
   let at = object >>> 3
   for (let left = bytes >>> 3; left > 0; left -= 4, at += 4) {
     f64[at] = 0

@@ -1,9 +1,11 @@
 import { EINVAL, ENOMEM, ErrnoError } from '../base/errno.js'
 import type { Ptr } from '../base/numbers.js'
-import { bulkModule } from './bulk.js'
+import { ArrayBulk, type Bulk, bulkModule } from './bulk.js'
 import { COUNTERS } from './layout.js'
 
 const WASM_PAGE = 65536
+/** Fills and copies that a short program has by far not so many of. */
+const BULK_WORTH = 200
 export const MEMORY_BYTES_MIN = 8 * 2 ** 20
 export const MEMORY_BYTES_MAX = 2 ** 32
 
@@ -36,10 +38,7 @@ export class Memory {
   readonly f64: Float64Array
   /** Index in `f64` of the event counters that who uses this view counts in (counters.ts). */
   counters = COUNTERS >>> 3
-  /** memory.fill: 10 times faster than TypedArray.fill on shared memory. */
-  readonly fill: (destination: Ptr, value: number, length: number) => void
-  /** memory.copy; the ranges may overlap. */
-  readonly copy: (destination: Ptr, source: Ptr, length: number) => void
+  #bulk: Bulk
 
   private constructor(raw: RawMemory, shared?: boolean) {
     const { buffer } = raw
@@ -52,9 +51,18 @@ export class Memory {
     this.u32 = new Uint32Array(buffer)
     this.i32 = new Int32Array(buffer)
     this.f64 = new Float64Array(buffer)
-    const { fill, copy } = bulkModule(raw, this.bytes / WASM_PAGE, this.inSharedBuffer)
-    this.fill = fill
-    this.copy = copy
+    this.#bulk = new ArrayBulk(this.u8, this.inSharedBuffer ? BULK_WORTH : Number.POSITIVE_INFINITY, () => {
+      this.#bulk = bulkModule(raw, this.bytes / WASM_PAGE)
+    })
+  }
+
+  fill(destination: Ptr, value: number, length: number): void {
+    this.#bulk.fill(destination, value, length)
+  }
+
+  /** The ranges may overlap. */
+  copy(destination: Ptr, source: Ptr, length: number): void {
+    this.#bulk.copy(destination, source, length)
   }
 
   /**

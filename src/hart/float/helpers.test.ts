@@ -5,7 +5,7 @@ import { WasmModule } from '../../base/wasm/module.js'
 import { Memory } from '../../state/memory.js'
 import { HartField } from '../hart-state.js'
 import { DOUBLE, type FloatContext, type Rounding, SINGLE } from './format.js'
-import { FLOAT_HELPERS } from './helpers.js'
+import { addFloatHelpers, floatImports } from './helpers.js'
 import { SOFT_OPERATIONS } from './soft-float.js'
 import { operandsFor } from './testing/float-cases.js'
 import { randomBits64 } from './testing/float-samples.js'
@@ -26,7 +26,7 @@ class HelperBench {
   constructor() {
     const module = new WasmModule()
     module.importMemory('memory', { pages: (8 * MIB) / 65536, shared: false })
-    const indices = FLOAT_HELPERS.declare(module, HART)
+    const indices = addFloatHelpers(module, HART)
     for (const { name, operands } of SOFT_OPERATIONS) {
       const parameters = [...new Array(operands).fill('i64'), 'i32']
       module.function(name, parameters, ['i64'], (code) => {
@@ -34,10 +34,10 @@ class HelperBench {
         code.call(indices.get(name)!)
       })
     }
-    const { softFloat } = FLOAT_HELPERS.imports(this.memory, HART)
+    const { softFloat } = floatImports(this.memory, HART)
     const counted = (...parameters: number[]) => {
       this.slowCalls++
-      softFloat!(...(parameters as never[]))
+      softFloat!(...parameters)
     }
     const compiled = new WebAssembly.Module(module.bytes() as BufferSource)
     const env = { memory: this.memory.raw, softFloat: counted }

@@ -11,34 +11,38 @@
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, ValueType } from '../../base/wasm/code.js'
-import type { HelperSet } from '../helpers.js'
+import type { WasmModule } from '../../base/wasm/module.js'
+import type { Memory } from '../../state/memory.js'
 import { local, type Value } from '../value.js'
 import { FAST_PATHS } from './fast-paths.js'
 import { OPERAND_OFFSETS, SOFT_OPERATIONS, softFloat } from './soft-float.js'
 
+/** Functions of the interpreter's module that are JavaScript's, by name: what `addFloatHelpers` imports. */
+export function floatImports(memory: Memory, hart: Ptr): Record<string, (...parameters: number[]) => void> {
+  return {
+    softFloat: (operation: number, rounding: number) => softFloat(memory, hart, operation, rounding),
+  }
+}
+
 /**
+ * Adds the helpers, imports first: before any other function is added. `hart`: the place of the hart's record, a constant of the module. Returns
+ * the function index of each by name, for `Emitter.call`.
+ *
  * A helper takes the bits of its operands (i64; a single in the low half, not boxed) and the rounding mode (i32, 0
  * to 4; any where there is nothing to round), and returns the result in the same form; an integer result is i64.
  */
-export const FLOAT_HELPERS: HelperSet = {
-  declare(module, hart) {
-    const slow = module.importFunction('softFloat', ['i32', 'i32'], [])
-    return new Map(
-      SOFT_OPERATIONS.map(({ name, operands }, number) => {
-        const parameters: ValueType[] = [...new Array<ValueType>(operands).fill('i64'), 'i32']
-        const index = module.function(undefined, parameters, ['i64'], (code) => {
-          FAST_PATHS.get(name)?.(new HelperFrame(code, hart, operands))
-          callSoftFloat(code, hart, operands, number, slow)
-        })
-        return [name, index]
-      }),
-    )
-  },
-  imports(memory, hart) {
-    return {
-      softFloat: (operation: number, rounding: number) => softFloat(memory, hart, operation, rounding),
-    }
-  },
+export function addFloatHelpers(module: WasmModule, hart: Ptr): ReadonlyMap<string, number> {
+  const slow = module.importFunction('softFloat', ['i32', 'i32'], [])
+  return new Map(
+    SOFT_OPERATIONS.map(({ name, operands }, number) => {
+      const parameters: ValueType[] = [...new Array<ValueType>(operands).fill('i64'), 'i32']
+      const index = module.function(undefined, parameters, ['i64'], (code) => {
+        FAST_PATHS.get(name)?.(new HelperFrame(code, hart, operands))
+        callSoftFloat(code, hart, operands, number, slow)
+      })
+      return [name, index]
+    }),
+  )
 }
 
 /** What a fast path is written against: a helper's parameters, and a way to return early. */

@@ -7,7 +7,8 @@ import type { CloneRequest } from '../forking.js'
 import { makeNamespace, mayMakeNamespace } from '../namespace-making.js'
 import { NAMESPACE_LEVEL_MAX } from '../pid-namespace.js'
 import { ProcessFlag } from '../process.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { ERESTARTNOINTR, WaitKind } from '../wait.js'
 import { readStruct, u64 } from './user-data.js'
 
@@ -183,7 +184,7 @@ function unshareTime({ linux, thread }: SyscallContext, flags: number): boolean 
 }
 
 export const cloneCalls: readonly Syscall[] = [
-  { number: 97, name: 'unshare', trace: 'x', handler: unshare },
-  { number: 220, name: 'clone', trace: 'xppxp', handler: clone },
-  { number: 435, name: 'clone3', trace: 'pu', handler: clone3 },
+  syscall(97, 'unshare', 'x', unshare),
+  syscall(220, 'clone', 'xppxp', clone),
+  syscall(435, 'clone3', 'pu', clone3),
 ]

@@ -5,7 +5,8 @@ import { loadUser32 } from '../../fault/user-copy.js'
 import { type FutexKey, findKey, makeKey } from '../futex-keys.js'
 import { ANY_BIT } from '../futex-table.js'
 import { FutexRole } from '../futex-waiter.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { ERESTART_RESTARTBLOCK, ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
 import { FutexCommand as Command, deadlineOf, isPrivate } from './futex-arguments.js'
 import { lockCommand } from './futex-lock-calls.js'
@@ -110,6 +111,6 @@ function futex(c: SyscallContext): number {
 }
 
 export const futexCalls: readonly Syscall[] = [
-  { number: 98, name: 'futex', trace: 'pdupp', handler: futex },
-  { number: 449, name: 'futex_waitv', trace: 'puxpd', handler: futexWaitv },
+  syscall(98, 'futex', 'pdupp', futex),
+  syscall(449, 'futex_waitv', 'puxpd', futexWaitv),
 ]

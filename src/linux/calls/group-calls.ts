@@ -1,7 +1,8 @@
 /** Process groups and sessions: setpgid(2), setsid(2) and what asks for them (kernel/sys.c of Linux). */
 import { EACCES, EINVAL, EPERM, ESRCH } from '../../base/errno.js'
 import { type Process, ProcessFlag } from '../process.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { idOf, numberOf, processNamed } from './numbers.js'
 
 function setpgid(c: SyscallContext): number {
@@ -59,8 +60,8 @@ function setsid(c: SyscallContext): number {
 }
 
 export const groupCalls: readonly Syscall[] = [
-  { number: 154, name: 'setpgid', trace: 'dd', handler: setpgid },
-  { number: 155, name: 'getpgid', trace: 'd', handler: getpgid },
-  { number: 156, name: 'getsid', trace: 'd', handler: getsid },
-  { number: 157, name: 'setsid', trace: '', handler: setsid },
+  syscall(154, 'setpgid', 'dd', setpgid),
+  syscall(155, 'getpgid', 'd', getpgid),
+  syscall(156, 'getsid', 'd', getsid),
+  syscall(157, 'setsid', '', setsid),
 ]

@@ -2,7 +2,8 @@
 
 import { isLinux32, Personality } from '../personality.js'
 import { LINUX_RELEASE, LINUX_RELEASE_26 } from '../release.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { numberOf } from './numbers.js'
 import { StructWriter } from './user-data.js'
 
@@ -27,9 +28,9 @@ function setPersonality(c: SyscallContext): number {
 }
 
 export const identityCalls: readonly Syscall[] = [
-  { number: 92, name: 'personality', trace: 'x', handler: setPersonality },
-  { number: 160, name: 'uname', trace: 'p', handler: uname },
-  { number: 172, name: 'getpid', trace: '', handler: (c) => c.process.number },
-  { number: 173, name: 'getppid', trace: '', handler: (c) => numberOf(c, c.process.parentId) },
-  { number: 178, name: 'gettid', trace: '', handler: (c) => numberOf(c, c.thread.id) },
+  syscall(92, 'personality', 'x', setPersonality),
+  syscall(160, 'uname', 'p', uname),
+  syscall(172, 'getpid', '', (c) => c.process.number),
+  syscall(173, 'getppid', '', (c) => numberOf(c, c.process.parentId)),
+  syscall(178, 'gettid', '', (c) => numberOf(c, c.thread.id)),
 ]

@@ -1,6 +1,7 @@
 /** setitimer(2) and getitimer(2): three timers of each process. */
 import { EFAULT, EINVAL } from '../../base/errno.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { type Timer, TimerKind } from '../timer-record.js'
 import { copyOut, readStruct, StructWriter, timeAt } from './user-data.js'
 
@@ -52,6 +53,6 @@ function set(c: SyscallContext, timer: Timer, value: number, interval: number): 
 }
 
 export const intervalCalls: readonly Syscall[] = [
-  { number: 102, name: 'getitimer', trace: 'dp', handler: getitimer },
-  { number: 103, name: 'setitimer', trace: 'dpp', handler: setitimer },
+  syscall(102, 'getitimer', 'dp', getitimer),
+  syscall(103, 'setitimer', 'dpp', setitimer),
 ]

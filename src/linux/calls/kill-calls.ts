@@ -5,7 +5,8 @@ import type { Process } from '../process.js'
 import { SIGNAL_MAX, SignalCode } from '../signal-numbers.js'
 import { checkSender, realUserOf } from '../signal-permission.js'
 import { INFO_CODE, SIGINFO_BYTES } from '../signal-queue.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
 import { idOf, numberOf, processAt, threadAt } from './numbers.js'
 
@@ -130,19 +131,9 @@ function rtTgsigqueueinfo(c: SyscallContext): number {
 }
 
 export const killCalls: readonly Syscall[] = [
-  { number: 129, name: 'kill', trace: 'dS', handler: kill },
-  {
-    number: 130,
-    name: 'tkill',
-    trace: 'dS',
-    handler: (c) => sendToThread(c, undefined, c.args.int(0), c.args.int(1)),
-  },
-  {
-    number: 131,
-    name: 'tgkill',
-    trace: 'ddS',
-    handler: (c) => sendToThread(c, c.args.int(0), c.args.int(1), c.args.int(2)),
-  },
-  { number: 138, name: 'rt_sigqueueinfo', trace: 'dSp', handler: rtSigqueueinfo },
-  { number: 240, name: 'rt_tgsigqueueinfo', trace: 'ddSp', handler: rtTgsigqueueinfo },
+  syscall(129, 'kill', 'dS', kill),
+  syscall(130, 'tkill', 'dS', (c) => sendToThread(c, undefined, c.args.int(0), c.args.int(1))),
+  syscall(131, 'tgkill', 'ddS', (c) => sendToThread(c, c.args.int(0), c.args.int(1), c.args.int(2))),
+  syscall(138, 'rt_sigqueueinfo', 'dSp', rtSigqueueinfo),
+  syscall(240, 'rt_tgsigqueueinfo', 'ddSp', rtTgsigqueueinfo),
 ]

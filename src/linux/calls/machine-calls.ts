@@ -1,6 +1,7 @@
 /** System calls about the machine: random numbers, barriers, the instruction cache. */
 import { EFAULT, EINVAL, EPERM } from '../../base/errno.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { StructWriter } from './user-data.js'
 
 const GRND_FLAGS = 7
@@ -60,7 +61,7 @@ function flushInstructions(c: SyscallContext): number {
 }
 
 export const machineCalls: readonly Syscall[] = [
-  { number: 259, name: 'riscv_flush_icache', trace: 'ppx', handler: flushInstructions },
-  { number: 278, name: 'getrandom', trace: 'Bux', handler: getrandom },
-  { number: 283, name: 'membarrier', trace: 'ddd', handler: membarrier },
+  syscall(259, 'riscv_flush_icache', 'ppx', flushInstructions),
+  syscall(278, 'getrandom', 'Bux', getrandom),
+  syscall(283, 'membarrier', 'ddd', membarrier),
 ]

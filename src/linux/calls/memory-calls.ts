@@ -16,7 +16,8 @@ import { sysMseal } from '../../syscall/seal.js'
 import type { SyscallArguments } from '../../syscall/syscall-arguments.js'
 import { sysMunmap } from '../../syscall/unmap.js'
 import { applyLimits } from '../limits.js'
-import type { Syscall, SyscallContext, SyscallHandler } from '../syscall-context.js'
+import { type Syscall, type SyscallHandler, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 
 type MemoryCall = (mm: FaultEnv, space: AddressSpace, args: SyscallArguments) => number
 
@@ -57,23 +58,23 @@ function mincore(c: SyscallContext): number {
 }
 
 export const memoryCalls: readonly Syscall[] = [
-  { number: 214, name: 'brk', trace: 'p', handler: on(sysBrk) },
-  { number: 215, name: 'munmap', trace: 'pu', handler: munmap },
-  { number: 216, name: 'mremap', trace: 'puuRp', handler: on(sysMremap) },
-  { number: 222, name: 'mmap', trace: 'puPMfx', handler: mmap },
-  { number: 226, name: 'mprotect', trace: 'puP', handler: mprotect },
-  { number: 227, name: 'msync', trace: 'pux', handler: on(sysMsync) },
-  { number: 228, name: 'mlock', trace: 'pu', handler: on(sysMlock) },
-  { number: 229, name: 'munlock', trace: 'pu', handler: on(sysMunlock) },
-  { number: 230, name: 'mlockall', trace: 'x', handler: on(sysMlockall) },
-  { number: 231, name: 'munlockall', trace: '', handler: on(sysMunlockall) },
-  { number: 232, name: 'mincore', trace: 'pup', handler: mincore },
-  { number: 233, name: 'madvise', trace: 'puA', handler: madvise },
-  { number: 234, name: 'remap_file_pages', trace: 'puxux', handler: on(sysRemapFilePages) },
-  { number: 284, name: 'mlock2', trace: 'pux', handler: on(sysMlock2) },
+  syscall(214, 'brk', 'p', on(sysBrk)),
+  syscall(215, 'munmap', 'pu', munmap),
+  syscall(216, 'mremap', 'puuRp', on(sysMremap)),
+  syscall(222, 'mmap', 'puPMfx', mmap),
+  syscall(226, 'mprotect', 'puP', mprotect),
+  syscall(227, 'msync', 'pux', on(sysMsync)),
+  syscall(228, 'mlock', 'pu', on(sysMlock)),
+  syscall(229, 'munlock', 'pu', on(sysMunlock)),
+  syscall(230, 'mlockall', 'x', on(sysMlockall)),
+  syscall(231, 'munlockall', '', on(sysMunlockall)),
+  syscall(232, 'mincore', 'pup', mincore),
+  syscall(233, 'madvise', 'puA', madvise),
+  syscall(234, 'remap_file_pages', 'puxux', on(sysRemapFilePages)),
+  syscall(284, 'mlock2', 'pux', on(sysMlock2)),
   // riscv64 has no protection keys: Linux knows the calls, and has them not.
-  { number: 288, name: 'pkey_mprotect', trace: 'puPd', handler: () => -ENOSYS },
-  { number: 289, name: 'pkey_alloc', trace: 'xx', handler: () => -ENOSYS },
-  { number: 290, name: 'pkey_free', trace: 'd', handler: () => -ENOSYS },
-  { number: 462, name: 'mseal', trace: 'pux', handler: on(sysMseal) },
+  syscall(288, 'pkey_mprotect', 'puPd', () => -ENOSYS),
+  syscall(289, 'pkey_alloc', 'xx', () => -ENOSYS),
+  syscall(290, 'pkey_free', 'd', () => -ENOSYS),
+  syscall(462, 'mseal', 'pux', on(sysMseal)),
 ]

@@ -15,7 +15,8 @@ import { may } from '../fs/credentials.js'
 import { userOf } from '../fs/file-user.js'
 import type { Process } from '../process.js'
 import { mayAccess } from '../process-access.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { processNamed } from './numbers.js'
 
 const NODE_0 = 1
@@ -70,25 +71,12 @@ function callMovePages(c: SyscallContext): number {
 }
 
 export const memoryPolicyCalls: readonly Syscall[] = [
-  {
-    number: 235,
-    name: 'mbind',
-    trace: 'puxpux',
-    handler: (c) => sysMbind(c.mm, c.space, c.args, isNice(c)),
-  },
-  {
-    number: 236,
-    name: 'get_mempolicy',
-    trace: 'ppupx',
-    handler: (c) => sysGetMempolicy(c.mm, c.space, c.args, c.thread.memoryPolicy),
-  },
-  { number: 237, name: 'set_mempolicy', trace: 'xpu', handler: setMempolicy },
-  { number: 238, name: 'migrate_pages', trace: 'dupp', handler: migratePages },
-  { number: 239, name: 'move_pages', trace: 'dupppx', handler: callMovePages },
-  {
-    number: 450,
-    name: 'set_mempolicy_home_node',
-    trace: 'puux',
-    handler: (c) => sysSetMempolicyHomeNode(c.mm, c.space, c.args),
-  },
+  syscall(235, 'mbind', 'puxpux', (c) => sysMbind(c.mm, c.space, c.args, isNice(c))),
+  syscall(236, 'get_mempolicy', 'ppupx', (c) =>
+    sysGetMempolicy(c.mm, c.space, c.args, c.thread.memoryPolicy),
+  ),
+  syscall(237, 'set_mempolicy', 'xpu', setMempolicy),
+  syscall(238, 'migrate_pages', 'dupp', migratePages),
+  syscall(239, 'move_pages', 'dupppx', callMovePages),
+  syscall(450, 'set_mempolicy_home_node', 'puux', (c) => sysSetMempolicyHomeNode(c.mm, c.space, c.args)),
 ]

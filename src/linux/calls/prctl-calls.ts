@@ -33,7 +33,8 @@ import {
 } from '../prctl.js'
 import { ProcessFlag } from '../process.js'
 import { SIGNAL_MAX } from '../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { nameThread } from '../thread-name.js'
 import { processAt, threadAt } from './numbers.js'
 import { setMemoryMap } from './set-memory-map.js'
@@ -160,4 +161,4 @@ function prctl(c: SyscallContext): number {
   return OPTIONS.get(c.args.int(0))?.(c) ?? -EINVAL
 }
 
-export const prctlCalls: readonly Syscall[] = [{ number: 167, name: 'prctl', trace: 'dxxxx', handler: prctl }]
+export const prctlCalls: readonly Syscall[] = [syscall(167, 'prctl', 'dxxxx', prctl)]

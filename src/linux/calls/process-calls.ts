@@ -2,7 +2,8 @@
 import { E2BIG, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import { loadUser64, readUserString } from '../../fault/user-copy.js'
 import { Signal } from '../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { REGISTERS_SET } from '../wait.js'
 import { numberOf, threadAt } from './numbers.js'
 import { StructWriter } from './user-data.js'
@@ -80,10 +81,10 @@ function getRobustList(c: SyscallContext): number {
 }
 
 export const processCalls: readonly Syscall[] = [
-  { number: 93, name: 'exit', trace: 'd', handler: exit },
-  { number: 94, name: 'exit_group', trace: 'd', handler: exitGroup },
-  { number: 96, name: 'set_tid_address', trace: 'p', handler: setTidAddress },
-  { number: 99, name: 'set_robust_list', trace: 'pu', handler: setRobustList },
-  { number: 100, name: 'get_robust_list', trace: 'dpp', handler: getRobustList },
-  { number: 221, name: 'execve', trace: 'spp', handler: execve },
+  syscall(93, 'exit', 'd', exit),
+  syscall(94, 'exit_group', 'd', exitGroup),
+  syscall(96, 'set_tid_address', 'p', setTidAddress),
+  syscall(99, 'set_robust_list', 'pu', setRobustList),
+  syscall(100, 'get_robust_list', 'dpp', getRobustList),
+  syscall(221, 'execve', 'spp', execve),
 ]

@@ -20,7 +20,8 @@ import { userOf } from '../fs/file-user.js'
 import { IOV_MAX } from '../fs/flags.js'
 import type { Process } from '../process.js'
 import { mayAccess } from '../process-access.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { processNamed } from './numbers.js'
 
 /** Local memory, piece by piece. */
@@ -254,8 +255,8 @@ function isDying(c: SyscallContext, process: Process): boolean {
 }
 
 export const processMemoryCalls: readonly Syscall[] = [
-  { number: 270, name: 'process_vm_readv', trace: 'dpupux', handler: (c) => transfer(c, false) },
-  { number: 271, name: 'process_vm_writev', trace: 'dpupux', handler: (c) => transfer(c, true) },
-  { number: 440, name: 'process_madvise', trace: 'fpuAx', handler: processMadvise },
-  { number: 448, name: 'process_mrelease', trace: 'fx', handler: processMrelease },
+  syscall(270, 'process_vm_readv', 'dpupux', (c) => transfer(c, false)),
+  syscall(271, 'process_vm_writev', 'dpupux', (c) => transfer(c, true)),
+  syscall(440, 'process_madvise', 'fpuAx', processMadvise),
+  syscall(448, 'process_mrelease', 'fx', processMrelease),
 ]

@@ -17,7 +17,8 @@ import { type Tracee, TraceeFlag } from '../ptrace/tracee.js'
 import { CALL_STOPS } from '../ptrace/tracing.js'
 import { SIGNAL_MAX, Signal, SignalCode } from '../signal-numbers.js'
 import { SIGINFO_BYTES } from '../signal-queue.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { type Thread, ThreadState } from '../thread.js'
 import { THREAD_BLOCKED, THREAD_SAVED_MASK, ThreadFlag } from '../thread-record.js'
 import { idOf, processAt, threadAt } from './numbers.js'
@@ -281,6 +282,4 @@ function ptrace(c: SyscallContext): number {
   return HANDLERS.get(request)?.(c, traced) ?? -EIO
 }
 
-export const ptraceCalls: readonly Syscall[] = [
-  { number: 117, name: 'ptrace', trace: 'xdpp', handler: ptrace },
-]
+export const ptraceCalls: readonly Syscall[] = [syscall(117, 'ptrace', 'xdpp', ptrace)]

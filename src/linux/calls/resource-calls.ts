@@ -7,7 +7,8 @@ import { type Ids, may } from '../fs/credentials.js'
 import { userOf } from '../fs/file-user.js'
 import { applyLimits, Limit } from '../limits.js'
 import { CHILDREN_USAGE, Process } from '../process.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { ClockBase, shifted } from '../time-offset.js'
 import { readUsage, type Usage } from '../usage.js'
 import { processNamed } from './numbers.js'
@@ -121,15 +122,10 @@ function getcpu(c: SyscallContext): number {
 }
 
 export const resourceCalls: readonly Syscall[] = [
-  { number: 163, name: 'getrlimit', trace: 'dp', handler: getrlimit },
-  {
-    number: 164,
-    name: 'setrlimit',
-    trace: 'dp',
-    handler: (c) => setLimit(c, c.process, c.args.low(0), c.args.address(1)),
-  },
-  { number: 165, name: 'getrusage', trace: 'dp', handler: getrusage },
-  { number: 168, name: 'getcpu', trace: 'ppp', handler: getcpu },
-  { number: 179, name: 'sysinfo', trace: 'p', handler: sysinfo },
-  { number: 261, name: 'prlimit64', trace: 'ddpp', handler: prlimit },
+  syscall(163, 'getrlimit', 'dp', getrlimit),
+  syscall(164, 'setrlimit', 'dp', (c) => setLimit(c, c.process, c.args.low(0), c.args.address(1))),
+  syscall(165, 'getrusage', 'dp', getrusage),
+  syscall(168, 'getcpu', 'ppp', getcpu),
+  syscall(179, 'sysinfo', 'p', sysinfo),
+  syscall(261, 'prlimit64', 'ddpp', prlimit),
 ]

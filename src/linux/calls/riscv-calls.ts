@@ -2,7 +2,8 @@
 import { EFAULT, EINVAL } from '../../base/errno.js'
 import { copyFromUser, copyToUser } from '../../fault/user-copy.js'
 import { TIMEBASE_HZ } from '../../hart/hart-state.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { readStruct, StructWriter } from './user-data.js'
 
 const PAIR_BYTES = 16
@@ -114,6 +115,4 @@ function hwprobe(c: SyscallContext): number {
   return flags === 0 ? values(c, setBytes) : -EINVAL
 }
 
-export const riscvCalls: readonly Syscall[] = [
-  { number: 258, name: 'riscv_hwprobe', trace: 'puupx', handler: hwprobe },
-]
+export const riscvCalls: readonly Syscall[] = [syscall(258, 'riscv_hwprobe', 'puupx', hwprobe)]

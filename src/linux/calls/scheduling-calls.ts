@@ -3,7 +3,8 @@
  * are kept and told; threads take turns on the one hart all the same.
  */
 import { EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
 import { slackForPolicy } from '../timer-slack.js'
 import { idOf, threadAt } from './numbers.js'
@@ -172,28 +173,18 @@ function setAttributes(c: SyscallContext): number {
 }
 
 export const schedulingCalls: readonly Syscall[] = [
-  {
-    number: 118,
-    name: 'sched_setparam',
-    trace: 'dp',
-    handler: (c) => setByParameter(c, c.args.address(1), undefined),
-  },
-  {
-    number: 119,
-    name: 'sched_setscheduler',
-    trace: 'ddp',
-    handler: (c) => setByParameter(c, c.args.address(2), c.args.int(1)),
-  },
-  { number: 120, name: 'sched_getscheduler', trace: 'd', handler: getScheduler },
-  { number: 121, name: 'sched_getparam', trace: 'dp', handler: getParameter },
-  { number: 122, name: 'sched_setaffinity', trace: 'dup', handler: setAffinity },
-  { number: 123, name: 'sched_getaffinity', trace: 'dup', handler: getAffinity },
-  { number: 124, name: 'sched_yield', trace: '', handler: yieldTurn },
-  { number: 125, name: 'sched_get_priority_max', trace: 'd', handler: (c) => priorityLimit(c, PRIORITY_MAX) },
-  { number: 126, name: 'sched_get_priority_min', trace: 'd', handler: (c) => priorityLimit(c, 1) },
-  { number: 127, name: 'sched_rr_get_interval', trace: 'dp', handler: getInterval },
-  { number: 140, name: 'setpriority', trace: 'ddd', handler: setPriority },
-  { number: 141, name: 'getpriority', trace: 'dd', handler: getPriority },
-  { number: 274, name: 'sched_setattr', trace: 'dpx', handler: setAttributes },
-  { number: 275, name: 'sched_getattr', trace: 'dpux', handler: getAttributes },
+  syscall(118, 'sched_setparam', 'dp', (c) => setByParameter(c, c.args.address(1), undefined)),
+  syscall(119, 'sched_setscheduler', 'ddp', (c) => setByParameter(c, c.args.address(2), c.args.int(1))),
+  syscall(120, 'sched_getscheduler', 'd', getScheduler),
+  syscall(121, 'sched_getparam', 'dp', getParameter),
+  syscall(122, 'sched_setaffinity', 'dup', setAffinity),
+  syscall(123, 'sched_getaffinity', 'dup', getAffinity),
+  syscall(124, 'sched_yield', '', yieldTurn),
+  syscall(125, 'sched_get_priority_max', 'd', (c) => priorityLimit(c, PRIORITY_MAX)),
+  syscall(126, 'sched_get_priority_min', 'd', (c) => priorityLimit(c, 1)),
+  syscall(127, 'sched_rr_get_interval', 'dp', getInterval),
+  syscall(140, 'setpriority', 'ddd', setPriority),
+  syscall(141, 'getpriority', 'dd', getPriority),
+  syscall(274, 'sched_setattr', 'dpx', setAttributes),
+  syscall(275, 'sched_getattr', 'dpux', getAttributes),
 ]

@@ -20,7 +20,8 @@ import {
   Signal,
 } from '../signal-numbers.js'
 import { SIGINFO_BYTES } from '../signal-queue.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { THREAD_BLOCKED, THREAD_PENDING } from '../thread-record.js'
 import { ERESTARTNOHAND, PARKED, REGISTERS_SET, WaitKind } from '../wait.js'
 import { readStruct, readTime } from './user-data.js'
@@ -174,12 +175,12 @@ function sigaltstack(c: SyscallContext): number {
 }
 
 export const signalCalls: readonly Syscall[] = [
-  { number: 128, name: 'restart_syscall', trace: '', handler: () => -EINTR },
-  { number: 132, name: 'sigaltstack', trace: 'pp', handler: sigaltstack },
-  { number: 133, name: 'rt_sigsuspend', trace: 'pu', handler: rtSigsuspend },
-  { number: 134, name: 'rt_sigaction', trace: 'Sppu', handler: rtSigaction },
-  { number: 135, name: 'rt_sigprocmask', trace: 'dppu', handler: rtSigprocmask },
-  { number: 136, name: 'rt_sigpending', trace: 'pu', handler: rtSigpending },
-  { number: 137, name: 'rt_sigtimedwait', trace: 'pppu', handler: rtSigtimedwait },
-  { number: 139, name: 'rt_sigreturn', trace: '', handler: rtSigreturn },
+  syscall(128, 'restart_syscall', '', () => -EINTR),
+  syscall(132, 'sigaltstack', 'pp', sigaltstack),
+  syscall(133, 'rt_sigsuspend', 'pu', rtSigsuspend),
+  syscall(134, 'rt_sigaction', 'Sppu', rtSigaction),
+  syscall(135, 'rt_sigprocmask', 'dppu', rtSigprocmask),
+  syscall(136, 'rt_sigpending', 'pu', rtSigpending),
+  syscall(137, 'rt_sigtimedwait', 'pppu', rtSigtimedwait),
+  syscall(139, 'rt_sigreturn', '', rtSigreturn),
 ]

@@ -5,7 +5,8 @@ import type { TimeOfDay } from '../clock.js'
 import { clockNamed, cpuTimeOf, type NamedClock } from '../clock-names.js'
 import { CHILDREN_USAGE } from '../process.js'
 import { finishSleep, type Remaining, sleepUntil } from '../sleep.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { ClockBase, shifted } from '../time-offset.js'
 import { readUsage } from '../usage.js'
 import { COARSE_CLOCKS, COARSE_RESOLUTION } from '../vvar.js'
@@ -92,10 +93,10 @@ function times(c: SyscallContext): number {
 }
 
 export const timeCalls: readonly Syscall[] = [
-  { number: 101, name: 'nanosleep', trace: 'pp', handler: nanosleep },
-  { number: 113, name: 'clock_gettime', trace: 'dp', handler: clockGettime },
-  { number: 114, name: 'clock_getres', trace: 'dp', handler: clockGetres },
-  { number: 115, name: 'clock_nanosleep', trace: 'ddpp', handler: clockNanosleep },
-  { number: 153, name: 'times', trace: 'p', handler: times },
-  { number: 169, name: 'gettimeofday', trace: 'pp', handler: gettimeofday },
+  syscall(101, 'nanosleep', 'pp', nanosleep),
+  syscall(113, 'clock_gettime', 'dp', clockGettime),
+  syscall(114, 'clock_getres', 'dp', clockGetres),
+  syscall(115, 'clock_nanosleep', 'ddpp', clockNanosleep),
+  syscall(153, 'times', 'p', times),
+  syscall(169, 'gettimeofday', 'pp', gettimeofday),
 ]

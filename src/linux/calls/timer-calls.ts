@@ -4,7 +4,8 @@ import { NULL } from '../../base/numbers.js'
 import { clockNamed, type NamedClock } from '../clock-names.js'
 import { Limit } from '../limits.js'
 import { SIGNAL_MAX, Signal } from '../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import { ClockBase } from '../time-offset.js'
 import { Notify, type Timer, TimerKind } from '../timer-record.js'
 import { ITIMERSPEC_BYTES, readSetting, settingOf, type TimerSetting } from '../timer-setting.js'
@@ -163,9 +164,9 @@ function timerDelete(c: SyscallContext): number {
 }
 
 export const timerCalls: readonly Syscall[] = [
-  { number: 107, name: 'timer_create', trace: 'dpp', handler: timerCreate },
-  { number: 108, name: 'timer_gettime', trace: 'dp', handler: timerGettime },
-  { number: 109, name: 'timer_getoverrun', trace: 'd', handler: timerGetoverrun },
-  { number: 110, name: 'timer_settime', trace: 'ddpp', handler: timerSettime },
-  { number: 111, name: 'timer_delete', trace: 'd', handler: timerDelete },
+  syscall(107, 'timer_create', 'dpp', timerCreate),
+  syscall(108, 'timer_gettime', 'dp', timerGettime),
+  syscall(109, 'timer_getoverrun', 'd', timerGetoverrun),
+  syscall(110, 'timer_settime', 'ddpp', timerSettime),
+  syscall(111, 'timer_delete', 'd', timerDelete),
 ]

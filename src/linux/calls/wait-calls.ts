@@ -5,7 +5,8 @@ import { userOf } from '../fs/file-user.js'
 import { Open } from '../fs/flags.js'
 import { idOfPidFile } from '../fs/ipc/pid-file.js'
 import { Signal } from '../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../syscall-context.js'
+import { type Syscall, syscall } from '../syscall.js'
+import type { SyscallContext } from '../syscall-context.js'
 import type { Usage } from '../usage.js'
 import { ERESTARTSYS, PARKED, WaitKind } from '../wait.js'
 import { idOf } from './numbers.js'
@@ -128,6 +129,6 @@ function putInfo(c: SyscallContext, address: number, event: Event | number): boo
 }
 
 export const waitCalls: readonly Syscall[] = [
-  { number: 95, name: 'waitid', trace: 'ddpxp', handler: waitid },
-  { number: 260, name: 'wait4', trace: 'dpxp', handler: wait4 },
+  syscall(95, 'waitid', 'ddpxp', waitid),
+  syscall(260, 'wait4', 'dpxp', wait4),
 ]

@@ -2,25 +2,8 @@
 import { DEVICE_NODES } from './devices.js'
 import { deviceNumber, FileType } from './flags.js'
 import type { Dentry } from './nodes.js'
-import { fromUnicode } from './text.js'
+import { bytesOf, fromUnicode } from './text.js'
 import type { Vfs } from './vfs.js'
-
-const DIRECTORIES = [
-  'bin',
-  'dev',
-  'etc',
-  'home',
-  'lib',
-  'proc',
-  'root',
-  'sys',
-  'tmp',
-  'usr/bin',
-  'usr/lib',
-  'var/tmp',
-]
-/** Where everybody may write. */
-const STICKY = ['tmp', 'var/tmp']
 
 const DEVICE_LINKS = [
   ['fd', '/proc/self/fd'],
@@ -29,22 +12,42 @@ const DEVICE_LINKS = [
   ['stderr', '/proc/self/fd/2'],
 ] as const
 
+/** Of /etc. */
 const FILES = [
-  ['/etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'],
-  ['/etc/group', 'root:x:0:\n'],
-  ['/etc/hostname', 'pagoda\n'],
-  ['/etc/hosts', '127.0.0.1\tlocalhost pagoda\n'],
+  ['passwd', 'root:x:0:0:root:/root:/bin/sh\n'],
+  ['group', 'root:x:0:\n'],
+  ['hostname', 'pagoda\n'],
+  ['hosts', '127.0.0.1\tlocalhost pagoda\n'],
 ] as const
 
-/** Fills an empty root. A machine too small for a few names ends with fewer of them. */
+/** Where everybody may write. */
+const STICKY = 0o1777
+
+/** Fills an empty root: nothing is in the way, so no path is looked up. A machine too small for a few names ends with fewer of them. */
 export function buildBootTree(vfs: Vfs): void {
-  for (const path of DIRECTORIES) vfs.makeDirectories(path)
-  for (const path of STICKY) directoryAt(vfs, path).inode.mode = FileType.directory | 0o1777
-  fillDevices(vfs, directoryAt(vfs, 'dev'))
-  for (const [path, text] of FILES) vfs.addFile(path, new TextEncoder().encode(text))
-  vfs.mountOwn('proc', '/proc', directoryAt(vfs, 'proc'))
-  vfs.mountOwn('sysfs', '/sys', directoryAt(vfs, 'sys'))
-  mountShared(vfs, directoryAt(vfs, 'dev'))
+  const { root } = vfs
+  add(vfs, root, 'bin')
+  const dev = add(vfs, root, 'dev')
+  const etc = add(vfs, root, 'etc')
+  for (const name of ['home', 'lib']) add(vfs, root, name)
+  const proc = add(vfs, root, 'proc')
+  add(vfs, root, 'root')
+  const sys = add(vfs, root, 'sys')
+  add(vfs, root, 'tmp', STICKY)
+  const usr = add(vfs, root, 'usr')
+  for (const name of ['bin', 'lib']) add(vfs, usr, name)
+  add(vfs, add(vfs, root, 'var'), 'tmp', STICKY)
+  fillDevices(vfs, dev)
+  for (const [name, text] of FILES) vfs.addFileIn(etc, name, bytesOf(text))
+  vfs.mountOwn('proc', '/proc', proc)
+  vfs.mountOwn('sysfs', '/sys', sys)
+  mountShared(vfs, dev)
+}
+
+/** Directories of tmpfs need no frame, so making one cannot fail. */
+function add(vfs: Vfs, parent: Dentry, name: string, permissions = 0o755): Dentry {
+  const mode = FileType.directory | permissions
+  return vfs.operations(parent).create(parent, name, mode, 0, vfs.now()) as Dentry
 }
 
 /** What lies over a root of the host's; a root that has something else than a directory there goes without. */
@@ -57,7 +60,7 @@ export function mountOverRoot(vfs: Vfs): void {
   const dev = vfs.makeDirectories('/dev')
   if (typeof dev !== 'number') mountDevices(vfs, dev)
   const temporary = vfs.makeDirectories('/tmp')
-  if (typeof temporary !== 'number') vfs.mountOwn('tmpfs', '/tmp', temporary, 0o1777)
+  if (typeof temporary !== 'number') vfs.mountOwn('tmpfs', '/tmp', temporary, STICKY)
 }
 
 function mountDevices(vfs: Vfs, place: Dentry): void {
@@ -68,8 +71,7 @@ function mountDevices(vfs: Vfs, place: Dentry): void {
 
 /** Where shm_open(3) has its files: a tmpfs of its own. */
 function mountShared(vfs: Vfs, dev: Dentry): void {
-  const shared = vfs.operations(dev).create(dev, 'shm', FileType.directory | 0o1777, 0, vfs.now()) as Dentry
-  vfs.mountOwn('tmpfs', '/dev/shm', shared, 0o1777)
+  vfs.mountOwn('tmpfs', '/dev/shm', add(vfs, dev, 'shm', STICKY), STICKY)
 }
 
 function fillDevices(vfs: Vfs, dev: Dentry): void {
@@ -79,9 +81,4 @@ function fillDevices(vfs: Vfs, dev: Dentry): void {
     operations.create(dev, name, mode, deviceNumber(major, minor), vfs.now())
   }
   for (const [name, target] of DEVICE_LINKS) operations.symlink(dev, name, fromUnicode(target), vfs.now())
-}
-
-/** Directories of tmpfs need no frame, so making one cannot fail. */
-function directoryAt(vfs: Vfs, path: string): Dentry {
-  return vfs.makeDirectories(path) as Dentry
 }

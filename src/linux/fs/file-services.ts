@@ -4,7 +4,8 @@ import { NULL, type Ptr } from '../../base/numbers.js'
 import type { FileBacking } from '../../syscall/file-backing.js'
 import { Limit } from '../limits.js'
 import type { Process } from '../process.js'
-import type { ExecutableFile, FileServices, MappingName, RunnableFile, Syscall } from '../syscall-context.js'
+import type { Syscall } from '../syscall.js'
+import type { ExecutableFile, FileServices, MappingName, RunnableFile } from '../syscall-context.js'
 import type { Thread } from '../thread.js'
 import { attributeCalls } from './calls/attribute-calls.js'
 import { cacheCalls } from './calls/cache-calls.js'
@@ -80,7 +81,7 @@ export interface MountOptions {
 
 export class Files implements FileServices {
   readonly vfs: Vfs
-  readonly syscalls: readonly Syscall[]
+  readonly syscalls: readonly (readonly Syscall[])[]
 
   /**
    * `layers`: folders of the host that the guest's root consists of, the uppermost first. They are only read: what the guest
@@ -298,38 +299,38 @@ function runnable(file: OpenFile): RunnableFile {
 }
 
 /** Every call of this folder, by rising number within each group. */
-export function fileSyscalls(vfs: Vfs): Syscall[] {
+export function fileSyscalls(vfs: Vfs): readonly (readonly Syscall[])[] {
   return [
-    ...readWriteCalls(vfs),
-    ...openingCalls(vfs),
-    ...memfdCalls(vfs),
-    ...lockCalls(vfs),
-    ...statCalls(vfs),
-    ...userCalls,
-    ...capabilityCalls,
-    ...cacheCalls(vfs),
-    ...compareCalls,
-    ...swapCalls(vfs),
-    ...directoryCalls(vfs),
-    ...attributeCalls(vfs),
-    ...sizeCalls(vfs),
-    ...syncCalls(vfs),
-    ...copyingCalls(vfs),
-    ...ioctlCalls(vfs),
-    ...pollCalls(vfs),
-    ...pipeCalls(vfs),
-    ...epollCalls(vfs),
-    ...timerFileCalls(vfs),
-    ...inotifyCalls(vfs),
-    ...userfaultCalls(vfs),
-    ...pidFileCalls(vfs),
-    ...namespaceCalls(vfs),
-    ...spliceCalls(vfs),
-    ...socketCalls(vfs),
-    ...socketOptionCalls,
-    ...sendingCalls(vfs),
-    ...receivingCalls(vfs),
-    ...sharedMemoryCalls(vfs),
-    ...messageQueueCalls(vfs),
+    readWriteCalls(vfs),
+    openingCalls(vfs),
+    memfdCalls(vfs),
+    lockCalls(vfs),
+    statCalls(vfs),
+    userCalls,
+    capabilityCalls,
+    cacheCalls(vfs),
+    compareCalls,
+    swapCalls(vfs),
+    directoryCalls(vfs),
+    attributeCalls(vfs),
+    sizeCalls(vfs),
+    syncCalls(vfs),
+    copyingCalls(vfs),
+    ioctlCalls(vfs),
+    pollCalls(vfs),
+    pipeCalls(vfs),
+    epollCalls(vfs),
+    timerFileCalls(vfs),
+    inotifyCalls(vfs),
+    userfaultCalls(vfs),
+    pidFileCalls(vfs),
+    namespaceCalls(vfs),
+    spliceCalls(vfs),
+    socketCalls(vfs),
+    socketOptionCalls,
+    sendingCalls(vfs),
+    receivingCalls(vfs),
+    sharedMemoryCalls(vfs),
+    messageQueueCalls(vfs),
   ]
 }

@@ -15,7 +15,7 @@ export function bytesOf(text: string): Uint8Array {
 export function byteString(bytes: Uint8Array): string {
   let text = ''
   for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.slice(i, i + 8192))
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192) as unknown as number[])
   }
   return text
 }

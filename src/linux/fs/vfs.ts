@@ -281,8 +281,11 @@ export class Vfs {
     const cut = path.lastIndexOf('/')
     const directory = this.makeDirectories(path.slice(0, cut))
     if (typeof directory === 'number') return directory
+    return this.addFileIn(directory, path.slice(cut + 1), bytes, permissions)
+  }
+
+  addFileIn(directory: Dentry, name: string, bytes: Uint8Array, permissions = 0o644): number {
     const mode = FileType.regular | permissions
-    const name = path.slice(cut + 1)
     const operations = this.operations(directory)
     const there = operations.lookup(directory, name, 0)
     if (typeof there !== 'number') operations.remove(there, this.now())

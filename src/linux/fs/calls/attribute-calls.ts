@@ -1,6 +1,7 @@
 /** Permissions, owners and times of files. */
 import { EFAULT, EINVAL, EOPNOTSUPP, EPERM, EROFS } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Capability } from '../capabilities.js'
 import { type Credentials, checkAccess, isInGroup, isOwner, May, may } from '../credentials.js'
 import type { AttributeChange } from '../filesystem.js'
@@ -16,13 +17,13 @@ const NO_ID = 0xffff_ffff
 
 export function attributeCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 52, name: 'fchmod', handler: (c) => chmodFile(vfs, c), trace: 'fm' },
-    { number: 53, name: 'fchmodat', handler: (c) => chmodAt(vfs, c, 0), trace: 'Fsm' },
-    { number: 54, name: 'fchownat', handler: (c) => chownAt(vfs, c), trace: 'Fsddx' },
-    { number: 55, name: 'fchown', handler: (c) => chownFile(vfs, c), trace: 'fdd' },
-    { number: 88, name: 'utimensat', handler: (c) => setTimes(vfs, c), trace: 'Fspx' },
-    { number: 166, name: 'umask', handler: setUmask, trace: 'm' },
-    { number: 452, name: 'fchmodat2', handler: (c) => chmodAt(vfs, c, c.args.int(3)), trace: 'Fsmx' },
+    syscall(52, 'fchmod', 'fm', (c) => chmodFile(vfs, c)),
+    syscall(53, 'fchmodat', 'Fsm', (c) => chmodAt(vfs, c, 0)),
+    syscall(54, 'fchownat', 'Fsddx', (c) => chownAt(vfs, c)),
+    syscall(55, 'fchown', 'fdd', (c) => chownFile(vfs, c)),
+    syscall(88, 'utimensat', 'Fspx', (c) => setTimes(vfs, c)),
+    syscall(166, 'umask', 'm', setUmask),
+    syscall(452, 'fchmodat2', 'Fsmx', (c) => chmodAt(vfs, c, c.args.int(3))),
   ]
 }
 

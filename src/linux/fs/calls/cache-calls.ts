@@ -2,7 +2,8 @@
 import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM, ESPIPE } from '../../../base/errno.js'
 import { NULL, PAGE_SIZE, pagesFor } from '../../../base/numbers.js'
 import { StructWriter } from '../../calls/user-data.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { checkAccess, isOwner, May } from '../credentials.js'
 import { isRegular } from '../nodes.js'
 import { isReadable, isWritable, type OpenFile } from '../open-file.js'
@@ -19,9 +20,9 @@ const Advice = { willNeed: 3, dontNeed: 4, last: 5 } as const
 
 export function cacheCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 213, name: 'readahead', handler: (c) => readAhead(vfs, c), trace: 'fdu' },
-    { number: 223, name: 'fadvise64', handler: (c) => advise(vfs, c), trace: 'fddd' },
-    { number: 451, name: 'cachestat', handler: (c) => countCached(vfs, c), trace: 'fppx' },
+    syscall(213, 'readahead', 'fdu', (c) => readAhead(vfs, c)),
+    syscall(223, 'fadvise64', 'fddd', (c) => advise(vfs, c)),
+    syscall(451, 'cachestat', 'fppx', (c) => countCached(vfs, c)),
   ]
 }
 

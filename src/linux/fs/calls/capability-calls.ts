@@ -1,7 +1,8 @@
 /** capget(2) and capset(2), as kernel/capability.c. */
 import { EFAULT, EINVAL, EPERM, ESRCH } from '../../../base/errno.js'
 import { idOf, processNamed } from '../../calls/numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { ALL, type CapabilitySet, replaced } from '../capabilities.js'
 import { userOf } from '../file-user.js'
 import { put, take, userOfCall } from './support.js'
@@ -65,6 +66,6 @@ function capset(c: SyscallContext): number {
 }
 
 export const capabilityCalls: readonly Syscall[] = [
-  { number: 90, name: 'capget', trace: 'pp', handler: capget },
-  { number: 91, name: 'capset', trace: 'pp', handler: capset },
+  syscall(90, 'capget', 'pp', capget),
+  syscall(91, 'capset', 'pp', capset),
 ]

@@ -3,7 +3,8 @@ import { EBADF, EFAULT, EINVAL, ENOENT, ESRCH } from '../../../base/errno.js'
 import { processAt } from '../../calls/numbers.js'
 import { type Process, ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { type FileUser, userOf } from '../file-user.js'
 import type { Epoll } from '../ipc/epoll.js'
 import type { OpenFile } from '../open-file.js'
@@ -21,9 +22,7 @@ const Kind = {
 } as const
 const SLOT_BYTES = 12
 
-export const compareCalls: readonly Syscall[] = [
-  { number: 272, name: 'kcmp', handler: compare, trace: 'ddduu' },
-]
+export const compareCalls: readonly Syscall[] = [syscall(272, 'kcmp', 'ddduu', compare)]
 
 function compare(c: SyscallContext): number {
   const [one, other] = [processArgument(c, 0), processArgument(c, 1)]

@@ -1,7 +1,8 @@
 /** sendfile and copy_file_range: from file to file inside the kernel. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EISDIR, EOVERFLOW, EXDEV } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, TRANSFER_MAX } from '../flags.js'
 import type { ChannelOperations } from '../ipc/channel.js'
@@ -18,8 +19,8 @@ const CHUNK = 65536
 
 export function copyingCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 71, name: 'sendfile', handler: (c) => sendFile(vfs, c), trace: 'ffpu' },
-    { number: 285, name: 'copy_file_range', handler: (c) => copyRange(vfs, c), trace: 'fpfpux' },
+    syscall(71, 'sendfile', 'ffpu', (c) => sendFile(vfs, c)),
+    syscall(285, 'copy_file_range', 'fpfpux', (c) => copyRange(vfs, c)),
   ]
 }
 

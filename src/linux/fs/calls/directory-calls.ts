@@ -1,6 +1,7 @@
 /** Names and directories: mkdirat, unlinkat, renameat2, linkat, symlinkat, mknodat, getdents64, getcwd, chdir. */
 import { EFAULT, EINVAL, ENOENT, ENOTDIR, EPERM, ERANGE } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Capability } from '../capabilities.js'
 import { checkAccess, May, may } from '../credentials.js'
 import type { FileUser } from '../file-user.js'
@@ -26,17 +27,17 @@ import {
 
 export function directoryCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 17, name: 'getcwd', handler: (c) => getCwd(vfs, c), trace: 'pu' },
-    { number: 33, name: 'mknodat', handler: (c) => makeNode(vfs, c), trace: 'Fsmu' },
-    { number: 34, name: 'mkdirat', handler: (c) => makeDirectory(vfs, c), trace: 'Fsm' },
-    { number: 35, name: 'unlinkat', handler: (c) => unlink(vfs, c), trace: 'Fsx' },
-    { number: 36, name: 'symlinkat', handler: (c) => symlink(vfs, c), trace: 'sFs' },
-    { number: 37, name: 'linkat', handler: (c) => link(vfs, c), trace: 'FsFsx' },
-    { number: 49, name: 'chdir', handler: (c) => changeDirectory(vfs, c), trace: 's' },
-    { number: 50, name: 'fchdir', handler: changeDirectoryTo, trace: 'f' },
-    { number: 51, name: 'chroot', handler: (c) => changeRoot(vfs, c), trace: 's' },
-    { number: 61, name: 'getdents64', handler: (c) => list(vfs, c), trace: 'fpu' },
-    { number: 276, name: 'renameat2', handler: (c) => renameAt(vfs, c), trace: 'FsFsx' },
+    syscall(17, 'getcwd', 'pu', (c) => getCwd(vfs, c)),
+    syscall(33, 'mknodat', 'Fsmu', (c) => makeNode(vfs, c)),
+    syscall(34, 'mkdirat', 'Fsm', (c) => makeDirectory(vfs, c)),
+    syscall(35, 'unlinkat', 'Fsx', (c) => unlink(vfs, c)),
+    syscall(36, 'symlinkat', 'sFs', (c) => symlink(vfs, c)),
+    syscall(37, 'linkat', 'FsFsx', (c) => link(vfs, c)),
+    syscall(49, 'chdir', 's', (c) => changeDirectory(vfs, c)),
+    syscall(50, 'fchdir', 'f', changeDirectoryTo),
+    syscall(51, 'chroot', 's', (c) => changeRoot(vfs, c)),
+    syscall(61, 'getdents64', 'fpu', (c) => list(vfs, c)),
+    syscall(276, 'renameat2', 'FsFsx', (c) => renameAt(vfs, c)),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** epoll_create1, epoll_ctl, epoll_pwait and epoll_pwait2. */
 import { EBADF, EFAULT, EINTR, EINVAL } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { ERESTARTNOHAND } from '../../wait.js'
 import { operationsOf } from '../file-operations.js'
 import { Open } from '../flags.js'
@@ -19,15 +20,10 @@ const NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 export function epollCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 20, name: 'epoll_create1', handler: (c) => create(vfs, c), trace: 'x' },
-    { number: 21, name: 'epoll_ctl', handler: (c) => control(vfs, c), trace: 'fdfp' },
-    { number: 22, name: 'epoll_pwait', handler: (c) => wait(vfs, c, milliseconds(c)), trace: 'fpddp' },
-    {
-      number: 441,
-      name: 'epoll_pwait2',
-      handler: (c) => wait(vfs, c, deadlineArgument(c, 3)),
-      trace: 'fpdpp',
-    },
+    syscall(20, 'epoll_create1', 'x', (c) => create(vfs, c)),
+    syscall(21, 'epoll_ctl', 'fdfp', (c) => control(vfs, c)),
+    syscall(22, 'epoll_pwait', 'fpddp', (c) => wait(vfs, c, milliseconds(c))),
+    syscall(441, 'epoll_pwait2', 'fpdpp', (c) => wait(vfs, c, deadlineArgument(c, 3))),
   ]
 }
 

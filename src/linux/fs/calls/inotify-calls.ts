@@ -1,7 +1,8 @@
 /** inotify_init1(2), inotify_add_watch(2), inotify_rm_watch(2), with the checks of inotify_user.c in their order. */
 import { EBADF, EEXIST, EINVAL, EMFILE, ENOSPC, ENOTDIR } from '../../../base/errno.js'
 import { readSetting, Setting } from '../../../state/settings.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { checkAccess, May } from '../credentials.js'
 import { Open } from '../flags.js'
 import { addWatch, type Inotify, NOTICES, Notice, usageOf } from '../ipc/inotify.js'
@@ -28,9 +29,9 @@ const KNOWN =
 
 export function inotifyCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 26, name: 'inotify_init1', handler: (c) => init(vfs, c), trace: 'x' },
-    { number: 27, name: 'inotify_add_watch', handler: (c) => add(vfs, c), trace: 'fsx' },
-    { number: 28, name: 'inotify_rm_watch', handler: (c) => remove(vfs, c), trace: 'fd' },
+    syscall(26, 'inotify_init1', 'x', (c) => init(vfs, c)),
+    syscall(27, 'inotify_add_watch', 'fsx', (c) => add(vfs, c)),
+    syscall(28, 'inotify_rm_watch', 'fd', (c) => remove(vfs, c)),
   ]
 }
 

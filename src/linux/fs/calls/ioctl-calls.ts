@@ -1,6 +1,7 @@
 /** ioctl(2): close-on-exec and blocking for every file, and what a terminal answers. */
 import { EFAULT, EINVAL, ENOTTY } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
 import { deviceNumber, Ioctl, Open } from '../flags.js'
 import type { FileKind, OpenFile } from '../open-file.js'
@@ -11,7 +12,7 @@ import { terminalIoctl } from './terminal-calls.js'
 import { isUserfault, userfaultIoctl } from './userfault-calls.js'
 
 export function ioctlCalls(vfs: Vfs): Syscall[] {
-  return [{ number: 29, name: 'ioctl', handler: (c) => ioctl(vfs, c), trace: 'fxx' }]
+  return [syscall(29, 'ioctl', 'fxx', (c) => ioctl(vfs, c))]
 }
 
 function ioctl(vfs: Vfs, c: SyscallContext): number {

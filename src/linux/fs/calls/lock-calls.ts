@@ -1,7 +1,8 @@
 /** flock, and the commands of fcntl that lock ranges: F_GETLK, F_SETLK, F_SETLKW and their OFD forms. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EOVERFLOW } from '../../../base/errno.js'
 import { numberOf } from '../../calls/numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { PARKED, WaitKind } from '../../wait.js'
 import { Flock } from '../file-locks.js'
 import { sizeOf } from '../file-operations.js'
@@ -19,7 +20,7 @@ const OFFSET_MAX = 2 ** 63
 type Request = RecordLock
 
 export function lockCalls(vfs: Vfs): Syscall[] {
-  return [{ number: 32, name: 'flock', handler: (c) => lockFile(vfs, c), trace: 'fx' }]
+  return [syscall(32, 'flock', 'fx', (c) => lockFile(vfs, c))]
 }
 
 /** -EAGAIN is EWOULDBLOCK: with LOCK_NB it is the answer, without the thread waits for the holder. */

@@ -2,7 +2,8 @@
 import { EACCES, EBUSY, EFAULT, EINVAL, ENODEV, EPERM } from '../../../base/errno.js'
 import { hugeKind } from '../../../space/huge-pool.js'
 import { readSetting, Setting } from '../../../state/settings.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Memfd, Open, Seal } from '../flags.js'
 import { isWritable, type OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -18,8 +19,8 @@ const HUGE_MASK = 0x3f
 
 export function memfdCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 279, name: 'memfd_create', handler: (c) => createMemfd(vfs, c), trace: 'sx' },
-    { number: 447, name: 'memfd_secret', handler: (c) => createSecret(vfs, c), trace: 'x' },
+    syscall(279, 'memfd_create', 'sx', (c) => createMemfd(vfs, c)),
+    syscall(447, 'memfd_secret', 'x', (c) => createSecret(vfs, c)),
   ]
 }
 

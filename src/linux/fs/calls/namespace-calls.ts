@@ -5,7 +5,8 @@ import { type Namespace, NamespaceFlag, type NamespaceKind, type NamespaceName }
 import { PidNamespace } from '../../pid-namespace.js'
 import { ProcessFlag } from '../../process.js'
 import { mayAccess } from '../../process-access.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { TimeNamespace } from '../../time-namespace.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
@@ -19,7 +20,7 @@ const KINDS = ['user', 'mnt', 'uts', 'ipc', 'pid', 'cgroup', 'net', 'time'] as c
 const ALL_FLAGS = Object.values(NamespaceFlag).reduce<number>((all, flag) => all | flag, 0)
 
 export function namespaceCalls(vfs: Vfs): Syscall[] {
-  return [{ number: 268, name: 'setns', handler: (c) => enter(vfs, c), trace: 'fx' }]
+  return [syscall(268, 'setns', 'fx', (c) => enter(vfs, c))]
 }
 
 function enter(vfs: Vfs, c: SyscallContext): number {

@@ -1,7 +1,8 @@
 /** openat, openat2, close and the numbers of open files: dup, dup3, fcntl, close_range. */
 import { EBADF, EINVAL } from '../../../base/errno.js'
 import { PAGE_SIZE } from '../../../base/numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Fcntl, Open, SETTABLE_FLAGS } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import type { PipeEnd } from '../ipc/pipe-file.js'
@@ -32,13 +33,13 @@ const CLOSE_RANGE_UNSHARE = 2
 
 export function openingCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 23, name: 'dup', handler: duplicate, trace: 'f' },
-    { number: 24, name: 'dup3', handler: duplicateTo, trace: 'ffo' },
-    { number: 25, name: 'fcntl', handler: (c) => control(vfs, c), trace: 'fux' },
-    { number: 56, name: 'openat', handler: (c) => openAt(vfs, c), trace: 'Fsom' },
-    { number: 57, name: 'close', handler: (c) => userOfCall(c).closeNumber(c.args.int(0)), trace: 'f' },
-    { number: 436, name: 'close_range', handler: closeRange, trace: 'uux' },
-    { number: 437, name: 'openat2', handler: (c) => openAtHow(vfs, c), trace: 'Fspu' },
+    syscall(23, 'dup', 'f', duplicate),
+    syscall(24, 'dup3', 'ffo', duplicateTo),
+    syscall(25, 'fcntl', 'fux', (c) => control(vfs, c)),
+    syscall(56, 'openat', 'Fsom', (c) => openAt(vfs, c)),
+    syscall(57, 'close', 'f', (c) => userOfCall(c).closeNumber(c.args.int(0))),
+    syscall(436, 'close_range', 'uux', closeRange),
+    syscall(437, 'openat2', 'Fspu', (c) => openAtHow(vfs, c)),
   ]
 }
 

@@ -7,7 +7,8 @@ import { mayAccess } from '../../process-access.js'
 import { SIGNAL_MAX, SignalCode } from '../../signal-numbers.js'
 import { checkSender } from '../../signal-permission.js'
 import { INFO_CODE } from '../../signal-queue.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { userOf } from '../file-user.js'
 import { Open } from '../flags.js'
 import { idOfPidFile, makePidFile, PID_FILE_THREAD, pidOf } from '../ipc/pid-file.js'
@@ -20,9 +21,9 @@ const Scope = { thread: 1, process: 2, group: 4 } as const
 
 export function pidFileCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 424, name: 'pidfd_send_signal', handler: (c) => sendSignal(vfs, c), trace: 'fSpx' },
-    { number: 434, name: 'pidfd_open', handler: (c) => open(vfs, c), trace: 'dx' },
-    { number: 438, name: 'pidfd_getfd', handler: getFile, trace: 'fdx' },
+    syscall(424, 'pidfd_send_signal', 'fSpx', (c) => sendSignal(vfs, c)),
+    syscall(434, 'pidfd_open', 'dx', (c) => open(vfs, c)),
+    syscall(438, 'pidfd_getfd', 'fdx', getFile),
   ]
 }
 

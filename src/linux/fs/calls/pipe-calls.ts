@@ -1,6 +1,7 @@
 /** pipe2, eventfd2, and the open of a FIFO, which waits for the other end. */
 import { EFAULT, EINVAL } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { PARKED } from '../../wait.js'
 import { Open } from '../flags.js'
 import { makeEventFile } from '../ipc/event-counter.js'
@@ -17,8 +18,8 @@ const EVENT_FLAGS = EFD_SEMAPHORE | Open.closeOnExec | Open.nonBlock
 
 export function pipeCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 19, name: 'eventfd2', handler: (c) => createEventFile(vfs, c), trace: 'ux' },
-    { number: 59, name: 'pipe2', handler: (c) => createPipe(vfs, c), trace: 'po' },
+    syscall(19, 'eventfd2', 'ux', (c) => createEventFile(vfs, c)),
+    syscall(59, 'pipe2', 'po', (c) => createPipe(vfs, c)),
   ]
 }
 

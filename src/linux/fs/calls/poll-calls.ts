@@ -1,6 +1,7 @@
 /** ppoll and pselect6: which files are ready, or a wait until one is. */
 import { EBADF, EFAULT, EINVAL } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { operationsOf } from '../file-operations.js'
 import { Poll } from '../flags.js'
 import type { Vfs } from '../vfs.js'
@@ -18,8 +19,8 @@ const SELECT_BITS = [
 
 export function pollCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 72, name: 'pselect6', handler: (c) => select(vfs, c), trace: 'dppppp' },
-    { number: 73, name: 'ppoll', handler: (c) => poll(vfs, c), trace: 'pupp' },
+    syscall(72, 'pselect6', 'dppppp', (c) => select(vfs, c)),
+    syscall(73, 'ppoll', 'pupp', (c) => poll(vfs, c)),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** read, write, their positioned and vectored forms, and lseek. */
 import { EBADF, EINVAL, ENXIO, EOPNOTSUPP, ESPIPE } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf, sizeOf } from '../file-operations.js'
 import { Open, Seek } from '../flags.js'
 import { Notice } from '../ipc/inotify.js'
@@ -25,17 +26,17 @@ const RWF_APPEND = 16
 
 export function readWriteCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 62, name: 'lseek', handler: (c) => seek(vfs, c), trace: 'fdd' },
-    { number: 63, name: 'read', handler: (c) => plain(vfs, c, 'read'), trace: 'fBu' },
-    { number: 64, name: 'write', handler: (c) => plain(vfs, c, 'write'), trace: 'fbu' },
-    { number: 65, name: 'readv', handler: (c) => vector(vfs, c, 'read'), trace: 'fpu' },
-    { number: 66, name: 'writev', handler: (c) => vector(vfs, c, 'write'), trace: 'fvu' },
-    { number: 67, name: 'pread64', handler: (c) => positioned(vfs, c, 'read'), trace: 'fBud' },
-    { number: 68, name: 'pwrite64', handler: (c) => positioned(vfs, c, 'write'), trace: 'fbud' },
-    { number: 69, name: 'preadv', handler: (c) => positionedVector(vfs, c, 'read'), trace: 'fpud' },
-    { number: 70, name: 'pwritev', handler: (c) => positionedVector(vfs, c, 'write'), trace: 'fvud' },
-    { number: 286, name: 'preadv2', handler: (c) => flaggedVector(vfs, c, 'read'), trace: 'fpuddx' },
-    { number: 287, name: 'pwritev2', handler: (c) => flaggedVector(vfs, c, 'write'), trace: 'fvuddx' },
+    syscall(62, 'lseek', 'fdd', (c) => seek(vfs, c)),
+    syscall(63, 'read', 'fBu', (c) => plain(vfs, c, 'read')),
+    syscall(64, 'write', 'fbu', (c) => plain(vfs, c, 'write')),
+    syscall(65, 'readv', 'fpu', (c) => vector(vfs, c, 'read')),
+    syscall(66, 'writev', 'fvu', (c) => vector(vfs, c, 'write')),
+    syscall(67, 'pread64', 'fBud', (c) => positioned(vfs, c, 'read')),
+    syscall(68, 'pwrite64', 'fbud', (c) => positioned(vfs, c, 'write')),
+    syscall(69, 'preadv', 'fpud', (c) => positionedVector(vfs, c, 'read')),
+    syscall(70, 'pwritev', 'fvud', (c) => positionedVector(vfs, c, 'write')),
+    syscall(286, 'preadv2', 'fpuddx', (c) => flaggedVector(vfs, c, 'read')),
+    syscall(287, 'pwritev2', 'fvuddx', (c) => flaggedVector(vfs, c, 'write')),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** recvfrom, recvmsg and recvmmsg. */
 import { EAGAIN, EFAULT, EOPNOTSUPP } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { PARKED } from '../../wait.js'
 import { IOV_MAX } from '../flags.js'
 import { nothingReceived, type Received, receive } from '../ipc/socket-transfer.js'
@@ -28,9 +29,9 @@ import { deadlineAfter, deadlineArgument } from './waiting.js'
 
 export function receivingCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 207, name: 'recvfrom', handler: (c) => receiveFrom(vfs, c), trace: 'fBuxpp' },
-    { number: 212, name: 'recvmsg', handler: (c) => receiveMessage(vfs, c), trace: 'fpx' },
-    { number: 243, name: 'recvmmsg', handler: (c) => receiveMessages(vfs, c), trace: 'fpuxp' },
+    syscall(207, 'recvfrom', 'fBuxpp', (c) => receiveFrom(vfs, c)),
+    syscall(212, 'recvmsg', 'fpx', (c) => receiveMessage(vfs, c)),
+    syscall(243, 'recvmmsg', 'fpuxp', (c) => receiveMessages(vfs, c)),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** sendto, sendmsg and sendmmsg. */
 import { EAGAIN, EFAULT, EISCONN, EMSGSIZE, ENOBUFS, ENOTCONN, EOPNOTSUPP } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { IOV_MAX } from '../flags.js'
 import { credentialsOf, send } from '../ipc/socket-file.js'
 import { type Attachments, sendDatagram, sendStream } from '../ipc/socket-transfer.js'
@@ -19,9 +20,9 @@ import { deadlineAfter } from './waiting.js'
 
 export function sendingCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 206, name: 'sendto', handler: (c) => sendTo(vfs, c), trace: 'fbuxpu' },
-    { number: 211, name: 'sendmsg', handler: (c) => sendMessage(vfs, c), trace: 'fpx' },
-    { number: 269, name: 'sendmmsg', handler: (c) => sendMessages(vfs, c), trace: 'fpux' },
+    syscall(206, 'sendto', 'fbuxpu', (c) => sendTo(vfs, c)),
+    syscall(211, 'sendmsg', 'fpx', (c) => sendMessage(vfs, c)),
+    syscall(269, 'sendmmsg', 'fpux', (c) => sendMessages(vfs, c)),
   ]
 }
 

@@ -11,7 +11,8 @@ import {
   ESPIPE,
 } from '../../../base/errno.js'
 import { Signal } from '../../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { operationsOf, sizeOf } from '../file-operations.js'
 import { Fallocate, FileType, Open, Seal } from '../flags.js'
 import { Notice } from '../ipc/inotify.js'
@@ -29,9 +30,9 @@ const HAVE_SIZES: ReadonlySet<FileKind> = new Set(['pages', 'secret', 'mqueue'])
 
 export function sizeCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 45, name: 'truncate', handler: (c) => truncate(vfs, c), trace: 'sd' },
-    { number: 46, name: 'ftruncate', handler: (c) => truncateFile(vfs, c), trace: 'fd' },
-    { number: 47, name: 'fallocate', handler: (c) => allocate(vfs, c), trace: 'fxdd' },
+    syscall(45, 'truncate', 'sd', (c) => truncate(vfs, c)),
+    syscall(46, 'ftruncate', 'fd', (c) => truncateFile(vfs, c)),
+    syscall(47, 'fallocate', 'fxdd', (c) => allocate(vfs, c)),
   ]
 }
 

@@ -10,7 +10,8 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { FileType, Open } from '../flags.js'
 import { objectOf } from '../ipc/file-object.js'
 import { credentialsOf, makeSocketFile } from '../ipc/socket-file.js'
@@ -40,16 +41,16 @@ const BACKLOG_MAX = 4096
 
 export function socketCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 198, name: 'socket', handler: (c) => create(vfs, c), trace: 'dxd' },
-    { number: 199, name: 'socketpair', handler: (c) => createPair(vfs, c), trace: 'dxdp' },
-    { number: 200, name: 'bind', handler: (c) => bind(vfs, c), trace: 'fpu' },
-    { number: 201, name: 'listen', handler: (c) => listen(vfs, c), trace: 'fd' },
-    { number: 202, name: 'accept', handler: (c) => accept(vfs, c, 0), trace: 'fpp' },
-    { number: 203, name: 'connect', handler: (c) => connect(vfs, c), trace: 'fpu' },
-    { number: 204, name: 'getsockname', handler: ownName, trace: 'fpp' },
-    { number: 205, name: 'getpeername', handler: peerName, trace: 'fpp' },
-    { number: 210, name: 'shutdown', handler: (c) => shutdown(vfs, c), trace: 'fd' },
-    { number: 242, name: 'accept4', handler: (c) => accept(vfs, c, c.args.int(3)), trace: 'fppx' },
+    syscall(198, 'socket', 'dxd', (c) => create(vfs, c)),
+    syscall(199, 'socketpair', 'dxdp', (c) => createPair(vfs, c)),
+    syscall(200, 'bind', 'fpu', (c) => bind(vfs, c)),
+    syscall(201, 'listen', 'fd', (c) => listen(vfs, c)),
+    syscall(202, 'accept', 'fpp', (c) => accept(vfs, c, 0)),
+    syscall(203, 'connect', 'fpu', (c) => connect(vfs, c)),
+    syscall(204, 'getsockname', 'fpp', ownName),
+    syscall(205, 'getpeername', 'fpp', peerName),
+    syscall(210, 'shutdown', 'fd', (c) => shutdown(vfs, c)),
+    syscall(242, 'accept4', 'fppx', (c) => accept(vfs, c, c.args.int(3))),
   ]
 }
 

@@ -2,7 +2,8 @@
 
 import { EDOM, EFAULT, EINVAL, ENOPROTOOPT, EOPNOTSUPP } from '../../../base/errno.js'
 import { numberOf } from '../../calls/numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { AF_UNIX, SOCKET_BUFFER_BYTES, takeError, type UnixSocket } from '../ipc/unix-socket.js'
 import { socketArgument, socketOf } from './socket-calls.js'
 import { int64, put, setInt64, take } from './support.js'
@@ -56,8 +57,8 @@ const MICROSECONDS = 1_000_000
 const NANOSECONDS = 1_000_000_000
 
 export const socketOptionCalls: readonly Syscall[] = [
-  { number: 208, name: 'setsockopt', handler: setOption, trace: 'fddpu' },
-  { number: 209, name: 'getsockopt', handler: getOption, trace: 'fddpp' },
+  syscall(208, 'setsockopt', 'fddpu', setOption),
+  syscall(209, 'getsockopt', 'fddpp', getOption),
 ]
 
 function getOption(c: SyscallContext): number {

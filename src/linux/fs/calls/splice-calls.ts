@@ -1,7 +1,8 @@
 /** splice, tee and vmsplice: bytes from and to pipes without a detour through the program. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EPIPE, ESPIPE } from '../../../base/errno.js'
 import { Signal } from '../../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { isSeekable, operationsOf } from '../file-operations.js'
 import { Open, TRANSFER_MAX } from '../flags.js'
 import { BufferFlow } from '../ipc/byte-flow.js'
@@ -23,9 +24,9 @@ const CHUNK = 65536
 
 export function spliceCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 75, name: 'vmsplice', handler: (c) => spliceMemory(vfs, c), trace: 'fpux' },
-    { number: 76, name: 'splice', handler: (c) => splice(vfs, c), trace: 'fpfpux' },
-    { number: 77, name: 'tee', handler: (c) => tee(vfs, c), trace: 'ffux' },
+    syscall(75, 'vmsplice', 'fpux', (c) => spliceMemory(vfs, c)),
+    syscall(76, 'splice', 'fpfpux', (c) => splice(vfs, c)),
+    syscall(77, 'tee', 'ffux', (c) => tee(vfs, c)),
   ]
 }
 

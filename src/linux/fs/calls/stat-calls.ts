@@ -1,6 +1,7 @@
 /** What a file is: fstat, newfstatat, statx, statfs, access and readlink. */
 import { EFAULT, EINVAL, ENOENT, EROFS } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { ofRealUser } from '../capabilities.js'
 import { type Credentials, checkAccess, May } from '../credentials.js'
 import { At, FileType } from '../flags.js'
@@ -14,14 +15,14 @@ const STATX_RESERVED = 0x8000_0000
 
 export function statCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 43, name: 'statfs', handler: (c) => statPathFs(vfs, c), trace: 'sp' },
-    { number: 44, name: 'fstatfs', handler: (c) => statFileFs(vfs, c), trace: 'fp' },
-    { number: 48, name: 'faccessat', handler: (c) => access(vfs, c, 0), trace: 'Fsm' },
-    { number: 78, name: 'readlinkat', handler: (c) => readLink(vfs, c), trace: 'FsBu' },
-    { number: 79, name: 'newfstatat', handler: (c) => statAt(vfs, c), trace: 'Fspx' },
-    { number: 80, name: 'fstat', handler: (c) => statFile(vfs, c), trace: 'fp' },
-    { number: 291, name: 'statx', handler: (c) => statExtended(vfs, c), trace: 'Fsxxp' },
-    { number: 439, name: 'faccessat2', handler: (c) => access(vfs, c, c.args.int(3)), trace: 'Fsmx' },
+    syscall(43, 'statfs', 'sp', (c) => statPathFs(vfs, c)),
+    syscall(44, 'fstatfs', 'fp', (c) => statFileFs(vfs, c)),
+    syscall(48, 'faccessat', 'Fsm', (c) => access(vfs, c, 0)),
+    syscall(78, 'readlinkat', 'FsBu', (c) => readLink(vfs, c)),
+    syscall(79, 'newfstatat', 'Fspx', (c) => statAt(vfs, c)),
+    syscall(80, 'fstat', 'fp', (c) => statFile(vfs, c)),
+    syscall(291, 'statx', 'Fsxxp', (c) => statExtended(vfs, c)),
+    syscall(439, 'faccessat2', 'Fsmx', (c) => access(vfs, c, c.args.int(3))),
   ]
 }
 

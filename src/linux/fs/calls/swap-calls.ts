@@ -1,6 +1,7 @@
 /** swapon(2) and swapoff(2) (mm/swapfile.c of Linux): no file here can be swapped to, so that none ever is. */
 import { EINVAL, EISDIR, EPERM } from '../../../base/errno.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { Open } from '../flags.js'
@@ -14,13 +15,8 @@ const SWAP_FLAGS = 0x7_ffff
 
 export function swapCalls(vfs: Vfs): Syscall[] {
   return [
-    {
-      number: 224,
-      name: 'swapon',
-      handler: (c) => ((c.args.low(1) & ~SWAP_FLAGS) !== 0 ? -EINVAL : refuse(vfs, c)),
-      trace: 'sx',
-    },
-    { number: 225, name: 'swapoff', handler: (c) => refuse(vfs, c), trace: 's' },
+    syscall(224, 'swapon', 'sx', (c) => ((c.args.low(1) & ~SWAP_FLAGS) !== 0 ? -EINVAL : refuse(vfs, c))),
+    syscall(225, 'swapoff', 's', (c) => refuse(vfs, c)),
   ]
 }
 

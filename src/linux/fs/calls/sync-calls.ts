@@ -1,7 +1,8 @@
 /** sync, fsync and their kin: what mappings have changed goes to the host. */
 import { EBADF, EINVAL, ESPIPE } from '../../../base/errno.js'
 import { checkErrors } from '../../../space/error-sequence.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { operationsOf } from '../file-operations.js'
 import type { OpenFile } from '../open-file.js'
 import type { Vfs } from '../vfs.js'
@@ -13,11 +14,11 @@ const SYNC_FILE_RANGE_FLAGS = 7
 export function syncCalls(vfs: Vfs): Syscall[] {
   const sync = (c: SyscallContext) => syncFile(vfs, c)
   return [
-    { number: 81, name: 'sync', handler: () => syncAll(vfs), trace: '' },
-    { number: 82, name: 'fsync', handler: sync, trace: 'f' },
-    { number: 83, name: 'fdatasync', handler: sync, trace: 'f' },
-    { number: 84, name: 'sync_file_range', handler: (c) => syncRange(vfs, c), trace: 'fddx' },
-    { number: 267, name: 'syncfs', handler: (c) => syncFilesystem(vfs, c), trace: 'f' },
+    syscall(81, 'sync', '', () => syncAll(vfs)),
+    syscall(82, 'fsync', 'f', sync),
+    syscall(83, 'fdatasync', 'f', sync),
+    syscall(84, 'sync_file_range', 'fddx', (c) => syncRange(vfs, c)),
+    syscall(267, 'syncfs', 'f', (c) => syncFilesystem(vfs, c)),
   ]
 }
 

@@ -1,7 +1,8 @@
 /** System calls that make files of timers and signals: timerfd_create(2), timerfd_settime(2), signalfd(2). */
 import { EBADF, EFAULT, EINVAL, ENOMEM } from '../../../base/errno.js'
 import { UNBLOCKABLE } from '../../signal-masks.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { ClockBase } from '../../time-offset.js'
 import { ITIMERSPEC_BYTES, readSetting } from '../../timer-setting.js'
 import { Open } from '../flags.js'
@@ -27,10 +28,10 @@ function baseOf(clock: number): ClockBase {
 
 export function timerFileCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 74, name: 'signalfd4', handler: (c) => signalfd(vfs, c), trace: 'dpux' },
-    { number: 85, name: 'timerfd_create', handler: (c) => create(vfs, c), trace: 'dx' },
-    { number: 86, name: 'timerfd_settime', handler: (c) => settime(vfs, c), trace: 'dxpp' },
-    { number: 87, name: 'timerfd_gettime', handler: (c) => gettime(vfs, c), trace: 'dp' },
+    syscall(74, 'signalfd4', 'dpux', (c) => signalfd(vfs, c)),
+    syscall(85, 'timerfd_create', 'dx', (c) => create(vfs, c)),
+    syscall(86, 'timerfd_settime', 'dxpp', (c) => settime(vfs, c)),
+    syscall(87, 'timerfd_gettime', 'dp', (c) => gettime(vfs, c)),
   ]
 }
 

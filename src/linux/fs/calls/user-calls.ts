@@ -1,7 +1,8 @@
 /** Users and groups of a process: setuid(2) and its kin, with the rules of kernel/sys.c. */
 import { EFAULT, EINVAL, EPERM } from '../../../base/errno.js'
 import { ProcessFlag } from '../../process.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { afterFilesUser, afterUsers, Capability } from '../capabilities.js'
 import { type Credentials, type Ids, isAnother, may } from '../credentials.js'
 import { put, take, userOfCall } from './support.js'
@@ -13,22 +14,22 @@ const GROUPS_MAX = 65536
 type Kind = 'user' | 'group'
 
 export const userCalls: readonly Syscall[] = [
-  { number: 143, name: 'setregid', trace: 'dd', handler: (c) => setTwo(c, 'group') },
-  { number: 144, name: 'setgid', trace: 'd', handler: (c) => setOne(c, 'group') },
-  { number: 145, name: 'setreuid', trace: 'dd', handler: (c) => setTwo(c, 'user') },
-  { number: 146, name: 'setuid', trace: 'd', handler: (c) => setOne(c, 'user') },
-  { number: 147, name: 'setresuid', trace: 'ddd', handler: (c) => setThree(c, 'user') },
-  { number: 148, name: 'getresuid', trace: 'ppp', handler: (c) => getThree(c, 'user') },
-  { number: 149, name: 'setresgid', trace: 'ddd', handler: (c) => setThree(c, 'group') },
-  { number: 150, name: 'getresgid', trace: 'ppp', handler: (c) => getThree(c, 'group') },
-  { number: 151, name: 'setfsuid', trace: 'd', handler: (c) => setFiles(c, 'user') },
-  { number: 152, name: 'setfsgid', trace: 'd', handler: (c) => setFiles(c, 'group') },
-  { number: 158, name: 'getgroups', trace: 'dp', handler: getGroups },
-  { number: 159, name: 'setgroups', trace: 'dp', handler: setGroups },
-  { number: 174, name: 'getuid', trace: '', handler: (c) => of(c).user.real },
-  { number: 175, name: 'geteuid', trace: '', handler: (c) => of(c).user.effective },
-  { number: 176, name: 'getgid', trace: '', handler: (c) => of(c).group.real },
-  { number: 177, name: 'getegid', trace: '', handler: (c) => of(c).group.effective },
+  syscall(143, 'setregid', 'dd', (c) => setTwo(c, 'group')),
+  syscall(144, 'setgid', 'd', (c) => setOne(c, 'group')),
+  syscall(145, 'setreuid', 'dd', (c) => setTwo(c, 'user')),
+  syscall(146, 'setuid', 'd', (c) => setOne(c, 'user')),
+  syscall(147, 'setresuid', 'ddd', (c) => setThree(c, 'user')),
+  syscall(148, 'getresuid', 'ppp', (c) => getThree(c, 'user')),
+  syscall(149, 'setresgid', 'ddd', (c) => setThree(c, 'group')),
+  syscall(150, 'getresgid', 'ppp', (c) => getThree(c, 'group')),
+  syscall(151, 'setfsuid', 'd', (c) => setFiles(c, 'user')),
+  syscall(152, 'setfsgid', 'd', (c) => setFiles(c, 'group')),
+  syscall(158, 'getgroups', 'dp', getGroups),
+  syscall(159, 'setgroups', 'dp', setGroups),
+  syscall(174, 'getuid', '', (c) => of(c).user.real),
+  syscall(175, 'geteuid', '', (c) => of(c).user.effective),
+  syscall(176, 'getgid', '', (c) => of(c).group.real),
+  syscall(177, 'getegid', '', (c) => of(c).group.effective),
 ]
 
 function of(c: SyscallContext): Credentials {

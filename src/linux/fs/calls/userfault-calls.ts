@@ -3,7 +3,8 @@ import { EFAULT, EINVAL, ENOMEM, EPERM } from '../../../base/errno.js'
 import { NULL, type Ptr } from '../../../base/numbers.js'
 import { USER_MODE_ONLY, UserfaultFeature } from '../../../space/userfaults.js'
 import { readSetting, Setting } from '../../../state/settings.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
 import { DEVICE_USERFAULT } from '../devices.js'
@@ -39,7 +40,7 @@ const FEATURES = 0x14ffen
 const FILE_REQUESTS = 0x8000_0000_0000_0003n
 
 export function userfaultCalls(vfs: Vfs): Syscall[] {
-  return [{ number: 282, name: 'userfaultfd', handler: (c) => userfaultfd(vfs, c), trace: 'x' }]
+  return [syscall(282, 'userfaultfd', 'x', (c) => userfaultfd(vfs, c))]
 }
 
 function userfaultfd(vfs: Vfs, c: SyscallContext): number {

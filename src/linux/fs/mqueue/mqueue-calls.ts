@@ -15,7 +15,8 @@ import type { Ptr } from '../../../base/numbers.js'
 import { copyOut, i64, readStruct, StructWriter } from '../../calls/user-data.js'
 import { Limit } from '../../limits.js'
 import { SIGNAL_MAX } from '../../signal-numbers.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { Notify } from '../../timer-record.js'
 import { freeNumber, installFile, pathArgument, userOfCall } from '../calls/support.js'
 import { Capability } from '../capabilities.js'
@@ -39,12 +40,12 @@ const ACCESS = [May.read, May.write, May.read | May.write] as const
 
 export function messageQueueCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 180, name: 'mq_open', handler: (c) => open(vfs, c), trace: 'somp' },
-    { number: 181, name: 'mq_unlink', handler: (c) => unlink(vfs, c), trace: 's' },
-    { number: 182, name: 'mq_timedsend', handler: (c) => timedSend(vfs, c), trace: 'fbuup' },
-    { number: 183, name: 'mq_timedreceive', handler: (c) => timedReceive(vfs, c), trace: 'fBupp' },
-    { number: 184, name: 'mq_notify', handler: (c) => notify(vfs, c), trace: 'fp' },
-    { number: 185, name: 'mq_getsetattr', handler: (c) => attributes(vfs, c), trace: 'fpp' },
+    syscall(180, 'mq_open', 'somp', (c) => open(vfs, c)),
+    syscall(181, 'mq_unlink', 's', (c) => unlink(vfs, c)),
+    syscall(182, 'mq_timedsend', 'fbuup', (c) => timedSend(vfs, c)),
+    syscall(183, 'mq_timedreceive', 'fBupp', (c) => timedReceive(vfs, c)),
+    syscall(184, 'mq_notify', 'fp', (c) => notify(vfs, c)),
+    syscall(185, 'mq_getsetattr', 'fpp', (c) => attributes(vfs, c)),
   ]
 }
 

@@ -10,7 +10,8 @@ import { detachShared } from '../../../syscall/detach-shared.js'
 import type { FileBacking } from '../../../syscall/file-backing.js'
 import { mapRequest } from '../../../syscall/map.js'
 import * as mman from '../../../syscall/mman.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import { type Syscall, syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import { userOfCall } from '../calls/support.js'
 import { Capability } from '../capabilities.js'
 import { may } from '../credentials.js'
@@ -34,10 +35,10 @@ const FILE_BYTES_LIMIT = 2 ** 63
 
 export function sharedMemoryCalls(vfs: Vfs): Syscall[] {
   return [
-    { number: 194, name: 'shmget', handler: (c) => get(vfs, c), trace: 'xux' },
-    { number: 195, name: 'shmctl', handler: (c) => controlSegment(vfs, c), trace: 'ddp' },
-    { number: 196, name: 'shmat', handler: (c) => attach(vfs, c), trace: 'dpx' },
-    { number: 197, name: 'shmdt', handler: detach, trace: 'p' },
+    syscall(194, 'shmget', 'xux', (c) => get(vfs, c)),
+    syscall(195, 'shmctl', 'ddp', (c) => controlSegment(vfs, c)),
+    syscall(196, 'shmat', 'dpx', (c) => attach(vfs, c)),
+    syscall(197, 'shmdt', 'p', detach),
   ]
 }
 

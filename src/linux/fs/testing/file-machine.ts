@@ -16,7 +16,8 @@ import { Namespaces } from '../../namespaces.js'
 import { PidAllocator } from '../../pid-allocator.js'
 import type { PidNamespace } from '../../pid-namespace.js'
 import type { Process } from '../../process.js'
-import type { Syscall, SyscallContext } from '../../syscall-context.js'
+import type { Syscall } from '../../syscall.js'
+import type { SyscallContext } from '../../syscall-context.js'
 import type { Thread } from '../../thread.js'
 import { NO_USAGE } from '../../usage.js'
 import { ERESTARTSYS, PARKED, WaitKind } from '../../wait.js'
@@ -178,7 +179,7 @@ export class FileMachine {
     processes.set(PID, this.process)
     if (layers.length === 0) this.#runProgram()
     this.#argumentPtr = mm.slab.createCache('test_arguments', 48, 8).allocateZeroed()
-    this.#table = new Map(this.files.syscalls.map((call) => [call.name, call]))
+    this.#table = new Map(this.files.syscalls.flat().map((call) => [call.name, call]))
   }
 
   #runProgram(): void {
