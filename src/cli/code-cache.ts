@@ -72,6 +72,8 @@ export class CodeCache {
   /** What was written last; nothing when that cannot be used. */
   read(): Uint8Array | undefined {
     try {
+      // To throw takes longer than to look.
+      if (statSync(this.#file, { throwIfNoEntry: false }) === undefined) return undefined
       const bytes = readFileSync(this.#file)
       const start = HEADER + this.#key.length
       if (bytes.length % 4 !== 0 || bytes.length < start || bytes.byteOffset % 4 !== 0) return undefined

@@ -7,31 +7,30 @@ import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import { withBatches } from './engine.js'
 import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
 
-interface Natives {
-  serialize(module: WebAssembly.Module): ArrayBuffer
-  deserialize(code: ArrayBuffer, bytes: Uint8Array): WebAssembly.Module | undefined
-  isOptimized(wasmFunction: unknown): boolean
-  optimize(wasmFunction: unknown): void
-}
+/** Functions of V8's tests: what they take, and what they are. */
+const NATIVES = {
+  serialize: ['module', '%SerializeWasmModule(module)'],
+  deserialize: ['code, bytes', '%DeserializeWasmModule(code, bytes)'],
+  isOptimized: ['it', '%IsTurboFanFunction(it)'],
+  optimize: ['it', '%WasmTierUpFunction(it)'],
+} as const
 
-/** Each is compiled when it is first called, and must be while the syntax is on. */
-const NATIVES = `
-  const natives = {
-    serialize: (it) => it && %SerializeWasmModule(it),
-    deserialize: (it, bytes) => it && %DeserializeWasmModule(it, bytes),
-    isOptimized: (it) => it && %IsTurboFanFunction(it),
-    optimize: (it) => it && %WasmTierUpFunction(it),
-  }
-  for (const each of Object.values(natives)) each()
-  return natives`
+type Native = (...operands: unknown[]) => unknown
 
-function findNatives(): Natives | undefined {
-  if (!KNOWS_ENGINE) return undefined
+const found = new Map<keyof typeof NATIVES, Native>()
+
+/** The function of this name. It is compiled at once, while the syntax is on: each takes time, and most runs need one. Throws where V8 has none. */
+function native(name: keyof typeof NATIVES): Native {
+  const known = found.get(name)
+  if (known !== undefined) return known
   setV8Flags('--allow-natives-syntax')
   try {
-    return new Function(NATIVES)() as Natives
-  } catch {
-    return undefined // an engine whose tests have other names
+    const [parameters, call] = NATIVES[name]
+    const made = new Function(`isCall, ${parameters}`, `return isCall && ${call}`) as Native
+    made(false)
+    const called: Native = (...operands) => made(true, ...operands)
+    found.set(name, called)
+    return called
   } finally {
     setV8Flags('--no-allow-natives-syntax')
   }
@@ -39,18 +38,18 @@ function findNatives(): Natives | undefined {
 
 /** V8 as a keeper; nothing where it is not the one that is known. */
 export function v8Keeper(): CodeKeeper | undefined {
-  const natives = findNatives()
-  if (natives === undefined) return undefined
+  if (!KNOWS_ENGINE) return undefined
   return {
     // Without a function that is compiled in full V8 does not only refuse, it ends the process.
     keep: (module, functions) =>
-      functions.some((each) => natives.isOptimized(each))
-        ? new Uint8Array(withBatches(() => natives.serialize(module)))
+      functions.some((each) => native('isOptimized')(each))
+        ? new Uint8Array(withBatches(() => native('serialize')(module) as ArrayBuffer))
         : undefined,
-    restore: (bytes, code) => withBatches(() => natives.deserialize(new Uint8Array(code).buffer, bytes)),
+    restore: (bytes, code) =>
+      withBatches(() => native('deserialize')(new Uint8Array(code).buffer, bytes) as WebAssembly.Module),
     compile: (wasmFunction) => {
-      if (natives.isOptimized(wasmFunction)) return false
-      natives.optimize(wasmFunction)
+      if (native('isOptimized')(wasmFunction)) return false
+      native('optimize')(wasmFunction)
       return true
     },
   }

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js'
 import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
-import { Region, regionPtr } from '../state/layout.js'
+import { Region, regionPtr, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { type CacheShape, chooseGeometry } from './geometry.js'
 
@@ -13,6 +13,7 @@ export const CACHES_MAX = 96
 export const OBJECT_BYTES_MAX = 2 * PAGE_SIZE
 const DESCRIPTOR_BYTES = 128
 export const CACHE_TABLE_BYTES = CACHES_MAX * DESCRIPTOR_BYTES
+const RESTORES = wordIndex(Word.restores)
 const NAME_BYTES_MAX = 24
 
 /** Fields of a descriptor, as words; see CacheTable. */
@@ -58,6 +59,9 @@ export const enum CacheField {
 export class CacheTable {
   readonly #memory: Memory
   readonly #base: number
+  /** By name; those that this view has met. Caches are never unmade. */
+  readonly #ids = new Map<string, CacheId>()
+  #restores = 0
 
   constructor(memory: Memory) {
     this.#memory = memory
@@ -86,14 +90,6 @@ export class CacheTable {
     return String.fromCharCode(...bytes).replace(/\0+$/, '')
   }
 
-  /** Without making a string: a boot asks for every cache about all that were made before it. */
-  #isNamed(cache: CacheId, name: string): boolean {
-    const { u8 } = this.#memory
-    const start = this.word(cache) * 4
-    for (let i = 0; i < name.length; i++) if (u8[start + i] !== name.charCodeAt(i)) return false
-    return name.length === NAME_BYTES_MAX || u8[start + name.length] === 0
-  }
-
   /** Bytes that may be used of an object of this cache: up to the next one's start, unless what is in between is watched. */
   usable(cache: CacheId): number {
     const isPlain = this.get(cache, CacheField.flags) === 0
@@ -102,17 +98,28 @@ export class CacheTable {
 
   /** The cache of this name; a new one when there is none. Asserts that an old one has this size and alignment. */
   findOrCreate(name: string, shape: CacheShape): { cache: CacheId; isNew: boolean } {
-    const count = this.count
-    for (let cache = 0 as CacheId; cache < count; cache++) {
-      if (!this.#isNamed(cache, name)) continue
+    this.#meetOthers()
+    const known = this.#ids.get(name)
+    if (known !== undefined) {
       const same =
-        this.get(cache, CacheField.size) === shape.size && this.get(cache, CacheField.align) === shape.align
+        this.get(known, CacheField.size) === shape.size && this.get(known, CacheField.align) === shape.align
       assert(same, 'a cache of this name has another size or alignment')
-      return { cache, isNew: false }
+      return { cache: known, isNew: false }
     }
-    assert(count < CACHES_MAX, 'there are too many slab caches')
-    this.#create(count as CacheId, name, shape)
-    return { cache: count as CacheId, isNew: true }
+    const cache = this.#ids.size as CacheId
+    assert(cache < CACHES_MAX, 'there are too many slab caches')
+    this.#create(cache, name, shape)
+    this.#ids.set(name, cache)
+    return { cache, isNew: true }
+  }
+
+  /** Caches that others have made since; those of a snapshot that was put back are other ones. */
+  #meetOthers(): void {
+    const { u32 } = this.#memory
+    if (u32[RESTORES] !== this.#restores) this.#ids.clear()
+    this.#restores = u32[RESTORES]!
+    for (let cache = this.#ids.size; cache < CACHES_MAX && u32[this.word(cache as CacheId)] !== 0; cache++)
+      this.#ids.set(this.name(cache as CacheId), cache as CacheId)
   }
 
   #create(cache: CacheId, name: string, shape: CacheShape): void {

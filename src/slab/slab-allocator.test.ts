@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../base/assert.js'
 import { NULL, PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import { restoreSnapshot, takeSnapshot } from '../state/snapshot.js'
 import { bootSlab } from './testing.js'
 
 function isZero(memory: Memory, ptr: Ptr, bytes: number): boolean {
@@ -9,6 +10,28 @@ function isZero(memory: Memory, ptr: Ptr, bytes: number): boolean {
 }
 
 describe('SlabAllocator', () => {
+  test('a cache that came after a snapshot is made anew when that is put back', () => {
+    const { memory, slab } = bootSlab()
+    slab.createCache('first', 24)
+    const snapshot = takeSnapshot(memory)
+    const lost = slab.createCache('lost', 40)
+    restoreSnapshot(memory, snapshot)
+    const other = slab.createCache('other', 56)
+    expect(other.id).toBe(lost.id)
+    expect(slab.createCache('lost', 72).id).toBe(lost.id + 1)
+    expect(slab.createCache('first', 24).id).toBe(lost.id - 1)
+    expect(
+      slab
+        .stats()
+        .map(({ name, size }) => [name, size])
+        .slice(-3),
+    ).toEqual([
+      ['first', 24],
+      ['other', 56],
+      ['lost', 72],
+    ])
+  })
+
   test.each([1, 8, 24, 64, 100, 128, 512, 1000, 2048, 3000, 4096, 8192])(
     'objects of %i bytes: zero, aligned, apart, and all frames come back',
     (size) => {

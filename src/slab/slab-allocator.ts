@@ -91,7 +91,11 @@ export class SlabAllocator {
     return this.#layer.locked(() => {
       const { cache, isNew } = this.#caches.findOrCreate(name, { size, align, flags })
       const limit = this.#caches.get(cache, CacheField.limit)
-      if (isNew) for (const magazines of this.#layer.all) magazines.of(cache).limit = limit
+      if (isNew) {
+        for (const magazines of this.#layer.all) magazines.of(cache).limit = limit
+        // There may be a view of one that came after a snapshot which was put back.
+        this.#views[cache] = new SlabCache(this.#memory, this.#layer, cache)
+      }
       if (construct !== undefined) this.#pool.constructors.set(cache, construct)
       return this.cache(cache)
     })
