@@ -141,6 +141,25 @@ test('when it was built anew meanwhile, it says so', () => {
   expect({ status, stderr }).toEqual({ status: 125, stderr: 'pagoda: pagoda was built anew while it ran\n' })
 })
 
+test.each([
+  ['not there', (_: string): void => undefined, 'not built yet: run `npm ci` or `npm run build` in the project folder'],
+  ['a folder', (file: string) => void mkdirSync(file), 'EISDIR: illegal operation on a directory, read'],
+  ['no script', (file: string) => writeFileSync(file, 'of another kind'), 'Unexpected identifier'],
+] as const)('a command that is %s is our own failure, said in one line', (_, put, why) => {
+  const file = join(copy, 'dist/command.cjs')
+  const text = readFileSync(file)
+  rmSync(file)
+  put(file)
+  const { status, stderr } = spawnSync(process.execPath, ['bin/pagoda.js', '--version'], {
+    cwd: copy,
+    encoding: 'utf8',
+  })
+  rmSync(file, { force: true, recursive: true })
+  writeFileSync(file, text)
+  expect(status).toBe(125)
+  expect(stderr.split('\n')).toEqual([expect.stringContaining(`pagoda: ${why}`), ''])
+})
+
 test.each(['', 'short', 'nothing that the build has ever written', undefined])(
   'a cache of %j does no harm',
   (cache) => {
