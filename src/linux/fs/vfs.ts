@@ -14,20 +14,11 @@ import { operationsOf, sizeOf } from './file-operations.js'
 import type { FilesystemOperations } from './filesystem.js'
 import { FILE_BYTES_MAX, FileType, Seal } from './flags.js'
 import type { HostDirectory } from './host-directory.js'
-import { HostFilesystem } from './host-filesystem.js'
-import { HugeTlbFilesystem } from './hugetlbfs.js'
 import { InternalMounts } from './internal-mounts.js'
 import { forgetFile } from './ipc/epoll.js'
 import { Events } from './ipc/event-source.js'
-import { type InotifyState, Notice } from './ipc/inotify.js'
-import type { Pid } from './ipc/pid-file.js'
-import { Pipes } from './ipc/pipe.js'
-import type { SignalFile } from './ipc/signal-file.js'
-import { type SocketState, Sockets } from './ipc/sockets.js'
-import type { TimerFile } from './ipc/timer-file.js'
-import type { UserfaultFile } from './ipc/userfault-file.js'
-import { createQueueCache, MessageQueues } from './mqueue/message-queues.js'
-import { QueueFilesystem } from './mqueue/mqueue-filesystem.js'
+import { Notice } from './ipc/inotify.js'
+import { createQueueCache } from './mqueue/message-queues.js'
 import { createWaiterCache } from './mqueue/queue-waiters.js'
 import {
   type Dentry,
@@ -40,51 +31,21 @@ import {
   makeRoot,
   type Time,
 } from './nodes.js'
-import { NamespaceFilesystem } from './nsfs.js'
 import { type FileKind, isWritable, makeOpenFile, type OpenFile } from './open-file.js'
 import { LowerLayers } from './overlay/lower-layers.js'
 import { OverlayFilesystem } from './overlay/overlay-filesystem.js'
 import { ProcFilesystem } from './proc/proc-filesystem.js'
 import { SYSFS } from './proc/sysfs-files.js'
-import { SecretFilesystem } from './secretmem.js'
 import { Staging } from './staging.js'
-import { createSegmentCache, ShmSegments } from './sysv/shm-segments.js'
-import { makeTerminal, type TerminalState } from './terminal.js'
+import { createSegmentCache } from './sysv/shm-segments.js'
 import { Tmpfs } from './tmpfs.js'
 import { checkTree } from './tree.js'
+import { VfsParts } from './vfs-parts.js'
+import { emptyState, type VfsState } from './vfs-state.js'
 import { PathWalk, type Walker } from './walk.js'
 import { tellEntry, tellFile, tellGone } from './watching.js'
 
-/** All that a snapshot of the files must keep besides the buffer. */
-export interface VfsState {
-  readonly root: Dentry
-  readonly filesystems: Filesystem[]
-  /** Memfds, O_TMPFILE and the streams live in a file system that is mounted nowhere. */
-  readonly hidden: Dentry
-  /** Roots of the others that are mounted nowhere, as they were needed. */
-  readonly internal: Map<FilesystemKind, Dentry>
-  /** Message queues at which threads wait, by their records (mqueue/queue-waiters.ts): each counts as a file number. */
-  readonly queueWaits: Map<Ptr, OpenFile>
-  /** By user: what the pages of memfd_secret are charged to. */
-  readonly secretQuotas: Map<number, Ptr>
-  /** Identity of the next open file. */
-  nextOpenFile: number
-  /** How many event sources there have been. */
-  nextEventSource: number
-  /** Abstract names of unix sockets, and what they have in flight. */
-  readonly sockets: SocketState
-  readonly terminal: TerminalState
-  /** By record of their timers. */
-  readonly timerFiles: Map<Ptr, TimerFile>
-  readonly signalFiles: Set<SignalFile>
-  /** By context. */
-  readonly userfaultFiles: Map<Ptr, UserfaultFile>
-  /** Those that files stand for and that somebody has, by number. */
-  readonly pids: Map<number, Pid>
-  readonly inotify: InotifyState
-}
-
-export class Vfs {
+export class Vfs extends VfsParts {
   readonly env: FileEnvironment
   readonly contents: FileContents
   readonly devices: Devices
@@ -99,20 +60,9 @@ export class Vfs {
   readonly state: VfsState
   readonly internal: InternalMounts
   readonly staging = new Staging()
-  /** By kind, and what else not every program needs, as far as somebody asked for it. */
-  readonly #operations: Partial<Record<FilesystemKind, FilesystemOperations>>
-  #hosts: HostFilesystem | undefined
-  #pipes: Pipes | undefined
-  #sockets: Sockets | undefined
-  #segments: ShmSegments | undefined
-  #secrets: SecretFilesystem | undefined
-  #queues: MessageQueues | undefined
-  #queueFiles: QueueFilesystem | undefined
-  #namespaceFiles: NamespaceFilesystem | undefined
-  #hugeFiles: HugeTlbFilesystem | undefined
-
   /** `layers`: folders of the host that the root is made of, the uppermost first. */
   constructor(env: FileEnvironment, layers: readonly HostDirectory[] = []) {
+    super()
     this.env = env
     this.contents = new FileContents(env.mm)
     this.devices = new Devices(env)
@@ -126,7 +76,7 @@ export class Vfs {
     createQueueCache(env.mm)
     createSegmentCache(env.mm)
     this.internal = new InternalMounts(this)
-    this.#operations = { tmpfs, overlay, proc: this.proc, sysfs: this.sys }
+    this.have({ tmpfs, overlay, proc: this.proc, sysfs: this.sys })
     this.walk = new PathWalk((kind) => this.operationsOf(kind))
     this.names = new ObjectNames(env.mm.objects, () => this.root)
     this.events = new Events(env, this.state)
@@ -139,51 +89,6 @@ export class Vfs {
     return this.state.root
   }
 
-  get hosts(): HostFilesystem {
-    this.#hosts ??= new HostFilesystem(this.contents)
-    return this.#hosts
-  }
-
-  get pipes(): Pipes {
-    this.#pipes ??= new Pipes(this.env.mm, this.events)
-    return this.#pipes
-  }
-
-  get sockets(): Sockets {
-    this.#sockets ??= new Sockets(this.env.mm, this.events, this.state.sockets, (file) => this.drop(file))
-    return this.#sockets
-  }
-
-  get segments(): ShmSegments {
-    this.#segments ??= new ShmSegments(this.env, (segment) => this.internal.nameSegment(segment))
-    return this.#segments
-  }
-
-  get secrets(): SecretFilesystem {
-    this.#secrets ??= new SecretFilesystem(this.contents, this.state.secretQuotas)
-    return this.#secrets
-  }
-
-  get queues(): MessageQueues {
-    this.#queues ??= new MessageQueues(this.env)
-    return this.#queues
-  }
-
-  get queueFiles(): QueueFilesystem {
-    this.#queueFiles ??= new QueueFilesystem(this.contents, this.queues)
-    return this.#queueFiles
-  }
-
-  get namespaceFiles(): NamespaceFilesystem {
-    this.#namespaceFiles ??= new NamespaceFilesystem(this.contents)
-    return this.#namespaceFiles
-  }
-
-  get hugeFiles(): HugeTlbFilesystem {
-    this.#hugeFiles ??= new HugeTlbFilesystem(this.contents)
-    return this.#hugeFiles
-  }
-
   /** What goes into the times of an inode. */
   now(): Time {
     return this.env.clock.timeOfDay()
@@ -191,31 +96,6 @@ export class Vfs {
 
   operations(of: Dentry): FilesystemOperations {
     return this.operationsOf(of.inode.filesystem.kind)
-  }
-
-  operationsOf(kind: FilesystemKind): FilesystemOperations {
-    return this.#operations[kind] ?? this.#makeOperations(kind)
-  }
-
-  #makeOperations(kind: FilesystemKind): FilesystemOperations {
-    const made = this.#newOperations(kind)
-    this.#operations[kind] = made
-    return made
-  }
-
-  #newOperations(kind: FilesystemKind): FilesystemOperations {
-    switch (kind) {
-      case 'host':
-        return this.hosts
-      case 'secretmem':
-        return this.secrets
-      case 'mqueue':
-        return this.queueFiles
-      case 'nsfs':
-        return this.namespaceFiles
-      default:
-        return this.hugeFiles
-    }
   }
 
   /** A walker for the machine itself: from the root, for process `pid`. */
@@ -326,7 +206,7 @@ export class Vfs {
     if (file.references === 0) {
       tellFile(this, file, isWritable(file) ? Notice.closeWrite : Notice.closeNoWrite)
       this.closeFile(file)
-    } else this.#sockets?.collect(file)
+    } else this.madeSockets?.collect(file)
   }
 
   /** No file number stands for it any more, and nobody runs it. What has no name goes. */
@@ -343,7 +223,7 @@ export class Vfs {
     if (inode.links === 0) tellGone(this, inode)
     if (inode.links === 0 || inode.filesystem.kind === 'secretmem') this.operations(dentry).forget(inode)
     else if (inode.filesystem.kind === 'overlay') this.overlay?.closed(inode)
-    else this.#hosts?.closed(inode)
+    else this.madeHosts?.closed(inode)
   }
 
   /** truncate(2) of a regular file that has its page object: 0, -EPERM (seals), -EFBIG, … Who watches it is told. */
@@ -371,18 +251,18 @@ export class Vfs {
   /** Throws InvariantError on a broken invariant of the names kept in RAM. */
   check(): void {
     checkTree(this.root)
-    this.#segments?.check()
-    this.#queues?.check()
+    this.madeSegments?.check()
+    this.madeQueues?.check()
   }
 
   /** A process has ended that may have made segments of shared memory. */
   creatorEnded(id: number): void {
-    this.#segments?.creatorEnded(id)
+    this.madeSegments?.creatorEnded(id)
   }
 
   /** Writes to the host what mappings of its files have changed. 0 or the first negative errno. */
   syncHosts(): number {
-    return this.#hosts?.syncAll() ?? 0
+    return this.madeHosts?.syncAll() ?? 0
   }
 
   /** The record of a new file system, which the caller adds to the table with its root. */
@@ -404,29 +284,5 @@ export class Vfs {
     place.mounted = root
     root.covers = place
     this.state.filesystems.push(root.inode.filesystem)
-  }
-}
-
-/** A root without entries, and the place for files without names, whose pages only the machine limits. */
-function emptyState(now: Time, overlay: OverlayFilesystem | undefined, quota: Ptr): VfsState {
-  const kind = overlay === undefined ? 'tmpfs' : 'overlay'
-  const visible = makeFilesystem(kind, kind, '/', 0, { quota })
-  const nameless = makeFilesystem('tmpfs', 'none', '', 1)
-  return {
-    root: overlay?.root(visible) ?? makeRoot(visible, FileType.directory | 0o755, now),
-    filesystems: [visible, nameless],
-    hidden: makeRoot(nameless, FileType.directory | 0o700, now),
-    internal: new Map(),
-    queueWaits: new Map(),
-    secretQuotas: new Map(),
-    nextOpenFile: 1,
-    nextEventSource: 0,
-    sockets: { abstract: new Map(), nextAutomatic: 0, inFlight: new Map() },
-    terminal: makeTerminal(),
-    timerFiles: new Map(),
-    signalFiles: new Set(),
-    userfaultFiles: new Map(),
-    pids: new Map(),
-    inotify: { usage: new Map(), watches: 0, nextCookie: 0 },
   }
 }
