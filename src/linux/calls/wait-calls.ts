@@ -1,6 +1,7 @@
 /** wait4(2) and waitid(2): hearing of children that have ended, stopped or gone on. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, ESRCH } from '../../base/errno.js'
 import { PAGE_SIZE } from '../../base/numbers.js'
+import { storeUser32 } from '../../fault/user-copy.js'
 import { userOf } from '../fs/file-user.js'
 import { Open } from '../fs/flags.js'
 import { idOfPidFile } from '../fs/ipc/pid-file.js'
@@ -52,8 +53,9 @@ function wait4(c: SyscallContext): number {
   if (wanted === INT_MIN) return -ESRCH
   const event = waitFor(c, selected(c, wanted, options | Wait.exited))
   if (typeof event === 'number') return event
-  if (copyOut(c, 1, new StructWriter(4).u32(0, event.status)) < 0) return -EFAULT
-  return copyOut(c, 3, rusage(event.usage)) < 0 ? -EFAULT : event.number
+  if (!c.args.isZero(1) && storeUser32(c.mm, c.space, c.args.address(1), event.status) < 0) return -EFAULT
+  if (!c.args.isZero(3) && copyOut(c, 3, rusage(event.usage)) < 0) return -EFAULT
+  return event.number
 }
 
 /** A process, a group as a negative number, the caller's group 0, or any child -1. (Whole, not spread into another object: V8 gives each of those a shape of its own.) */
