@@ -1,4 +1,4 @@
-import { tuneEngine } from '../src/cli/engine.js'
+import { compileBatches, tuneEngine } from '../src/cli/engine.js'
 import { bootLinux } from '../src/linux/boot.js'
 import { callbackOutput, fixedInput } from '../src/linux/host.js'
 import type { Contender } from './benchmark.js'
@@ -22,6 +22,7 @@ export class GuestRun implements Contender {
 
   constructor(program: Uint8Array, operation: string, count: number) {
     tuneEngine() // as the command does, which runs guests
+    compileBatches()
     this.#program = program
     this.#operation = operation
     this.#count = count

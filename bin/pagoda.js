@@ -88,7 +88,7 @@ function laterScript(name) {
   const [text, cache] = [new Parts(file), openIfThere(laterFile(name, 'cache'))]
   const room = Buffer.allocUnsafeSlow(Math.max(text.size, cache?.size ?? 0))
   const source = textOf(text, room)
-  const script = makeScript(file, source, cache?.read(room, 0))
+  const script = makeScript(file, source, cache && readIfPossible(cache, room))
   text.close()
   cache?.close()
   return { source, script }
@@ -101,6 +101,15 @@ function textOf(text, room) {
 
 function makeScript(filename, source, cachedData) {
   return new Script(source, { filename, cachedData })
+}
+
+/** V8 does without. */
+function readIfPossible(parts, room) {
+  try {
+    return parts.read(room, 0)
+  } catch {
+    return undefined
+  }
 }
 
 function openIfThere(file) {

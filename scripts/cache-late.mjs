@@ -17,7 +17,10 @@ process.on('exit', () => {
   setFlagsFromString('--sparkplug')
   rmSync(codeCache, { recursive: true })
   for (const [name, script] of Object.entries(later.scripts)) {
-    writeLaterCache(name, script.createCachedData())
+    writeLaterCache(
+      name,
+      command.withUsualSettings(() => script.createCachedData()),
+    )
   }
 })
 const built = command.builtIn(parts, build)

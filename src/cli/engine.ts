@@ -62,7 +62,7 @@ const STACK_CHECKS = '--no-wasm-stack-checks'
 export function tuneEngine(): void {
   setV8Flags(...INLINING, BRANCH_HINTS, LAZY_VALIDATION, STACK_CHECKS)
   if (!KNOWS_ENGINE) return
-  changed.push(NO_BATCHES)
+  if (!changed.includes(NO_BATCHES)) changed.push(NO_BATCHES)
   setV8Flags(...FEWER_PHASES, SETTLED, LOOP_AS_IT_IS, `${NO_BATCHES.flag}=${NO_BATCHES.value}`)
   setV8Flags(`--interrupt-budget=${BUDGET}`, `--wasm-tiering-budget=${TIERING_BUDGET}`)
 }

@@ -147,9 +147,7 @@ async function runForwarding({ linux, files }: BootedLinux): Promise<ExitReport>
   for (const name of names) process.on(name, forward)
   process.on('SIGQUIT', quit)
   try {
-    const ended = linux.run()
-    if (!linux.threads.isEmpty) compileBatches() // its first slice is over, and there will be others
-    return await ended
+    return await linux.run()
   } finally {
     for (const name of names) process.off(name, forward)
     process.off('SIGQUIT', quit)
@@ -180,6 +178,7 @@ function bootMachine(
     cwd: options.cwd,
     translate: options.translate === 'on',
     aroundTranslating: optimizingLess,
+    betweenSlices: compileBatches,
     ...(options.translateThreshold === undefined ? {} : { translateThreshold: options.translateThreshold }),
     ...(root === undefined ? {} : { root }),
     profile: options.profile !== undefined,

@@ -41,6 +41,20 @@ function finish(program: Program, object: Ptr): void {
   expect(mm.objects.stats()).toEqual({ objects: 0, pages: 0 })
 }
 
+test('where a page is in the way of the first huge page, the next ones are made all the same', () => {
+  const program = Program.boot(32)
+  const { objects, memory } = program.mm
+  const object = objects.create(ObjectKind.tmpfs, 0)
+  objects.setInternal(object)
+  expect(objects.write(object, 0, new Uint8Array(PAGE))).toBe(PAGE)
+  setShmemMode(memory, ShmemMode.always)
+  const rest = (4 * UNIT - 1) * PAGE
+  expect(objects.write(object, PAGE, new Uint8Array(rest))).toBe(rest)
+  expect(objects.folios()).toBe(3)
+  objects.release(object)
+  program.mm.check()
+})
+
 describe('a first touch of shared memory', () => {
   test('every allocation may fail: then it is small, or there is no memory; nothing is lost', () => {
     const outcomes = new Set<string>()

@@ -45,6 +45,8 @@ export interface BootOptions {
   readonly aroundTranslating?: (translate: () => void) => void
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
+  /** Called when a slice of a run is over, some milliseconds of the host's, and there will be others. */
+  readonly betweenSlices?: () => void
   /** Whether a profile of the run is taken: `linux.profiler`. Default false. */
   readonly profile?: boolean | undefined
   /** Whether the report of the run says how the memory stood when the program ended. Default true. */
@@ -94,6 +96,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     trace: options.trace,
+    betweenSlices: options.betweenSlices,
     profile: options.profile,
     memoryReport: options.memoryReport,
   })

@@ -46,6 +46,7 @@ export class HostLoop {
       this.#linux.time.passTime()
       const end = this.#scheduler.runSlice(monotonic() + SLICE_MILLISECONDS, limit)
       if (end === 'ended' || end === 'limit') return end
+      this.#linux.betweenSlices?.()
       if (end === 'time') await yieldToHost()
       else if (!this.#skipTime() && !(await this.#waitForHost())) return 'stuck'
     }
@@ -56,6 +57,7 @@ export class HostLoop {
       this.#linux.time.passTime()
       const end = this.#scheduler.runSlice(Number.POSITIVE_INFINITY, limit)
       if (end === 'ended' || end === 'limit') return end
+      this.#linux.betweenSlices?.()
       if (!this.#skipTime() && !this.#wakeReady(this.#streams())) return 'stuck'
     }
   }

@@ -44,6 +44,20 @@ function framesUsed({ mm }: Guest): number {
   return mm.buddy.totalFrames() - mm.buddy.freeFrames()
 }
 
+describe('between slices', () => {
+  it.each(['run', 'runSync'] as const)(
+    'somebody is called when a program goes on after a sleep: %s',
+    async (how) => {
+      let calls = 0
+      const guest = bootGuest({ betweenSlices: () => void calls++ })
+      const sleep = `addi sp, sp, -16\n sd zero, 0(sp)\n ${li('t0', 1000)}\n sd t0, 8(sp)\n mv a0, sp\n li a1, 0\n li a7, 101\n ecall\n`
+      expect(startGuest(guest, program(`${sleep}${sleep}${call(EXIT, 0)}`))).toBeUndefined()
+      await guest.linux[how]()
+      expect(calls).toBe(2)
+    },
+  )
+})
+
 describe('a program', () => {
   it('runs to its exit code, and gives all of its memory back', () => {
     const guest = bootGuest()

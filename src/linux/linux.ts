@@ -68,6 +68,8 @@ export interface LinuxOptions {
   readonly aslr?: boolean
   /** Gets a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
+  /** Called when a slice of a run is over, some milliseconds of the host's, and there will be others. */
+  readonly betweenSlices?: (() => void) | undefined
   /** Whether a profile of the run is taken. Default false. */
   readonly profile?: boolean | undefined
   /** Whether the report says how the memory stood when the program ended. Default true. */
@@ -102,6 +104,7 @@ export class Linux implements SignalEnv, FileEnvironment {
   readonly ends: ProcessEnd
   readonly reporter: Reporter
   readonly killer: OutOfMemoryKiller
+  readonly betweenSlices: (() => void) | undefined
   /** Nothing unless `profile` asked for it. */
   readonly profiler: Profiler | undefined
   readonly userfaults: UserfaultWaits
@@ -137,6 +140,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.killer = new OutOfMemoryKiller(this)
     this.ends = new ProcessEnd(this)
     this.reporter = new Reporter(this, dispatcher, options.memoryReport !== false)
+    this.betweenSlices = options.betweenSlices
     this.profiler = options.profile === true ? new Profiler(hart, this) : undefined
     this.#loop = new HostLoop(this, this.scheduler)
   }

@@ -10,6 +10,17 @@ function isZero(memory: Memory, ptr: Ptr, bytes: number): boolean {
 }
 
 describe('SlabAllocator', () => {
+  test('a number that is of another cache in each of two snapshots', () => {
+    const { memory, slab } = bootSlab()
+    const before = takeSnapshot(memory)
+    const other = slab.createCache('other', 1000)
+    const after = takeSnapshot(memory)
+    restoreSnapshot(memory, before)
+    expect(slab.createCache('lost', 40).id).toBe(other.id)
+    restoreSnapshot(memory, after)
+    expect(slab.createCache('other', 1000).size).toBe(1000)
+  })
+
   test('a cache that came after a snapshot is made anew when that is put back', () => {
     const { memory, slab } = bootSlab()
     slab.createCache('first', 24)

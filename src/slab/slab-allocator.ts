@@ -4,7 +4,7 @@ import type { BumpAllocator } from '../frame/bump-allocator.js'
 import type { FaultInjector } from '../frame/fault-injector.js'
 import type { FrameTable } from '../frame/frame-table.js'
 import type { AtomicWords } from '../state/atomics.js'
-import { Region, setRegion } from '../state/layout.js'
+import { Region, setRegion, Word, wordIndex } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { CACHE_TABLE_BYTES, CacheField, type CacheId, type CacheTable } from './cache-table.js'
 import { CacheFlag } from './geometry.js'
@@ -29,6 +29,8 @@ export interface CacheOptions {
   readonly construct?: Constructor
 }
 
+const RESTORES = wordIndex(Word.restores)
+
 /**
  * Objects of a fixed size, by named caches, each cut from slabs of 1 to 8 frames of its own. Everything small
  * that the kernel knows (VMAs, tree nodes, threads, …) lives here. Objects come from the hart's own magazine and go
@@ -43,6 +45,8 @@ export class SlabAllocator {
   readonly #debug: boolean
   /** By number; views are made when they are needed. */
   readonly #views: SlabCache[] = []
+  /** Snapshots that had been put back when they were made. */
+  #restores = 0
 
   private constructor(
     memory: Memory,
@@ -91,11 +95,7 @@ export class SlabAllocator {
     return this.#layer.locked(() => {
       const { cache, isNew } = this.#caches.findOrCreate(name, { size, align, flags })
       const limit = this.#caches.get(cache, CacheField.limit)
-      if (isNew) {
-        for (const magazines of this.#layer.all) magazines.of(cache).limit = limit
-        // There may be a view of one that came after a snapshot which was put back.
-        this.#views[cache] = new SlabCache(this.#memory, this.#layer, cache)
-      }
+      if (isNew) for (const magazines of this.#layer.all) magazines.of(cache).limit = limit
       if (construct !== undefined) this.#pool.constructors.set(cache, construct)
       return this.cache(cache)
     })
@@ -103,6 +103,10 @@ export class SlabAllocator {
 
   /** The cache of this number. */
   cache(id: CacheId): SlabCache {
+    const restores = this.#memory.u32[RESTORES]!
+    // The numbers of a snapshot that was put back may be those of other caches.
+    if (restores !== this.#restores) this.#views.length = 0
+    this.#restores = restores
     this.#views[id] ??= new SlabCache(this.#memory, this.#layer, id)
     return this.#views[id]!
   }

@@ -165,7 +165,7 @@ export class PageObjects extends ObjectFolios {
     while (done < length && problem === 0) {
       const count = bytesInPage(offset + done, length - done)
       if (mayMakeObjectFolios(this.env.memory)) this.#makeFolio(object, offset + done, offset + length)
-      const wholePages = count === PAGE_SIZE ? Math.floor((length - done) / PAGE_SIZE) : 0
+      const wholePages = count === PAGE_SIZE ? wholeWithin(offset + done, length - done) : 0
       if (wholePages > 1) {
         const added = this.addBlock(
           object,
@@ -394,6 +394,12 @@ export class PageObjects extends ObjectFolios {
 /** Mostly it is all: a new view takes as long as copying some thousand bytes. */
 function part(bytes: Uint8Array, start: number, count: number): Uint8Array {
   return count === bytes.length ? bytes : bytes.subarray(start, start + count)
+}
+
+/** How many whole pages from `offset` on `length` bytes have, but not into the next huge one: that may be made as one. */
+function wholeWithin(offset: number, length: number): number {
+  const toHuge = HUGE_PAGES - ((offset / PAGE_SIZE) % HUGE_PAGES)
+  return Math.min(Math.floor(length / PAGE_SIZE), toHuge)
 }
 
 /** How many of `length` bytes from `offset` on lie in its page. */

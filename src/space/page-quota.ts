@@ -48,6 +48,8 @@ export class PageQuotas {
   /** So many pages more; false when that is more than there may be. Of NULL there are as many as one likes. */
   charge(quota: Ptr, pages = 1): boolean {
     if (quota === NULL) return true
+    // Not even for a moment where it is plain: others would find no room that is there.
+    if (this.used(quota) + pages > this.most(quota)) return false
     const before = this.#atomics.add((quota + 4) as Ptr, pages)
     if (before + pages <= this.most(quota)) return true
     this.#atomics.add((quota + 4) as Ptr, -pages)

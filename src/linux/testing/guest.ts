@@ -11,6 +11,7 @@ export interface GuestOptions {
   readonly hart?: Hart
   readonly stdin?: HostInput
   readonly faults?: FaultInjector
+  readonly betweenSlices?: () => void
   readonly trace?: (line: string) => void
   readonly bytes?: number
   readonly aslr?: boolean
@@ -43,6 +44,7 @@ export function bootGuest(options: GuestOptions = {}): Guest {
     files: (env) => (files.current = new Files(env)),
     trace: options.trace,
     memoryReport: options.memoryReport,
+    betweenSlices: options.betweenSlices,
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
   })
   return { mm, hart, linux, files: files.current!, output: () => text }
