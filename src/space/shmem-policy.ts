@@ -18,7 +18,9 @@ import type { SpaceEnv } from './space-env.js'
 import { HUGE_PAGES, VM_HUGEPAGE, VM_SPECIAL } from './vm-flags.js'
 import type { Vma } from './vma.js'
 
-type ShmemEnv = Pick<SpaceEnv, 'memory' | 'objects'>
+interface ShmemEnv extends Pick<SpaceEnv, 'memory'> {
+  readonly objects: Pick<SpaceEnv['objects'], 'kind' | 'isInternal' | 'size'>
+}
 
 /** Values by what /sys calls them. */
 export const ShmemMode = { never: 0, always: 1, within_size: 2, advise: 3, deny: 4, force: 5 } as const
