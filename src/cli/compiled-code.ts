@@ -17,20 +17,26 @@ const NATIVES = {
 
 type Native = (...operands: unknown[]) => unknown
 
-const found = new Map<keyof typeof NATIVES, Native>()
+const found = new Map<keyof typeof NATIVES, Native | undefined>()
 
-/** The function of this name. It is compiled at once, while the syntax is on: each takes time, and most runs need one. Throws where V8 has none. */
-function native(name: keyof typeof NATIVES): Native {
-  const known = found.get(name)
-  if (known !== undefined) return known
+/**
+ * The function of this name; nothing where there is none, or Node may make no function of text. It is compiled at once, while the syntax is on: each
+ * takes time, and most runs need one.
+ */
+function native(name: keyof typeof NATIVES): Native | undefined {
+  if (!found.has(name)) found.set(name, makeNative(name))
+  return found.get(name)
+}
+
+function makeNative(name: keyof typeof NATIVES): Native | undefined {
+  const [parameters, call] = NATIVES[name]
   setV8Flags('--allow-natives-syntax')
   try {
-    const [parameters, call] = NATIVES[name]
     const made = new Function(`isCall, ${parameters}`, `return isCall && ${call}`) as Native
     made(false)
-    const called: Native = (...operands) => made(true, ...operands)
-    found.set(name, called)
-    return called
+    return (...operands) => made(true, ...operands)
+  } catch {
+    return undefined
   } finally {
     setV8Flags('--no-allow-natives-syntax')
   }
@@ -41,15 +47,18 @@ export function v8Keeper(): CodeKeeper | undefined {
   if (!KNOWS_ENGINE) return undefined
   return {
     // Without a function that is compiled in full V8 does not only refuse, it ends the process.
-    keep: (module, functions) =>
-      functions.some((each) => native('isOptimized')(each))
-        ? new Uint8Array(withBatches(() => native('serialize')(module) as ArrayBuffer))
-        : undefined,
+    keep: (module, functions) => {
+      if (!functions.some((each) => native('isOptimized')?.(each))) return undefined
+      const code = withBatches(() => native('serialize')?.(module)) as ArrayBuffer | undefined
+      return code && new Uint8Array(code)
+    },
     restore: (bytes, code) =>
-      withBatches(() => native('deserialize')(new Uint8Array(code).buffer, bytes) as WebAssembly.Module),
+      withBatches(() => native('deserialize')?.(new Uint8Array(code).buffer, bytes)) as
+        | WebAssembly.Module
+        | undefined,
     compile: (wasmFunction) => {
-      if (native('isOptimized')(wasmFunction)) return false
-      native('optimize')(wasmFunction)
+      if (native('isOptimized')?.(wasmFunction) !== false) return false
+      native('optimize')?.(wasmFunction)
       return true
     },
   }
