@@ -6,7 +6,7 @@ import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from '
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
 import { forgetBuilt, inputsHash, isBuilt, noteBuilt } from './build-inputs.mjs'
-import { bundling, isExternal, lateChildProcess } from './bundling.mjs'
+import { bundling, isExternal, lateChildProcess, putCallsIn } from './bundling.mjs'
 import { partedCode, SCRIPTS } from './late-code.mjs'
 import { makeCaches } from './make-caches.mjs'
 
@@ -23,7 +23,7 @@ async function write(input, { platform, plugins = [] }, output) {
   const shared = bundling(version)
   const bundle = await rolldown({
     ...shared,
-    plugins: [...shared.plugins, ...plugins],
+    plugins: [...plugins, ...shared.plugins],
     platform,
     input,
     external: isExternal,
@@ -46,7 +46,7 @@ await write(
 function writeCommand(name, plugin, output) {
   return write(
     { [name]: 'src/cli/main.ts' },
-    { platform: 'node', plugins: [lateChildProcess, plugin] },
+    { platform: 'node', plugins: [putCallsIn, lateChildProcess, plugin] },
     { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false, ...output },
   )
 }

@@ -1,9 +1,19 @@
 import { fileURLToPath } from 'node:url'
-import { constMembers } from './const-members.mjs'
+import { Constants, constMembers } from './const-members.mjs'
+import { inlineCalls } from './inline-calls.mjs'
 import { plainMembers } from './plain-members.mjs'
 
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
 /** Reads all sources, and so is made once. */
-const putConstantsIn = constMembers(fileURLToPath(new URL('../src', import.meta.url)))
+const constants = new Constants(path('src'))
+const putConstantsIn = constMembers(constants)
+
+/** For the command: nobody else has subclasses of what is in it. */
+export const putCallsIn = inlineCalls([path('src/cli/main.ts')], path('tsconfig.json'), constants)
+
+/** What makes of the sources what is bundled. */
+export const plugins = [putConstantsIn, plainMembers]
 
 /**
  * How everything of ours is bundled. The bundler must leave `const` at the top of a module what it is: V8 takes the value of
@@ -12,7 +22,7 @@ const putConstantsIn = constMembers(fileURLToPath(new URL('../src', import.meta.
  */
 export function bundling(version) {
   return {
-    plugins: [putConstantsIn, plainMembers],
+    plugins,
     optimization: { inlineConst: true },
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
     transform: { target: 'es2022', define: { PAGODA_VERSION: JSON.stringify(version) } },

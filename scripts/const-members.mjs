@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseAst } from 'rolldown/parseAst'
 
 /**
@@ -9,8 +9,7 @@ import { parseAst } from 'rolldown/parseAst'
  *
  * `as const` is what says that nobody changes the object; the type checker sees to it.
  */
-export function constMembers(folder) {
-  const constants = new Constants(resolve(folder))
+export function constMembers(constants) {
   return {
     name: 'const-members',
     transform: {
@@ -45,6 +44,17 @@ export class Constants {
 
   of(file) {
     return this.#ofFile.get(file)
+  }
+
+  /** What an expression of a file is, if that is known; `names` mean something else there. */
+  valueOf(expression, file, names = new Map()) {
+    const all = this.of(file)
+    const [first] = /^[A-Za-z_$][\w$]*/.exec(expression) ?? []
+    if (!all?.has(first) || names.has(first)) return undefined
+    const known = new Map(all)
+    for (const name of names.keys()) known.delete(name)
+    const [statement] = parseAst(`(${expression})`, { lang: 'ts' }, file).body
+    return knownValue(statement.expression, known)
   }
 
   putInto(code, id) {

@@ -19,16 +19,20 @@ export const plainMembers = {
       if (!code.includes('#')) return null
       const names = privateNames(parseAst(code, { lang: 'ts' }, id).body)
       if (names.length === 0) return null
-      const suffix = suffixOf(relative(process.cwd(), id).split(sep).join('/'))
       let plain = ''
       let copied = 0
       for (const { start, end, name } of names) {
-        plain += `${code.slice(copied, start)}_${name}_${suffix}`
+        plain += code.slice(copied, start) + plainName(name, id)
         copied = end
       }
       return { code: plain + code.slice(copied), map: null }
     },
   },
+}
+
+/** What the private member `name` of the classes of a file is called in a bundle. */
+export function plainName(name, file) {
+  return `_${name}_${suffixOf(relative(process.cwd(), file).split(sep).join('/'))}`
 }
 
 /** The nodes of all private names, in the order of the text. */

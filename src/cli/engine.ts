@@ -2,22 +2,14 @@
 import { KNOWS_ENGINE, setV8Flags } from './v8-flags.js'
 
 /**
- * How much V8 puts into one function when it compiles it (default 460 and 920 bytes of bytecode). The way of a system call or page
- * fault is many small functions: with more of them in one, calls and faults take 5 to 20 per cent less. Each function on that way is compiled
- * with all that is put into it, so that the last ones are compiled many times: with 2200 in all, short programs lost more than long
- * ones gain (60,000 times map, touch, unmap 0.65 s, with 1400 0.58, with 1000 0.56, but then long ones take 2 to 8 per cent more). What is small is put in without
- * being counted; V8 counts what has more than 27 bytes, and so leaves half of the accessors of a record as calls to who comes to them
- * last. (With 200: mmap + munmap among 1,000 mappings 429 to 332 ns, with none 310 to 216; whole programs take as long as before, in turns.)
+ * What is so small is put into whoever calls it when V8 optimizes that, and not counted (default 27 bytes of bytecode). What V8 counts it puts in up to 920 bytes, and so leaves
+ * half of the accessors of a record as calls to who comes to them last. (mmap + munmap among 1,000 mappings 310 to 216 ns; whole programs take as long.
+ * With 60, storms of faults and of map, touch, unmap take 6 to 9 per cent more.)
  *
- * Since constants stand in the code as numbers (scripts/const-members.mjs) functions are a tenth smaller. With the limits as they were more went into one, much of it in vain:
- * musl's storm of malloc took 0.60 to 0.68 s. With these, beside code without the numbers: that storm 0.98, glibc's and jemalloc's 0.97, 60,000 times map, touch,
- * unmap 0.98, long storms 1.01.
+ * The other limits are V8's own. Since calls of what is short are put in by the build (scripts/inline-calls.mjs) more is of no use: with 700 bytes a function and 1,280 in all
+ * 60,000 times map, touch, unmap take 7 per cent more, 1,500 forks 5, and long storms as long.
  */
-const INLINING = [
-  '--max-inlined-bytecode-size=700',
-  '--max-inlined-bytecode-size-cumulative=1280',
-  '--max-inlined-bytecode-size-small=145',
-]
+const INLINING = ['--max-inlined-bytecode-size-small=145']
 
 /**
  * A function's calls, since it last met something new, before V8 thinks of optimizing it (default 500): what is compiled sooner is often
@@ -159,12 +151,11 @@ const STANDARD_BUDGET = 67_584
  * 0.2 s more if it only begins after the first slice; batches of 16 KiB and more are no better, nor are more or fewer bytes of bytecode before a
  * function has feedback, a young generation that grows faster, nor small functions optimized later, or large ones sooner.)
  *
- * Half of the processor time of a storm of calls went into optimizing the kernel, much of it too early and so again. (With five times V8's own and the inlining
- * above: 500 forks 1.49 to 0.90 s, map, touch and unmap 0.88 to 0.72, page faults 0.73 to 0.63. Each with a code cache made for it, since V8
- * refuses others: four times to three, map, touch and unmap 0.38 to 0.35 s, 1,500 forks 0.65 to 0.62, by the clock 0.46 to 0.40; glibc's storm of malloc
- * 2 per cent more, all else the same; with twice that storm takes 5 per cent more than with three, map, touch and unmap 0.34 s.)
+ * Half of the processor time of a storm of calls went into optimizing the kernel, much of it too early and so again. (With five times V8's own 500 forks took 0.90 s instead of
+ * 1.49, page faults 0.63 instead of 0.73. Since the build puts short calls in, twice is enough, each with a code cache made for it, as V8 refuses others: three times to two, 1,500 forks
+ * 0.51 to 0.49 s, 5,000 of them 0.86 to 0.81, 60,000 times map, touch, unmap and storms of malloc as long; with four times all of these 1 to 12 per cent more.)
  */
-const BUDGET = 3 * STANDARD_BUDGET
+const BUDGET = 2 * STANDARD_BUDGET
 
 /**
  * Translates. That is much code that runs for some tenths of a second: for V8 to optimize it costs more than it saves. (On a busy machine

@@ -1,23 +1,9 @@
 import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
 import type { Pfn } from '../base/numbers.js'
+import type { FrameTable } from '../frame/frame-table.js'
 import type { AtomicWords } from '../state/atomics.js'
 import type { Memory } from '../state/memory.js'
 import type { EntryLoops } from './entry-loops.js'
-
-/**
- * What paging/ needs of the frame table. For a page-table frame `index` is its number of present entries. `owner` links
- * the tables that are set aside for huge leaves; of a table of 4 KiB leaves that is in use it is the lock.
- */
-export interface TableFrames {
-  readonly frameCount: number
-  refCount(pfn: Pfn): number
-  flags(pfn: Pfn): number
-  index(pfn: Pfn): number
-  setIndex(pfn: Pfn, index: number): void
-  owner(pfn: Pfn): number
-  setOwner(pfn: Pfn, owner: number): void
-  set(pfn: Pfn, refCount: number, flags: number, owner: number, index: number): void
-}
 
 /** What paging/ needs of the frame allocator. */
 export interface TableAllocator {
@@ -32,7 +18,11 @@ export interface TableAllocator {
 export interface PagingEnv {
   readonly memory: Memory
   readonly arch: MemoryManagementArch
-  readonly frames: TableFrames
+  /**
+   * For a page-table frame `index` is its number of present entries. `owner` links the tables that are set aside for huge leaves; of a table of
+   * 4 KiB leaves that is in use it is the lock.
+   */
+  readonly frames: FrameTable
   readonly buddy: TableAllocator
   /** Where no other thread uses the memory. */
   readonly entryLoops?: EntryLoops | undefined

@@ -79,7 +79,8 @@ export class AddressSpace {
   readonly #numbers: Float64Array
   readonly #harts: number
   #parts: ProgramParts | undefined
-  #counts: SpaceCounts | undefined
+  /** What is counted about it. */
+  readonly counts: SpaceCounts
   ptr: Ptr
 
   constructor(memory: Memory, ptr: Ptr) {
@@ -87,6 +88,7 @@ export class AddressSpace {
     this.#words = memory.u32
     this.#numbers = memory.f64
     this.ptr = ptr
+    this.counts = new SpaceCounts(memory.u32, memory.f64, this.#harts, this)
   }
 
   at(ptr: Ptr): this {
@@ -97,11 +99,6 @@ export class AddressSpace {
   /** Where the parts of its program lie; made when it is first asked for, as few views are asked. */
   get parts(): ProgramParts {
     return (this.#parts ??= new ProgramParts(this.#words, this.#numbers, this))
-  }
-
-  /** What is counted about it; made when it is first asked for too. */
-  get counts(): SpaceCounts {
-    return (this.#counts ??= new SpaceCounts(this.#words, this.#numbers, this.#harts, this))
   }
 
   /** The lock word. */

@@ -66,7 +66,7 @@ function made(code: string): string {
   writeFileSync(join(folder, 'base.ts'), base)
   const text = `import { Kind, SIZE, Open, half, plus } from './base.js'\n${code}`
   writeFileSync(join(folder, 'code.ts'), text)
-  const result = constMembers(folder).transform.handler(text, join(folder, 'code.ts'))
+  const result = constMembers(new Constants(folder)).transform.handler(text, join(folder, 'code.ts'))
   return (result?.code ?? text).split('\n').slice(1).join('\n')
 }
 

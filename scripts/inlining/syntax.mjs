@@ -1,0 +1,98 @@
+// Questions about one node of a syntax tree.
+import ts from 'typescript'
+
+const { SyntaxKind } = ts
+
+export function walk(node, visit) {
+  visit(node)
+  ts.forEachChild(node, (child) => walk(child, visit))
+}
+
+/** A name, or fields of fields of it: evaluated twice it costs little. */
+export const isPath = (text) => /^[\w$.]+$/.test(text)
+
+export const isOptional = (node) => (node.flags & ts.NodeFlags.OptionalChain) !== 0
+
+export const isAssignment = (node) =>
+  ts.isBinaryExpression(node) &&
+  node.operatorToken.kind >= SyntaxKind.FirstAssignment &&
+  node.operatorToken.kind <= SyntaxKind.LastAssignment
+
+/** `x++` and the like. */
+export const isUpdate = (node) =>
+  ts.isPostfixUnaryExpression(node) ||
+  (ts.isPrefixUnaryExpression(node) &&
+    (node.operator === SyntaxKind.PlusPlusToken || node.operator === SyntaxKind.MinusMinusToken))
+
+const isWrapping = (node) =>
+  ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node) || ts.isAsExpression(node)
+
+const isPatternPart = (node) =>
+  ts.isArrayLiteralExpression(node) ||
+  ts.isObjectLiteralExpression(node) ||
+  ts.isPropertyAssignment(node) ||
+  ts.isSpreadElement(node) ||
+  ts.isSpreadAssignment(node)
+
+/** Something is assigned to it, also in a pattern, or it is called, deleted or a tag. */
+export function isTarget(node) {
+  let inner = node
+  let { parent } = node
+  for (; isWrapping(parent) || isPatternPart(parent); parent = parent.parent) inner = parent
+  if (ts.isBinaryExpression(parent)) return parent.left === inner && isAssignment(parent)
+  if (ts.isForOfStatement(parent) || ts.isForInStatement(parent)) return parent.initializer === inner
+  if (ts.isCallExpression(parent) || ts.isNewExpression(parent)) return parent.expression === inner
+  return isUpdate(parent) || ts.isDeleteExpression(parent) || ts.isTaggedTemplateExpression(parent)
+}
+
+/** A parenthesis in its place would go on with the line before. */
+export function beginsStatement(node) {
+  const start = node.getStart()
+  for (let above = node; above !== undefined && above.getStart() === start; above = above.parent)
+    if (ts.isExpressionStatement(above)) return true
+  return false
+}
+
+/** It may do something, or is evaluated later. */
+export const isRestless = (node) =>
+  ts.isCallExpression(node) ||
+  ts.isNewExpression(node) ||
+  ts.isAwaitExpression(node) ||
+  ts.isYieldExpression(node) ||
+  ts.isDeleteExpression(node) ||
+  ts.isFunctionLike(node) ||
+  ts.isTaggedTemplateExpression(node) ||
+  isUpdate(node) ||
+  isAssignment(node)
+
+export const hasModifier = ({ modifiers }, ...kinds) =>
+  modifiers?.some(({ kind }) => kinds.includes(kind)) ?? false
+
+/** A member that makes its class one that nothing else is taken for. */
+export const isHidden = (member) =>
+  (member.name && ts.isPrivateIdentifier(member.name)) ||
+  hasModifier(member, SyntaxKind.PrivateKeyword, SyntaxKind.ProtectedKeyword)
+
+export const isField = (declaration) =>
+  ts.isPropertyDeclaration(declaration) ||
+  ts.isPropertySignature(declaration) ||
+  ts.isPropertyAssignment(declaration) ||
+  ts.isParameterPropertyDeclaration(declaration, declaration.parent)
+
+/** The field that a node names is given its value once. */
+export function isReadonly({ name }, checker) {
+  const [declaration] = checker.getSymbolAtLocation(name)?.declarations ?? []
+  if (declaration === undefined || !isField(declaration)) return false
+  return ts.isPropertyAssignment(declaration) || hasModifier(declaration, SyntaxKind.ReadonlyKeyword)
+}
+
+/** `{ a, b: c }`: neither defaults nor patterns in it. */
+export const isPlainPattern = (name) =>
+  ts.isObjectBindingPattern(name) &&
+  name.elements.every(
+    ({ name, propertyName, initializer, dotDotDotToken }) =>
+      ts.isIdentifier(name) &&
+      (!propertyName || ts.isIdentifier(propertyName)) &&
+      !initializer &&
+      !dotDotDotToken,
+  )
