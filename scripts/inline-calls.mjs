@@ -15,7 +15,7 @@ import { Inliner } from './inlining/inliner.mjs'
  * - what has names that are not known where it would stand. Private members are: in a bundle they are ordinary ones (plain-members.mjs);
  * - what is long.
  *
- * A getter is taken for something that changes nothing that others see. Whoever bundles must have all subclasses: `roots` import them, or it is for a program and
+ * A getter, also one behind an interface, is taken for something that changes nothing that others see, and a readonly field of an interface for one that nobody changes. Whoever bundles must have all subclasses: `roots` import them, or it is for a program and
  * not for a library.
  */
 export function inlineCalls(roots, tsconfig, constants) {
@@ -33,7 +33,8 @@ export function inlineCalls(roots, tsconfig, constants) {
       handler(code, id) {
         if (inliner === undefined) start()
         const file = program.getSourceFile(id)
-        if (file?.text !== code) return null
+        if (file === undefined) return null
+        if (file.text !== code) throw new Error(`${id} is not as it was read`)
         if (!known.has(id)) known.set(id, inliner.putInto(file))
         return { code: known.get(id), map: null }
       },

@@ -1,5 +1,5 @@
 import ts from 'typescript'
-import { hasModifier, isAssignment, isPlainPattern, isReadonly, walk } from './syntax.mjs'
+import { hasModifier, isAssignment, isAtTop, isPlainPattern, isReadonly, walk } from './syntax.mjs'
 
 const { SyntaxKind } = ts
 
@@ -15,7 +15,8 @@ const { SyntaxKind } = ts
 export function formulaOf(declaration, checker) {
   const { body, parameters } = declaration
   const statements = [...(body?.statements ?? [])]
-  if (statements.length === 0 || !isPlain(declaration)) return undefined
+  const outermost = ts.isClassLike(declaration.parent) ? declaration.parent : declaration
+  if (statements.length === 0 || !isPlain(declaration) || !isAtTop(outermost)) return undefined
   const formula = {
     file: declaration.getSourceFile().fileName,
     parameters: parameters.map(({ name }) => (ts.isIdentifier(name) ? name.text : name)),
@@ -69,7 +70,7 @@ function guardOf([statement, ...more]) {
 
 /** Of `const a = value` and `const { b, c: d } = value`: the name, the value, and which of its fields. */
 function localsOf({ declarationList: { flags, declarations } }) {
-  if ((flags & ts.NodeFlags.Const) === 0) return undefined
+  if ((flags & ts.NodeFlags.BlockScoped) !== ts.NodeFlags.Const) return undefined
   if (!declarations.every(({ name }) => ts.isIdentifier(name) || isPlainPattern(name))) return undefined
   return declarations.flatMap(({ name, initializer: value }) =>
     ts.isIdentifier(name)
@@ -78,7 +79,9 @@ function localsOf({ declarationList: { flags, declarations } }) {
   )
 }
 
-const isAction = (statement) => ts.isExpressionStatement(statement) && isAssignment(statement.expression)
+/** An assignment, but not to a parameter or constant of its own. */
+const isAction = ({ kind, expression }) =>
+  kind === SyntaxKind.ExpressionStatement && isAssignment(expression) && !ts.isIdentifier(expression.left)
 
 function bodyOf(statements) {
   if (statements.every(isAction)) return { actions: statements.map(({ expression }) => expression) }
@@ -90,15 +93,26 @@ function bodyOf(statements) {
     : undefined
 }
 
+const BRANCHING = [
+  SyntaxKind.AmpersandAmpersandToken,
+  SyntaxKind.BarBarToken,
+  SyntaxKind.QuestionQuestionToken,
+]
+
+const isBranching = (node) =>
+  ts.isConditionalExpression(node) ||
+  (ts.isBinaryExpression(node) && BRANCHING.includes(node.operatorToken.kind))
+
 /**
  * Evaluated with its arguments it is the same as after them: it reads or writes one element of an array at last, and before only fields that are given their
- * values once; each argument is used once, in their order.
+ * values once; each argument is used once, in their order and whatever they are, and the receiver before them.
  */
 function isStable({ value, actions = [] }, { parameters, locals }, checker) {
   const whole = ts.skipOuterExpressions(value ?? actions[0] ?? {})
   if (whole.kind === undefined || actions.length > 1 || locals.length > 0) return false
   const isWrite = isAssignment(whole)
-  if (isWrite && !ts.isIdentifier(whole.right)) return false
+  if (isWrite && !(whole.operatorToken.kind === SyntaxKind.EqualsToken && ts.isIdentifier(whole.right)))
+    return false
   const element = ts.skipOuterExpressions(isWrite ? whole.left : whole)
   if (!ts.isElementAccessExpression(element)) return false
   const used = []
@@ -108,7 +122,8 @@ function isStable({ value, actions = [] }, { parameters, locals }, checker) {
       used.push(node.text)
     if (ts.isPropertyAccessExpression(node)) stable &&= isReadonly(node, checker)
     else if (ts.isElementAccessExpression(node)) stable &&= node === element
-    else if (ts.isCallExpression(node) || ts.isConditionalExpression(node)) stable = false
+    else if (node.kind === SyntaxKind.ThisKeyword) stable &&= used.length === 0
+    else if (ts.isCallExpression(node) || isBranching(node)) stable = false
   })
   return stable && used.join() === parameters.join()
 }

@@ -73,7 +73,8 @@ export class Formulas {
   }
 
   *#withBases(type) {
-    for (let each = type; each !== undefined; each = each.getBaseTypes?.()?.[0]) yield each
+    // What a generic base is made of has the bases.
+    for (let each = type; each !== undefined; each = (each.target ?? each).getBaseTypes?.()?.[0]) yield each
   }
 
   #noteOverridden(node) {

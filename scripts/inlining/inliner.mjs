@@ -1,6 +1,15 @@
 import ts from 'typescript'
 import { Formulas } from './formulas.mjs'
-import { beginsStatement, isAssignment, isReadonly, isRestless, isUpdate } from './syntax.mjs'
+import {
+  beginsStatement,
+  isAssignment,
+  isPath,
+  isReadonly,
+  isRestless,
+  isSettled,
+  isUpdate,
+  walk,
+} from './syntax.mjs'
 import { all, NOT_KNOWN, notLong, OUTERMOST, Writer } from './writer.mjs'
 
 const { SyntaxKind } = ts
@@ -8,7 +17,15 @@ const { SyntaxKind } = ts
 /** Stands for what is set. */
 const GIVEN = '$given'
 
-/** Puts what short functions, methods and accessors do in the places of their calls. What it leaves alone, and why: inline-calls.mjs. */
+/**
+ * Puts what short functions, methods and accessors do in the places of their calls. What it leaves alone, and why: inline-calls.mjs. What is evaluated moves:
+ * arguments and receivers to where the formula has them. That is the same
+ *
+ * - where they and the formula only compute (Writer): all of it is at one moment;
+ * - of a call whose result is a call, or that is a call: the same, and then the call;
+ * - of a formula that only reads or writes one element (`isStable`), whatever the arguments do;
+ * - of several assignments, and where calls stay in the midst of an expression, if names mean the same all the time (`#isFixed`, `#isFixedReceiver`).
+ */
 export class Inliner {
   #checker
   #formulas
@@ -35,7 +52,8 @@ export class Inliner {
       const replaced = this.#replaced(child)
       if (replaced === NOT_KNOWN) return ts.forEachChild(child, visit)
       const from = child.getStart(file)
-      text += file.text.slice(copied, from) + withLines(replaced, file.text.slice(from, child.end))
+      const original = file.text.slice(from, child.end)
+      text += file.text.slice(copied, from) + withEnd(withLines(replaced, original), original)
       copied = child.end
     }
     ts.forEachChild(node, visit)
@@ -49,10 +67,14 @@ export class Inliner {
 
   /** What stands for a node, if something does. */
   #replaced(node) {
+    const text = this.#changed(node)
+    return text?.startsWith('(') && beginsStatement(node) ? NOT_KNOWN : text
+  }
+
+  #changed(node) {
     if (ts.isExpressionStatement(node)) return this.#statement(node.expression)
     if (isAssignment(node)) return this.#assignment(node)
     if (isUpdate(node)) return this.#update(node)
-    if (beginsStatement(node)) return NOT_KNOWN
     return this.#writer.result(node, OUTERMOST) ?? (ts.isCallExpression(node) ? this.#call(node) : NOT_KNOWN)
   }
 
@@ -64,20 +86,20 @@ export class Inliner {
     const scope = this.#scopeOfCall(node, formula)
     if (scope === NOT_KNOWN) return NOT_KNOWN
     if (ts.isCallExpression(value)) return this.#forwarded(value, scope)
-    return this.#writer.enclosed(value, isFixed(scope) ? { ...scope, mayCall: true } : scope)
+    return this.#writer.enclosed(value, this.#isFixed(node, scope) ? { ...scope, mayCall: true } : scope)
   }
 
   #scopeOfCall(node, formula) {
     return this.#writer.scopeOfCall(node, formula, OUTERMOST, (argument) => this.#write(argument))
   }
 
-  /** A call in a formula, or what stands for that. */
-  #forwarded(node, scope) {
+  /** A call in a formula, or what stands for that; its result counts, if it is no statement. */
+  #forwarded(node, scope, isStatement = false) {
     const formula = this.#formulas.ofCall(node)
-    const last = formula?.effect ?? formula?.value
+    const last = (isStatement ? formula?.effect : undefined) ?? formula?.value
     const inner = last && ts.isCallExpression(last) && this.#writer.scopeOfCall(node, formula, scope)
     return (
-      (inner ? this.#forwarded(last, inner) : NOT_KNOWN) ??
+      (inner ? this.#forwarded(last, inner, isStatement) : NOT_KNOWN) ??
       this.#writer.result(node, scope) ??
       this.#writer.call(node, scope)
     )
@@ -90,12 +112,13 @@ export class Inliner {
   }
 
   /** An assertion is a call only when it fails. */
-  #assertion({ expression: callee, arguments: [condition, ...more] }) {
-    const type = ts.isIdentifier(callee)
-      ? this.#checker.getResolvedSignature(callee.parent)?.declaration?.type
+  #assertion(node) {
+    const { expression: callee, arguments: given } = node
+    const [condition, ...more] = given
+    const declaration = ts.isIdentifier(callee)
+      ? this.#checker.getResolvedSignature(node)?.declaration
       : undefined
-    if (!condition || type?.kind !== SyntaxKind.TypePredicate || !type.assertsModifier || type.type)
-      return NOT_KNOWN
+    if (!condition || !declaration || !isAssertion(declaration)) return NOT_KNOWN
     if (!more.every(ts.isStringLiteralLike)) return NOT_KNOWN
     const others = more.map((each) => `, ${each.getText()}`).join('')
     return `{ if (!(${this.#write(condition)})) ${callee.text}(false${others}) }`
@@ -109,11 +132,11 @@ export class Inliner {
     if (actions?.length === 1) return this.#action(actions[0], scope)
     if (actions !== undefined) {
       const texts = actions.map((each) => this.#action(each, scope))
-      const mayFollow = isFixed(scope) || this.#isFixedReceiver(node)
+      const mayFollow = this.#isFixed(node, scope) || this.#isFixedReceiver(node, formula)
       return texts.includes(NOT_KNOWN) || !mayFollow ? NOT_KNOWN : notLong(`{ ${texts.join('; ')} }`)
     }
     const last = formula.effect ?? formula.value
-    return last && ts.isCallExpression(last) ? this.#forwarded(last, scope) : NOT_KNOWN
+    return last && ts.isCallExpression(last) ? this.#forwarded(last, scope, true) : NOT_KNOWN
   }
 
   #action({ left, operatorToken, right }, scope) {
@@ -122,8 +145,17 @@ export class Inliner {
     )
   }
 
-  /** A receiver that is a field that nobody changes, and arguments that are names or numbers. */
-  #isFixedReceiver({ expression, arguments: given }) {
+  /** Whatever is done meanwhile, all names in a call mean the same. */
+  #isFixed(node, { self, names }) {
+    if ([self, ...names.values()].some((text) => /[.[]/.test(text))) return false
+    let settled = true
+    walk(node, (each) => void (settled &&= !ts.isIdentifier(each) || isSettled(each, this.#checker)))
+    return settled
+  }
+
+  /** A receiver that is a field that nobody changes, and arguments that are names or numbers; nothing is taken from them. */
+  #isFixedReceiver({ expression, arguments: given }, { locals, parameters }) {
+    if (locals.length > 0 || !parameters.every((each) => typeof each === 'string')) return false
     let path = expression.expression
     for (; path && ts.isPropertyAccessExpression(path); path = path.expression)
       if (!isReadonly(path, this.#checker)) return false
@@ -160,9 +192,8 @@ export class Inliner {
     const target = scope && this.#setBy(setter, scope)
     if (target === NOT_KNOWN || !isRead) return notLong(target)
     const getter = this.#formulas.getterOf(node)
-    const value =
-      getter?.value &&
-      this.#writer.text(getter.value, this.#writer.scopeOf(node.expression, getter, OUTERMOST))
+    const inner = getter?.value && this.#writer.scopeOf(node.expression, getter, OUTERMOST)
+    const value = inner && this.#writer.text(getter.value, inner)
     return value === target || value === `(${target})` ? notLong(target) : NOT_KNOWN
   }
 
@@ -194,11 +225,29 @@ export class Inliner {
   }
 }
 
-/** Whatever is done meanwhile, its names mean the same. */
-const isFixed = ({ self, names }) => [self, ...names.values()].every((text) => !/[.[]/.test(text))
+/** All that it does is to throw if its first argument, that it asserts, is false. */
+function isAssertion({ type, parameters: [first], body }) {
+  if (!type || !ts.isTypePredicateNode(type) || !type.assertsModifier || type.type) return false
+  const [statement, ...more] = body?.statements ?? []
+  if (more.length > 0 || !statement || !ts.isIfStatement(statement) || statement.elseStatement) return false
+  const name = first.name.getText()
+  return (
+    type.parameterName.getText() === name &&
+    statement.expression.getText() === `!${name}` &&
+    ts.isThrowStatement(statement.thenStatement)
+  )
+}
 
-/** With as many lines as what it stands for, so that what follows is where it was. */
+/** With as many lines as what it stands for, so that what follows is where it was. What follows may have to be on its line. */
 function withLines(text, original) {
   const missing = original.split('\n').length - text.split('\n').length
-  return missing > 0 ? text + '\n'.repeat(missing) : text
+  if (missing <= 0) return text
+  const lines = '\n'.repeat(missing)
+  if (isPath(text)) return `(${text}${lines})`
+  return /[)}\]]$/.test(text) ? text.slice(0, -1) + lines + text.at(-1) : text + lines
+}
+
+/** With the semicolon of a statement. */
+function withEnd(text, original) {
+  return original.endsWith(';') && !text.endsWith('}') ? `${text};` : text
 }

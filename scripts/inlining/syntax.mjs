@@ -25,7 +25,11 @@ export const isUpdate = (node) =>
     (node.operator === SyntaxKind.PlusPlusToken || node.operator === SyntaxKind.MinusMinusToken))
 
 const isWrapping = (node) =>
-  ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node) || ts.isAsExpression(node)
+  ts.isParenthesizedExpression(node) ||
+  ts.isNonNullExpression(node) ||
+  ts.isAsExpression(node) ||
+  ts.isSatisfiesExpression(node) ||
+  ts.isTypeAssertionExpression(node)
 
 const isPatternPart = (node) =>
   ts.isArrayLiteralExpression(node) ||
@@ -79,11 +83,40 @@ export const isField = (declaration) =>
   ts.isPropertyAssignment(declaration) ||
   ts.isParameterPropertyDeclaration(declaration, declaration.parent)
 
-/** The field that a node names is given its value once. */
+/** The field that a node names is given its value once. What an interface calls readonly is so whatever has it, by custom. */
 export function isReadonly({ name }, checker) {
   const [declaration] = checker.getSymbolAtLocation(name)?.declarations ?? []
   if (declaration === undefined || !isField(declaration)) return false
-  return ts.isPropertyAssignment(declaration) || hasModifier(declaration, SyntaxKind.ReadonlyKeyword)
+  return ts.isPropertyAssignment(declaration)
+    ? ts.isAsExpression(declaration.parent.parent) && declaration.parent.parent.type.getText() === 'const'
+    : hasModifier(declaration, SyntaxKind.ReadonlyKeyword)
+}
+
+/** It is in no function, block or class of its file. */
+export function isAtTop({ parent }) {
+  for (let above = parent; !ts.isSourceFile(above); above = above.parent)
+    if (ts.isFunctionLike(above) || ts.isBlock(above) || ts.isClassLike(above)) return false
+  return true
+}
+
+/** What the name stands for is not changed by a function that is called: a constant, or a variable that only its own function assigns to. */
+export function isSettled(identifier, checker) {
+  const declaration = checker.getSymbolAtLocation(identifier)?.valueDeclaration
+  if (declaration === undefined || !(ts.isVariableDeclaration(declaration) || ts.isParameter(declaration)))
+    return true
+  if (ts.getCombinedNodeFlags(declaration) & ts.NodeFlags.Const) return true
+  const home = ts.findAncestor(declaration.parent, (node) => ts.isFunctionLike(node) || ts.isSourceFile(node))
+  let settled = true
+  walk(home, (node) => {
+    const target = isAssignment(node) ? node.left : isUpdate(node) ? node.operand : undefined
+    if (
+      target === undefined ||
+      ts.findAncestor(node.parent, (each) => ts.isFunctionLike(each) || ts.isSourceFile(each)) === home
+    )
+      return
+    walk(target, (each) => void (settled &&= !(ts.isIdentifier(each) && each.text === identifier.text)))
+  })
+  return settled
 }
 
 /** `{ a, b: c }`: neither defaults nor patterns in it. */

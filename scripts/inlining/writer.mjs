@@ -1,13 +1,15 @@
 import ts from 'typescript'
 import { plainName } from '../plain-members.mjs'
-import { isAssignment, isField, isOptional, isPath, isTarget, isUpdate } from './syntax.mjs'
+import { isAssignment, isAtTop, isField, isOptional, isPath, isTarget, isUpdate } from './syntax.mjs'
 
 const { SyntaxKind } = ts
 
 export const NOT_KNOWN = undefined
 
 /** The scope of what stands in the text itself. */
-export const OUTERMOST = { names: new Map() }
+export const OUTERMOST = { isOutermost: true, depth: 0 }
+/** So many formulas in formulas: one may call itself. */
+const DEEPEST = 8
 
 /** What is longer is not put in: it stands in the text as often as it is called. */
 const LONGEST = 160
@@ -16,7 +18,9 @@ const SHORT = 24
 /** So many fields more may be read where `this` was. */
 const READS = 2
 
-export const notLong = (text) => (text?.length <= LONGEST ? text : NOT_KNOWN)
+export const notLong = (text) => (text !== NOT_KNOWN && text.length <= LONGEST ? text : NOT_KNOWN)
+
+const isNumber = (text) => /^\d/.test(text)
 
 /** A template; not known if one of its parts is not. */
 export const all = (strings, ...parts) =>
@@ -24,7 +28,7 @@ export const all = (strings, ...parts) =>
 
 /**
  * Writes expressions that only compute, with what accessors, methods and functions return in their places. A scope says what names mean: `self` is what
- * `this` stands for, `names` what parameters and constants do, `file` where the expression is from; `mayCall`: calls may stay in it. What is NOT_KNOWN
+ * `this` stands for, `names` what parameters and constants do, `file` where the expression is from, `depth` in how many formulas; `mayCall`: calls may stay in it. What is NOT_KNOWN
  * may do something, or has names that are not known where it is to stand.
  */
 export class Writer {
@@ -77,19 +81,24 @@ export class Writer {
     return this.result(node, scope) ?? (scope.mayCall ? this.call(node, scope) : NOT_KNOWN)
   }
 
-  #identifier({ text }, { names }) {
-    return text === 'undefined' || names === OUTERMOST.names ? text : names.get(text)
+  #identifier({ text }, { isOutermost, names }) {
+    return text === 'undefined' || isOutermost ? text : names.get(text)
   }
 
   /** A number where that is known; in the outermost text it is put in later. */
-  #constant(node, { names, file }) {
-    if (names === OUTERMOST.names) return this.isConstant(node) ? node.getText() : NOT_KNOWN
+  #constant(node, { isOutermost, names, file }) {
+    if (isOutermost) return this.isConstant(node) ? node.getText() : NOT_KNOWN
     const value = this.#constants.valueOf(node.getText(), file, names)
     if (typeof value !== 'number') return NOT_KNOWN
     return value < 0 ? `(${value})` : `${value}`
   }
 
   isConstant(node) {
+    let name = node
+    while (ts.isPropertyAccessExpression(name) || ts.isCallExpression(name)) name = name.expression
+    const [declaration] =
+      (ts.isIdentifier(name) && this.#checker.getSymbolAtLocation(name)?.declarations) || []
+    if (declaration === undefined || !isAtTop(declaration)) return false
     return this.#constants.valueOf(node.getText(), node.getSourceFile().fileName) !== undefined
   }
 
@@ -97,7 +106,8 @@ export class Writer {
     if (isOptional(node)) return NOT_KNOWN
     const [declaration] = this.#checker.getSymbolAtLocation(node.name)?.declarations ?? []
     if (declaration === undefined || !isField(declaration)) return NOT_KNOWN
-    return all`${this.text(node.expression, scope)}.${this.#memberName(node)}`
+    const object = this.text(node.expression, scope)
+    return isNumber(object) ? NOT_KNOWN : all`${object}.${this.#memberName(node)}`
   }
 
   /** What the bundle calls a member. */
@@ -120,7 +130,7 @@ export class Writer {
 
   enclosed(node, scope) {
     const text = scope && this.text(node, scope)
-    return text && notLong(isPath(text) ? text : `(${text})`)
+    return text && notLong(isPath(text) && !isNumber(text) ? text : `(${text})`)
   }
 
   /** A call of a method as such, with all that only computes. */
@@ -129,14 +139,18 @@ export class Writer {
     if (isOptional(node) || !ts.isPropertyAccessExpression(callee)) return NOT_KNOWN
     const object = this.text(callee.expression, scope)
     const given = node.arguments.map((each) => this.text(each, scope))
-    if (object === NOT_KNOWN || !isPath(object) || given.includes(NOT_KNOWN)) return NOT_KNOWN
+    if (object === NOT_KNOWN || !isPath(object) || isNumber(object) || given.includes(NOT_KNOWN))
+      return NOT_KNOWN
     return notLong(all`${object}.${this.#memberName(callee)}(${given.join(', ')})`)
   }
 
   /** The scope of an accessor's formula. */
   scopeOf(receiver, formula, outer) {
     const self = this.#selfOf(receiver, formula, outer)
-    return self && this.#withLocals(formula, { self, names: new Map(), file: formula.file })
+    return (
+      self &&
+      this.#withLocals(formula, { self, names: new Map(), file: formula.file, depth: outer.depth + 1 })
+    )
   }
 
   /**
@@ -149,6 +163,7 @@ export class Writer {
       return NOT_KNOWN
     const callee = node.expression
     const isMethod = ts.isPropertyAccessExpression(callee)
+    if (outer.depth >= DEEPEST) return NOT_KNOWN
     const self = isMethod ? this.#selfOf(callee.expression, formula, outer) : 'this'
     const names = new Map()
     // What is called in an argument would be evaluated at another time.
@@ -158,11 +173,11 @@ export class Writer {
       if (text === NOT_KNOWN || !this.#addArgument(names, formula, formula.parameters[i], text))
         return NOT_KNOWN
     }
-    return self && this.#withLocals(formula, { self, names, file: formula.file })
+    return self && this.#withLocals(formula, { self, names, file: formula.file, depth: outer.depth + 1 })
   }
 
   #selfOf(receiver, { uses }, outer) {
-    if (receiver.kind === SyntaxKind.SuperKeyword) return NOT_KNOWN
+    if (outer.depth >= DEEPEST || receiver.kind === SyntaxKind.SuperKeyword) return NOT_KNOWN
     const self = this.text(receiver, { ...outer, mayCall: false })
     if (self === NOT_KNOWN || !isPath(self)) return NOT_KNOWN
     const fields = self.split('.').length - 1
@@ -188,7 +203,9 @@ export class Writer {
     for (const { name, value, field } of locals) {
       const whole = this.text(value, scope)
       const text = field === undefined ? whole : this.#fieldOf(whole, value, field)
-      if (text === NOT_KNOWN || (!isPath(text) && uses.get(name) > 1 && text.length > SHORT)) return NOT_KNOWN
+      const isTwice = uses.get(name) > 1 && !isPath(text)
+      // An element of an array may be another one the second time: other harts write too.
+      if (text === NOT_KNOWN || (isTwice && (text.length > SHORT || text.includes('[')))) return NOT_KNOWN
       names.set(name, isPath(text) ? text : `(${text})`)
     }
     return scope

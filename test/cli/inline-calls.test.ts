@@ -57,9 +57,37 @@ export class View {
   reset(): void { if (this.ptr === 0) return; this.ptr = 0; this.last = this.other }
   flush(): void { if (this.ptr > 8) { this.count(1); this.count(2) } }
   long(n: number): boolean { return this.#words[n]! > 1000001 && this.#words[n + 1]! > 1000002 && this.#words[n + 2]! > 1000003 && this.#words[n + 3]! > 1000004 && this.#words[n + 4]! > 1000005 }
+  swap(): void { const { ptr } = this; this.ptr = this.#words[0]!; this.#words[0] = ptr }
+  take({ low, high }: Pair): void { this.ptr = low; this.#words[0] = high }
+  add(i: number, n: number): void { this.#words[i] += n }
+  either(i: number, j: number): number { return this.#words[i && j]! }
+  beyond(i: number): number { return this.#words[i + this.start]! }
+  masked(n: number): void { n &= ~3; this.ptr = n }
+  least(): number { const first = this.#words[0]!; return first < 5 ? first : 0 }
+  get row(): number[] { return this.#rows[this.ptr]! }
+  cut(n: number): void { this.row.length = n }
+  both(n: number): number { return this.step() + n }
+  step(): number { for (;;) return changing++ }
+  get size(): number { return 4096 }
+  name(n: number): string { return n.toString(16) }
+  once(n: number): void { return this.tell(n) }
+  readonly start = 0
+  readonly #rows: number[][] = []
   async later(): Promise<number> { return this.ptr }
   static of(n: number): number { return n + 1 }
 }
+function outer(OFFSET: number): number {
+  function inner(n: number): number { return n + OFFSET }
+  return inner(OFFSET)
+}
+const OFFSET = 4
+export const used = outer(OFFSET)
+export function ensure(condition: boolean): asserts condition { changing++; if (!condition) throw new Error() }
+export interface Link { readonly next: Link | undefined; readonly n: number }
+export function lastOf(link: Link): Link { return link.next === undefined ? link : lastOf(link.next) }
+export class Row<T> { #first = 1; get width(): number { return this.#first } items: T[] = [] }
+export class Middle<T> extends Row<T> {}
+export class End extends Middle<number> { override get width(): number { return 2 } }
 export class Base {
   #hidden = 1
   get over(): number { return this.#hidden }
@@ -70,8 +98,9 @@ export class Open { ptr = 0; get at(): number { return this.ptr } }
 export type Part = Pick<View, 'kind'>
 `
 const DECLARED = `
-declare const a: View, some: View | undefined, base: Base, derived: Derived, open: Open, part: Part, pair: Pair
+declare const row: Row<number>, link: Link, a: View, some: View | undefined, base: Base, derived: Derived, open: Open, part: Part, pair: Pair
 declare let n: number
+function change(): void { n++ }
 declare function use(...all: unknown[]): number
 `
 
@@ -88,7 +117,13 @@ const DONE: readonly (readonly [string, string])[] = [
   ['a.next = n', 'a.words[(a.ptr + 8) >>> 2] = n'],
   ['a.uneven = 3', 'a.words[2] = 3'],
   ['use(a.second)', 'use((a.words[2] + 4))'],
-  ['use(derived.over)', 'use(2)'],
+  ['use(a.once(1))', 'use(a.tell(1))'],
+  ['use(derived.over)', 'use((2))'],
+  ['use(a.size.toString())', 'use((4096).toString())'],
+  ['a.tell(1); a.move(2); use()', 'a.other.count(1); a.ptr = 2; use()'],
+  ['if (pair) a.move(3); else use()', 'if (pair) a.ptr = 3; else use()'],
+  ['use(a.pass(\n  1,\n) as unknown)', 'use(a.other.count(1 + 1\n\n) as unknown)'],
+  ['function f(m: number) { return a.both(m) }', 'function f(m: number) { return (a.step() + m) }'],
   ['use(derived.kept)', 'use(derived.hidden)'],
   // methods and functions
   ['use(a.word(n))', 'use((a.words[(a.ptr + n) >>> 2]))'],
@@ -106,7 +141,7 @@ const DONE: readonly (readonly [string, string])[] = [
   ['a.flush()', '{ if (a.ptr > 8) a.flush() }'],
   ["assert(n < a.kind, 'small')", "{ if (!(n < (a.words[a.ptr >>> 2]))) assert(false, 'small') }"],
   ["if (n) assert(n > 1, 'a'); else use()", "if (n) { if (!(n > 1)) assert(false, 'a') } else use()"],
-  ['use(\n  half(\n    n,\n  ),\n)', 'use(\n  (n >>> 1)\n\n,\n)'],
+  ['use(\n  half(\n    n,\n  ),\n)', 'use(\n  (n >>> 1\n\n),\n)'],
   ['use(() => a.kind)', 'use(() => (a.words[a.ptr >>> 2]))'],
 ]
 
@@ -132,10 +167,24 @@ const LEFT: readonly (readonly [string, string])[] = [
   ['a pattern', '[a.kind, n] = [1, 2]'],
   ['a loop into it', 'for (a.kind of [1]) use()'],
   ['two assignments through a field that changes', 'a.last.put(1, n)'],
+  ['assignments that read what they assigned', 'a.swap()'],
+  ['assignments that take apart what they assign to', 'a.take(pair)'],
+  ['what is read before an argument does something', 'a.add(1, changes())'],
+  ['an argument that may not be evaluated', 'use(a.either(0, changes()))'],
+  ['a receiver that is read after an argument', 'use(a.last.beyond(changes()))'],
+  ['what assigns to its parameter', 'a.masked(n)'],
+  ['an element that is read twice', 'use(a.least())'],
+  ['what a subclass of a generic one has too', 'use(row.width)'],
+  ['a parenthesis at the beginning of a statement', 'use()\na.cut(3)'],
+  ['a variable that what is called may change', 'use(a.both(n))'],
+  ['what calls itself', 'use(lastOf(link))'],
+  ['a number with a method', 'use(a.name(5))'],
+  ['an assertion that does more', 'ensure(n > 1)'],
+  ['a type assertion that is assigned to', '(<number>a.kind)++'],
   ['a condition of an argument that does something', 'a.other.other.last.reset()'],
 ]
 
-const HEAD = `import { assert, Base, changes, Derived, half, Open, type Pair, type Part, sum, twice, View } from './base.js'${DECLARED}\n`
+const HEAD = `import { assert, Base, changes, Derived, ensure, half, lastOf, Open, Row, type Pair, type Part, sum, twice, View } from './base.js'${DECLARED}\n`
 const CONFIG = { compilerOptions: { target: 'ES2022', strict: true, module: 'NodeNext' }, include: ['*.ts'] }
 
 const path = (name: string): string => join(folder, name)
@@ -161,6 +210,7 @@ test.each(LEFT)('%s: %s stays', (_name, code) => {
   expect(made(code)).toBe(code)
 })
 
-test('a text that is not the file is left alone', () => {
-  expect(transform.handler('use(1)', path('case-0.ts'))).toBeNull()
+test('a file that is not of the program is left alone, one that has changed is an error', () => {
+  expect(transform.handler('use(1)', path('other.ts'))).toBeNull()
+  expect(() => transform.handler('use(1)', path('case-0.ts'))).toThrow('case-0.ts is not as it was read')
 })
