@@ -1,4 +1,7 @@
-/** The command, which is bundled, minified and parted in two scripts (scripts/late-code.mjs), does what the sources do: output, exit code and report. */
+/**
+ * The command, which is bundled, minified, parted in three scripts (scripts/late-code.mjs) and has short functions in the places of their calls
+ * (scripts/inline-calls.mjs), does what the sources do: output, exit code and report.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,15 +11,15 @@ import { runGuest } from './setup/guest.js'
 import { type GuestProgram, guestPrograms } from './setup/programs.js'
 import { RUN } from './setup/references.js'
 
-/** Of many kinds of system calls; the rest takes PAGODA_FULL=1. */
-const QUICK = ['signals', 'pthreads', 'exec_calls', 'inotify', 'proc_states', 'memory_edges', 'ptrace']
+/** Of many kinds of system calls, and all those of memory; the rest takes PAGODA_FULL=1. */
+const QUICK = /^(signals|pthreads|exec_calls|inotify|proc_states|memory_edges|ptrace|call_.*)$/
 
 const folder = mkdtempSync(join(tmpdir(), 'pagoda-bundle-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const programs = guestPrograms().filter(
   ({ name, libc, hasReference }) =>
-    hasReference && (process.env.PAGODA_FULL || (libc === 'musl' && QUICK.includes(name))),
+    hasReference && (process.env.PAGODA_FULL || (libc === 'musl' && QUICK.test(name))),
 )
 
 /** Without what the command says itself of a program that died. */
