@@ -11,8 +11,8 @@ export const OUTERMOST = { isOutermost: true, depth: 0 }
 /** So many formulas in formulas: one may call itself. */
 const DEEPEST = 8
 
-/** What is longer is not put in: it stands in the text as often as it is called. */
-const LONGEST = 160
+/** What is longer is not put in: it stands in the text as often as it is called. (With 160 and 240 programs take as long, and the scripts are larger.) */
+const LONGEST = 100
 /** What is shorter may be evaluated twice. */
 const SHORT = 24
 /** So many fields more may be read where `this` was. */
