@@ -76,12 +76,6 @@ export class View {
   async later(): Promise<number> { return this.ptr }
   static of(n: number): number { return n + 1 }
 }
-function outer(OFFSET: number): number {
-  function inner(n: number): number { return n + OFFSET }
-  return inner(OFFSET)
-}
-const OFFSET = 4
-export const used = outer(OFFSET)
 export function ensure(condition: boolean): asserts condition { changing++; if (!condition) throw new Error() }
 export interface Link { readonly next: Link | undefined; readonly n: number }
 export function lastOf(link: Link): Link { return link.next === undefined ? link : lastOf(link.next) }
@@ -101,6 +95,7 @@ const DECLARED = `
 declare const row: Row<number>, link: Link, a: View, some: View | undefined, base: Base, derived: Derived, open: Open, part: Part, pair: Pair
 declare let n: number
 function change(): void { n++ }
+const SIZE = 4
 declare function use(...all: unknown[]): number
 `
 
@@ -118,6 +113,7 @@ const DONE: readonly (readonly [string, string])[] = [
   ['a.uneven = 3', 'a.words[2] = 3'],
   ['use(a.second)', 'use((a.words[2] + 4))'],
   ['use(a.once(1))', 'use(a.tell(1))'],
+  ['use(half(SIZE))', 'use(half(SIZE))'],
   ['use(derived.over)', 'use((2))'],
   ['use(a.size.toString())', 'use((4096).toString())'],
   ['a.tell(1); a.move(2); use()', 'a.other.count(1); a.ptr = 2; use()'],
@@ -177,6 +173,10 @@ const LEFT: readonly (readonly [string, string])[] = [
   ['what a subclass of a generic one has too', 'use(row.width)'],
   ['a parenthesis at the beginning of a statement', 'use()\na.cut(3)'],
   ['a variable that what is called may change', 'use(a.both(n))'],
+  [
+    'a function in a function, whose names are not those of the file',
+    'function outer(SIZE: number) { function inner(m: number) { return m + SIZE } return inner(3) }',
+  ],
   ['what calls itself', 'use(lastOf(link))'],
   ['a number with a method', 'use(a.name(5))'],
   ['an assertion that does more', 'ensure(n > 1)'],
