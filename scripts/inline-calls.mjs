@@ -15,8 +15,8 @@ import { Inliner } from './inlining/inliner.mjs'
  * - what has names that are not known where it would stand. Private members are: in a bundle they are ordinary ones (plain-members.mjs);
  * - what is long.
  *
- * A getter, also one behind an interface, is taken for something that changes nothing that others see, and a readonly field of an interface for one that nobody changes. Whoever bundles must have all subclasses: `roots` import them, or it is for a program and
- * not for a library.
+ * A getter, also one behind an interface, is taken for something that changes nothing that others see, and a readonly field of an interface for one that
+ * nobody changes. All subclasses must be among what `roots` import: it is for a program, and not for a library.
  */
 export function inlineCalls(roots, tsconfig, constants) {
   let inliner

@@ -24,25 +24,25 @@ export const isUpdate = (node) =>
   (ts.isPrefixUnaryExpression(node) &&
     (node.operator === SyntaxKind.PlusPlusToken || node.operator === SyntaxKind.MinusMinusToken))
 
-const isWrapping = (node) =>
-  ts.isParenthesizedExpression(node) ||
-  ts.isNonNullExpression(node) ||
-  ts.isAsExpression(node) ||
-  ts.isSatisfiesExpression(node) ||
-  ts.isTypeAssertionExpression(node)
-
-const isPatternPart = (node) =>
-  ts.isArrayLiteralExpression(node) ||
-  ts.isObjectLiteralExpression(node) ||
-  ts.isPropertyAssignment(node) ||
-  ts.isSpreadElement(node) ||
-  ts.isSpreadAssignment(node)
+/** What may stand between a target and the assignment. */
+const AROUND_TARGETS = new Set([
+  SyntaxKind.ParenthesizedExpression,
+  SyntaxKind.NonNullExpression,
+  SyntaxKind.AsExpression,
+  SyntaxKind.SatisfiesExpression,
+  SyntaxKind.TypeAssertionExpression,
+  SyntaxKind.ArrayLiteralExpression,
+  SyntaxKind.ObjectLiteralExpression,
+  SyntaxKind.PropertyAssignment,
+  SyntaxKind.SpreadElement,
+  SyntaxKind.SpreadAssignment,
+])
 
 /** Something is assigned to it, also in a pattern, or it is called, deleted or a tag. */
 export function isTarget(node) {
   let inner = node
   let { parent } = node
-  for (; isWrapping(parent) || isPatternPart(parent); parent = parent.parent) inner = parent
+  for (; AROUND_TARGETS.has(parent.kind); parent = parent.parent) inner = parent
   if (ts.isBinaryExpression(parent)) return parent.left === inner && isAssignment(parent)
   if (ts.isForOfStatement(parent) || ts.isForInStatement(parent)) return parent.initializer === inner
   if (ts.isCallExpression(parent) || ts.isNewExpression(parent)) return parent.expression === inner

@@ -153,7 +153,7 @@ const STANDARD_BUDGET = 67_584
  *
  * Half of the processor time of a storm of calls went into optimizing the kernel, much of it too early and so again. (With five times V8's own 500 forks took 0.90 s instead of
  * 1.49, page faults 0.63 instead of 0.73. Since the build puts short calls in, twice is enough, each with a code cache made for it, as V8 refuses others: three times to two, 1,500 forks
- * 0.51 to 0.49 s, 5,000 of them 0.86 to 0.81, 60,000 times map, touch, unmap and storms of malloc as long; with four times all of these 1 to 12 per cent more.)
+ * 0.51 to 0.49 s, 5,000 of them 0.86 to 0.81, 60,000 times map, touch, unmap and storms of malloc as long; four times, beside three, took 1 to 12 per cent more of the first, the third and musl's storm.)
  */
 const BUDGET = 2 * STANDARD_BUDGET
 

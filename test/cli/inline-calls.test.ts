@@ -77,6 +77,7 @@ export class View {
   static of(n: number): number { return n + 1 }
 }
 export function ensure(condition: boolean): asserts condition { changing++; if (!condition) throw new Error() }
+export function holds(text: string, ok: boolean): asserts ok { if (!ok) throw new Error(text) }
 export interface Link { readonly next: Link | undefined; readonly n: number }
 export function lastOf(link: Link): Link { return link.next === undefined ? link : lastOf(link.next) }
 export class Row<T> { #first = 1; get width(): number { return this.#first } items: T[] = [] }
@@ -180,11 +181,12 @@ const LEFT: readonly (readonly [string, string])[] = [
   ['what calls itself', 'use(lastOf(link))'],
   ['a number with a method', 'use(a.name(5))'],
   ['an assertion that does more', 'ensure(n > 1)'],
+  ['an assertion of another argument', "holds('small', n > 1)"],
   ['a type assertion that is assigned to', '(<number>a.kind)++'],
   ['a condition of an argument that does something', 'a.other.other.last.reset()'],
 ]
 
-const HEAD = `import { assert, Base, changes, Derived, ensure, half, lastOf, Open, Row, type Pair, type Part, sum, twice, View } from './base.js'${DECLARED}\n`
+const HEAD = `import { assert, Base, changes, Derived, ensure, half, holds, lastOf, Open, Row, type Pair, type Part, sum, twice, View } from './base.js'${DECLARED}\n`
 const CONFIG = { compilerOptions: { target: 'ES2022', strict: true, module: 'NodeNext' }, include: ['*.ts'] }
 
 const path = (name: string): string => join(folder, name)

@@ -43,8 +43,8 @@ const LATER = -64
 const CROSSINGS_MAX = 16
 /**
  * In a program that is run again and again, one instruction of translated code is compiled in full for later runs for so many that were executed: it takes
- * as long as some 40,000 of them. (With 100,000 seven runs in a row of C++ containers, Python's start, node's start and storms of malloc take as long, but the
- * fifth is the first without; with 15,000 they take 3 per cent less, and the third of Python's start a seventh more.)
+ * as long as some 40,000 of them. (With 100,000 the fourth run of C++ containers takes a tenth less and the fifth 6 per cent more, seven in a row 1 to 2 per cent
+ * less, and of node's start 1 per cent more; with 15,000 the third run of Python's start takes a seventh more than with that.)
  */
 const COMPILE_PACE = 40_000
 
