@@ -15,10 +15,11 @@ import { isPoison } from '../space/poisoned-entry.js'
 import { VM_GROWSDOWN } from '../space/vm-flags.js'
 import { LockRank } from '../state/atomics.js'
 import { Counter, count, countedHere } from '../state/counters.js'
-import { type Access, FaultResult } from './access.js'
+import { Access, FaultResult } from './access.js'
 import { anonymousFault } from './anonymous.js'
 import { writeProtectedFault } from './copy-on-write.js'
 import { ALONE, type Attempt, type Fault, type FaultEnv } from './fault.js'
+import { firstWrite } from './first-write.js'
 import { hugeFault, NOT_HUGE } from './huge-page.js'
 import { objectFault } from './object-page.js'
 import { accessError, readOnlyFlags } from './page-flags.js'
@@ -28,11 +29,17 @@ import { makeRoom, ranOut } from './reclaim.js'
 export function handleFault(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
   if (mm.atomics.canShare && faultTogether(mm, space, vpn, access)) return FaultResult.ok
   mm.atomics.lock(space.lock, LockRank.space)
+  const isFirstWrite = access === Access.write && firstWrite(mm, space, vpn)
+  const result = isFirstWrite ? FaultResult.ok : faultOfUser(mm, space, vpn, access)
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result
+}
+
+function faultOfUser(mm: FaultEnv, space: AddressSpace, vpn: Vpn, access: Access): FaultResult {
   mm.fault.isUser = true
   mm.userfaults.missed = undefined
   const result = faultPatiently(mm, space, vpn, access, faultLocked)
   mm.fault.isUser = false
-  mm.atomics.unlock(space.lock, LockRank.space)
   return result
 }
 

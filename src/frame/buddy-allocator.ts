@@ -158,6 +158,11 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return pfn
   }
 
+  /** Whether a single frame can be had at once: then nothing makes an allocation fail, and nobody else can take it before. */
+  get hasSingle(): boolean {
+    return this.#fast !== NO_PATHS && this.#free.own!.count > 0
+  }
+
   /**
    * Whether it matters which free frame is taken: not while there are frames that were used just before, which caches and host
    * have already. Only when nothing fails or is watched.

@@ -102,6 +102,14 @@ export class PageMapper extends PageTable {
     if (this.install(entry, pfn, flags)) batch.touch(vpn)
   }
 
+  /** `set` for an entry that is empty: nobody has to hear of it. */
+  fill(entry: Ptr, pfn: Pfn, flags: number): void {
+    const { arch } = this
+    this.#storeHigh(entry >>> 2, arch.leafHigh(pfn, flags))
+    this.swap(entry >>> 2, arch.leafLow(pfn, flags))
+    this.countEntry(entry, 1)
+  }
+
   /** Stores a leaf. True when it replaced something, of which TLBs may know. */
   protected install(entry: Ptr, pfn: Pfn, flags: number): boolean {
     const { arch } = this

@@ -300,6 +300,12 @@ export class PageTable {
     return (((table << PAGE_SHIFT) | (this.arch.index(vpn, level) << 3)) >>> 0) as Ptr
   }
 
+  /** Whether both words of an entry are 0: it maps nothing, and says nothing of what was there. */
+  isEmpty(entry: Ptr): boolean {
+    const { u32 } = this.memory
+    return (u32[entry >>> 2]! | u32[(entry >>> 2) + 1]!) === 0
+  }
+
   /** The table that an entry above level 0 points to, or NO_FRAME. */
   childOf(entry: Ptr): Pfn {
     const { u32 } = this.memory
