@@ -11,13 +11,13 @@ import { allocatePlaced } from './placed-frame.js'
 /**
  * The commonest fault in one piece: the first write to a page of private anonymous memory whose table is there, while a frame can be had
  * at once and no other thread uses the memory. It does what handle-fault.ts and anonymous.ts do then; of all else it says
- * false, and nothing has changed.
+ * false, and nothing has changed (but that the mapping may have its family).
  *
- * They are some forty functions, because each of them serves other faults too. A program's first thousands of faults meet them before V8
- * has compiled them, and then it compiles each.
+ * They are some forty functions, because each of them serves other faults too. A program's first thousands of faults meet them before V8 has compiled
+ * them, and then it compiles each. (600,000 faults 0.43 to 0.38 s, 4,000,000 1.74 to 1.61, 60,000 times map, touch, unmap 0.34 to 0.32.)
  */
 export function firstWrite(mm: FaultEnv, space: AddressSpace, vpn: Vpn): boolean {
-  if (vpn < 0 || vpn >= mm.arch.userEnd || !mm.buddy.hasSingle || mayHaveFolios(mm.memory)) return false
+  if (!mm.buddy.hasSingle || mayHaveFolios(mm.memory)) return false
   const found = mm.vmas.find(space, vpn)
   if (found === NULL) return false
   const vma = mm.fault.vma.at(found)
@@ -26,13 +26,9 @@ export function firstWrite(mm: FaultEnv, space: AddressSpace, vpn: Vpn): boolean
   const mapper = mm.userMappers.of(space.root)
   const entry = mapper.leaf(vpn)
   if (entry === NULL || !mapper.isEmpty(entry)) return false
-  const hadFamily = vma.family !== NULL
-  if (!hadFamily && !mm.families.prepare(vma)) return false
+  if (!mm.families.prepare(vma)) return false
   const pfn = allocatePlaced(mm, vma, vpn, 0)
-  if (pfn === NO_FRAME) {
-    if (!hadFamily) mm.families.leave(vma)
-    return false
-  }
+  if (pfn === NO_FRAME) return false
   mm.frames.set(pfn, 1, ownFrameFlags(vma), mm.families.rootOf(vma.family), vma.offsetOf(vpn))
   mapper.fill(entry, pfn, writtenFlags(vma.flags))
   countAnonymous(mm, space, 1)

@@ -2,6 +2,7 @@
  * A page fault, from the trap to the entry (handle_page_fault and lock_mm_and_find_vma of Linux):
  *
  *     handleFault      lock the space: together with other harts, and alone when that was not enough
+ *     ├ firstWrite     first-write.ts: the commonest one in one piece, on memory that no other thread uses
  *     └ attempt        find the mapping (grow the stack), check the access
  *       └ resolve      no table yet: huge-page.ts, if it may be a huge page
  *                      nothing there yet: anonymous.ts or object-page.ts, or userfault.ts; write-protected: copy-on-write.ts

@@ -109,27 +109,23 @@ export class Hart {
    */
   run(budget: number): Exit {
     this.#shootdown?.enter()
-    const exit = this.#runSlices(budget)
-    this.#shootdown?.leave()
-    return exit
-  }
-
-  #runSlices(budget: number): Exit {
-    let left = budget
-    while (left > 0) {
+    let exit: Exit = Exit.budget
+    for (let left = budget; left > 0; ) {
       const slice = Math.min(left, this.#slice())
       const before = this.low(HartField.instret)
       this.#translator?.beforeRun()
-      const exit = this.#code.interpreter.run(slice)
+      exit = this.#code.interpreter.run(slice) as Exit
       this.#shootdown?.serve()
       if (exit === Exit.budget) left -= slice
-      else if (exit !== Exit.hot) return exit as Exit
+      else if (exit !== Exit.hot) break
       else {
+        exit = Exit.budget
         left -= (this.low(HartField.instret) - before) >>> 0
         this.#translator!.attend(this.pc)
       }
     }
-    return Exit.budget
+    this.#shootdown?.leave()
+    return exit
   }
 
   #slice(): number {
@@ -171,11 +167,16 @@ export class Hart {
 
   /** As a signed number: exact below 2^53. */
   number(field: number): number {
-    return fromHalves(this.low(field), this.high(field))
+    const { u32 } = this.#memory
+    const word = (this.ptr + field) >>> 2
+    return fromHalves(u32[word]!, u32[word + 1]!)
   }
 
   setNumber(field: number, value: number): void {
-    this.setHalves(field, value >>> 0, Math.floor(value / 2 ** 32))
+    const { u32 } = this.#memory
+    const word = (this.ptr + field) >>> 2
+    u32[word] = value
+    u32[word + 1] = Math.floor(value / 2 ** 32)
   }
 
   /** x0 … x31 as a signed number, exact below 2^53. */

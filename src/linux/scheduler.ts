@@ -37,6 +37,8 @@ export class Scheduler {
   readonly #dispatcher: SyscallDispatcher
   readonly #faults: FaultCounts
   #current: Thread | undefined
+  /** Whose it is. */
+  #process: Process | undefined
   /** Count of the hart's instructions when the current thread got it. */
   #since = 0
   #limit = Number.POSITIVE_INFINITY
@@ -70,7 +72,7 @@ export class Scheduler {
   /** One turn of a thread, if one can run; why the slice ends after it. */
   #goOn(): SliceEnd | undefined {
     const { time, hart, threads } = this.#linux
-    const deadline = time.passDue()
+    const deadline = time.passDue(this.#process)
     const now = hart.instructions()
     const thread = this.#choose(now)
     if (thread === undefined) return threads.isEmpty ? 'ended' : 'idle'
@@ -94,7 +96,7 @@ export class Scheduler {
   /** The thread to run, with its registers on the hart: the one that has it, until its slice is over, then the next. */
   #choose(now: number): Thread | undefined {
     const current = this.#current
-    if (current?.state === ThreadState.ready) {
+    if (current !== undefined && current.state === ThreadState.ready) {
       if (now < current.sliceEnd) return current
       current.yield()
     }
@@ -115,9 +117,10 @@ export class Scheduler {
     const { mm, hart } = this.#linux
     mm.memory.copy(hart.ptr, thread.ptr, HART_CONTEXT_BYTES)
     this.#current = thread
+    this.#process = this.#linux.processOf(thread)
     this.#since = hart.instructions()
     mm.memory.u32[wordIndex(Word.currentThread)] = thread.ptr
-    this.#linux.activate(this.#processOf(thread).space)
+    this.#linux.activate(this.#process.space)
   }
 
   #saveCurrent(): void {
@@ -159,6 +162,7 @@ export class Scheduler {
   forget(thread: Thread): void {
     if (this.#current !== thread) return
     this.#current = undefined
+    this.#process = undefined
     this.#linux.mm.memory.u32[wordIndex(Word.currentThread)] = 0
   }
 
@@ -169,17 +173,13 @@ export class Scheduler {
 
   /** Whose thread has the hart. */
   get currentProcess(): Process | undefined {
-    return this.#current && this.#processOf(this.#current)
-  }
-
-  #processOf(thread: Thread): Process {
-    return this.#linux.processOf(thread)
+    return this.#process
   }
 
   /** One turn of a thread that does not just go on: a call that was parked is made again, signals are delivered, or its tracer has let it go on. */
   #step(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
-    const process = this.#processOf(thread)
+    const process = this.#process!
     if (thread.hasFlag(ThreadFlag.trapped)) {
       linux.tracing.goOn(process, thread)
       this.#leaveKernel()
@@ -201,7 +201,7 @@ export class Scheduler {
   /** One turn: the thread runs until it traps. `deadline`: when something else is due. */
   #execute(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
-    const process = this.#processOf(thread)
+    const process = this.#process!
     const budget = linux.time.budget(process, thread, this.#turn(thread, now), deadline)
     const exit = linux.profiler === undefined ? linux.hart.run(budget) : linux.profiler.run(process, budget)
     if (exit === Exit.ecall) this.#call(process, thread)

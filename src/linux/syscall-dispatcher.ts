@@ -82,9 +82,10 @@ export class SyscallDispatcher {
     call.process = process
     call.thread = thread
     call.args.at((hart.ptr + A0) as Ptr)
-    const entry = this.#find(hart.low(A7), hart.high(A7))
-    this.#tracer?.begin(call, entry, hart.low(A7))
-    const result = entry === undefined ? this.#isMissing(hart.low(A7)) : this.#make(entry, call)
+    const number = hart.low(A7)
+    const entry = hart.high(A7) === 0 && number <= NUMBER_MAX ? this.#table[number] : undefined
+    this.#tracer?.begin(call, entry, number)
+    const result = entry === undefined ? this.#isMissing(number) : this.#make(entry, call)
     this.#tracer?.end(call, entry, result)
     return result
   }
@@ -92,11 +93,8 @@ export class SyscallDispatcher {
   /** A call that a page is missing for waits for its reader, as does one that somebody wants to read of. */
   #make(entry: Syscall, call: CurrentCall): number {
     const { userfaults } = this.#linux
-    const wasUsed = userfaults.isUsed
-    const early = wasUsed ? userfaults.begin(call.thread) : undefined
-    if (early !== undefined) return early
-    const result = this.#run(entry, call)
-    return wasUsed ? userfaults.end(call.thread, result) : result
+    if (!userfaults.isUsed) return this.#run(entry, call)
+    return userfaults.begin(call.thread) ?? userfaults.end(call.thread, this.#run(entry, call))
   }
 
   /** A call that found no memory has done nothing, and is made again once there is some. */
@@ -107,10 +105,6 @@ export class SyscallDispatcher {
       const result = handler(call)
       if (result !== -ENOMEM || !ranOut(mm, refused) || !makeRoom(mm, attempt)) return result
     }
-  }
-
-  #find(low: number, high: number): Syscall | undefined {
-    return high === 0 && low <= NUMBER_MAX ? this.#table[low] : undefined
   }
 
   #isMissing(number: number): number {

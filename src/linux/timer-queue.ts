@@ -77,6 +77,10 @@ export class TimerQueue {
     this.#armed.remove(head, timer.ptr)
   }
 
+  get hasArmed(): boolean {
+    return this.#armed.first(ARMED) !== NULL
+  }
+
   /** When the first of the monotonic ones expires; Infinity without one. */
   get firstMoment(): number {
     const first = this.#armed.first(ARMED)
@@ -92,7 +96,7 @@ export class TimerQueue {
   }
 
   hasCpuTimers(process: Ptr): boolean {
-    return this.#armed.first(cpuTimers(process)) !== NULL
+    return this.#armed.first((process + PROCESS_CPU_TIMERS) as Ptr) !== NULL
   }
 
   /** Those of a process that count processor time; the one that was given may be disarmed. */

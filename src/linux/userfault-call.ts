@@ -41,7 +41,9 @@ const CallFlag = {
 export const ownMessage = (thread: Ptr) => (thread + THREAD_USERFAULT) as Ptr
 
 /** How many threads are in the middle of a call. */
-export const callsWaiting = (memory: Memory) => memory.u32[wordIndex(Word.userfaultCalls)]!
+export function callsWaiting({ u32 }: Memory): number {
+  return u32[wordIndex(Word.userfaultCalls)]!
+}
 
 /** A view on the record of a thread. */
 export class UserfaultCall extends RecordView {

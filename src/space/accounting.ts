@@ -14,18 +14,12 @@ import {
   VM_WRITE,
 } from './vm-flags.js'
 
-/** The counts themselves. */
-export type PageCounts = Pick<
-  SpaceCounts,
-  'totalPages' | 'peakPages' | 'execPages' | 'stackPages' | 'dataPages' | 'lockedPages' | 'committedPages'
->
-
 function isData(flags: number): boolean {
   return (flags & (VM_WRITE | VM_SHARED | VM_GROWSDOWN)) === VM_WRITE
 }
 
 /** Adds pages (negative: takes them away) to the counts of a space that their flags belong to (vm_stat_account). */
-export function tallyPages(counts: PageCounts, flags: number, pages: number): void {
+export function tallyPages(counts: SpaceCounts, flags: number, pages: number): void {
   const total = counts.totalPages + pages
   counts.totalPages = total
   if (total > counts.peakPages) counts.peakPages = total
@@ -33,7 +27,7 @@ export function tallyPages(counts: PageCounts, flags: number, pages: number): vo
 }
 
 /** The same without the count of all. */
-function tallyKind(counts: PageCounts, flags: number, pages: number): void {
+function tallyKind(counts: SpaceCounts, flags: number, pages: number): void {
   if ((flags & (VM_EXEC | VM_WRITE | VM_GROWSDOWN)) === VM_EXEC) counts.execPages += pages
   else if ((flags & VM_GROWSDOWN) !== 0) counts.stackPages += pages
   else if (isData(flags)) counts.dataPages += pages

@@ -3,12 +3,13 @@ import { assert } from '../base/assert.js'
 import { NULL, type Pfn, type Vpn } from '../base/numbers.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { UserMapper } from '../paging/user-mapper.js'
-import { type PageCounts, tallyPages } from './accounting.js'
+import { tallyPages } from './accounting.js'
 import { type AddressSpace, SpaceFlag } from './address-space.js'
 import { isPolicy } from './memory-policy.js'
 import { checkSearched } from './placement.js'
 import { isPoison } from './poisoned-entry.js'
 import { isSealed } from './seal.js'
+import { SpaceCounts } from './space-counts.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_LOCKED, VM_SHARED, VM_UFFD_FLAGS, VM_WRITE } from './vm-flags.js'
 import { Special, Vma } from './vma.js'
@@ -17,7 +18,7 @@ import type { TreeCensus } from './vma-tree-check.js'
 /** Asserts that tree, counts, mappings and page table of a space agree; returns what its tree is made of. */
 export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
   const tree = mm.vmas.check(space)
-  const counted = new Counts()
+  const counted = SpaceCounts.ofNone()
   let below: Vma | undefined
   for (let ptr = mm.vmas.first(space); ptr !== NULL; ptr = mm.vmas.next(ptr)) {
     const vma = new Vma(mm.memory, ptr)
@@ -37,17 +38,6 @@ export function checkSpace(mm: SpaceEnv, space: AddressSpace): TreeCensus {
   checkSearched(mm, space)
   checkEntries(mm, space)
   return tree
-}
-
-/** The fields of a space that tallyPages adds to. */
-class Counts implements PageCounts {
-  totalPages = 0
-  dataPages = 0
-  execPages = 0
-  stackPages = 0
-  lockedPages = 0
-  committedPages = 0
-  peakPages = 0
 }
 
 function checkMapping(mm: SpaceEnv, vma: Vma): void {

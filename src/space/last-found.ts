@@ -4,7 +4,7 @@ import type { Memory } from '../state/memory.js'
 import { SPACE_ID, SPACE_SEQUENCE } from './address-space.js'
 
 const RESTORES = wordIndex(Word.restores)
-/** What precedes the mapping was not asked yet. */
+/** Of what was not asked yet. */
 const UNKNOWN = -1
 /** Indices in the bounds. */
 const LOW = 0
@@ -36,10 +36,18 @@ export class LastFound {
     this.#f64 = f64
   }
 
-  /** Whether `vma` is what a search for the page would find. */
-  answers(space: Ptr, vpn: Vpn): boolean {
+  /** What a search for the page would find, or a negative number when that is not known. (`#isCurrent` written out: each call, fault and copy comes here.) */
+  for(space: Ptr, vpn: Vpn): number {
+    const words = this.#u32
     const bounds = this.#bounds
-    return this.#isCurrent(space) && vpn >= bounds[LOW]! && vpn < bounds[HIGH]!
+    return this.#space === space &&
+      words[RESTORES] === this.#restores &&
+      words[(space + SPACE_SEQUENCE) >>> 2] === this.#sequence &&
+      words[(space + SPACE_ID) >>> 2] === this.#id &&
+      vpn >= bounds[LOW]! &&
+      vpn < bounds[HIGH]!
+      ? this.vma
+      : UNKNOWN
   }
 
   /** What precedes a mapping (NULL: all of them), or a negative number when that is not known. */

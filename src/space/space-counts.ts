@@ -11,7 +11,7 @@
  * Who holds the lock together with others (a page fault) changes only the line of its own hart. What is counted is the sum: a line's
  * part may be negative, so the words wrap around.
  */
-import type { Ptr } from '../base/numbers.js'
+import { NULL, type Ptr } from '../base/numbers.js'
 
 const RSS = 48
 const PAGES = 104
@@ -27,6 +27,8 @@ const LINE_FAULTS = 16
 export const Resident = { anonymous: 0, file: 1, shared: 2 } as const
 export type Resident = (typeof Resident)[keyof typeof Resident]
 
+const KINDS = [Resident.anonymous, Resident.file, Resident.shared] as const
+
 /** A view on the counts of one space, or of those that `space` is moved to. */
 export class SpaceCounts {
   readonly #words: Uint32Array
@@ -39,6 +41,12 @@ export class SpaceCounts {
     this.#numbers = numbers
     this.#harts = harts
     this.space = space
+  }
+
+  /** Counts of no space, all 0, to compare with. */
+  static ofNone(): SpaceCounts {
+    const record = new ArrayBuffer(HART_LINES)
+    return new SpaceCounts(new Uint32Array(record), new Float64Array(record), 0, { ptr: NULL })
   }
 
   /** Private pages mapped (RssAnon). */
@@ -54,7 +62,9 @@ export class SpaceCounts {
     return this.#resident(Resident.shared)
   }
   get rssPages(): number {
-    return this.rssAnonymous + this.rssFile + this.rssShared
+    let pages = 0
+    for (const kind of KINDS) pages += this.#resident(kind)
+    return pages
   }
 
   /** Counts pages that were mapped, or (negative) taken away, by a hart. */

@@ -57,7 +57,8 @@ export class VmaTree {
   /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
   find(space: AddressSpace, vpn: Vpn): Ptr {
     const last = this.#lastFound
-    return last.answers(space.ptr, vpn) ? last.vma : last.keep(space.ptr, vpn, this.#search(space, vpn))
+    const known = last.for(space.ptr, vpn)
+    return known >= 0 ? (known as Ptr) : last.keep(space.ptr, vpn, this.#search(space, vpn))
   }
 
   /** For who knows what `find` would give for a page: the next search near it is spared. */

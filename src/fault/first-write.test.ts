@@ -1,0 +1,233 @@
+/**
+ * A first write in one piece, held against the long way (handle-fault.ts, anonymous.ts): two machines do the same at random, and after each step their
+ * RAM is the same to the byte. What it does not do it leaves alone.
+ */
+import { describe, expect, test } from 'vitest'
+import { frameToPtr, type Ptr, type Vpn } from '../base/numbers.js'
+import { Random } from '../base/random.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
+import { FaultInjector } from '../frame/fault-injector.js'
+import { mmInit } from '../mm.js'
+import { UserMapper } from '../paging/user-mapper.js'
+import { AddressSpace } from '../space/address-space.js'
+import { HugeSizeMode, setFolioMode } from '../space/huge-policy.js'
+import { ObjectKind } from '../space/page-object.js'
+import { VM_UFFD_MISSING } from '../space/vm-flags.js'
+import { Special, Vma } from '../space/vma.js'
+import { LockRank } from '../state/atomics.js'
+import * as mman from '../syscall/mman.js'
+import { Access, FaultResult } from './access.js'
+import { firstWrite } from './first-write.js'
+import { faultLocked, faultPatiently } from './handle-fault.js'
+import { openFile, Program } from './testing.js'
+
+const { PROT_READ: R, PROT_WRITE: W } = mman
+const PRIVATE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
+const PAGE = 4096
+const MEBIBYTES = 8
+
+/** Without debugging and on memory of its own, as the command has it: elsewhere all faults go the long way. */
+function bootPlain(): Program {
+  const mm = mmInit({ bytes: MEBIBYTES * 2 ** 20 })
+  return new Program(mm, new AddressSpace(mm.memory, mm.spaces.create()), new FaultInjector())
+}
+
+/** The same access, and never in one piece. */
+function touchTheLongWay({ mm, space }: Program, address: number, access: Access): FaultResult {
+  mm.atomics.lock(space.lock, LockRank.space)
+  mm.fault.isUser = true
+  mm.userfaults.missed = undefined
+  const result = faultPatiently(mm, space, Math.floor(address / PAGE) as Vpn, access, faultLocked)
+  mm.fault.isUser = false
+  mm.atomics.unlock(space.lock, LockRank.space)
+  return result
+}
+
+function bytesOf({ mm }: Program): Buffer {
+  return Buffer.from(mm.memory.raw.buffer)
+}
+
+/** A page that may be written has something in it, so that it shows when it is not zeroed. */
+function mark({ mm, space }: Program, address: number, value: number): void {
+  const mapper = new UserMapper(mm, space.root)
+  if (mapper.translate((address / PAGE) as Vpn)) {
+    mm.memory.u32[(frameToPtr(mapper.lastPfn) >>> 2) + (value % 1000)] = value
+  }
+}
+
+type Step = (program: Program, touch: typeof touchTheLongWay) => number
+
+/** What a random step does: to either machine the same. */
+function randomStep(random: Random, places: readonly number[]): Step {
+  const address = random.pick(places) + random.below(24) * PAGE
+  const length = random.between(1, 24) * PAGE
+  const [kind, prot, value] = [random.below(20), random.pick([R | W, R | W, R, 0]), random.uint32()]
+  if (kind < 10) {
+    return (program, touch) => {
+      const result = touch(program, address, Access.write)
+      if (result === FaultResult.ok) mark(program, address, value)
+      return result
+    }
+  }
+  if (kind < 12) return (program, touch) => touch(program, address, Access.read)
+  if (kind < 14) return (program) => program.mmap(address, length, R | W, PRIVATE | mman.MAP_FIXED)
+  if (kind < 16) return (program) => program.call('munmap', address, length)
+  if (kind < 17) return (program) => program.call('mprotect', address, length, prot)
+  if (kind < 18) return (program) => program.call('madvise', address, length, 4)
+  if (kind < 19) return (program) => program.call('mremap', address, length, length + 8 * PAGE, 1)
+  return (program) => {
+    const child = program.fork()
+    child?.exit()
+    return child === undefined ? -1 : 0
+  }
+}
+
+test('two machines, one of which goes the long way, are the same after each step', () => {
+  const random = new Random(SEED)
+  const [quick, long] = [bootPlain(), bootPlain()]
+  const places: number[] = []
+  for (let i = 0; i < 6; i++) {
+    const length = random.pick([1, 2, 15, 16, 24, 200, 600]) * PAGE
+    const address = quick.mmap(0, length, R | W, PRIVATE)
+    expect(long.mmap(0, length, R | W, PRIVATE)).toBe(address)
+    places.push(address)
+  }
+  let writes = 0
+  const steps = fuzzSteps(1500)
+  for (let i = 0; i < steps; i++) {
+    const step = randomStep(random, places)
+    const result = step(quick, (program, address, access) => {
+      const result = program.touch(address, access)
+      if (access === Access.write && result === FaultResult.ok) writes++
+      return result
+    })
+    expect(step(long, touchTheLongWay), `seed ${SEED}, step ${i}`).toBe(result)
+    expect(bytesOf(quick).equals(bytesOf(long)), `seed ${SEED}, step ${i}: the same RAM`).toBe(true)
+  }
+  quick.mm.check()
+  expect(writes).toBeGreaterThan(steps / 10)
+})
+
+test('until memory is full, and then', () => {
+  const [quick, long] = [bootPlain(), bootPlain()]
+  const pages = MEBIBYTES * 256
+  const flags = PRIVATE | mman.MAP_NORESERVE
+  const address = quick.mmap(0, pages * PAGE, R | W, flags)
+  expect(address).toBeGreaterThan(0)
+  expect(long.mmap(0, pages * PAGE, R | W, flags)).toBe(address)
+  let refused = 0
+  for (let i = 0; i < pages; i++) {
+    const result = quick.touch(address + i * PAGE, Access.write)
+    expect(touchTheLongWay(long, address + i * PAGE, Access.write), `page ${i}`).toBe(result)
+    if (result === FaultResult.outOfMemory) refused++
+  }
+  expect(refused).toBeGreaterThan(0)
+  expect(bytesOf(quick).equals(bytesOf(long))).toBe(true)
+  quick.mm.check()
+})
+
+describe('by itself', () => {
+  function write(program: Program, address: number): boolean {
+    const { mm, space } = program
+    return firstWrite(mm, space, (address / PAGE) as Vpn)
+  }
+
+  /** A mapping whose first page is there, and so its table and family. */
+  function mapped(program: Program, prot = R | W, flags = PRIVATE): number {
+    const address = program.mmap(0, 8 * PAGE, prot, flags)
+    program.mmap(address, PAGE, R | W, PRIVATE | mman.MAP_FIXED)
+    expect(program.touch(address, Access.write)).toBe(FaultResult.ok)
+    return address
+  }
+
+  test('it maps the page, and once', () => {
+    const program = bootPlain()
+    const address = mapped(program)
+    expect(write(program, address + PAGE)).toBe(true)
+    expect(new UserMapper(program.mm, program.space.root).translate((address / PAGE + 1) as Vpn)).toBe(true)
+    expect(write(program, address + PAGE)).toBe(false)
+    program.mm.check()
+  })
+
+  const REFUSED: [string, (program: Program) => number][] = [
+    ['a page that is not mapped', (program) => mapped(program) + 8 * PAGE],
+    ['one below all mappings', (program) => mapped(program) - PAGE],
+    ['one that no user has', () => -PAGE],
+    ['one behind all users', (program) => program.mm.arch.userEnd * PAGE],
+    ['one that may only be read', (program) => mapped(program, R) + PAGE],
+    ['shared memory', (program) => mapped(program, R | W, mman.MAP_SHARED | mman.MAP_ANONYMOUS) + PAGE],
+    ['a page that is there', (program) => mapped(program)],
+    ['one without a table', (program) => program.mmap(0, PAGE, R | W, PRIVATE)],
+    [
+      'one that shows the page of zeroes',
+      (program) => {
+        const address = mapped(program) + PAGE
+        expect(program.touch(address, Access.read)).toBe(FaultResult.ok)
+        return address
+      },
+    ],
+    [
+      'a private page of a file',
+      (program) => {
+        program.files.set(3, openFile(program.mm.objects.create(ObjectKind.tmpfs, 8)))
+        return program.mmap(mapped(program) + PAGE, PAGE, R | W, mman.MAP_PRIVATE | mman.MAP_FIXED, 3)
+      },
+    ],
+  ]
+  /** The mapping of the second page of `mapped`. */
+  function second(program: Program, address: number): Vma {
+    const { mm, space } = program
+    return new Vma(mm.memory, mm.vmas.find(space, (address / PAGE + 1) as Vpn))
+  }
+
+  const PREPARED: [string, (program: Program, address: number) => void][] = [
+    [
+      'that the reader of a userfaultfd(2) is to bring',
+      (program, address) => {
+        second(program, address).flags |= VM_UFFD_MISSING
+      },
+    ],
+    [
+      'of a mapping that is registered with one',
+      (program, address) => {
+        second(program, address).userfault = 64 as Ptr
+      },
+    ],
+    [
+      "of the kernel's own",
+      (program, address) => {
+        second(program, address).special = Special.vvar
+      },
+    ],
+    [
+      'that may come with others',
+      ({ mm }) => {
+        setFolioMode(mm.memory, 4, HugeSizeMode.always)
+      },
+    ],
+  ]
+  test.each(PREPARED)('a page %s is left alone', (_, prepare) => {
+    const program = bootPlain()
+    const address = mapped(program)
+    prepare(program, address)
+    const before = Buffer.from(bytesOf(program))
+    expect(write(program, address + PAGE)).toBe(false)
+    expect(bytesOf(program).equals(before)).toBe(true)
+  })
+
+  test.each(REFUSED)('%s is left alone', (_, place) => {
+    const program = bootPlain()
+    const address = place(program)
+    const before = Buffer.from(bytesOf(program))
+    expect(write(program, address)).toBe(false)
+    expect(bytesOf(program).equals(before)).toBe(true)
+  })
+
+  test('where something watches, or others share the memory, it does nothing', () => {
+    for (const program of [Program.boot(MEBIBYTES), Program.boot(MEBIBYTES, true)]) {
+      const address = program.mmap(0, 8 * PAGE, R | W, PRIVATE)
+      expect(program.touch(address, Access.write)).toBe(FaultResult.ok)
+      expect(write(program, address + PAGE)).toBe(false)
+    }
+  })
+})
