@@ -222,7 +222,7 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
       'a run has frames, and a power of two as alignment',
     )
     const pfn = this.#search((zone) => takeRun(zone, this.#frames, count, align, limit), count)
-    if (pfn !== NO_FRAME) for (let i = 0; i < count; i++) this.#frames.set((pfn + i) as Pfn, 1, 0, 0, 0)
+    if (pfn !== NO_FRAME) this.#frames.setRun(pfn, (pfn + count) as Pfn, 0)
     return pfn
   }
 
@@ -371,6 +371,6 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     this.zones.split(start, end, (zone, first, last) => {
       zone.reservedFrames += last - first
     })
-    for (let pfn = start; pfn < end; pfn++) this.#frames.set(pfn, 1, flags, 0, 0)
+    this.#frames.setRun(start, end, flags)
   }
 }

@@ -30,6 +30,18 @@ describe('FrameTable', () => {
     expect(frames.order(b)).toBe(3)
   })
 
+  test('writes the same entry for many frames at once, and for no other', () => {
+    const { memory, frames } = bootFrames()
+    const start = regionPtr(memory, Region.frameTable) / 4
+    for (const count of [0, 1, 2, 3, 7, 8, 9, 100]) {
+      const before = memory.u32.slice(start, start + frames.frameCount * 4)
+      frames.setRun(1000 as Pfn, (1000 + count) as Pfn, FrameFlag.reserved)
+      for (let i = 0; i < count; i++) before.set([1, FrameFlag.reserved, 0, 0], (1000 + i) * 4)
+      expect(memory.u32.subarray(start, start + frames.frameCount * 4)).toEqual(before)
+      for (let i = 0; i < count; i++) frames.set((1000 + i) as Pfn, 7, FrameFlag.file, 8, 9)
+    }
+  })
+
   test('takes 16 bytes a frame, and another view sees the same', () => {
     const { memory, frames } = bootFrames()
     expect(regionBytes(memory, Region.frameTable)).toBe(frames.frameCount * 16)

@@ -77,6 +77,7 @@ const REF_COUNT = FrameField.refCount
 const FLAGS = FrameField.flags
 const OWNER = FrameField.owner
 const INDEX = FrameField.index
+const WORDS = FRAME_ENTRY_BYTES / 4
 
 /**
  * One entry for each frame of RAM, in Region.frameTable:
@@ -249,5 +250,16 @@ export class FrameTable {
     u32[at + FLAGS] = flags
     u32[at + OWNER] = owner
     u32[at + INDEX] = index
+  }
+
+  /** Entries with one reference and these flags, for the frames up to `end`: each copy makes twice as many of them. */
+  setRun(start: Pfn, end: Pfn, flags: number): void {
+    if (start >= end) return
+    this.set(start, 1, flags, 0, 0)
+    const first = this.#base + (start << 2)
+    const words = (end - start) * WORDS
+    for (let done = WORDS; done < words; done *= 2) {
+      this.#u32.copyWithin(first + done, first, first + Math.min(done, words - done))
+    }
   }
 }

@@ -40,8 +40,8 @@ export interface Geometry {
 }
 
 /**
- * The smallest slab that wastes at most an eighth of itself; the largest when none does. The pointer to the next free slot
- * lies over a free object's first bytes, or behind them when they must stay; with red zones, in the one before the object:
+ * The smallest slab that wastes at most an eighth of itself; the largest when none does. (What a slot has besides its object, because objects are
+ * constructed or watched, a larger slab would have too: it is no waste.) The pointer to the next free slot lies over a free object's first bytes, or behind them when they must stay; with red zones, in the one before the object:
  *
  *     plain         object, rounded up
  *     constructed   object | link, rounded up
@@ -58,7 +58,7 @@ export function chooseGeometry({ size, align, flags }: CacheShape): Geometry {
   const limit = isDebug ? 0 : Math.min(Math.max(fits, MAGAZINE_OBJECTS.least), MAGAZINE_OBJECTS.most)
   for (let order = 0; ; order++) {
     const { first, shift, capacity } = slabOf(stride, align, order)
-    const waste = (PAGE_SIZE << order) - capacity * (isDebug ? stride : size)
+    const waste = (PAGE_SIZE << order) - capacity * (isDebug || isBehind ? stride : size)
     if (order === SLAB_ORDER_MAX || waste <= (PAGE_SIZE << order) / 8) {
       return { stride, order, first, shift, capacity, link, margin, limit }
     }

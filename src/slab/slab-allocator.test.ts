@@ -89,6 +89,15 @@ describe('SlabAllocator', () => {
     }
   })
 
+  test('constructed objects have the small slabs of others: the first one constructs no more than a frame of them', () => {
+    const { slab } = bootSlab()
+    let constructed = 0
+    const cache = slab.createCache('thing', 24, 8, { construct: () => constructed++ })
+    cache.allocate()
+    expect(constructed).toBeGreaterThan(100)
+    expect(constructed).toBeLessThan(PAGE_SIZE / 24)
+  })
+
   test('a recycled object is zero again', () => {
     for (const size of [8, 128, 1024]) {
       const { memory, slab } = bootSlab()

@@ -127,13 +127,14 @@ export class SlabPool {
   #prepareObjects(cache: CacheId, slab: Ptr): void {
     const of = (field: CacheField) => this.caches.get(cache, field)
     const construct = this.constructors.get(cache)
-    const needsOne = (of(CacheField.flags) & CacheFlag.constructed) !== 0
+    const [flags, capacity, stride] = [of(CacheField.flags), of(CacheField.capacity), of(CacheField.stride)]
+    const needsOne = (flags & CacheFlag.constructed) !== 0
     assert(!needsOne || construct !== undefined, 'slab: this thread has no constructor of the cache')
-    const first = slab + of(CacheField.first) + of(CacheField.margin)
-    for (let i = 0; i < of(CacheField.capacity); i++) {
-      const object = (first + i * of(CacheField.stride)) as Ptr
-      if ((of(CacheField.flags) & CacheFlag.debug) !== 0) this.debug.prepare(cache, object)
+    let object = (slab + of(CacheField.first) + of(CacheField.margin)) as Ptr
+    for (let i = 0; i < capacity; i++) {
+      if ((flags & CacheFlag.debug) !== 0) this.debug.prepare(cache, object)
       construct?.(object)
+      object = (object + stride) as Ptr
     }
   }
 
