@@ -29,8 +29,6 @@ export class ProcessTable {
   readonly #siblings: RecordLists
   readonly #byId = new Map<number, Process>()
   readonly #byRecord = new Map<Ptr, Process>()
-  /** Whom `of` was asked for last: the scheduler asks several times for each trap. */
-  #last: Process | undefined
   readonly actions: SignalActions
   readonly pids: PidAllocator
 
@@ -116,7 +114,6 @@ export class ProcessTable {
     this.#byId.delete(process.id)
     this.#byRecord.delete(process.ptr)
     this.pids.namespaces.release(process.namespace)
-    this.#last = undefined
     this.#cache.free(process.ptr)
   }
 
@@ -131,11 +128,7 @@ export class ProcessTable {
   }
 
   of(thread: Thread): Process {
-    const last = this.#last
-    if (last !== undefined && last.ptr === thread.process) return last
-    const process = this.#byRecord.get(thread.process)!
-    this.#last = process
-    return process
+    return this.#byRecord.get(thread.process)!
   }
 
   /** The oldest that there is. */

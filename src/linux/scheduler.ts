@@ -72,7 +72,7 @@ export class Scheduler {
   /** One turn of a thread, if one can run; why the slice ends after it. */
   #goOn(): SliceEnd | undefined {
     const { time, hart, threads } = this.#linux
-    const deadline = time.passDue(this.#process)
+    const deadline = time.passDue()
     const now = hart.instructions()
     const thread = this.#choose(now)
     if (thread === undefined) return threads.isEmpty ? 'ended' : 'idle'

@@ -126,11 +126,6 @@ export class ThreadList {
     }
   }
 
-  /** Whether a parked thread waits for a moment. */
-  get hasSleepers(): boolean {
-    return this.#queues.firstSleeper !== NULL
-  }
-
   /** When the first parked thread's time has come, Infinity when none has one. */
   firstDeadline(): number {
     return this.#queues.firstDeadline

@@ -41,15 +41,12 @@ export class Timekeeper {
 
   /** When something will happen by itself: a sleep ends, a timer expires. Infinity = never. */
   nextDeadline(): number {
-    const { threads } = this.#env
-    const { queue } = this.timers
-    if (!threads.hasSleepers && !queue.hasArmed) return Number.POSITIVE_INFINITY
-    return Math.min(threads.firstDeadline(), queue.firstMoment)
+    return Math.min(this.#env.threads.firstDeadline(), this.timers.queue.firstMoment)
   }
 
-  /** While threads take turns: does what is due by now. Returns the next deadline. `process`: whose thread has the hart. */
-  passDue(process: Process | undefined): number {
-    const deadline = this.#passThreads(process)
+  /** While threads take turns: does what is due by now. Returns the next deadline. */
+  passDue(): number {
+    const deadline = this.#passThreads()
     const scan = this.khugepaged.moment()
     if (scan === Number.POSITIVE_INFINITY) return deadline
     const now = this.#env.clock.now()
@@ -58,12 +55,12 @@ export class Timekeeper {
   }
 
   /** The same for threads and timers. */
-  #passThreads(before: Process | undefined): number {
+  #passThreads(): number {
     const { clock, scheduler } = this.#env
     const deadline = this.nextDeadline()
     const isDue = deadline !== Number.POSITIVE_INFINITY && clock.now() >= deadline
     if (isDue) this.passTime()
-    const process = isDue ? scheduler.currentProcess : before
+    const process = scheduler.currentProcess
     const hasTimers = process !== undefined && this.timers.queue.hasCpuTimers(process.ptr)
     if (hasTimers) this.timers.expireCpu(process)
     return isDue || hasTimers ? this.nextDeadline() : deadline

@@ -12,9 +12,12 @@ import { RecordLists } from './record-lists.js'
 import { ARMED_LINK, OWNER_LINK, TIMER_BYTES, Timer, TimerScale } from './timer-record.js'
 
 const ARMED = (wordIndex(Word.armedTimers) * 4) as Ptr
-const cpuTimers = (process: Ptr) => (process + PROCESS_CPU_TIMERS) as Ptr
 const FILE_TIMERS = (wordIndex(Word.fileTimers) * 4) as Ptr
 const owned = (process: Ptr) => (process === NULL ? FILE_TIMERS : process + PROCESS_TIMERS) as Ptr
+
+function cpuTimers(process: Ptr): Ptr {
+  return (process + PROCESS_CPU_TIMERS) as Ptr
+}
 
 export class TimerQueue {
   readonly #mm: MemoryManager
@@ -77,10 +80,6 @@ export class TimerQueue {
     this.#armed.remove(head, timer.ptr)
   }
 
-  get hasArmed(): boolean {
-    return this.#armed.first(ARMED) !== NULL
-  }
-
   /** When the first of the monotonic ones expires; Infinity without one. */
   get firstMoment(): number {
     const first = this.#armed.first(ARMED)
@@ -96,7 +95,7 @@ export class TimerQueue {
   }
 
   hasCpuTimers(process: Ptr): boolean {
-    return this.#armed.first((process + PROCESS_CPU_TIMERS) as Ptr) !== NULL
+    return this.#armed.first(cpuTimers(process)) !== NULL
   }
 
   /** Those of a process that count processor time; the one that was given may be disarmed. */

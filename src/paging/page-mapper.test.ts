@@ -45,6 +45,24 @@ describe.each([new Riscv64Sv39(), new FakeArch()])('$name', (arch) => {
     machine.check()
   })
 
+  test('an empty entry is filled without a batch, any other one is not', () => {
+    const { machine, mapper, batch } = setUp()
+    const [frame, other] = [machine.newFrame(), machine.newFrame()]
+    const entry = mapper.makeLeaf(page(200))
+    expect(mapper.isEmpty(entry)).toBe(true)
+    mapper.fill(entry, frame, RW)
+    expect(mapper.isEmpty(entry)).toBe(false)
+    expect(mapper.translate(page(200))).toBe(true)
+    expect([mapper.lastPfn, mapper.lastFlags]).toEqual([frame, RW])
+    mapper.check()
+    expect(() => mapper.fill(entry, other, RW)).toThrow('empty')
+    expect(mapper.translate(page(200)) && mapper.lastPfn).toBe(frame)
+    mapper.unmap(page(200), batch)
+    for (const each of [frame, other]) batch.releaseFrame(each)
+    batch.finish()
+    machine.check()
+  })
+
   test('pages that are not the user half are not looked at', () => {
     const { machine, mapper, batch } = setUp()
     const kernel = machine.kernelMapper.linearPage(5 as Pfn)

@@ -102,9 +102,10 @@ export class PageMapper extends PageTable {
     if (this.install(entry, pfn, flags)) batch.touch(vpn)
   }
 
-  /** `set` for an entry that is empty: nobody has to hear of it. */
+  /** `set` for an entry that is empty. It needs no batch: no TLB knows anything of it. */
   fill(entry: Ptr, pfn: Pfn, flags: number): void {
     const { arch } = this
+    assert(this.isEmpty(entry), 'an entry that is filled is empty')
     this.#storeHigh(entry >>> 2, arch.leafHigh(pfn, flags))
     this.swap(entry >>> 2, arch.leafLow(pfn, flags))
     this.countEntry(entry, 1)

@@ -175,12 +175,9 @@ export class Tlbs {
   /** The hart's banks of `root` (NO_FRAME: of all spaces) that are not active are given up. */
   giveUpInactive(hart: number, root: Pfn): void {
     const active = this.activeAsid(hart)
-    const { u32 } = this.#memory
-    let word = (this.#bank(hart, 0) + TlbBank.root) >>> 2
     for (let asid = 0; asid < this.asids; asid++) {
-      const isIts = root === NO_FRAME || u32[word] === root
-      if (isIts && asid !== active) this.#giveUp(hart, asid)
-      word += BANK_BYTES >>> 2
+      if (asid === active) continue
+      if (root === NO_FRAME || this.rootOf(hart, asid) === root) this.#giveUp(hart, asid)
     }
   }
 

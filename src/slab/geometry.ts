@@ -41,7 +41,8 @@ export interface Geometry {
 
 /**
  * The smallest slab that wastes at most an eighth of itself; the largest when none does. (What a slot has besides its object, because objects are
- * constructed or watched, a larger slab would have too: it is no waste.) The pointer to the next free slot lies over a free object's first bytes, or behind them when they must stay; with red zones, in the one before the object:
+ * constructed or watched, a larger slab would have too: it is no waste.) The pointer to the next free slot lies over a free object's first bytes, or behind
+ * them when they must stay; with red zones, in the one before the object:
  *
  *     plain         object, rounded up
  *     constructed   object | link, rounded up

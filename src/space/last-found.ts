@@ -36,18 +36,11 @@ export class LastFound {
     this.#f64 = f64
   }
 
-  /** What a search for the page would find, or a negative number when that is not known. (`#isCurrent` written out: each call, fault and copy comes here.) */
-  for(space: Ptr, vpn: Vpn): number {
-    const words = this.#u32
+  /** What a search for the page would find, or a negative number when that is not known. */
+  known(space: Ptr, vpn: Vpn): number {
     const bounds = this.#bounds
-    return this.#space === space &&
-      words[RESTORES] === this.#restores &&
-      words[(space + SPACE_SEQUENCE) >>> 2] === this.#sequence &&
-      words[(space + SPACE_ID) >>> 2] === this.#id &&
-      vpn >= bounds[LOW]! &&
-      vpn < bounds[HIGH]!
-      ? this.vma
-      : UNKNOWN
+    const isNear = vpn >= bounds[LOW]! && vpn < bounds[HIGH]!
+    return isNear && this.#isCurrent(space) ? this.vma : UNKNOWN
   }
 
   /** What precedes a mapping (NULL: all of them), or a negative number when that is not known. */

@@ -27,8 +27,6 @@ const LINE_FAULTS = 16
 export const Resident = { anonymous: 0, file: 1, shared: 2 } as const
 export type Resident = (typeof Resident)[keyof typeof Resident]
 
-const KINDS = [Resident.anonymous, Resident.file, Resident.shared] as const
-
 /** A view on the counts of one space, or of those that `space` is moved to. */
 export class SpaceCounts {
   readonly #words: Uint32Array
@@ -62,9 +60,7 @@ export class SpaceCounts {
     return this.#resident(Resident.shared)
   }
   get rssPages(): number {
-    let pages = 0
-    for (const kind of KINDS) pages += this.#resident(kind)
-    return pages
+    return this.rssAnonymous + this.rssFile + this.rssShared
   }
 
   /** Counts pages that were mapped, or (negative) taken away, by a hart. */

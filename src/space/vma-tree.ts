@@ -57,7 +57,7 @@ export class VmaTree {
   /** The first mapping that ends above the page: it holds the page, or is the next one. NULL when there is none. */
   find(space: AddressSpace, vpn: Vpn): Ptr {
     const last = this.#lastFound
-    const known = last.for(space.ptr, vpn)
+    const known = last.known(space.ptr, vpn)
     return known >= 0 ? (known as Ptr) : last.keep(space.ptr, vpn, this.#search(space, vpn))
   }
 
