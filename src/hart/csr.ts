@@ -1,9 +1,9 @@
 /** The CSRs that user mode sees, emitted as functions of the interpreter's module. */
 import type { Code } from '../base/wasm/code.js'
 import type { WasmModule } from '../base/wasm/module.js'
+import { i32, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
-import { i32, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 /** CSR numbers (privileged manual, table of unprivileged CSRs). */
 export const Csr = {

@@ -7,9 +7,9 @@
  * before it, is no better.)
  */
 import type { Code, Label } from '../base/wasm/code.js'
+import { i32, op, type Value } from '../base/wasm/value.js'
 import { shareOf } from './instructions/frequency.js'
 import { INSTRUCTIONS } from './instructions/index.js'
-import { i32, op, type Value } from './value.js'
 
 /** Definitions that are so rare together, of 10,000 executed, share a table. */
 const RARE = 150

@@ -1,7 +1,7 @@
 import type { Code, ValueType } from '../base/wasm/code.js'
 import type { MemoryOp } from '../base/wasm/opcodes.js'
+import type { Value } from '../base/wasm/value.js'
 import type { Exit } from './exit.js'
-import type { Value } from './value.js'
 
 /**
  * What the semantics of an instruction are written against. The interpreter reads operands from the

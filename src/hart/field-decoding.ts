@@ -1,8 +1,8 @@
 /** Taking the fields of an instruction word apart at run time. */
 import type { ValueType } from '../base/wasm/code.js'
 import { MEMORY_OP, type MemoryOp } from '../base/wasm/opcodes.js'
+import { i32, local, op, type Value } from '../base/wasm/value.js'
 import type { Immediate } from './format.js'
-import { i32, local, op, type Value } from './value.js'
 
 /** `mask` bits of a local from bit `from`, as bits from `to` on. */
 export function bits(word: number, from: number, to: number, mask: number): Value {

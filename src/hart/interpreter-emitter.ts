@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js'
 import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import type { MemoryOp } from '../base/wasm/opcodes.js'
+import { i32, i64, loadRaw, local, op, type Value } from '../base/wasm/value.js'
 import { TlbEntry } from '../paging/tlb-layout.js'
 import { IMMEDIATES, immediateShift } from './decode-table.js'
 import type { InstructionDefinition } from './definition.js'
@@ -13,7 +14,6 @@ import { HartField } from './hart-state.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { tlbHits, tlbPlace, tlbSlot } from './mmu-access.js'
 import { HELPER_TYPES } from './translator/helper-types.js'
-import { i32, i64, loadRaw, local, op, type Value } from './value.js'
 
 /** Emits semantics that decode their operands at run time. One for all instructions; `begin` moves it on. */
 export class InterpreterEmitter implements Emitter {

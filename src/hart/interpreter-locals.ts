@@ -1,5 +1,5 @@
 import type { Code, Label } from '../base/wasm/code.js'
-import { i64, op, type Value } from './value.js'
+import { i64, op, type Value } from '../base/wasm/value.js'
 
 /** The interpreter's state, in locals of its function. */
 export interface InterpreterLocals {

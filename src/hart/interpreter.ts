@@ -15,6 +15,7 @@
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
+import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
 import { TlbEntry } from '../paging/tlb-layout.js'
 import type { Memory } from '../state/memory.js'
 import { addCsrFunctions } from './csr.js'
@@ -35,7 +36,6 @@ import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
 import { emitFindSpan, FIND_SPAN_PARAMETERS } from './translator/span-finder.js'
 import { emitTakeWriteTags, TAKE_WRITE_TAGS_PARAMETERS } from './translator/write-tags.js'
-import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from './value.js'
 
 export interface Interpreter {
   /** Executes at most `budget` instructions (up to 2^31 - 1); returns an Exit. */

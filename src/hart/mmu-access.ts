@@ -1,8 +1,8 @@
 /** What the emitters of TLB look-ups share. */
 import { PAGE_SIZE } from '../base/numbers.js'
+import { i32, i64, loadRaw, op, type Value } from '../base/wasm/value.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
 import type { HartLayout } from './hart-layout.js'
-import { i32, i64, loadRaw, op, type Value } from './value.js'
 
 /** What an access wants; its tag stands at `access * 8` in a TLB entry. */
 export const MmuAccess = { read: 0, write: 1, execute: 2 } as const

@@ -11,12 +11,12 @@
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import type { WasmModule } from '../base/wasm/module.js'
+import { i32, i64, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { MmuAccess, tlbEntries, tlbPlace, tlbSlot } from './mmu-access.js'
 import { WalkEmitter } from './page-walk.js'
-import { i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
 const NONE = i64(-1)
 const PAGE_START = i64(-PAGE_SIZE)

@@ -1,5 +1,5 @@
 import type { WasmModule } from '../base/wasm/module.js'
-import { i64, local, op, type Value } from './value.js'
+import { i64, local, op, type Value } from '../base/wasm/value.js'
 
 const LOW = i64(0xffff_ffff)
 

@@ -4,11 +4,11 @@
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
+import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
 import type { HartLayout } from './hart-layout.js'
 import { MmuAccess, tlbEntries, tlbSlot } from './mmu-access.js'
 import { growEpoch } from './translator/shared-globals.js'
-import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from './value.js'
 
 /** Bits of a page-table entry. */
 const Pte = { valid: 1, read: 2, write: 4, execute: 8, user: 16, accessed: 64, dirty: 128 } as const

@@ -1,7 +1,7 @@
 /** Emitted expressions on the bits of floats, for both formats. */
 import type { ValueType } from '../../base/wasm/code.js'
 import type { NumericOp } from '../../base/wasm/opcodes.js'
-import { i32, i64, op, select, type Value } from '../value.js'
+import { i32, i64, op, select, type Value } from '../../base/wasm/value.js'
 
 /** How the operations of one format are written in WebAssembly, whose bits stand in an i64 (a single in its low half). */
 export interface HostFormat {

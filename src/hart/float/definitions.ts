@@ -5,11 +5,12 @@
  * The commonest case of the commonest instructions is written inline: rounding to nearest, the inexact flag set
  * already, a plain result. All else goes to a helper (helpers.ts says when the host's result may be taken).
  */
+
+import { i32, i64, ifElse, op, type Value } from '../../base/wasm/value.js'
 import { encoding, encodingFused, encodingWithRs2, type InstructionDefinition } from '../definition.js'
 import type { Emitter } from '../emitter.js'
 import { FORMAT } from '../format.js'
 import { HartField } from '../hart-state.js'
-import { i32, i64, ifElse, op, type Value } from '../value.js'
 import { all, boxed, HOST_DOUBLE, HOST_SINGLE, type HostFormat, unboxed } from './bits.js'
 import { promoted } from './exactness.js'
 import { Flag } from './format.js'

@@ -2,7 +2,7 @@
  * Emitted tests of whether the host's rounded result is exact. Each may say no to an exact one (it then costs the
  * slow path, nothing else) and never yes to an inexact one. All assume that the result is plain (HostFormat.isPlain).
  */
-import { i64, op, type Value } from '../value.js'
+import { i64, op, type Value } from '../../base/wasm/value.js'
 import { all } from './bits.js'
 import type { HelperFrame } from './helpers.js'
 

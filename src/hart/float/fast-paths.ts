@@ -1,5 +1,5 @@
 /** How each helper avoids the exact path: see helpers.ts for when a result of the host may be taken. */
-import { i32, i64, ifElse, op, select, type Value } from '../value.js'
+import { i32, i64, ifElse, op, select, type Value } from '../../base/wasm/value.js'
 import { all, any, HOST_DOUBLE, HOST_SINGLE, type HostFormat } from './bits.js'
 import {
   isExactDoubleProduct,

@@ -1,7 +1,7 @@
 /** Emitted access to the hart's fcsr, from helpers. */
 import type { Ptr } from '../../base/numbers.js'
+import { i32, op, type Value } from '../../base/wasm/value.js'
 import { HartField } from '../hart-state.js'
-import { i32, op, type Value } from '../value.js'
 import { Flag } from './format.js'
 
 export function isNearestEven(rounding: Value): Value {

@@ -1,6 +1,6 @@
 /** Fast paths of the fused multiply-add: a × b + c with one rounding, on a host that has none. */
-import type { Value } from '../value.js'
-import { i64, ifElse, op } from '../value.js'
+import type { Value } from '../../base/wasm/value.js'
+import { i64, ifElse, op } from '../../base/wasm/value.js'
 import { all, any, HOST_DOUBLE, HOST_SINGLE, type HostFormat } from './bits.js'
 import { promoted, sumError } from './exactness.js'
 import { inexactIsSet, isNearestEven } from './fcsr.js'

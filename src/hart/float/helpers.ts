@@ -12,8 +12,8 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, ValueType } from '../../base/wasm/code.js'
 import type { WasmModule } from '../../base/wasm/module.js'
+import { local, type Value } from '../../base/wasm/value.js'
 import type { Memory } from '../../state/memory.js'
-import { local, type Value } from '../value.js'
 import { FAST_PATHS } from './fast-paths.js'
 import { OPERAND_OFFSETS, SOFT_OPERATIONS, softFloat } from './soft-float.js'
 

@@ -1,5 +1,5 @@
 /** Fast paths of operations with NaNs and infinities that raise nothing, or only what is known. */
-import { i64, op, type Value } from '../value.js'
+import { i64, op, type Value } from '../../base/wasm/value.js'
 import { all, any, HOST_SINGLE, type HostFormat } from './bits.js'
 import type { HelperFrame } from './helpers.js'
 

@@ -3,11 +3,21 @@
  * same, by compare-exchange when harts run at once (as qemu does; a change back in between goes unseen). The widths of the two may differ, as in qemu.
  */
 import type { AtomicOp, MemoryOp, NumericOp } from '../../base/wasm/opcodes.js'
+import {
+  atomic,
+  i32,
+  ifElse,
+  loadRaw,
+  op,
+  select,
+  signExtendWord,
+  storeRaw,
+  type Value,
+} from '../../base/wasm/value.js'
 import type { InstructionDefinition } from '../definition.js'
 import type { Emitter } from '../emitter.js'
 import { FORMAT } from '../format.js'
 import { HartField } from '../hart-state.js'
-import { atomic, i32, ifElse, loadRaw, op, select, signExtendWord, storeRaw, type Value } from '../value.js'
 
 /** Both widths of one operation are written with these. */
 interface Width {

@@ -1,8 +1,8 @@
 /** RV64I without its loads and stores (unprivileged manual, chapters 2 and 4). */
 import type { NumericOp } from '../../base/wasm/opcodes.js'
+import { i64, op, signExtendWord, type Value } from '../../base/wasm/value.js'
 import { encoding, type InstructionDefinition } from '../definition.js'
 import { FORMAT } from '../format.js'
-import { i64, op, signExtendWord, type Value } from '../value.js'
 
 const OP_IMM = 0x13
 const OP_IMM_32 = 0x1b

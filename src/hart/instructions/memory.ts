@@ -1,9 +1,9 @@
 /** Loads and stores of RV64I, F and D; the moves and sign injections of F and D, which look at no number. */
 import type { MemoryOp } from '../../base/wasm/opcodes.js'
+import { i64, op, signExtendWord, type Value } from '../../base/wasm/value.js'
 import { encoding, encodingWithRs2, type InstructionDefinition } from '../definition.js'
 import type { Emitter } from '../emitter.js'
 import { FORMAT } from '../format.js'
-import { i64, op, signExtendWord, type Value } from '../value.js'
 
 const OP_FP = 0x53
 /** The upper half of a single in a 64-bit float register (unprivileged manual, "NaN Boxing"). */

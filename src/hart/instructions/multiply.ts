@@ -1,9 +1,9 @@
 /** The M extension. Division by zero and overflow give the values of the manual's table; nothing traps. */
 import type { NumericOp } from '../../base/wasm/opcodes.js'
+import { i32, i64, ifElse, op, select, signExtendWord, type Value } from '../../base/wasm/value.js'
 import { encoding, type InstructionDefinition } from '../definition.js'
 import type { Emitter } from '../emitter.js'
 import { FORMAT } from '../format.js'
-import { i32, i64, ifElse, op, select, signExtendWord, type Value } from '../value.js'
 
 const OP = 0x33
 const OP_32 = 0x3b

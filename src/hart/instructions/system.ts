@@ -1,9 +1,10 @@
 /** ecall, ebreak and Zicsr. */
+
+import { i32, i64, op, type Value } from '../../base/wasm/value.js'
 import { encoding, type InstructionDefinition } from '../definition.js'
 import type { Emitter } from '../emitter.js'
 import { Exit } from '../exit.js'
 import { FORMAT } from '../format.js'
-import { i32, i64, op, type Value } from '../value.js'
 
 const SYSTEM = 0x73
 

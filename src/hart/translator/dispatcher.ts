@@ -11,11 +11,11 @@
  * code that it was made from is not there any more. What has trapped has left its exit in the hart's record.
  */
 import type { Code, Label, ValueType } from '../../base/wasm/code.js'
+import { i32, loadRaw, local, op, storeRaw, type Value } from '../../base/wasm/value.js'
 import { Exit } from '../exit.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
 import { tlbEntries } from '../mmu-access.js'
-import { i32, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import { HOT, INTERPRETED } from './entry-table.js'
 import { CROSSED_PLACE, growEpoch } from './shared-globals.js'
 

@@ -16,10 +16,10 @@
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, Label } from '../../base/wasm/code.js'
 import type { WasmModule } from '../../base/wasm/module.js'
+import { i32, loadRaw, local, op, select, storeRaw, type Value } from '../../base/wasm/value.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
-import { i32, loadRaw, local, op, select, storeRaw, type Value } from '../value.js'
 
 /** Twice as many gain as much as `emitTakeOver` does, and take 256 KiB more for each hart. */
 export const CODE_SETS = 8192

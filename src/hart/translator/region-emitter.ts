@@ -1,7 +1,7 @@
 /** Writes the instructions of a region: their templates, with its locals and constants in the holes. */
 import { assert } from '../../base/assert.js'
 import type { Code } from '../../base/wasm/code.js'
-import type { Value } from '../value.js'
+import type { Value } from '../../base/wasm/value.js'
 import type { Instruction } from './flow.js'
 import type { PageSpans } from './page-spans.js'
 import type { Opening, PageWindows } from './page-windows.js'

@@ -5,9 +5,9 @@
  *     end of block exit: store pc, go on in the translated code of it, in place of this function; or return left
  */
 import { Code } from '../../base/wasm/code.js'
+import { i32, loadRaw, local, op, storeRaw } from '../../base/wasm/value.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
-import { i32, loadRaw, local, op, storeRaw } from '../value.js'
 import { REGION_TYPE } from './dispatcher.js'
 import { CODE_ENTRY_BYTES, CodeEntry, setOffset } from './entry-table.js'
 import type { RegionFrame } from './region-frame.js'

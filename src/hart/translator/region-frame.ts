@@ -1,8 +1,8 @@
 /** What the parts of a translated function share: its parameters, the guest's registers in locals, and its ways out. */
 import { assert } from '../../base/assert.js'
 import { Code, type Label } from '../../base/wasm/code.js'
+import { i32, i64, local, op } from '../../base/wasm/value.js'
 import { HartField } from '../hart-state.js'
-import { i32, i64, local, op } from '../value.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import { REGION_INSTRUCTIONS_MAX } from './region.js'
 import { TEMPS_MAX, tempType } from './template.js'

@@ -9,10 +9,10 @@
  */
 import { PAGE_SIZE } from '../../base/numbers.js'
 import type { Code, ValueType } from '../../base/wasm/code.js'
+import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../../base/wasm/value.js'
 import { TlbEntry } from '../../paging/tlb-layout.js'
 import type { HartLayout } from '../hart-layout.js'
 import { tlbEntries, tlbSlot } from '../mmu-access.js'
-import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../value.js'
 import { Span } from './page-spans.js'
 
 export const FIND_SPAN_PARAMETERS: readonly ValueType[] = ['i64', 'i32', 'i32', 'i64', 'i32']

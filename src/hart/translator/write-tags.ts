@@ -3,8 +3,8 @@
  * `place` in the buffer, so that the next store to it walks. `entries`: where the TLB's entries are.
  */
 import type { Code, ValueType } from '../../base/wasm/code.js'
+import { i32, i64, loadRaw, local, op, storeRaw } from '../../base/wasm/value.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TlbEntry } from '../../paging/tlb-layout.js'
-import { i32, i64, loadRaw, local, op, storeRaw } from '../value.js'
 
 export const TAKE_WRITE_TAGS_PARAMETERS: readonly ValueType[] = ['i32', 'i32']
 

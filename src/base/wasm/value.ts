@@ -2,8 +2,8 @@
  * Expressions of emitted WebAssembly. A `Value` writes the instructions that leave one value on the stack; each
  * use of it writes them again, so what costs something or must be read before a write is held in a `temp`.
  */
-import type { Code, ValueType } from '../base/wasm/code.js'
-import type { AtomicOp, MemoryOp, NumericOp } from '../base/wasm/opcodes.js'
+import type { Code, ValueType } from './code.js'
+import type { AtomicOp, MemoryOp, NumericOp } from './opcodes.js'
 
 export type Value = (code: Code) => void
 
