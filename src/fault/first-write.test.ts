@@ -1,6 +1,6 @@
 /**
- * A first write in one piece, held against the long way (handle-fault.ts, anonymous.ts): two machines do the same at random, and after each step their
- * RAM is the same to the byte. What it does not do it leaves alone.
+ * A first write in one piece, and a first touch that the hart answers by itself, held against the long way (handle-fault.ts, anonymous.ts): three machines
+ * do the same at random, and after each step their RAM is the same to the byte. What the short ways do not do they leave alone.
  */
 import { describe, expect, test } from 'vitest'
 import { frameToPtr, type Ptr, type Vpn } from '../base/numbers.js'
@@ -19,16 +19,17 @@ import * as mman from '../syscall/mman.js'
 import { Access, FaultResult } from './access.js'
 import { firstWrite } from './first-write.js'
 import { faultLocked, faultPatiently } from './handle-fault.js'
+import { FirstTouchCalls } from './testing/first-touches.js'
 import { openFile, Program } from './testing.js'
 
-const { PROT_READ: R, PROT_WRITE: W } = mman
+const { PROT_READ: R, PROT_WRITE: W, PROT_EXEC: X } = mman
 const PRIVATE = mman.MAP_PRIVATE | mman.MAP_ANONYMOUS
 const PAGE = 4096
 const MEBIBYTES = 8
 
 /** Without debugging and on memory of its own, as the command has it: elsewhere all faults go the long way. */
-function bootPlain(): Program {
-  const mm = mmInit({ bytes: MEBIBYTES * 2 ** 20 })
+function bootPlain(lowFrames?: number): Program {
+  const mm = mmInit({ bytes: MEBIBYTES * 2 ** 20, ...(lowFrames === undefined ? {} : { lowFrames }) })
   return new Program(mm, new AddressSpace(mm.memory, mm.spaces.create()), new FaultInjector())
 }
 
@@ -69,7 +70,7 @@ type Step = (program: Program, touch: typeof touchTheLongWay) => number
 function randomStep(random: Random, places: readonly number[]): Step {
   const address = random.pick(places) + random.below(24) * PAGE
   const length = random.between(1, 24) * PAGE
-  const [kind, prot, value] = [random.below(20), random.pick([R | W, R | W, R, 0]), random.uint32()]
+  const [kind, prot, value] = [random.below(20), random.pick([R | W, R | W | X, R, X, 0]), random.uint32()]
   if (kind < 10) {
     return (program, touch) => {
       const result = touch(program, address, Access.write)
@@ -90,31 +91,59 @@ function randomStep(random: Random, places: readonly number[]): Step {
   }
 }
 
-test('two machines, one of which goes the long way, are the same after each step', () => {
-  const random = new Random(SEED)
-  const [quick, long] = [bootPlain(), bootPlain()]
-  const places: number[] = []
-  for (let i = 0; i < 6; i++) {
-    const length = random.pick([1, 2, 15, 16, 24, 200, 600]) * PAGE
-    const address = quick.mmap(0, length, R | W, PRIVATE)
-    expect(long.mmap(0, length, R | W, PRIVATE)).toBe(address)
-    places.push(address)
+/** A touch by a short way if it goes, which `done` counts, and else the long way. */
+function touchOf(
+  short: (program: Program, address: number, access: Access) => boolean,
+  done: Map<Access, number>,
+) {
+  return (program: Program, address: number, access: Access): FaultResult => {
+    if (!short(program, address, access)) return touchTheLongWay(program, address, access)
+    done.set(access, (done.get(access) ?? 0) + 1)
+    return FaultResult.ok
   }
-  let writes = 0
-  const steps = fuzzSteps(1500)
-  for (let i = 0; i < steps; i++) {
-    const step = randomStep(random, places)
-    const result = step(quick, (program, address, access) => {
-      const isDone = access === Access.write && write(program, address)
-      if (isDone) writes++
-      return isDone ? FaultResult.ok : touchTheLongWay(program, address, access)
-    })
-    expect(step(long, touchTheLongWay), `seed ${SEED}, step ${i}`).toBe(result)
-    expect(bytesOf(quick).equals(bytesOf(long)), `seed ${SEED}, step ${i}: the same RAM`).toBe(true)
-  }
-  quick.mm.check()
-  expect(writes).toBeGreaterThan(steps / 10)
-})
+}
+
+/** With so many mappings the tree has one node, or several. */
+test.each([
+  ['one zone', 6, undefined],
+  ['two zones', 6, 1200],
+  ['many mappings', 60, undefined],
+])(
+  'three machines with %s, of which two go short ways, are the same after each step',
+  (_, mappings, lowFrames) => {
+    const random = new Random(SEED)
+    const [quick, byHart, long] = [bootPlain(lowFrames), bootPlain(lowFrames), bootPlain(lowFrames)]
+    const calls = new FirstTouchCalls(byHart.mm)
+    const places: number[] = []
+    for (let i = 0; i < mappings; i++) {
+      const length = random.pick([1, 2, 15, 16, 24, 200, 600]) * PAGE
+      const address = quick.mmap(0, length, R | W, PRIVATE)
+      for (const other of [byHart, long]) expect(other.mmap(0, length, R | W, PRIVATE)).toBe(address)
+      places.push(address)
+      if (random.below(2) === 0) continue
+      const advice = random.pick([10, 11])
+      for (const program of [quick, byHart, long]) program.call('madvise', address, PAGE, advice)
+    }
+    const [quickly, answered] = [new Map<Access, number>(), new Map<Access, number>()]
+    const steps = fuzzSteps(1500)
+    for (let i = 0; i < steps; i++) {
+      const step = randomStep(random, places)
+      const result = step(long, touchTheLongWay)
+      const isWrite = (access: Access) => access === Access.write
+      const inOnePiece = touchOf((program, at, access) => isWrite(access) && write(program, at), quickly)
+      const inHart = touchOf(({ space }, at, access) => calls.touch(space, at, access), answered)
+      const name = `seed ${SEED}, step ${i}`
+      expect(step(quick, inOnePiece), name).toBe(result)
+      expect(step(byHart, inHart), name).toBe(result)
+      expect(bytesOf(quick).equals(bytesOf(long)), `${name}: the same RAM`).toBe(true)
+      expect(bytesOf(byHart).equals(bytesOf(long)), `${name}: the same RAM where the hart answers`).toBe(true)
+    }
+    for (const { mm } of [quick, byHart]) mm.check()
+    expect(quickly.get(Access.write)).toBeGreaterThan(steps / 10)
+    expect(answered.get(Access.write)).toBeGreaterThan(steps / 10)
+    expect(answered.get(Access.read)).toBeGreaterThan(steps / 50)
+  },
+)
 
 test('until memory is full, and then', () => {
   const [quick, long] = [bootPlain(), bootPlain()]

@@ -12,7 +12,7 @@ import type { Vma } from '../space/vma.js'
 import type { FaultEnv } from './fault.js'
 
 /** Smaller mappings have whatever comes. */
-const PAGES_MIN = 16
+export const PLACED_PAGES_MIN = 16
 /** Orders from which on pages keep their place in a huge page. */
 const HUGE_ROOM = 11
 const HUGE_PAGES = 512
@@ -23,7 +23,7 @@ type PlacedEnv = Pick<FaultEnv, 'buddy' | 'frames' | 'families'>
 
 /** A block of zeroes for the pages from `vpn` on, as BuddyAllocator.allocateZeroed gives it. The mapping has a family. */
 export function allocatePlaced(mm: PlacedEnv, vma: Vma, vpn: number, order: number): Pfn {
-  if (vma.pages >= PAGES_MIN && mm.buddy.isChoosy) {
+  if (vma.pages >= PLACED_PAGES_MIN && mm.buddy.isChoosy) {
     const pfn = ((vpn + vma.bias) >>> 0) as Pfn
     if (vma.bias !== 0 && mm.buddy.allocateZeroedAt(pfn, order) !== NO_FRAME) return pfn
     if (vma.bias === 0 || isOthers(mm, pfn, vma.family)) {

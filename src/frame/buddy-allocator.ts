@@ -158,6 +158,11 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return pfn
   }
 
+  /** Nothing makes an allocation fail, nobody looks at what is freed, and no other thread is there. */
+  get isUnwatched(): boolean {
+    return this.#fast !== NO_PATHS
+  }
+
   /** Whether a single frame can be had at once: then nothing makes an allocation fail, and nobody else can take it before. */
   get hasSingle(): boolean {
     return this.#fast !== NO_PATHS && this.#free.own!.count > 0

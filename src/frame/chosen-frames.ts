@@ -11,9 +11,7 @@ export function takeAt(zone: Zone, pfn: Pfn, order: number): boolean {
   for (let size = order; size <= ORDER_MAX; size++) {
     const block = ((pfn >>> size) << size) as Pfn
     if (!zone.holds(block, size)) continue
-    zone.remove(block, size)
-    zone.add(block, pfn)
-    zone.add((pfn + (1 << order)) as Pfn, (block + (1 << size)) as Pfn)
+    zone.takePart(block, size, pfn, order)
     return true
   }
   return false

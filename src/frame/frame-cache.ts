@@ -20,7 +20,7 @@ export function refillFrames(frames: number): number {
 }
 
 /** Words of a cache. */
-const enum CacheWord {
+export const enum CacheWord {
   lock = 0,
   count = 1,
   taken = 2,

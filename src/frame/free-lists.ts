@@ -2,7 +2,8 @@ import { NO_FRAME, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
 import { FrameField, FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
 
-const enum ListWord {
+/** Words of the lists. */
+export const enum ListWord {
   heads = 0,
   counts = 32,
   mask = 64,

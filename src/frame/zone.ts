@@ -6,7 +6,8 @@ import { FREE_LISTS_BYTES, FreeLists } from './free-lists.js'
 import { Reach } from './reach.js'
 import type { Watermarks } from './watermarks.js'
 
-const enum ZoneWord {
+/** Words of a zone's record. */
+export const enum ZoneWord {
   free = 0,
   managed = 1,
   reserved = 2,
@@ -21,8 +22,9 @@ const enum ZoneWord {
   high = 11,
   spare = 16,
 }
-const LISTS = (ZoneWord.spare + 32) * 4
-export const ZONE_BYTES = LISTS + FREE_LISTS_BYTES
+/** Byte offset of the lists. */
+export const ZONE_LISTS = (ZoneWord.spare + 32) * 4
+export const ZONE_BYTES = ZONE_LISTS + FREE_LISTS_BYTES
 const NO_WORDS = new Int32Array(0)
 
 /**
@@ -62,7 +64,7 @@ export class Zone {
     this.#i32 = memory.i32
     this.#at = ptr >>> 2
     this.#table = frames.word
-    this.lists = new FreeLists(memory, frames, (ptr + LISTS) as Ptr)
+    this.lists = new FreeLists(memory, frames, (ptr + ZONE_LISTS) as Ptr)
     this.start = this.#i32[this.#at + ZoneWord.start]! as Pfn
     this.end = this.#i32[this.#at + ZoneWord.end]! as Pfn
   }
@@ -307,6 +309,18 @@ export class Zone {
   remove(pfn: Pfn, order: number): void {
     this.#takeBuddy(pfn, order)
     this.#i32[this.#at + ZoneWord.free]! -= 1 << order
+  }
+
+  /** Takes a part of a free block of order `size` away; what is left of that are blocks as large as possible, which have no free buddies. */
+  takePart(block: Pfn, size: number, pfn: Pfn, order: number): void {
+    this.remove(block, size)
+    this.#i32[this.#at + ZoneWord.free]! += (1 << size) - (1 << order)
+    for (let half = size - 1; half >= order; half--) {
+      if (((pfn >>> half) & 1) !== 0) this.#put(((pfn >>> (half + 1)) << (half + 1)) as Pfn, half)
+    }
+    for (let half = order; half < size; half++) {
+      if (((pfn >>> half) & 1) === 0) this.#put((((pfn >>> half) | 1) << half) as Pfn, half)
+    }
   }
 
   /** Puts the spares on the lists, so that the frame table says of every free block that it is one: for those who search it. */

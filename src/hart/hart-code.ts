@@ -1,26 +1,30 @@
 /** A hart's code as the engine has it: its interpreter, and the table of the functions that were translated for it. */
 import type { Memory } from '../state/memory.js'
 import type { HartLayout } from './hart-layout.js'
-import type { HartParts, InterpreterMaker } from './hart-parts.js'
+import type { HartParts, InstanceMaker } from './hart-parts.js'
 import { type Interpreter, interpreterImports } from './interpreter.js'
+import { ANSWER_PLACE } from './page-walk.js'
 
-/** Places of the function table at first. */
+/** Places of the function table at first. The first is for who answers page faults. */
 const PLACES = 256
 
-/** Of a hart that never translates, the table is empty. */
 export class HartCode {
-  readonly #makeInterpreter: InterpreterMaker
+  readonly #makeInterpreter: InstanceMaker
   readonly #imports: WebAssembly.Imports
+  readonly #parts: HartParts
   readonly #places: number
+  /** What answers page faults; nothing where nobody does. */
+  #answer: unknown
   #table!: WebAssembly.Table
   #exports!: WebAssembly.Exports
   /** What translated modules import, until `renew`; made for the first. */
   #importsNow: WebAssembly.Imports | undefined
 
   constructor(memory: Memory, layout: HartLayout, parts: HartParts) {
+    this.#parts = parts
     this.#makeInterpreter = parts.interpreter(layout)
     this.#imports = interpreterImports(memory, layout)
-    this.#places = layout.threshold === 0 ? 0 : PLACES
+    this.#places = layout.threshold === 0 ? ANSWER_PLACE + 1 : PLACES
     this.renew()
   }
 
@@ -31,6 +35,13 @@ export class HartCode {
 
   get interpreter(): Interpreter {
     return this.#exports as unknown as Interpreter
+  }
+
+  /** From now on a function of another module, which imports the memory, answers page faults. */
+  answerWith(name: string, bytes: () => Uint8Array, exported: string): void {
+    const { memory } = this.#imports.env as { memory: WebAssembly.Memory }
+    this.#answer = this.#parts.module(name, bytes)({ env: { memory } }).exports[exported]
+    this.#table.set(ANSWER_PLACE, this.#answer)
   }
 
   /** The function at a place of the table; nothing where there is none. */
@@ -57,6 +68,7 @@ export class HartCode {
   renew(): void {
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: this.#places })
     this.#table = table
+    if (this.#answer !== undefined) table.set(ANSWER_PLACE, this.#answer)
     this.#exports = this.#makeInterpreter({ env: { ...this.#imports.env, table } }).exports
     this.#importsNow = undefined
   }

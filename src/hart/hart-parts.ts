@@ -5,20 +5,23 @@ import { decodeTables } from './decode-table.js'
 import type { HartLayout } from './hart-layout.js'
 import { interpreterBytes } from './interpreter.js'
 
-/** Makes an interpreter of a module that is compiled already. */
-export type InterpreterMaker = (imports: WebAssembly.Imports) => WebAssembly.Instance
+/** Makes an instance of a module that is compiled already. */
+export type InstanceMaker = (imports: WebAssembly.Imports) => WebAssembly.Instance
 
 export interface HartParts {
   /** The decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
   /** The interpreter (interpreter.ts). */
-  interpreter(layout: HartLayout): InterpreterMaker
+  interpreter(layout: HartLayout): InstanceMaker
+  /** Another module, whose bytes depend on nothing but the name. */
+  module(name: string, bytes: () => Uint8Array): InstanceMaker
 }
 
 export const NEW_PARTS: HartParts = {
   decodeTables,
-  interpreter: (layout) => {
-    const module = compiled(interpreterBytes(layout))
+  interpreter: (layout) => NEW_PARTS.module('', () => interpreterBytes(layout)),
+  module: (_, bytes) => {
+    const module = compiled(bytes())
     return (imports) => new WebAssembly.Instance(module, imports)
   },
 }
@@ -27,7 +30,7 @@ function compiled(bytes: Uint8Array): WebAssembly.Module {
   return new WebAssembly.Module(bytes as BufferSource)
 }
 
-/** An interpreter of this process. */
+/** A module of this process. */
 interface Made {
   readonly module: WebAssembly.Module
   readonly instance: WebAssembly.Instance
@@ -40,7 +43,7 @@ interface Made {
 export class KeptParts implements HartParts {
   readonly #parts: Map<string, Uint8Array>
   readonly keeper: CodeKeeper | undefined
-  /** Interpreters that the engine has, by the names of their bytes. */
+  /** Modules that the engine has, by the names of their bytes. */
   readonly #modules = new Map<string, WebAssembly.Module>()
   /** For the keeper: of which there is no compiled code in `bytes` yet. */
   readonly #made = new Map<string, Made>()
@@ -55,9 +58,12 @@ export class KeptParts implements HartParts {
     return this.#part('decodeTables', () => NEW_PARTS.decodeTables())
   }
 
-  interpreter(layout: HartLayout): InterpreterMaker {
-    const name = JSON.stringify(layout)
-    const module = this.#modules.get(name) ?? this.#module(name, layout)
+  interpreter(layout: HartLayout): InstanceMaker {
+    return this.module(JSON.stringify(layout), () => interpreterBytes(layout))
+  }
+
+  module(name: string, bytes: () => Uint8Array): InstanceMaker {
+    const module = this.#modules.get(name) ?? this.#module(name, bytes)
     const isKept = this.#parts.has(codeName(name))
     return (imports) => {
       const instance = new WebAssembly.Instance(module, imports)
@@ -66,8 +72,8 @@ export class KeptParts implements HartParts {
     }
   }
 
-  #module(name: string, layout: HartLayout): WebAssembly.Module {
-    const bytes = this.#part(name, () => interpreterBytes(layout))
+  #module(name: string, make: () => Uint8Array): WebAssembly.Module {
+    const bytes = this.#part(name, make)
     const code = this.#parts.get(codeName(name))
     const restored = code === undefined ? undefined : this.keeper?.restore(bytes, code)
     if (restored === undefined) {

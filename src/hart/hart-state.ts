@@ -17,6 +17,8 @@
  *     576   i64        tval
  *     584   16 bytes   bounce buffer for loads that cross a page
  *     600   i32        during a run: instructions that it may execute
+ *     604   i32        during a run: page faults that may be answered without leaving (Hart.answerFaults)
+ *     608   i32        what is told to who answers them
  *     640   256 bytes  scratch of the float helpers
  */
 export const HART_BYTES = 4096
@@ -37,6 +39,8 @@ export const HartField = {
   tval: 576,
   bounce: 584,
   budget: 600,
+  answersLeft: 604,
+  answerFor: 608,
   floatScratch: 640,
 } as const
 

@@ -151,6 +151,17 @@ export class Hart {
     this.#tlbs.activate(this.index, root)
   }
 
+  /**
+   * From now on a function answers page faults at once, where the walker finds an entry of a page that is all zero: (address, place of the entry in the
+   * buffer, MmuAccess) → whether the entry is filled now. It is `exported` of a module that imports the memory; `bytes` makes that, if nobody
+   * has kept it under the name, which says all that it depends on. It is asked while HartField.answersLeft is not 0: who answers counts that down.
+   * Not where other threads change page tables.
+   */
+  answerFaults(name: string, bytes: () => Uint8Array, exported: string): void {
+    assert(!this.#memory.shared, 'page faults are answered at once where there is one thread')
+    this.#code.answerWith(name, bytes, exported)
+  }
+
   /** Low and high half of a 64-bit field of the record (HartField). */
   low(field: number): number {
     return this.#memory.u32[(this.ptr + field) >>> 2]!

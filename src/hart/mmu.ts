@@ -16,7 +16,7 @@ import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { MmuAccess, tlbEntries, tlbPlace, tlbSlot } from './mmu-access.js'
-import { WalkEmitter } from './page-walk.js'
+import { ANSWER_PARAMETERS, ANSWER_RESULTS, WalkEmitter } from './page-walk.js'
 
 const NONE = i64(-1)
 const PAGE_START = i64(-PAGE_SIZE)
@@ -24,8 +24,9 @@ const PAGE_START = i64(-PAGE_SIZE)
 /** Adds the functions; returns their indices by name. */
 export function addMmu(module: WasmModule, layout: HartLayout): Map<string, number> {
   const fault = module.function(undefined, ['i64', 'i32', 'i32'], ['i64'], (code) => emitFault(code, layout))
+  const answer = module.type(ANSWER_PARAMETERS, ANSWER_RESULTS)
   const walk = module.function(undefined, ['i64', 'i32'], ['i64'], (code) =>
-    new WalkEmitter(code, layout, fault).emit(),
+    new WalkEmitter(code, layout, fault, answer).emit(),
   )
   const translate = module.function(undefined, ['i64', 'i32'], ['i64'], (code) =>
     emitTranslate(code, layout, walk),

@@ -3,12 +3,19 @@
  * Process" says for user mode, with A and D set by the hardware (Svadu).
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
-import type { Code, Label } from '../base/wasm/code.js'
+import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
 import type { HartLayout } from './hart-layout.js'
+import { HartField } from './hart-state.js'
 import { MmuAccess, tlbEntries, tlbSlot } from './mmu-access.js'
 import { growEpoch } from './translator/shared-globals.js'
+
+/** answer(address, where its entry is, MmuAccess) → whether the entry is filled now. */
+export const ANSWER_PARAMETERS: readonly ValueType[] = ['i64', 'i32', 'i32']
+export const ANSWER_RESULTS: readonly ValueType[] = ['i32']
+/** Place in the hart's table of functions. */
+export const ANSWER_PLACE = 0
 
 /** Bits of a page-table entry. */
 const Pte = { valid: 1, read: 2, write: 4, execute: 8, user: 16, accessed: 64, dirty: 128 } as const
@@ -29,6 +36,7 @@ export class WalkEmitter {
   readonly #code: Code
   readonly #layout: HartLayout
   readonly #fault: number
+  readonly #answer: number
   readonly #address = local(0)
   readonly #access = local(1)
   /** i32: where the entry is; i64: what it holds; i32: log2 of the bytes that it maps. */
@@ -40,10 +48,12 @@ export class WalkEmitter {
   #pageFault!: Label
   #accessFault!: Label
 
-  constructor(code: Code, layout: HartLayout, fault: number) {
+  /** `fault`: the function that records one; `answer`: type of the function that may answer it (Hart.answerFaults). */
+  constructor(code: Code, layout: HartLayout, fault: number, answer: number) {
     this.#code = code
     this.#layout = layout
     this.#fault = fault
+    this.#answer = answer
     this.#entry = code.local('i32')
     this.#pte = code.local('i64')
     this.#shift = code.local('i32')
@@ -100,6 +110,7 @@ export class WalkEmitter {
     const found = code.block()
     const next = code.loop()
     this.#readEntry()
+    this.#checkValid(next)
     this.#checkPresent()
     op('i64_and', local(this.#pte), i64(PTE_LEAF))(code)
     code.op('i64_eqz').op('i32_eqz').brIf(found)
@@ -124,11 +135,34 @@ export class WalkEmitter {
     code.set(this.#pte)
   }
 
-  /** Valid, not the reserved combination W without R, no reserved bits, and a frame inside RAM. */
+  /** An entry of a page that is all zero is looked at again when somebody has filled it. */
+  #checkValid(again: Label): void {
+    const code = this.#code
+    const { hart, shared } = this.#layout
+    const isInvalid = op('i64_eqz', op('i64_and', local(this.#pte), i64(Pte.valid)))
+    if (shared) {
+      this.#pageFaultIf(isInvalid)
+      return
+    }
+    isInvalid(code)
+    code.ifUnlikely()
+    const isEmptyPage = op(
+      'i32_and',
+      op('i64_eqz', local(this.#pte)),
+      op('i32_eq', local(this.#shift), i32(12)),
+    )
+    this.#pageFaultIf(op('i32_eqz', isEmptyPage))
+    this.#pageFaultIf(op('i32_eqz', loadRaw('i32_load', i32(hart), HartField.answersLeft)))
+    this.#address(code)
+    code.get(this.#entry)
+    this.#access(code)
+    code.i32(ANSWER_PLACE).callIndirect(this.#answer).brIf(again).br(this.#pageFault).end()
+  }
+
+  /** Not the reserved combination W without R, no reserved bits, and a frame inside RAM. */
   #checkPresent(): void {
     const code = this.#code
     const pte = local(this.#pte)
-    this.#pageFaultIf(op('i64_eqz', op('i64_and', pte, i64(Pte.valid))))
     const readWrite = op('i64_and', pte, i64(Pte.read | Pte.write))
     this.#pageFaultIf(op('i64_eq', readWrite, i64(Pte.write)))
     this.#pageFaultIf(op('i32_wrap_i64', op('i64_shr_u', pte, i64(PTE_HIGH_RESERVED_SHIFT))))

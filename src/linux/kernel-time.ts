@@ -15,7 +15,7 @@ import type { Thread } from './thread.js'
 /** A system call; a page fault or other exception; and each frame that was taken meanwhile: in ticks. */
 export const CALL_TICKS = 5
 export const TRAP_TICKS = 13
-const FRAME_TICKS = 13
+export const FRAME_TICKS = 13
 /** In the buffer. */
 const TICKS = wordIndex(Word.kernelTicks) >>> 1
 /** Frames that have been counted. */

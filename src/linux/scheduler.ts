@@ -8,6 +8,7 @@ import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
 import { FaultCounts } from './fault-counts.js'
+import { FirstTouches } from './first-touches.js'
 import { CALL_TICKS, TRAP_TICKS } from './kernel-time.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -36,6 +37,7 @@ export class Scheduler {
   readonly #linux: Linux
   readonly #dispatcher: SyscallDispatcher
   readonly #faults: FaultCounts
+  readonly #touches: FirstTouches
   #current: Thread | undefined
   /** Whose it is. */
   #process: Process | undefined
@@ -54,6 +56,7 @@ export class Scheduler {
     this.#linux = linux
     this.#dispatcher = dispatcher
     this.#faults = new FaultCounts(linux.mm.memory)
+    this.#touches = new FirstTouches(linux)
   }
 
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
@@ -202,8 +205,11 @@ export class Scheduler {
   #execute(thread: Thread, now: number, deadline: number): Exit {
     const linux = this.#linux
     const process = this.#process!
-    const budget = linux.time.budget(process, thread, this.#turn(thread, now), deadline)
+    const turn = this.#turn(thread, now)
+    const budget = linux.time.budget(process, thread, turn, deadline)
+    this.#touches.allow(process, turn, deadline)
     const exit = linux.profiler === undefined ? linux.hart.run(budget) : linux.profiler.run(process, budget)
+    this.#touches.settle(thread)
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit

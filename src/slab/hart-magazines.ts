@@ -8,6 +8,11 @@ const LOCK_BYTES = 64
 const MAGAZINE_BYTES = MAGAZINE_WORDS * 4
 const HART_BYTES = LOCK_BYTES + CACHES_MAX * MAGAZINE_BYTES
 
+/** Where in the region a hart's magazine of a cache is. */
+export function magazineOffset(hart: number, cache: CacheId): number {
+  return hart * HART_BYTES + LOCK_BYTES + cache * MAGAZINE_BYTES
+}
+
 /**
  * The magazines of one hart, by cache. In Region.magazines, for each hart:
  *
@@ -45,7 +50,7 @@ export class HartMagazines {
   }
 
   #view(cache: CacheId): Magazine {
-    const start = this.lockPtr + LOCK_BYTES + cache * MAGAZINE_BYTES
+    const start = this.lockPtr + magazineOffset(0, cache)
     return new Magazine(new Int32Array(this.#memory.raw.buffer, start, MAGAZINE_WORDS))
   }
 }

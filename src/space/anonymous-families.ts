@@ -19,6 +19,7 @@
  */
 import { assert } from '../base/assert.js'
 import { NULL, type Ptr, type Vpn } from '../base/numbers.js'
+import type { CacheId } from '../slab/cache-table.js'
 import type { SlabAllocator } from '../slab/slab-allocator.js'
 import type { SlabCache } from '../slab/slab-cache.js'
 import { type AtomicWords, LockRank } from '../state/atomics.js'
@@ -27,9 +28,13 @@ import { VM_ACCESS_FLAGS } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 const RECORD_BYTES = 24
-const MEMBERS = 4 >>> 2
-const ROOT = 8 >>> 2
-const FIRST = 12 >>> 2
+/** Byte offsets, for WebAssembly (fault/first-touch-code.ts). */
+export const FAMILY_MEMBERS = 4
+export const FAMILY_ROOT = 8
+export const FAMILY_FIRST = 12
+const MEMBERS = FAMILY_MEMBERS >>> 2
+const ROOT = FAMILY_ROOT >>> 2
+const FIRST = FAMILY_FIRST >>> 2
 const BELOW = 16 >>> 2
 
 /** What finding a family of a neighbour needs of VmaTree. */
@@ -60,6 +65,11 @@ export class AnonymousFamilies {
     const construct = (record: Ptr) => this.#u32.fill(0, record >>> 2, (record + RECORD_BYTES) >>> 2)
     this.#cache = env.slab.createCache('anon_vma', RECORD_BYTES, 8, { construct })
     this.#relative = new Vma(env.memory)
+  }
+
+  /** Of the records. */
+  get cacheId(): CacheId {
+    return this.#cache.id
   }
 
   /**

@@ -37,7 +37,8 @@ export const HugeSetting = {
 export const FOLIO_ORDER_MIN = 2
 export const FOLIO_ORDER_MAX = 8
 const FOLIO_BITS = 8
-const FOLIO_MASK = (2 ** (2 * (FOLIO_ORDER_MAX - FOLIO_ORDER_MIN + 1)) - 1) << FOLIO_BITS
+/** In the word of the settings: not 0 when any of these sizes is switched on. */
+export const FOLIO_MASK = (2 ** (2 * (FOLIO_ORDER_MAX - FOLIO_ORDER_MIN + 1)) - 1) << FOLIO_BITS
 
 export function folioMode({ u32 }: Memory, order: number): number {
   return ((u32[WORD]! >>> (FOLIO_BITS + 2 * (order - FOLIO_ORDER_MIN))) & 3) ^ HugeSizeMode.never

@@ -21,7 +21,7 @@ const COMMITTED = 224
 export const HART_LINES = 384
 export const HART_LINE_BYTES = 64
 /** In a hart's line. */
-const LINE_FAULTS = 16
+export const LINE_FAULTS = 16
 
 /** The kinds of resident pages, by the order of their words. */
 export const Resident = { anonymous: 0, file: 1, shared: 2 } as const

@@ -19,6 +19,7 @@
  */
 export const NODE_BYTES = 736
 export const NODE_ENTRIES = 24
+export const NODE_COUNT = 0
 export const NODE_LEVEL = 4
 export const NODE_PARENT = 8
 export const NODE_BEGIN = 12

@@ -24,11 +24,20 @@ import type { Memory } from '../state/memory.js'
 export const VMA_BYTES = 80
 /** Of `file`: the file had no name any more when it was mapped (shmem_anon_vm_ops of Linux). Such mappings merge with the others all the same. */
 export const MAPPED_UNNAMED = 2 ** 31
-/** Byte offsets of what the tree reads without a view: its backlink too. */
+/** Byte offsets of what is read without a view: by the tree, its backlink too, and by WebAssembly (fault/first-touch-code.ts). */
+export const VMA_START = 0
+export const VMA_END = 8
 export const VMA_OFFSET = 16
 export const VMA_FLAGS = 24
+export const VMA_OBJECT = 28
+export const VMA_FAMILY = 36
+export const VMA_USERFAULT = 40
+export const VMA_SPECIAL = 44
 export const VMA_SPACE = 48
 export const VMA_LEAF = 52
+export const VMA_BIAS = 56
+/** The links of the list of relatives (anonymous-families.ts). */
+export const VMA_RELATIVES = [72, 76] as const
 
 /** What a mapping is when it is neither anonymous nor an object. */
 export const Special = { none: 0, vdso: 1, vvar: 2 } as const

@@ -218,6 +218,11 @@ export function lockPtr(word: LockWord): Ptr {
   return (LOCKS + word * 4) as Ptr
 }
 
+/** Where the directory says where a region is. */
+export function directoryPtr(region: Region): Ptr {
+  return (DIRECTORY + region * 8) as Ptr
+}
+
 /** Index of a state word in `memory.u32`. */
 export function wordIndex(word: Word): number {
   return (WORDS >>> 2) + word

@@ -1,0 +1,239 @@
+/**
+ * Taking single frames, as WebAssembly, for code that has to have them where no JavaScript runs (fault/first-touch-code.ts): the same words change in
+ * the same way as by `FrameCache.take` and `FreeFrames.takeAt`. For memory that no other thread uses, and where nothing fails or is watched.
+ *
+ * `table` is the address of the frame table, `zone` that of a zone's record, `cache` that of a hart's cache.
+ */
+import { PAGE_SHIFT, PAGE_SIZE } from '../base/numbers.js'
+import type { Code } from '../base/wasm/code.js'
+import type { WasmModule } from '../base/wasm/module.js'
+import { i32, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
+import { ORDER_MAX } from './frame-allocator.js'
+import { CacheWord } from './frame-cache.js'
+import { FRAME_ENTRY_BYTES, FrameField, FrameFlag, FrameMask } from './frame-table.js'
+import { ListWord } from './free-lists.js'
+import { ZONE_LISTS, ZoneWord } from './zone.js'
+
+/** Indices of the functions. */
+export interface FrameTaking {
+  /** takeCached(table, cache) → frame, all zero, with one reference; owner and index are anything. The cache is not empty. */
+  readonly takeCached: number
+  /** takeAt(table, zone, frame) → 1, and the frame is as takeCached gives it; 0, and nothing has changed, when it is in no free block, or memory is low. */
+  readonly takeAt: number
+}
+
+export const FRAME_FIELD = {
+  refCount: FrameField.refCount * 4,
+  flags: FrameField.flags * 4,
+  owner: FrameField.owner * 4,
+  index: FrameField.index * 4,
+} as const
+
+const [TABLE, ZONE, CACHE, PFN, ORDER] = [0, 1, 1, 2, 3]
+const HEADS = ZONE_LISTS + ListWord.heads * 4
+const COUNTS = ZONE_LISTS + ListWord.counts * 4
+const MASK = ZONE_LISTS + ListWord.mask * 4
+
+/** Where a frame's entry is. */
+export function frameEntry(table: Value, pfn: Value): Value {
+  return op('i32_add', table, op('i32_shl', pfn, i32(Math.log2(FRAME_ENTRY_BYTES))))
+}
+
+export function addFrameTaking(module: WasmModule): FrameTaking {
+  const takeWhole = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], ['i32'], emitTakeWhole)
+  const put = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], [], emitPut)
+  const zeroed = module.function(undefined, ['i32', 'i32'], [], emitZeroed)
+  return {
+    takeCached: module.function(undefined, ['i32', 'i32'], ['i32'], (code) => emitTakeCached(code, zeroed)),
+    takeAt: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], (code) =>
+      emitTakeAt(code, { takeWhole, put, zeroed }),
+    ),
+  }
+}
+
+function zoneWord(word: number): Value {
+  return loadRaw('i32_load', local(ZONE), word * 4)
+}
+
+function setZoneWord(code: Code, word: number, value: Value): void {
+  storeRaw('i32_store', local(ZONE), value, word * 4)(code)
+}
+
+const bit = op('i32_shl', i32(1), local(ORDER))
+/** Of an order, in an array of words of the zone's record. */
+const zoneSlot = op('i32_add', local(ZONE), op('i32_shl', local(ORDER), i32(2)))
+
+function change(
+  code: Code,
+  pointer: Value,
+  offset: number,
+  operation: 'i32_add' | 'i32_and' | 'i32_or',
+  by: Value,
+) {
+  storeRaw('i32_store', pointer, op(operation, loadRaw('i32_load', pointer, offset), by), offset)(code)
+}
+
+/** zeroed(table, frame): one reference, no flags, all bytes zero. Only a frame that was used before is written. */
+function emitZeroed(code: Code): void {
+  const pfn = 1
+  const entry = code.local('i32')
+  frameEntry(local(TABLE), local(pfn))(code)
+  code.set(entry)
+  op('i32_and', loadRaw('i32_load', local(entry), FRAME_FIELD.flags), i32(FrameFlag.dirtyMemory))(code)
+  code.if()
+  code.get(pfn).i32(PAGE_SHIFT).op('i32_shl').i32(0).i32(PAGE_SIZE).memoryFill()
+  code.end()
+  storeRaw('i32_store', local(entry), i32(1), FRAME_FIELD.refCount)(code)
+  storeRaw('i32_store', local(entry), i32(0), FRAME_FIELD.flags)(code)
+}
+
+function emitTakeCached(code: Code, zeroed: number): void {
+  const [count, pfn] = [code.local('i32'), code.local('i32')]
+  const cache = local(CACHE)
+  op('i32_sub', loadRaw('i32_load', cache, CacheWord.count * 4), i32(1))(code)
+  code.set(count)
+  storeRaw('i32_store', cache, local(count), CacheWord.count * 4)(code)
+  change(code, cache, CacheWord.taken * 4, 'i32_add', i32(1))
+  const place = op('i32_add', cache, op('i32_shl', local(count), i32(2)))
+  loadRaw('i32_load', place, CacheWord.stack * 4)(code)
+  code.set(pfn).get(TABLE).get(pfn).call(zeroed).get(pfn)
+}
+
+/** takeWhole(table, zone, block, order) → whether a free block of this order starts there: it is on no list then, and is no spare (Zone.remove). */
+function emitTakeWhole(code: Code): void {
+  const entry = code.local('i32')
+  const has = (word: number): Value => op('i32_and', zoneWord(word), bit)
+  const chained = op('i32_add', zoneWord(ZoneWord.base), bit)
+  const alone = loadRaw('i32_load', zoneSlot, ZoneWord.spare * 4)
+  has(ZoneWord.spares)(code)
+  code.if()
+  op('i32_eq', local(PFN), op('select', chained, alone, has(ZoneWord.chain)))(code)
+  code.if()
+  for (const word of [ZoneWord.spares, ZoneWord.chain]) {
+    setZoneWord(code, word, op('i32_xor', zoneWord(word), has(word)))
+  }
+  code.i32(1).op('return').end().end()
+  frameEntry(local(TABLE), local(PFN))(code)
+  code.set(entry)
+  const shape = op('i32_and', loadRaw('i32_load', local(entry), FRAME_FIELD.flags), i32(FrameMask.shape))
+  op('i32_ne', shape, op('i32_or', local(ORDER), i32(FrameFlag.free)))(code)
+  code.if()
+  code.i32(0).op('return').end()
+  emitUnlist(code, entry)
+  code.i32(1)
+}
+
+/** FreeLists.remove. */
+function emitUnlist(code: Code, entry: number): void {
+  const [previous, next] = [code.local('i32'), code.local('i32')]
+  const neighbour = (pfn: number): Value => frameEntry(local(TABLE), local(pfn))
+  loadRaw('i32_load', local(entry), FRAME_FIELD.owner)(code)
+  code.set(previous)
+  loadRaw('i32_load', local(entry), FRAME_FIELD.index)(code)
+  code.set(next)
+  change(code, local(entry), FRAME_FIELD.flags, 'i32_and', i32(FrameMask.contents))
+  change(code, zoneSlot, COUNTS, 'i32_add', i32(-1))
+  code.get(next).if()
+  storeRaw('i32_store', neighbour(next), local(previous), FRAME_FIELD.owner)(code)
+  code.end().get(previous).if()
+  storeRaw('i32_store', neighbour(previous), local(next), FRAME_FIELD.index)(code)
+  code.else()
+  storeRaw('i32_store', zoneSlot, local(next), HEADS)(code)
+  code.end()
+  op('i32_eqz', op('i32_or', local(next), local(previous)))(code)
+  code.if()
+  change(code, local(ZONE), MASK, 'i32_and', op('i32_xor', bit, i32(-1)))
+  code.end()
+}
+
+/** put(table, zone, block, order): a block becomes free, a spare or else on its list (Zone, FreeLists.push). */
+function emitPut(code: Code): void {
+  const [entry, head] = [code.local('i32'), code.local('i32')]
+  const { spares, spare } = { spares: ZoneWord.spares, spare: ZoneWord.spare }
+  op('i32_eqz', op('i32_and', zoneWord(spares), bit))(code)
+  code.if()
+  setZoneWord(code, spares, op('i32_or', zoneWord(spares), bit))
+  storeRaw('i32_store', zoneSlot, local(PFN), spare * 4)(code)
+  code.op('return').end()
+  frameEntry(local(TABLE), local(PFN))(code)
+  code.set(entry)
+  loadRaw('i32_load', zoneSlot, HEADS)(code)
+  code.set(head)
+  const known = op('i32_and', loadRaw('i32_load', local(entry), FRAME_FIELD.flags), i32(FrameMask.contents))
+  const flags = op('i32_or', known, op('i32_or', local(ORDER), i32(FrameFlag.free)))
+  storeRaw('i32_store', local(entry), flags, FRAME_FIELD.flags)(code)
+  storeRaw('i32_store', local(entry), i32(0), FRAME_FIELD.owner)(code)
+  storeRaw('i32_store', local(entry), local(head), FRAME_FIELD.index)(code)
+  code.get(head).if()
+  storeRaw('i32_store', frameEntry(local(TABLE), local(head)), local(PFN), FRAME_FIELD.owner)(code)
+  code.end()
+  storeRaw('i32_store', zoneSlot, local(PFN), HEADS)(code)
+  change(code, zoneSlot, COUNTS, 'i32_add', i32(1))
+  change(code, local(ZONE), MASK, 'i32_or', bit)
+}
+
+interface BlockFunctions {
+  readonly takeWhole: number
+  readonly put: number
+  readonly zeroed: number
+}
+
+function emitTakeAt(code: Code, { takeWhole, put, zeroed }: BlockFunctions): void {
+  const [size, half] = [code.local('i32'), code.local('i32')]
+  const reserve = op('i32_add', zoneWord(ZoneWord.high), zoneWord(ZoneWord.protection))
+  op('i32_ge_s', reserve, zoneWord(ZoneWord.free))(code)
+  code.if()
+  code.i32(0).op('return').end()
+  const block = op('i32_and', local(PFN), op('i32_shl', i32(-1), local(size)))
+  const found = code.block()
+  const larger = code.loop()
+  code.get(TABLE).get(ZONE)
+  block(code)
+  code.get(size).call(takeWhole).brIf(found)
+  code.get(size).i32(1).op('i32_add').tee(size).i32(ORDER_MAX).op('i32_le_u').brIf(larger).end()
+  code.i32(0).op('return').end()
+  setZoneWord(code, ZoneWord.free, op('i32_sub', zoneWord(ZoneWord.free), i32(1)))
+  // Zone.takePart: first the halves below the frame, the largest first, then those above it, the smallest first.
+  code.get(size).set(half)
+  emitHalves(code, half, put, {
+    isOver: op('i32_eqz', local(half)),
+    before: () => code.get(half).i32(1).op('i32_sub').set(half),
+    isFree: op('i32_and', op('i32_shr_u', local(PFN), local(half)), i32(1)),
+    start: op('i32_and', local(PFN), op('i32_shl', i32(-2), local(half))),
+  })
+  emitHalves(code, half, put, {
+    isOver: op('i32_eq', local(half), local(size)),
+    after: () => code.get(half).i32(1).op('i32_add').set(half),
+    isFree: op('i32_eqz', op('i32_and', op('i32_shr_u', local(PFN), local(half)), i32(1))),
+    start: op('i32_shl', op('i32_or', op('i32_shr_u', local(PFN), local(half)), i32(1)), local(half)),
+  })
+  code.get(TABLE).get(PFN).call(zeroed).i32(1)
+}
+
+interface Halves {
+  readonly isOver: Value
+  readonly before?: () => void
+  readonly after?: () => void
+  readonly isFree: Value
+  readonly start: Value
+}
+
+function emitHalves(
+  code: Code,
+  half: number,
+  put: number,
+  { isOver, before, after, isFree, start }: Halves,
+): void {
+  const done = code.block()
+  const again = code.loop()
+  isOver(code)
+  code.brIf(done)
+  before?.()
+  isFree(code)
+  code.if()
+  code.get(TABLE).get(ZONE)
+  start(code)
+  code.get(half).call(put).end()
+  after?.()
+  code.br(again).end().end()
+}
