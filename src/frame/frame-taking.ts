@@ -16,10 +16,12 @@ import { ZONE_LISTS, ZoneWord } from './zone.js'
 
 /** Indices of the functions. */
 export interface FrameTaking {
-  /** takeCached(table, cache) → frame, all zero, with one reference; owner and index are anything. The cache is not empty. */
+  /** takeCached(table, cache) → frame, with one reference; of its flags dirtyMemory may stand, owner and index are anything. The cache is not empty. */
   readonly takeCached: number
   /** takeAt(table, zone, frame) → 1, and the frame is as takeCached gives it; 0, and nothing has changed, when it is in no free block, or memory is low. */
   readonly takeAt: number
+  /** zero(table, frame): all its bytes are zero. Only a frame that was used before is written. */
+  readonly zero: number
 }
 
 export const FRAME_FIELD = {
@@ -42,12 +44,12 @@ export function frameEntry(table: Value, pfn: Value): Value {
 export function addFrameTaking(module: WasmModule): FrameTaking {
   const takeWhole = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], ['i32'], emitTakeWhole)
   const put = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], [], emitPut)
-  const zeroed = module.function(undefined, ['i32', 'i32'], [], emitZeroed)
   return {
-    takeCached: module.function(undefined, ['i32', 'i32'], ['i32'], (code) => emitTakeCached(code, zeroed)),
+    takeCached: module.function(undefined, ['i32', 'i32'], ['i32'], emitTakeCached),
     takeAt: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], (code) =>
-      emitTakeAt(code, { takeWhole, put, zeroed }),
+      emitTakeAt(code, takeWhole, put),
     ),
+    zero: module.function(undefined, ['i32', 'i32'], [], emitZero),
   }
 }
 
@@ -73,21 +75,25 @@ function change(
   storeRaw('i32_store', pointer, op(operation, loadRaw('i32_load', pointer, offset), by), offset)(code)
 }
 
-/** zeroed(table, frame): one reference, no flags, all bytes zero. Only a frame that was used before is written. */
-function emitZeroed(code: Code): void {
+function emitZero(code: Code): void {
   const pfn = 1
-  const entry = code.local('i32')
-  frameEntry(local(TABLE), local(pfn))(code)
-  code.set(entry)
-  op('i32_and', loadRaw('i32_load', local(entry), FRAME_FIELD.flags), i32(FrameFlag.dirtyMemory))(code)
+  const flags = loadRaw('i32_load', frameEntry(local(TABLE), local(pfn)), FRAME_FIELD.flags)
+  op('i32_and', flags, i32(FrameFlag.dirtyMemory))(code)
   code.if()
   code.get(pfn).i32(PAGE_SHIFT).op('i32_shl').i32(0).i32(PAGE_SIZE).memoryFill()
   code.end()
-  storeRaw('i32_store', local(entry), i32(1), FRAME_FIELD.refCount)(code)
-  storeRaw('i32_store', local(entry), i32(0), FRAME_FIELD.flags)(code)
 }
 
-function emitTakeCached(code: Code, zeroed: number): void {
+/** One reference, and of the flags what is known of its bytes. */
+function emitReference(code: Code, pfn: number): void {
+  const entry = code.local('i32')
+  frameEntry(local(TABLE), local(pfn))(code)
+  code.set(entry)
+  storeRaw('i32_store', local(entry), i32(1), FRAME_FIELD.refCount)(code)
+  change(code, local(entry), FRAME_FIELD.flags, 'i32_and', i32(FrameFlag.dirtyMemory))
+}
+
+function emitTakeCached(code: Code): void {
   const [count, pfn] = [code.local('i32'), code.local('i32')]
   const cache = local(CACHE)
   op('i32_sub', loadRaw('i32_load', cache, CacheWord.count * 4), i32(1))(code)
@@ -96,7 +102,9 @@ function emitTakeCached(code: Code, zeroed: number): void {
   change(code, cache, CacheWord.taken * 4, 'i32_add', i32(1))
   const place = op('i32_add', cache, op('i32_shl', local(count), i32(2)))
   loadRaw('i32_load', place, CacheWord.stack * 4)(code)
-  code.set(pfn).get(TABLE).get(pfn).call(zeroed).get(pfn)
+  code.set(pfn)
+  emitReference(code, pfn)
+  code.get(pfn)
 }
 
 /** takeWhole(table, zone, block, order) → whether a free block of this order starts there: it is on no list then, and is no spare (Zone.remove). */
@@ -172,13 +180,7 @@ function emitPut(code: Code): void {
   change(code, local(ZONE), MASK, 'i32_or', bit)
 }
 
-interface BlockFunctions {
-  readonly takeWhole: number
-  readonly put: number
-  readonly zeroed: number
-}
-
-function emitTakeAt(code: Code, { takeWhole, put, zeroed }: BlockFunctions): void {
+function emitTakeAt(code: Code, takeWhole: number, put: number): void {
   const [size, half] = [code.local('i32'), code.local('i32')]
   const reserve = op('i32_add', zoneWord(ZoneWord.high), zoneWord(ZoneWord.protection))
   op('i32_ge_s', reserve, zoneWord(ZoneWord.free))(code)
@@ -207,7 +209,8 @@ function emitTakeAt(code: Code, { takeWhole, put, zeroed }: BlockFunctions): voi
     isFree: op('i32_eqz', op('i32_and', op('i32_shr_u', local(PFN), local(half)), i32(1))),
     start: op('i32_shl', op('i32_or', op('i32_shr_u', local(PFN), local(half)), i32(1)), local(half)),
   })
-  code.get(TABLE).get(PFN).call(zeroed).i32(1)
+  emitReference(code, PFN)
+  code.i32(1)
 }
 
 interface Halves {

@@ -16,6 +16,8 @@ export const Exit = {
   misaligned: 8,
   /** Between the hart and its translator: pc is worth translating, or its code is not valid. Never seen outside. */
   hot: 9,
+  /** Between the hart and who answers page faults: an entry maps another frame, and what was made of the old is to be forgotten. Never seen outside. */
+  replaced: 10,
 } as const
 export type Exit = (typeof Exit)[keyof typeof Exit]
 

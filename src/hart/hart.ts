@@ -117,11 +117,11 @@ export class Hart {
       exit = this.#code.interpreter.run(slice) as Exit
       this.#shootdown?.serve()
       if (exit === Exit.budget) left -= slice
-      else if (exit !== Exit.hot) break
+      else if (exit !== Exit.hot && exit !== Exit.replaced) break
       else {
-        exit = Exit.budget
         left -= (this.low(HartField.instret) - before) >>> 0
-        this.#translator!.attend(this.pc)
+        if (exit === Exit.hot) this.#translator!.attend(this.pc)
+        exit = Exit.budget
       }
     }
     this.#shootdown?.leave()
@@ -152,10 +152,10 @@ export class Hart {
   }
 
   /**
-   * From now on a function answers page faults at once, where the walker finds an entry of a page that is all zero: (address, place of the entry in the
-   * buffer, MmuAccess) → whether the entry is filled now. It is `exported` of a module that imports the memory; `bytes` makes that, if nobody
-   * has kept it under the name, which says all that it depends on. It is asked while HartField.answersLeft is not 0: who answers counts that down.
-   * Not where other threads change page tables.
+   * From now on a function answers page faults at once, where the entry of a 4 KiB page is all zero or does not allow the access: (address, place of the
+   * entry in the buffer, MmuAccess) → 0: it is a fault; 1: the entry allows it now; 2: and maps another frame, of which the hart's TLB knows. It is
+   * `exported` of a module that imports the memory; `bytes` makes that, if nobody has kept it under the name, which says all that it depends on. It is asked
+   * while HartField.answersLeft is not 0: who answers counts that down. Not where other threads change page tables.
    */
   answerFaults(name: string, bytes: () => Uint8Array, exported: string): void {
     assert(!this.#memory.shared, 'page faults are answered at once where there is one thread')

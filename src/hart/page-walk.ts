@@ -6,12 +6,13 @@ import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label, ValueType } from '../base/wasm/code.js'
 import { atomic, i32, i64, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
+import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { MmuAccess, tlbEntries, tlbSlot } from './mmu-access.js'
 import { growEpoch } from './translator/shared-globals.js'
 
-/** answer(address, where its entry is, MmuAccess) → whether the entry is filled now. */
+/** answer(address, where its entry is, MmuAccess) → 0: it is a fault; 1: the entry allows it now; 2: and maps another frame than before. */
 export const ANSWER_PARAMETERS: readonly ValueType[] = ['i64', 'i32', 'i32']
 export const ANSWER_RESULTS: readonly ValueType[] = ['i32']
 /** Place in the hart's table of functions. */
@@ -45,6 +46,8 @@ export class WalkEmitter {
   readonly #shift: number
   /** i64: the frame, counted from the start of the buffer. */
   readonly #frame: number
+  /** The walk from the root. */
+  #again!: Label
   #pageFault!: Label
   #accessFault!: Label
 
@@ -65,10 +68,10 @@ export class WalkEmitter {
     this.#accessFault = code.block()
     this.#pageFault = code.block()
     this.#faultUnlessCanonical()
-    const again = code.loop()
+    this.#again = code.loop()
     this.#descend()
     this.#checkLeaf()
-    this.#markAccessed(again)
+    this.#markAccessed()
     this.#fill()
     code.op('return').end()
     code.end()
@@ -110,7 +113,7 @@ export class WalkEmitter {
     const found = code.block()
     const next = code.loop()
     this.#readEntry()
-    this.#checkValid(next)
+    this.#checkValid()
     this.#checkPresent()
     op('i64_and', local(this.#pte), i64(PTE_LEAF))(code)
     code.op('i64_eqz').op('i32_eqz').brIf(found)
@@ -136,27 +139,42 @@ export class WalkEmitter {
   }
 
   /** An entry of a page that is all zero is looked at again when somebody has filled it. */
-  #checkValid(again: Label): void {
+  #checkValid(): void {
     const code = this.#code
-    const { hart, shared } = this.#layout
     const isInvalid = op('i64_eqz', op('i64_and', local(this.#pte), i64(Pte.valid)))
-    if (shared) {
+    if (this.#layout.shared) {
       this.#pageFaultIf(isInvalid)
       return
     }
     isInvalid(code)
     code.ifUnlikely()
-    const isEmptyPage = op(
-      'i32_and',
-      op('i64_eqz', local(this.#pte)),
-      op('i32_eq', local(this.#shift), i32(12)),
-    )
-    this.#pageFaultIf(op('i32_eqz', isEmptyPage))
-    this.#pageFaultIf(op('i32_eqz', loadRaw('i32_load', i32(hart), HartField.answersLeft)))
+    this.#pageFaultIf(op('i32_eqz', op('i64_eqz', local(this.#pte))))
+    this.#ask()
+    code.end()
+  }
+
+  /** Somebody may answer the fault at the entry of a page. */
+  #ask(): void {
+    const code = this.#code
+    const hart = i32(this.#layout.hart)
+    const answer = code.local('i32')
+    this.#pageFaultIf(op('i32_ne', local(this.#shift), i32(12)))
+    this.#pageFaultIf(op('i32_eqz', loadRaw('i32_load', hart, HartField.answersLeft)))
     this.#address(code)
     code.get(this.#entry)
     this.#access(code)
-    code.i32(ANSWER_PLACE).callIndirect(this.#answer).brIf(again).br(this.#pageFault).end()
+    code.i32(ANSWER_PLACE).callIndirect(this.#answer).tee(answer).op('i32_eqz').brIf(this.#pageFault)
+    // As if it had left.
+    const cause = select(this.#isAccess(MmuAccess.write), i32(Cause.storePage), i32(Cause.loadPage))
+    storeRaw('i32_store', hart, cause, HartField.cause)(code)
+    storeRaw('i64_store', hart, this.#address, HartField.tval)(code)
+    code.get(answer).i32(1).op('i32_eq').brIf(this.#again)
+    storeRaw('i32_store', hart, i32(Exit.replaced), HartField.exit)(code)
+    code.i64(-1).op('return')
+  }
+
+  #isAccess(access: number): Value {
+    return op('i32_eq', this.#access, i32(access))
   }
 
   /** Not the reserved combination W without R, no reserved bits, and a frame inside RAM. */
@@ -191,12 +209,19 @@ export class WalkEmitter {
   #checkLeaf(): void {
     const code = this.#code
     const needed = select(
-      op('i32_eq', this.#access, i32(MmuAccess.read)),
+      this.#isAccess(MmuAccess.read),
       i32(Pte.read),
-      select(op('i32_eq', this.#access, i32(MmuAccess.write)), i32(Pte.write), i32(Pte.execute)),
+      select(this.#isAccess(MmuAccess.write), i32(Pte.write), i32(Pte.execute)),
     )
     this.#pageFaultIf(op('i32_eqz', this.#has(Pte.user)))
-    this.#pageFaultIf(op('i32_eqz', op('i32_and', op('i32_wrap_i64', local(this.#pte)), needed)))
+    const isForbidden = op('i32_eqz', op('i32_and', op('i32_wrap_i64', local(this.#pte)), needed))
+    if (this.#layout.shared) this.#pageFaultIf(isForbidden)
+    else {
+      isForbidden(code)
+      code.ifUnlikely()
+      this.#ask()
+      code.end()
+    }
     const pagesLess1 = op(
       'i64_sub',
       op('i64_shl', i64(1), op('i64_extend_i32_u', op('i32_sub', local(this.#shift), i32(12)))),
@@ -213,20 +238,16 @@ export class WalkEmitter {
   }
 
   /** Sets A, and D for a store; another hart or the kernel may have come between: then from the start. */
-  #markAccessed(again: Label): void {
+  #markAccessed(): void {
     const code = this.#code
     const low = op('i32_wrap_i64', local(this.#pte))
-    const wanted = select(
-      op('i32_eq', this.#access, i32(MmuAccess.write)),
-      i32(Pte.accessed | Pte.dirty),
-      i32(Pte.accessed),
-    )
+    const wanted = select(this.#isAccess(MmuAccess.write), i32(Pte.accessed | Pte.dirty), i32(Pte.accessed))
     const marked = op('i32_or', low, wanted)
     op('i32_ne', marked, low)(code)
     code.if()
     if (this.#layout.shared) {
       op('i32_ne', atomic('i32_atomic_rmw_cmpxchg', local(this.#entry), low, marked), low)(code)
-      code.brIf(again)
+      code.brIf(this.#again)
     } else {
       storeRaw('i32_store', local(this.#entry), marked)(code)
     }
@@ -267,7 +288,7 @@ export class WalkEmitter {
   /** A store to a frame that code was translated from always comes here: its writeTag does not stand. */
   #noteCodeChange(): void {
     const code = this.#code
-    op('i32_eq', this.#access, i32(MmuAccess.write))(code)
+    this.#isAccess(MmuAccess.write)(code)
     code.if()
     this.#codeStamp()(code)
     code.if()

@@ -7,8 +7,8 @@ import { reclaimInBackground } from '../fault/background-reclaim.js'
 import { Exit } from '../hart/exit.js'
 import { HART_CONTEXT_BYTES } from '../hart/hart-state.js'
 import { Word, wordIndex } from '../state/layout.js'
+import { AnsweredFaults } from './answered-faults.js'
 import { FaultCounts } from './fault-counts.js'
-import { FirstTouches } from './first-touches.js'
 import { CALL_TICKS, TRAP_TICKS } from './kernel-time.js'
 import type { Linux } from './linux.js'
 import type { Process } from './process.js'
@@ -37,7 +37,7 @@ export class Scheduler {
   readonly #linux: Linux
   readonly #dispatcher: SyscallDispatcher
   readonly #faults: FaultCounts
-  readonly #touches: FirstTouches
+  readonly #answered: AnsweredFaults
   #current: Thread | undefined
   /** Whose it is. */
   #process: Process | undefined
@@ -56,7 +56,7 @@ export class Scheduler {
     this.#linux = linux
     this.#dispatcher = dispatcher
     this.#faults = new FaultCounts(linux.mm.memory)
-    this.#touches = new FirstTouches(linux)
+    this.#answered = new AnsweredFaults(linux)
   }
 
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
@@ -207,9 +207,9 @@ export class Scheduler {
     const process = this.#process!
     const turn = this.#turn(thread, now)
     const budget = linux.time.budget(process, thread, turn, deadline)
-    this.#touches.allow(process, turn, deadline)
+    this.#answered.allow(process, turn, deadline)
     const exit = linux.profiler === undefined ? linux.hart.run(budget) : linux.profiler.run(process, budget)
-    this.#touches.settle(thread)
+    this.#answered.settle(thread)
     if (exit === Exit.ecall) this.#call(process, thread)
     else if (exit !== Exit.budget) this.#trap(process, thread, exit)
     return exit

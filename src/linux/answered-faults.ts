@@ -1,9 +1,10 @@
 /**
- * Page faults that the hart answers by itself (fault/first-touch-code.ts), seen from the loop that runs it: how many it may answer before it must leave, and
+ * Page faults that the hart answers by itself (fault/answer-code.ts), seen from the loop that runs it: how many it may answer before it must leave, and
  * what they have cost the thread. A run with them and one without are the same to the tick.
  */
 import type { Ptr } from '../base/numbers.js'
-import { firstTouchBytes, firstTouchLayout } from '../fault/first-touch-code.js'
+import { answerBytes } from '../fault/answer-code.js'
+import { answerLayout } from '../fault/answer-layout.js'
 import { HartField } from '../hart/hart-state.js'
 import { Counter, countedHere } from '../state/counters.js'
 import { TICK_NANOSECONDS } from './clock.js'
@@ -19,7 +20,7 @@ const ANSWERS_MAX = 1 << 20
 /** Nanoseconds of virtual time that one takes at most. */
 const LONGEST = (TRAP_TICKS + FRAME_TICKS) * TICK_NANOSECONDS
 
-export class FirstTouches {
+export class AnsweredFaults {
   readonly #linux: Linux
   readonly #u32: Uint32Array
   /** Index of the hart's word. */
@@ -79,17 +80,17 @@ export class FirstTouches {
     const { mm, hart, clock } = this.#linux
     const at = (field: number): Ptr => (hart.ptr + field) as Ptr
     const isVirtual = clock.mode === 'virtual'
-    const layout = firstTouchLayout(mm, {
+    const layout = answerLayout(mm, {
       space: at(HartField.answerFor),
       left: at(HartField.answersLeft),
       timeBase: at(HartField.timeBase),
-      touchTicks: isVirtual ? TRAP_TICKS : 0,
+      faultTicks: isVirtual ? TRAP_TICKS : 0,
       frameTicks: isVirtual ? FRAME_TICKS : 0,
     })
     this.#isReady = layout !== undefined
     this.#isOff = layout === undefined
     if (layout === undefined) return
-    const name = `firstTouch ${JSON.stringify(layout)}`
-    hart.answerFaults(name, () => firstTouchBytes(layout), 'firstTouch')
+    const name = `answer ${JSON.stringify(layout)}`
+    hart.answerFaults(name, () => answerBytes(layout), 'answer')
   }
 }

@@ -1,0 +1,100 @@
+import { PAGE_SHIFT } from '../base/numbers.js'
+import { i32, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
+import { CacheWord } from '../frame/frame-cache.js'
+import { FrameFlag } from '../frame/frame-table.js'
+import { FRAME_FIELD, frameEntry } from '../frame/frame-taking.js'
+import { ZONE_BYTES, ZoneWord } from '../frame/zone.js'
+import { FOLIO_MASK } from '../space/huge-policy.js'
+import { VM_READ, VM_WRITE } from '../space/vm-flags.js'
+import { VMA_BIAS } from '../space/vma.js'
+import { Counter } from '../state/counters.js'
+import { directoryPtr, Region, Word } from '../state/layout.js'
+import { AnswerEmitter, region, stateWord } from './answer-emitter.js'
+import { Answer, WalkAccess } from './answer-layout.js'
+import { PLACED_PAGES_MIN } from './placed-frame.js'
+
+/** Answers the first access to a page, whose entry is all zero: a write gets a frame of zeroes, a read the one that all have (first-write.ts, anonymous.ts). */
+export class FirstTouchEmitter extends AnswerEmitter {
+  readonly #isWrite = op('i32_eq', this.access, i32(WalkAccess.write))
+
+  protected checkAccess(): void {
+    this.refuseIf(op('i32_eq', this.access, i32(WalkAccess.execute)))
+  }
+
+  protected neededFlags(): Value {
+    return op('select', i32(VM_WRITE), i32(VM_READ | VM_WRITE), this.#isWrite)
+  }
+
+  protected resolve(): void {
+    const { code } = this
+    this.#isWrite(code)
+    code.if()
+    this.refuseIf(op('i32_and', stateWord(Word.hugePolicy), i32(FOLIO_MASK)))
+    this.checkFamily()
+    this.#takeFrame()
+    this.prepareFamily()
+    this.install()
+    this.#countInTable()
+    this.countResident()
+    this.finish(Counter.faultAnonymous, Answer.allowed)
+    code.end()
+    this.setEntry(stateWord(Word.zeroFrame), this.layout.zeroBits)
+    this.#countInTable()
+    this.finish(Counter.faultZeroPage, Answer.allowed)
+  }
+
+  /** allocatePlaced, where a frame can be had at once and the mapping knows its place. */
+  #takeFrame(): void {
+    const { code } = this
+    this.refuseIf(op('i32_eqz', this.cached()))
+    const top = op('i32_add', local(this.cache), op('i32_shl', this.cached(), i32(2)))
+    const next = loadRaw('i32_load', top, (CacheWord.stack - 1) * 4)
+    const isUsed = op('i32_and', this.frameField(next, FRAME_FIELD.flags), i32(FrameFlag.dirtyMemory))
+    const isLarge = op('f64_ge', this.pages(), (each) => void each.f64(PLACED_PAGES_MIN))
+    op('i32_and', op('i32_eqz', isUsed), isLarge)(code)
+    code.if()
+    this.#takePlaced()
+    code.else()
+    this.takeCached()
+    code.end()
+    this.zero()
+  }
+
+  /** BuddyAllocator.allocateZeroedAt. A frame of a cache is left to that. */
+  #takePlaced(): void {
+    const { code } = this
+    const pfn = local(this.pfn)
+    this.refuseIf(op('i32_eqz', this.field(VMA_BIAS)))
+    op('i32_add', op('i32_wrap_i64', local(this.vpn)), this.field(VMA_BIAS))(code)
+    code.set(this.pfn)
+    this.refuseIf(
+      op(
+        'i32_ge_u',
+        pfn,
+        op('i32_shl', (each) => void each.memorySize(), i32(4)),
+      ),
+    )
+    this.refuseIf(op('i32_and', this.frameField(pfn, FRAME_FIELD.flags), i32(FrameFlag.cached)))
+    code.get(this.table)
+    this.#zoneOf(pfn)(code)
+    this.refuseIf((each) => void each.get(this.pfn).call(this.taking.takeAt).op('i32_eqz'))
+    this.count(Counter.framesAllocated)
+    this.passTime(this.layout.frameTicks)
+  }
+
+  /** Zones.of. */
+  #zoneOf(pfn: Value): Value {
+    const zones = region(Region.zones)
+    const bytes = loadRaw('i32_load', i32(directoryPtr(Region.zones) + 4))
+    const start = loadRaw('i32_load', zones, ZONE_BYTES + ZoneWord.start * 4)
+    const isUpper = op('i32_and', op('i32_gt_u', bytes, i32(ZONE_BYTES)), op('i32_ge_u', pfn, start))
+    return op('i32_add', zones, select(isUpper, i32(ZONE_BYTES), i32(0)))
+  }
+
+  /** PageMapper.countEntry. */
+  #countInTable(): void {
+    const table = frameEntry(local(this.table), op('i32_shr_u', this.entry, i32(PAGE_SHIFT)))
+    const count = op('i32_add', loadRaw('i32_load', table, FRAME_FIELD.index), i32(1))
+    storeRaw('i32_store', table, count, FRAME_FIELD.index)(this.code)
+  }
+}
