@@ -30,12 +30,13 @@ export class AnsweredFaults {
   #isOff: boolean
   #allowed = 0
 
-  constructor(linux: Linux) {
+  /** `isOn`: false: every fault stops the hart. */
+  constructor(linux: Linux, isOn: boolean) {
     const { mm, hart } = linux
     this.#linux = linux
     this.#u32 = mm.memory.u32
     this.#left = (hart.ptr + HartField.answersLeft) >>> 2
-    this.#isOff = mm.memory.shared || !mm.buddy.isUnwatched
+    this.#isOff = !isOn || mm.memory.shared || !mm.buddy.isUnwatched
   }
 
   /**
@@ -51,9 +52,11 @@ export class AnsweredFaults {
 
   /** What was answered since, in the thread's time. */
   settle(thread: Thread): void {
+    if (!this.#isReady) return
     const answered = this.#allowed - this.#u32[this.#left]!
     this.#allowed = 0
     this.#u32[this.#left] = 0
+    this.#u32[this.#left + 1] = 0
     if (answered === 0) return
     const { kernelTime } = this.#linux
     kernelTime.enter(thread, answered * TRAP_TICKS)

@@ -43,6 +43,8 @@ export interface BootOptions {
   readonly translations?: KeptTranslations | undefined
   /** Calls what it is given, which translates; may tell the engine before and after. Default: only calls it. */
   readonly aroundTranslating?: (translate: () => void) => void
+  /** Whether the hart answers the commonest page faults without stopping: every run is the same, only faster. Default true. */
+  readonly answerFaults?: boolean | undefined
   /** Is given a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
   /** Called when a slice of a run is over, some milliseconds of the host's, and there will be others. */
@@ -95,6 +97,7 @@ export function bootLinux(options: BootOptions): BootedLinux {
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    answerFaults: options.answerFaults,
     trace: options.trace,
     betweenSlices: options.betweenSlices,
     profile: options.profile,

@@ -66,6 +66,8 @@ export interface LinuxOptions {
   readonly cwd?: string
   /** false: programs are not laid out at random, /proc/sys/kernel/randomize_va_space begins with 0. Default true. */
   readonly aslr?: boolean
+  /** Whether the hart answers the commonest page faults without stopping: every run is the same, only faster. Default true. */
+  readonly answerFaults?: boolean | undefined
   /** Gets a line, without its newline, for every system call. */
   readonly trace?: ((line: string) => void) | undefined
   /** Called when a slice of a run is over, some milliseconds of the host's, and there will be others. */
@@ -132,7 +134,7 @@ export class Linux implements SignalEnv, FileEnvironment {
     this.time = new Timekeeper(this)
     const tracer = options.trace === undefined ? undefined : new Tracer(options.trace)
     const dispatcher = new SyscallDispatcher(this, makeSyscallTable(this.files.syscalls), tracer)
-    this.scheduler = new Scheduler(this, dispatcher)
+    this.scheduler = new Scheduler(this, dispatcher, options.answerFaults !== false)
     mm.objects.asker = () => this.#asker()
     this.tracing = new Tracing(this, dispatcher)
     this.programs = new Programs(this)

@@ -52,11 +52,12 @@ export class Scheduler {
   /** When the host's clock was last looked at. */
   #looked = 0
 
-  constructor(linux: Linux, dispatcher: SyscallDispatcher) {
+  /** `answersFaults`: the hart may answer page faults by itself. */
+  constructor(linux: Linux, dispatcher: SyscallDispatcher, answersFaults: boolean) {
     this.#linux = linux
     this.#dispatcher = dispatcher
     this.#faults = new FaultCounts(linux.mm.memory)
-    this.#answered = new AnsweredFaults(linux)
+    this.#answered = new AnsweredFaults(linux, answersFaults)
   }
 
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
