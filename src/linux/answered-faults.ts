@@ -29,6 +29,8 @@ export class AnsweredFaults {
   #isReady = false
   #isOff: boolean
   #allowed = 0
+  /** So far. */
+  total = 0
 
   /** `isOn`: false: every fault stops the hart. */
   constructor(linux: Linux, isOn: boolean) {
@@ -58,6 +60,7 @@ export class AnsweredFaults {
     this.#u32[this.#left] = 0
     this.#u32[this.#left + 1] = 0
     if (answered === 0) return
+    this.total += answered
     const { kernelTime } = this.#linux
     kernelTime.enter(thread, answered * TRAP_TICKS)
     kernelTime.leave(thread)

@@ -60,6 +60,11 @@ export class Scheduler {
     this.#answered = new AnsweredFaults(linux, answersFaults)
   }
 
+  /** Page faults that the hart has answered without stopping. */
+  get answeredFaults(): number {
+    return this.#answered.total
+  }
+
   /** Runs until `until` (of `monotonic`), until `limit` instructions have ever been executed, or until no thread can run. */
   runSlice(until: number, limit: number): SliceEnd {
     this.#limit = limit

@@ -16,6 +16,7 @@ export interface GuestOptions {
   readonly bytes?: number
   readonly aslr?: boolean
   readonly memoryReport?: boolean
+  readonly answerFaults?: boolean
 }
 
 export interface Guest {
@@ -43,6 +44,7 @@ export function bootGuest(options: GuestOptions = {}): Guest {
     host: { stdin: options.stdin ?? fixedInput(new Uint8Array()), stdout: sink, stderr: sink },
     files: (env) => (files.current = new Files(env)),
     trace: options.trace,
+    answerFaults: options.answerFaults,
     memoryReport: options.memoryReport,
     betweenSlices: options.betweenSlices,
     ...(options.aslr === undefined ? {} : { aslr: options.aslr }),

@@ -1,0 +1,144 @@
+/**
+ * Machines whose hart answers page faults by itself and such whose hart stops at each are the same: in virtual time, what timers do, what is counted, and all of
+ * RAM, wherever a run is cut.
+ */
+import { expect, test } from 'vitest'
+import { Random } from '../base/random.js'
+import { fuzzSteps, SEED } from '../base/testing.js'
+import { Hart } from '../hart/hart.js'
+import { mmInit } from '../mm.js'
+import { hashMemory } from '../state/snapshot.js'
+import { call, li, program } from './testing/elf-image.js'
+import { bootGuest, startGuest } from './testing/guest.js'
+
+const PAGES = 512
+const [SIGALRM, SIGVTALRM, SIGPROF] = [14, 26, 27]
+const [SIGACTION, GETPPID, CLONE, MMAP, MADVISE] = [134, 173, 220, 222, 233]
+const [EXIT, SETITIMER, WAIT4] = [93, 103, 260]
+
+/**
+ * Reads and writes pages by chance, with a look at the `time` register before each; now and then it gives some up, makes a child that writes to what both
+ * have, or calls. A timer's handler writes the time down. s0: the pages; s1: what is random; s5: the notes; s6: the handler.
+ */
+const touching = (timer: string) =>
+  program(`
+  jal s6, start
+  csrrs t0, 0xc01, zero
+  ld t1, 0(s5)
+  addi t1, t1, 8
+  andi t1, t1, 2047
+  sd t1, 0(s5)
+  add t1, t1, s5
+  sd t0, 8(t1)
+  ret
+  start:
+  ${map(PAGES)} mv s0, a0
+  ${map(16)} mv s5, a0
+  ${li('s1', 12345)}
+  ${timer}
+  again:
+  ${random('t1')} andi t1, t1, ${PAGES - 1}
+  slli t1, t1, 12
+  add t1, t1, s0
+  csrrs t0, 0xc01, zero
+  ${random('t2')} andi t3, t2, 3
+  beq t3, zero, read
+  sd t0, 0(t1)
+  j done
+  read: ld t4, 8(t1)
+  done: andi t3, t2, 255
+  ${li('t4', 77)} beq t3, t4, drop
+  ${li('t4', 78)} beq t3, t4, child
+  ${li('t4', 79)} bne t3, t4, again
+  ${call(GETPPID)} j again
+  drop: mv a0, s0
+  ${random('t2')} andi t2, t2, 255
+  slli t2, t2, 12
+  add a0, a0, t2
+  ${li('a1', 64 * 4096)} li a2, 4
+  ${call(MADVISE)} j again
+  child: li a0, 17
+  mv a1, zero
+  ${call(CLONE)} beq a0, zero, born
+  li a0, -1
+  mv a1, zero
+  mv a2, zero
+  mv a3, zero
+  ${call(WAIT4)} j again
+  born: mv t1, s0
+  ${li('t0', 4096)} ${'sd s1, 0(t1)\n ld t2, 8(t1)\n add t1, t1, t0\n'.repeat(16)}
+  mv a0, zero
+  ${call(EXIT)}
+  `)
+
+function map(pages: number): string {
+  return `mv a0, zero\n ${li('a1', pages * 4096)} li a2, 3\n li a3, 0x22\n li a4, -1\n mv a5, zero\n ${call(MMAP)}`
+}
+
+/** The upper bits of the next number of a series. */
+function random(register: string): string {
+  return `${li('t6', 1103515245)} mul s1, s1, t6\n addi s1, s1, 1013\n srli ${register}, s1, 16\n`
+}
+
+/** setitimer(which, so many microseconds each time), and the handler for its signal. */
+function timer(which: number, signal: number, microseconds: number): string {
+  return `addi sp, sp, -64
+  sd s6, 0(sp)
+  sd zero, 8(sp)
+  sd zero, 16(sp)
+  li a0, ${signal}
+  mv a1, sp
+  mv a2, zero
+  li a3, 8
+  ${call(SIGACTION)}
+  ${li('t1', microseconds)} sd zero, 0(sp)
+  sd t1, 8(sp)
+  sd zero, 16(sp)
+  sd t1, 24(sp)
+  li a0, ${which}
+  mv a1, sp
+  mv a2, zero
+  ${call(SETITIMER)}`
+}
+
+function started(image: Uint8Array, answerFaults: boolean, threshold: number) {
+  const mm = mmInit({ bytes: 8 * 2 ** 20 })
+  const guest = bootGuest({ mm, hart: Hart.create(mm, 0, { threshold }), answerFaults })
+  expect(startGuest(guest, image)).toBeUndefined()
+  return guest
+}
+
+const TIMERS: [string, string][] = [
+  ['no timer', ''],
+  ['a timer of the clock', timer(0, SIGALRM, 37)],
+  ['a slow timer of the clock', timer(0, SIGALRM, 900)],
+  ['a timer of the program', timer(1, SIGVTALRM, 41)],
+  ['a timer of the program and the kernel', timer(2, SIGPROF, 43)],
+]
+
+test.each(TIMERS)('with %s', (_, setting) => {
+  const rng = new Random(SEED)
+  const image = touching(setting)
+  const stopping = started(image, false, 0)
+  const answering = [0, 3].map((threshold) => started(image, true, threshold))
+  const state = ({ linux, mm, hart }: typeof stopping) => ({
+    clock: linux.clock.now(),
+    time: linux.clock.registerBase(),
+    kernel: linux.kernelTime.total,
+    times: linux.machineTimes(),
+    instructions: hart.instructions(),
+    events: mm.stats().events,
+    hash: hashMemory(mm.memory),
+  })
+  for (let cut = 0; cut < fuzzSteps(40); cut++) {
+    const instructions = rng.below(3) === 0 ? rng.between(1, 300) : rng.between(1000, 20_000)
+    for (const { linux } of [stopping, ...answering]) linux.runSync({ instructions })
+    const expected = state(stopping)
+    for (const each of answering) expect(state(each), `seed ${SEED}, cut ${cut}`).toEqual(expected)
+  }
+  for (const { mm } of answering) mm.check()
+  const { faultCopy, faultAnonymous, faultZeroPage } = stopping.mm.stats().events
+  for (const faults of [faultCopy, faultAnonymous, faultZeroPage]) expect(faults).toBeGreaterThan(50)
+  expect(stopping.linux.scheduler.answeredFaults).toBe(0)
+  for (const { linux } of answering) expect(linux.scheduler.answeredFaults).toBeGreaterThan(200)
+})
