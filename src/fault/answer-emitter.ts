@@ -14,7 +14,6 @@ import {
   VMA_END,
   VMA_FAMILY,
   VMA_FLAGS,
-  VMA_OBJECT,
   VMA_OFFSET,
   VMA_RELATIVES,
   VMA_SPECIAL,
@@ -156,7 +155,7 @@ export abstract class AnswerEmitter {
     return loadRaw('i32_load', op('i32_add', local(this.#leaf), op('i32_shl', slot, i32(2))), NODE_CHILD)
   }
 
-  /** Private anonymous memory that may be accessed in this way, and no reader of a userfaultfd(2) is to be asked. */
+  /** Memory that may be accessed in this way, and no reader of a userfaultfd(2) is to be asked. */
   #checkMapping(): void {
     const { code } = this
     this.refuseIf(op('f64_gt', this.#number(VMA_START), local(this.#page)))
@@ -164,8 +163,8 @@ export abstract class AnswerEmitter {
     code.set(this.flags)
     this.refuseIf(op('i32_eqz', op('i32_and', local(this.flags), this.neededFlags())))
     const missing = op('i32_and', local(this.flags), i32(VM_UFFD_MISSING))
-    const others = [VMA_OBJECT, VMA_SPECIAL, VMA_USERFAULT].map((offset) => this.field(offset))
-    this.refuseIf(others.reduce((sum, each) => op('i32_or', sum, each), missing))
+    const others = op('i32_or', this.field(VMA_SPECIAL), this.field(VMA_USERFAULT))
+    this.refuseIf(op('i32_or', missing, others))
   }
 
   /** AnonymousFamilies.prepare would find none among the neighbours, and has a record at hand. */

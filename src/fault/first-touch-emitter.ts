@@ -1,17 +1,19 @@
-import { PAGE_SHIFT } from '../base/numbers.js'
-import { i32, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
+import { NO_FRAME, PAGE_SHIFT } from '../base/numbers.js'
+import type { Label } from '../base/wasm/code.js'
+import { i32, ifElse, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { CacheWord } from '../frame/frame-cache.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import { FRAME_FIELD, frameEntry } from '../frame/frame-taking.js'
 import { ZONE_BYTES, ZoneWord } from '../frame/zone.js'
+import { FAMILY_ROOT } from '../space/anonymous-families.js'
 import { FOLIO_MASK } from '../space/huge-policy.js'
 import { VM_READ, VM_WRITE } from '../space/vm-flags.js'
-import { VMA_BIAS } from '../space/vma.js'
+import { VMA_BIAS, VMA_FAMILY, VMA_OBJECT } from '../space/vma.js'
 import { Counter } from '../state/counters.js'
 import { directoryPtr, Region, Word } from '../state/layout.js'
 import { AnswerEmitter, region, stateWord } from './answer-emitter.js'
 import { Answer, WalkAccess } from './answer-layout.js'
-import { PLACED_PAGES_MIN } from './placed-frame.js'
+import { AROUND, PLACED_PAGES_MIN } from './placed-frame.js'
 
 /** Answers the first access to a page, whose entry is all zero: a write gets a frame of zeroes, a read the one that all have (first-write.ts, anonymous.ts). */
 export class FirstTouchEmitter extends AnswerEmitter {
@@ -27,6 +29,7 @@ export class FirstTouchEmitter extends AnswerEmitter {
 
   protected resolve(): void {
     const { code } = this
+    this.refuseIf(this.field(VMA_OBJECT))
     this.#isWrite(code)
     code.if()
     this.refuseIf(op('i32_and', stateWord(Word.hugePolicy), i32(FOLIO_MASK)))
@@ -46,22 +49,38 @@ export class FirstTouchEmitter extends AnswerEmitter {
   /** allocatePlaced, where a frame can be had at once and the mapping knows its place. */
   #takeFrame(): void {
     const { code } = this
-    this.refuseIf(op('i32_eqz', this.cached()))
-    const top = op('i32_add', local(this.cache), op('i32_shl', this.cached(), i32(2)))
-    const next = loadRaw('i32_load', top, (CacheWord.stack - 1) * 4)
-    const isUsed = op('i32_and', this.frameField(next, FRAME_FIELD.flags), i32(FrameFlag.dirtyMemory))
+    const taken = code.block()
     const isLarge = op('f64_ge', this.pages(), (each) => void each.f64(PLACED_PAGES_MIN))
-    op('i32_and', op('i32_eqz', isUsed), isLarge)(code)
+    op('i32_and', isLarge, this.#isChoosy())(code)
     code.if()
-    this.#takePlaced()
-    code.else()
+    this.#takePlaced(taken)
+    code.end()
+    this.refuseIf(op('i32_eqz', this.cached()))
     this.takeCached()
     code.end()
     this.zero()
   }
 
-  /** BuddyAllocator.allocateZeroedAt. A frame of a cache is left to that. */
-  #takePlaced(): void {
+  /** BuddyAllocator.isChoosy. */
+  #isChoosy(): Value {
+    const { code } = this
+    const next = code.local('i32')
+    const top = op('i32_add', local(this.cache), op('i32_shl', this.cached(), i32(2)))
+    const inCache = loadRaw('i32_load', top, (CacheWord.stack - 1) * 4)
+    const last = this.#zoneOf(i32(-1))
+    const inZone: Value = (each) => {
+      each.get(this.table)
+      last(each)
+      each.call(this.taking.smallest)
+    }
+    ifElse('i32', this.cached(), inCache, inZone)(code)
+    code.set(next)
+    const isUsed = op('i32_and', this.frameField(local(next), FRAME_FIELD.flags), i32(FrameFlag.dirtyMemory))
+    return op('i32_and', op('i32_ne', local(next), i32(NO_FRAME)), op('i32_eqz', isUsed))
+  }
+
+  /** BuddyAllocator.allocateZeroedAt for the frame that the page should get, and on to `taken`. If that is somebody else's by chance, any other will do. */
+  #takePlaced(taken: Label): void {
     const { code } = this
     const pfn = local(this.pfn)
     this.refuseIf(op('i32_eqz', this.field(VMA_BIAS)))
@@ -74,12 +93,37 @@ export class FirstTouchEmitter extends AnswerEmitter {
         op('i32_shl', (each) => void each.memorySize(), i32(4)),
       ),
     )
-    this.refuseIf(op('i32_and', this.frameField(pfn, FRAME_FIELD.flags), i32(FrameFlag.cached)))
+    op('i32_and', this.frameField(pfn, FRAME_FIELD.flags), i32(FrameFlag.cached))(code)
+    code.if()
+    this.refuseIf(
+      (each) =>
+        void each.get(this.table).get(this.cache).get(this.pfn).call(this.taking.takeOut).op('i32_eqz'),
+    )
+    code.br(taken).end()
     code.get(this.table)
     this.#zoneOf(pfn)(code)
-    this.refuseIf((each) => void each.get(this.pfn).call(this.taking.takeAt).op('i32_eqz'))
+    code.get(this.pfn).call(this.taking.takeAt)
+    code.if()
     this.count(Counter.framesAllocated)
     this.passTime(this.layout.frameTicks)
+    code.br(taken).end()
+    this.#refuseAmongOthers()
+  }
+
+  /** isOthers of placed-frame.ts: the mapping is to get another place. */
+  #refuseAmongOthers(): void {
+    const { code } = this
+    const [at, end, others] = [code.local('i32'), code.local('i32'), code.local('i32')]
+    this.refuseIf(op('i32_eqz', this.field(VMA_FAMILY)))
+    op('i32_and', local(this.pfn), i32(-AROUND))(code)
+    code.tee(at).i32(AROUND).op('i32_add').set(end).i32(0).set(others)
+    const next = code.loop()
+    const isUsed = op('i32_gt_u', this.frameField(local(at), FRAME_FIELD.refCount), i32(0))
+    const root = loadRaw('i32_load', this.field(VMA_FAMILY), FAMILY_ROOT)
+    const isOthers = op('i32_ne', this.frameField(local(at), FRAME_FIELD.owner), root)
+    op('i32_add', local(others), op('i32_and', isUsed, isOthers))(code)
+    code.set(others).get(at).i32(1).op('i32_add').tee(at).get(end).op('i32_lt_u').brIf(next).end()
+    this.refuseIf(op('i32_gt_u', local(others), i32(AROUND / 2)))
   }
 
   /** Zones.of. */

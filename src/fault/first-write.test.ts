@@ -130,12 +130,22 @@ test.each([
     const random = new Random(SEED)
     const [quick, byHart, long] = [bootPlain(lowFrames), bootPlain(lowFrames), bootPlain(lowFrames)]
     const calls = new AnswerCalls(byHart.mm)
+    for (const { mm, files } of [quick, byHart, long]) {
+      files.set(3, openFile(mm.objects.create(ObjectKind.tmpfs, 24)))
+    }
     const places: number[] = []
     for (let i = 0; i < mappings; i++) {
       const length = random.pick([1, 2, 15, 16, 24, 200, 600]) * PAGE
-      const address = quick.mmap(0, length, R | W, PRIVATE)
-      for (const other of [byHart, long]) expect(other.mmap(0, length, R | W, PRIVATE)).toBe(address)
+      // Neighbours whose access is not the same may share a family.
+      const prot = random.pick([R | W, R | W | X])
+      const flags = random.pick([PRIVATE, PRIVATE, mman.MAP_DROPPABLE | mman.MAP_ANONYMOUS])
+      const address = quick.mmap(0, length, prot, flags)
+      for (const other of [byHart, long]) expect(other.mmap(0, length, prot, flags)).toBe(address)
       places.push(address)
+      if (random.below(3) === 0) {
+        const flags = random.pick([mman.MAP_PRIVATE, mman.MAP_PRIVATE, mman.MAP_SHARED]) | mman.MAP_FIXED
+        for (const program of [quick, byHart, long]) program.mmap(address, length, R | W, flags, 3)
+      }
       if (random.below(2) === 0) continue
       const advice = random.pick([10, 11])
       for (const program of [quick, byHart, long]) program.call('madvise', address, PAGE, advice)
@@ -159,6 +169,60 @@ test.each([
     for (const kind of KINDS) expect(answered.get(kind), kind).toBeGreaterThan(steps / 300)
   },
 )
+
+test('mappings that touch, and so may share a family, where the tree has several leaves', () => {
+  const random = new Random(SEED)
+  const [byHart, long] = [bootPlain(), bootPlain()]
+  const calls = new AnswerCalls(byHart.mm)
+  const mappings = 100
+  const start = 0x10_0000_0000
+  const addresses = Array.from({ length: mappings }, (_, i) => start + i * PAGE)
+  for (const program of [byHart, long]) {
+    program.mmap(start, (mappings + 1) * PAGE, R | W, PRIVATE | mman.MAP_FIXED)
+    // The table is there, and records of families are at hand.
+    touchTheLongWay(program, start + mappings * PAGE, Access.write)
+    for (let i = 0; i < mappings; i += 2) program.call('mprotect', addresses[i]!, PAGE, R | W | X)
+  }
+  let answered = 0
+  while (addresses.length > 0) {
+    const [address] = addresses.splice(random.below(addresses.length), 1) as [number]
+    const result = touchTheLongWay(long, address, Access.write)
+    if (calls.touch(byHart.space, address, Access.write)) answered++
+    else expect(touchTheLongWay(byHart, address, Access.write)).toBe(result)
+    expect(bytesOf(byHart).equals(bytesOf(long)), `seed ${SEED}, page ${address - start}`).toBe(true)
+  }
+  byHart.mm.check()
+  expect(answered).toBeGreaterThan(mappings / 10)
+})
+
+test('until memory is full, and then', () => {
+  const [quick, byHart, long] = [bootPlain(), bootPlain(), bootPlain()]
+  const calls = new AnswerCalls(byHart.mm)
+  const pages = MEBIBYTES * 256
+  // Of one mapping of that size no page has a place of its own: nowhere is there room for it.
+  const flags = PRIVATE | mman.MAP_NORESERVE
+  const address = quick.mmap(0, pages * PAGE, R | W, flags)
+  expect(address).toBeGreaterThan(0)
+  for (const other of [byHart, long]) expect(other.mmap(0, pages * PAGE, R | W, flags)).toBe(address)
+  for (let i = 0; i < pages; i += 400) {
+    for (const program of [quick, byHart, long]) program.call('madvise', address + i * PAGE, 200 * PAGE, 10)
+  }
+  let [refused, answered] = [0, 0]
+  for (let i = 0; i < pages; i++) {
+    const at = address + i * PAGE
+    const result = quick.touch(at, Access.write)
+    expect(touchTheLongWay(long, at, Access.write), `page ${i}`).toBe(result)
+    if (calls.touch(byHart.space, at, Access.write)) answered++
+    else expect(touchTheLongWay(byHart, at, Access.write), `page ${i}`).toBe(result)
+    if (result === FaultResult.outOfMemory) refused++
+  }
+  expect(refused).toBeGreaterThan(0)
+  expect(answered).toBeGreaterThan(pages / 4)
+  for (const each of [quick, byHart]) {
+    expect(bytesOf(each).equals(bytesOf(long))).toBe(true)
+    each.mm.check()
+  }
+})
 
 describe('by itself', () => {
   /** A mapping whose first page is there, and so its table and family. */

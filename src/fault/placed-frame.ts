@@ -17,7 +17,7 @@ export const PLACED_PAGES_MIN = 16
 const HUGE_ROOM = 11
 const HUGE_PAGES = 512
 /** Frames that are looked at around one that is not free. */
-const AROUND = 16
+export const AROUND = 16
 
 type PlacedEnv = Pick<FaultEnv, 'buddy' | 'frames' | 'families'>
 

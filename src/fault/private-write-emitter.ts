@@ -12,8 +12,9 @@ import { AnswerEmitter, region, stateWord } from './answer-emitter.js'
 import { Answer, type AnswerLayout, WalkAccess } from './answer-layout.js'
 
 /**
- * Answers a write to a page of private anonymous memory that is there and may only be read yet (copy-on-write.ts): where the zero page is it gets a frame of
- * zeroes, where a frame is that others have too a copy, and one that nobody else has may be written from now on.
+ * Answers a write to a page of a private mapping that is there and may only be read yet (copy-on-write.ts): where the zero page is it gets a frame of
+ * zeroes, where a frame of anonymous memory is that others have too a copy, and one that nobody else has may be written from now on. A page of a file is
+ * left to copy-on-write.ts.
  */
 export class PrivateWriteEmitter extends AnswerEmitter {
   /** i64: what the entry holds; i32: the frame that it maps. */
@@ -55,6 +56,7 @@ export class PrivateWriteEmitter extends AnswerEmitter {
     this.refuseIf(op('i32_ne', local(this.#from), stateWord(Word.zeroFrame)))
     this.#replaceZeroPage()
     code.end()
+    // A frame of anonymous memory: the mapping is private.
     const flags = this.frameField(local(this.#from), FRAME_FIELD.flags)
     this.refuseIf(op('i32_eqz', op('i32_and', flags, i32(FrameFlag.anonymous))))
     op('i32_eq', this.frameField(local(this.#from), FRAME_FIELD.refCount), i32(1))(code)

@@ -7,7 +7,7 @@
 import { PAGE_SHIFT, PAGE_SIZE } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import type { WasmModule } from '../base/wasm/module.js'
-import { i32, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
+import { i32, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { ORDER_MAX } from './frame-allocator.js'
 import { CacheWord } from './frame-cache.js'
 import { FRAME_ENTRY_BYTES, FrameField, FrameFlag, FrameMask } from './frame-table.js'
@@ -20,6 +20,10 @@ export interface FrameTaking {
   readonly takeCached: number
   /** takeAt(table, zone, frame) → 1, and the frame is as takeCached gives it; 0, and nothing has changed, when it is in no free block, or memory is low. */
   readonly takeAt: number
+  /** takeOut(table, cache, frame) → 1, and a frame of the cache is as takeCached gives it; 0, and nothing has changed, when it is not there. */
+  readonly takeOut: number
+  /** smallest(table, zone) → where the smallest free block starts, or NO_FRAME (smallestFree). */
+  readonly smallest: number
   /** zero(table, frame): all its bytes are zero. Only a frame that was used before is written. */
   readonly zero: number
 }
@@ -49,6 +53,8 @@ export function addFrameTaking(module: WasmModule): FrameTaking {
     takeAt: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], (code) =>
       emitTakeAt(code, takeWhole, put),
     ),
+    takeOut: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], emitTakeOut),
+    smallest: module.function(undefined, ['i32', 'i32'], ['i32'], emitSmallest),
     zero: module.function(undefined, ['i32', 'i32'], [], emitZero),
   }
 }
@@ -239,4 +245,44 @@ function emitHalves(
   code.get(half).call(put).end()
   after?.()
   code.br(again).end().end()
+}
+
+/** FrameCache.takeOut. */
+function emitTakeOut(code: Code): void {
+  const [start, place] = [code.local('i32'), code.local('i32')]
+  const count = loadRaw('i32_load', local(CACHE), CacheWord.count * 4)
+  op('i32_add', local(CACHE), i32(CacheWord.stack * 4))(code)
+  code.set(start)
+  op('i32_add', local(start), op('i32_shl', count, i32(2)))(code)
+  code.set(place)
+  const found = code.block()
+  const next = code.loop()
+  op('i32_eq', local(place), local(start))(code)
+  code.if()
+  code.i32(0).op('return').end()
+  code.get(place).i32(4).op('i32_sub').tee(place).memory('i32_load').get(PFN).op('i32_eq').brIf(found)
+  code.br(next).end().end()
+  const end = op('i32_add', local(start), op('i32_shl', count, i32(2)))
+  const behind = op('i32_add', local(place), i32(4))
+  code.get(place)
+  behind(code)
+  op('i32_sub', end, behind)(code)
+  code.memoryCopy()
+  change(code, local(CACHE), CacheWord.count * 4, 'i32_add', i32(-1))
+  change(code, local(CACHE), CacheWord.taken * 4, 'i32_add', i32(1))
+  emitReference(code, PFN)
+  code.i32(1)
+}
+
+function emitSmallest(code: Code): void {
+  const [sizes, order] = [code.local('i32'), code.local('i32')]
+  op('i32_or', zoneWord(ZoneWord.spares), loadRaw('i32_load', local(ZONE), MASK))(code)
+  code.tee(sizes).op('i32_eqz').if()
+  code.i32(0).op('return').end()
+  code.get(sizes).op('i32_ctz').set(order)
+  const has = (word: number): Value => op('i32_and', zoneWord(word), op('i32_shl', i32(1), local(order)))
+  const slot = op('i32_add', local(ZONE), op('i32_shl', local(order), i32(2)))
+  const chained = op('i32_add', zoneWord(ZoneWord.base), op('i32_shl', i32(1), local(order)))
+  const spare = select(has(ZoneWord.chain), chained, loadRaw('i32_load', slot, ZoneWord.spare * 4))
+  select(has(ZoneWord.spares), spare, loadRaw('i32_load', slot, HEADS))(code)
 }

@@ -76,8 +76,7 @@ export class AnsweredFaults {
 
   get #isWorthIt(): boolean {
     const { memory } = this.#linux.mm
-    const faults = countedHere(memory, Counter.faultAnonymous) + countedHere(memory, Counter.faultZeroPage)
-    if (faults < WORTH) return false
+    if (countedHere(memory, Counter.resolvedMinor) < WORTH) return false
     this.#make()
     return this.#isReady
   }
