@@ -7,7 +7,7 @@
  *     answer(address, entry, access) → Answer
  *
  * `entry` is where the page-table entry of a 4 KiB page is, `access` as the walker has it. Only for memory that no other thread uses, with nothing that fails
- * or is watched. RAM is the same to the byte, whoever answers (answers.test.ts): what costs virtual time is added to the hart's `time` register here,
+ * or is watched. RAM is the same to the byte, whoever answers (first-write.test.ts): what costs virtual time is added to the hart's `time` register here,
  * and to the rest by who reads what is left of `left`.
  */
 import type { Code } from '../base/wasm/code.js'
