@@ -1,6 +1,8 @@
 /**
  * A page fault, from the trap to the entry (handle_page_fault and lock_mm_and_find_vma of Linux):
  *
+ * What comes here the hart has not answered by itself (answer-code.ts).
+ *
  *     handleFault      lock the space: together with other harts, and alone when that was not enough
  *     ├ firstWrite     first-write.ts: the commonest one in one piece, on memory that no other thread uses
  *     └ attempt        find the mapping (grow the stack), check the access
