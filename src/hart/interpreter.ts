@@ -34,7 +34,7 @@ import { addMultiply } from './multiply-high.js'
 import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/dispatcher.js'
 import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
-import { emitFindSpan, FIND_SPAN_PARAMETERS } from './translator/span-finder.js'
+import { addFindSpan } from './translator/span-finder.js'
 import { emitTakeWriteTags, TAKE_WRITE_TAGS_PARAMETERS } from './translator/write-tags.js'
 
 export interface Interpreter {
@@ -61,7 +61,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   for (const [name, index] of helpers) module.export(name, index)
   const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
   if (layout.threshold !== 0) {
-    module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) => emitFindSpan(code, layout))
+    addFindSpan(module, layout)
     module.function('takeWriteTags', TAKE_WRITE_TAGS_PARAMETERS, [], emitTakeWriteTags)
   }
   const interpret = module.function('interpret', ['i32'], ['i32'], (code) =>

@@ -10,6 +10,15 @@ import { Cause, Exit } from './exit.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
 import { MmuAccess, tlbEntries, tlbSlot } from './mmu-access.js'
+import {
+  frameOf,
+  framesOfRam,
+  LEVEL_BITS,
+  PTE_HIGH_RESERVED_SHIFT,
+  PTE_LEAF,
+  Pte,
+  ROOT_LEVEL_SHIFT,
+} from './page-table-entry.js'
 import { growEpoch } from './translator/shared-globals.js'
 
 /** answer(address, where its entry is, MmuAccess) → 0: it is a fault; 1: the entry allows it now; 2: and maps another frame than before. */
@@ -18,18 +27,9 @@ export const ANSWER_RESULTS: readonly ValueType[] = ['i32']
 /** Place in the hart's table of functions. */
 export const ANSWER_PLACE = 0
 
-/** Bits of a page-table entry. */
-const Pte = { valid: 1, read: 2, write: 4, execute: 8, user: 16, accessed: 64, dirty: 128 } as const
-const PTE_LEAF = Pte.read | Pte.execute
 /** Reserved in an entry that points to a table. */
 const PTE_TABLE_RESERVED = Pte.user | Pte.accessed | Pte.dirty
-/** N, PBMT and reserved bits: must be zero without the extensions that use them. */
-const PTE_HIGH_RESERVED_SHIFT = 54
-const PTE_PPN_MASK = (1n << 44n) - 1n
-const ROOT_LEVEL_SHIFT = 30
 const NONE = i64(-1)
-/** Of 4 KiB: sixteen in each of WebAssembly's pages. */
-const framesOfRam: Value = (code) => code.memorySize().i32(4).op('i32_shl')
 const PAGE_START = i64(-PAGE_SIZE)
 
 /** Writes the body of walk(address, access): the place in the buffer, or what `fault` returns. */
@@ -118,7 +118,7 @@ export class WalkEmitter {
     op('i64_and', local(this.#pte), i64(PTE_LEAF))(code)
     code.op('i64_eqz').op('i32_eqz').brIf(found)
     this.#pageFaultIf(this.#has(PTE_TABLE_RESERVED))
-    code.get(this.#shift).i32(9).op('i32_sub').tee(this.#shift).i32(12).op('i32_ge_s').brIf(next)
+    code.get(this.#shift).i32(LEVEL_BITS).op('i32_sub').tee(this.#shift).i32(12).op('i32_ge_s').brIf(next)
     code.br(this.#pageFault).end().end()
   }
 
@@ -184,8 +184,7 @@ export class WalkEmitter {
     const readWrite = op('i64_and', pte, i64(Pte.read | Pte.write))
     this.#pageFaultIf(op('i64_eq', readWrite, i64(Pte.write)))
     this.#pageFaultIf(op('i32_wrap_i64', op('i64_shr_u', pte, i64(PTE_HIGH_RESERVED_SHIFT))))
-    const ppn = op('i64_and', op('i64_shr_u', pte, i64(10)), i64(PTE_PPN_MASK))
-    op('i64_sub', ppn, i64(this.#layout.physBasePfn))(code)
+    frameOf(pte, this.#layout.physBasePfn)(code)
     code.set(this.#frame)
     this.#accessFaultUnlessTable()
   }
@@ -198,7 +197,7 @@ export class WalkEmitter {
   }
 
   #isOutsideRam(): Value {
-    return op('i64_ge_u', local(this.#frame), op('i64_extend_i32_u', framesOfRam))
+    return op('i64_ge_u', local(this.#frame), framesOfRam)
   }
 
   #has(bits: number): Value {
