@@ -11,9 +11,9 @@
  *             +24  i32  patience  misses until it is looked for again
  *             +28  i32  left      of the budget when it was looked for last
  *
- * A span says what entries of the TLB said when it was found (span-finder.ts): each page of it was in there for that kind of access. It
- * holds until the hart forgets something or turns to another address space, which never happens in a run, or until a frame gets a
- * stamp, when stores to it must be noticed (code-pages.ts). That an entry made room for another page does not matter.
+ * A span says what the page table said when it was found (span-finder.ts): of each page of it, that a walk for that kind of access would find it there and
+ * mark nothing. It holds until the hart forgets something or turns to another address space, which never happens in a run, or until a frame gets a
+ * stamp, when stores to it must be noticed (code-pages.ts). Whether the TLB has the page does not matter.
  */
 import type { Ptr } from '../../base/numbers.js'
 import { TlbHeader } from '../../paging/tlb-layout.js'

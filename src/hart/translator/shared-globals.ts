@@ -7,7 +7,7 @@ import type { WasmModule } from '../../base/wasm/module.js'
 
 /**
  * A number that grows with every run of the hart, and in a run when a store has changed code. While it stays the same, nobody has
- * changed a page table, made the TLB forget or taken a stamp away.
+ * changed a page-table entry that said anything, made the TLB forget or taken a stamp away. (Empty entries may be filled meanwhile: Hart.answerFaults.)
  */
 export const CODE_EPOCH = 0
 /** Place of a function that was left because a window of it crosses a page's end (page-windows.ts); 0 = none since somebody looked. */
