@@ -1,4 +1,5 @@
 /** What the build has given the command, with V8's code of it. */
+import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import { KeptParts } from '../hart/hart-parts.js'
 import { v8Keeper } from './compiled-code.js'
 import { withPatientInterpreter } from './engine.js'
@@ -6,6 +7,8 @@ import { withPatientInterpreter } from './engine.js'
 export interface BuiltIn {
   /** Of a hart. */
   readonly parts: KeptParts
+  /** V8, for other code. */
+  readonly keeper: CodeKeeper | undefined
   /** A name that no other build has; nothing where nobody knows it. */
   readonly build: string | undefined
   /** Memory that nobody else uses any more: each page of fresh memory costs a page fault of the host. */
@@ -14,7 +17,13 @@ export interface BuiltIn {
 
 /** `parts`: bytes of a KeptParts of this very build. */
 export function builtIn(parts?: Uint8Array, build?: string, room?: Uint8Array): BuiltIn {
-  return { parts: new KeptParts(parts, v8Keeper()), build, room }
+  const keeper = v8Keeper()
+  return { parts: new KeptParts(parts, keeper && patient(keeper)), keeper, build, room }
+}
+
+/** Some parts are made when the program runs, with other settings than they were kept with. */
+function patient(keeper: CodeKeeper): CodeKeeper {
+  return { ...keeper, restore: (bytes, code) => withPatientInterpreter(() => keeper.restore(bytes, code)) }
 }
 
 /** For the build: has V8 compile the interpreter in full, with the settings with which it will be taken. */

@@ -105,7 +105,7 @@ export function withBatches<T>(act: () => T): T {
 }
 
 function withSetting<T>(flag: string, value: number, usual: number, act: () => T): T {
-  if (!KNOWS_ENGINE) return act()
+  if (!KNOWS_ENGINE || changed.some((one) => one.flag === flag)) return act()
   changed.push({ flag, value, usual })
   setV8Flags(`${flag}=${value}`)
   try {

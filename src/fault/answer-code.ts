@@ -23,10 +23,10 @@ export function answerBytes(layout: AnswerLayout): Uint8Array {
   const module = new WasmModule()
   module.importMemory('memory', { shared: layout.inSharedBuffer })
   const taking = addFrameTaking(module)
-  const firstTouch = module.function(undefined, ['i64', 'i32', 'i32'], ['i32'], (code) =>
+  const firstTouch = module.function('firstTouch', ['i64', 'i32', 'i32'], ['i32'], (code) =>
     new FirstTouchEmitter(code, layout, taking).emit(),
   )
-  const privateWrite = module.function(undefined, ['i64', 'i32', 'i32'], ['i32'], (code) =>
+  const privateWrite = module.function('privateWrite', ['i64', 'i32', 'i32'], ['i32'], (code) =>
     new PrivateWriteEmitter(code, layout, taking).emit(),
   )
   module.function('answer', ['i64', 'i32', 'i32'], ['i32'], (code) =>

@@ -19,7 +19,7 @@ type Takes = Record<
 function takesOf({ memory }: MemoryManager): Takes {
   const module = new WasmModule()
   module.importMemory('memory', { shared: memory.inSharedBuffer })
-  for (const [name, index] of Object.entries(addFrameTaking(module))) module.export(name, index)
+  addFrameTaking(module)
   const compiled = new WebAssembly.Module(module.bytes() as BufferSource)
   return new WebAssembly.Instance(compiled, { env: { memory: memory.raw } }).exports as Takes
 }

@@ -45,17 +45,18 @@ export function frameEntry(table: Value, pfn: Value): Value {
   return op('i32_add', table, op('i32_shl', pfn, i32(Math.log2(FRAME_ENTRY_BYTES))))
 }
 
+/** All have names, so that an engine can be told to compile them (HartParts). */
 export function addFrameTaking(module: WasmModule): FrameTaking {
-  const takeWhole = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], ['i32'], emitTakeWhole)
-  const put = module.function(undefined, ['i32', 'i32', 'i32', 'i32'], [], emitPut)
+  const takeWhole = module.function('takeWhole', ['i32', 'i32', 'i32', 'i32'], ['i32'], emitTakeWhole)
+  const put = module.function('put', ['i32', 'i32', 'i32', 'i32'], [], emitPut)
   return {
-    takeCached: module.function(undefined, ['i32', 'i32'], ['i32'], emitTakeCached),
-    takeAt: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], (code) =>
+    takeCached: module.function('takeCached', ['i32', 'i32'], ['i32'], emitTakeCached),
+    takeAt: module.function('takeAt', ['i32', 'i32', 'i32'], ['i32'], (code) =>
       emitTakeAt(code, takeWhole, put),
     ),
-    takeOut: module.function(undefined, ['i32', 'i32', 'i32'], ['i32'], emitTakeOut),
-    smallest: module.function(undefined, ['i32', 'i32'], ['i32'], emitSmallest),
-    zero: module.function(undefined, ['i32', 'i32'], [], emitZero),
+    takeOut: module.function('takeOut', ['i32', 'i32', 'i32'], ['i32'], emitTakeOut),
+    smallest: module.function('smallest', ['i32', 'i32'], ['i32'], emitSmallest),
+    zero: module.function('zero', ['i32', 'i32'], [], emitZero),
   }
 }
 

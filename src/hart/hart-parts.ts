@@ -13,7 +13,7 @@ export interface HartParts {
   decodeTables(): Uint8Array
   /** The interpreter (interpreter.ts). */
   interpreter(layout: HartLayout): InstanceMaker
-  /** Another module, whose bytes depend on nothing but the name. */
+  /** Another module, whose bytes depend on nothing but the name; all its functions are exported. */
   module(name: string, bytes: () => Uint8Array): InstanceMaker
 }
 
