@@ -67,8 +67,9 @@ export class AnsweredFaults {
   }
 
   #answers(process: Process, most: number, deadline: number): number {
-    const { clock, time } = this.#linux
-    if (time.timers.queue.hasCpuTimers(process.ptr)) return 0
+    const { clock, time, kernelTime } = this.#linux
+    // The next fault that stops the hart pays for frames that a signal's delivery took.
+    if (kernelTime.isOwed || time.timers.queue.hasCpuTimers(process.ptr)) return 0
     if (deadline === Number.POSITIVE_INFINITY || clock.mode !== 'virtual') return ANSWERS_MAX
     const spare = Math.floor((deadline - clock.now() - most) / LONGEST)
     return Math.max(0, Math.min(spare, ANSWERS_MAX))

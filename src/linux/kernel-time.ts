@@ -47,6 +47,11 @@ export class KernelTime {
     this.#charge(thread, ticks)
   }
 
+  /** Frames were taken that cost nothing yet: whoever leaves the kernel next pays for them. */
+  get isOwed(): boolean {
+    return countedHere(this.#env.mm.memory, Counter.framesAllocated) !== this.#f64[FRAMES]!
+  }
+
   /** It leaves: what it came for is done. */
   leave(thread: Thread): void {
     const frames = countedHere(this.#env.mm.memory, Counter.framesAllocated)
