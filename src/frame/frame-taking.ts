@@ -1,5 +1,5 @@
 /**
- * Taking single frames, as WebAssembly, for code that has to have them where no JavaScript runs (fault/first-touch-code.ts): the same words change in
+ * Taking single frames, as WebAssembly, for code that has to have them where no JavaScript runs (fault/answer-code.ts): the same words change in
  * the same way as by `FrameCache.take` and `FreeFrames.takeAt`. For memory that no other thread uses, and where nothing fails or is watched.
  *
  * `table` is the address of the frame table, `zone` that of a zone's record, `cache` that of a hart's cache.

@@ -28,7 +28,7 @@ import { VM_ACCESS_FLAGS } from './vm-flags.js'
 import { Vma } from './vma.js'
 
 const RECORD_BYTES = 24
-/** Byte offsets, for WebAssembly (fault/first-touch-code.ts). */
+/** Byte offsets, for WebAssembly (fault/answer-code.ts). */
 export const FAMILY_MEMBERS = 4
 export const FAMILY_ROOT = 8
 export const FAMILY_FIRST = 12

@@ -24,7 +24,7 @@ import type { Memory } from '../state/memory.js'
 export const VMA_BYTES = 80
 /** Of `file`: the file had no name any more when it was mapped (shmem_anon_vm_ops of Linux). Such mappings merge with the others all the same. */
 export const MAPPED_UNNAMED = 2 ** 31
-/** Byte offsets of what is read without a view: by the tree, its backlink too, and by WebAssembly (fault/first-touch-code.ts). */
+/** Byte offsets of what is read without a view: by the tree, its backlink too, and by WebAssembly (fault/answer-code.ts). */
 export const VMA_START = 0
 export const VMA_END = 8
 export const VMA_OFFSET = 16

@@ -1,6 +1,6 @@
 /** The faults that a hart answers by itself, asked for as its walker does. */
 import { EntryFlag } from '../../arch/memory-management-arch.js'
-import { fromHalves, NULL, type Ptr, type Vpn } from '../../base/numbers.js'
+import { NULL, type Ptr, type Vpn } from '../../base/numbers.js'
 import type { MemoryManager } from '../../mm.js'
 import { UserMapper } from '../../paging/user-mapper.js'
 import type { AddressSpace } from '../../space/address-space.js'
@@ -11,8 +11,6 @@ import { answerLayout } from '../answer-layout.js'
 
 /** In the record of hart 0, which does not run. */
 const [TIME, LEFT, SPACE] = [552, 604, 608]
-export const FAULT_TICKS = 13
-export const FRAME_TICKS = 17
 
 type AnswerFault = (address: bigint, entry: number, access: number) => number
 
@@ -28,7 +26,7 @@ export class AnswerCalls {
     const at = (offset: number) => (this.#hart + offset) as Ptr
     const layout = answerLayout(mm, {
       ...{ space: at(SPACE), left: at(LEFT), timeBase: at(TIME) },
-      ...{ faultTicks: FAULT_TICKS, frameTicks: FRAME_TICKS },
+      ...{ faultTicks: 13, frameTicks: 17 },
     })
     if (layout === undefined) return
     const module = new WebAssembly.Module(answerBytes(layout) as BufferSource)
@@ -36,16 +34,11 @@ export class AnswerCalls {
     this.#answer = exports.answer as AnswerFault
   }
 
-  /** Whether it was answered. The hart's record is empty again then. */
+  /** Whether it was answered; the hart's record is empty again then. The walker asks where an entry is all zero or does not allow the access. */
   touch(space: AddressSpace, address: number, access: Access): boolean {
-    return this.ticks(space, address, access) !== undefined
-  }
-
-  /** What it took, in ticks, when it was answered. The walker asks where an entry is all zero or does not allow the access. */
-  ticks(space: AddressSpace, address: number, access: Access): number | undefined {
     const mapper = new UserMapper(this.#mm, space.root)
     const entry = mapper.leaf(Math.floor(address / 4096) as Vpn)
-    if (this.#answer === undefined || entry === NULL || !isAsked(mapper, entry, access)) return undefined
+    if (this.#answer === undefined || entry === NULL || !isAsked(mapper, entry, access)) return false
     const { u32 } = this.#mm.memory
     const word = (field: number): number => (this.#hart + field) >>> 2
     u32[word(SPACE)] = space.ptr
@@ -53,10 +46,9 @@ export class AnswerCalls {
     const kind = access === Access.write ? 1 : access === Access.read ? 0 : 2
     const isAnswered = this.#answer(BigInt(address), entry, kind) !== 0
     const left = u32[word(LEFT)]!
-    const ticks = fromHalves(u32[word(TIME)]!, u32[word(TIME) + 1]!)
     for (const field of [SPACE, LEFT, TIME]) u32[word(field)] = 0
     if (left !== (isAnswered ? 1 : 2)) throw new Error('what is left goes down by one for each answer')
-    return isAnswered ? ticks : undefined
+    return isAnswered
   }
 }
 
