@@ -1,6 +1,6 @@
 import { PAGE_SHIFT, PAGE_SIZE } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
-import { i32, i64, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
+import { i32, i64, loadRaw, local, op, select, storeRaw, type Value } from '../base/wasm/value.js'
 import { FrameFlag } from '../frame/frame-table.js'
 import type { FrameTaking } from '../frame/frame-taking.js'
 import { FRAME_FIELD, frameEntry } from '../frame/frame-taking.js'
@@ -128,10 +128,21 @@ export class PrivateWriteEmitter extends AnswerEmitter {
     for (const tag of [TlbEntry.readTag, TlbEntry.writeTag, TlbEntry.executeTag]) {
       storeRaw('i64_store', slot, i64(-1), tag)(code)
     }
-    for (const count of [TlbHeader.generation, TlbHeader.pageFlushes]) {
-      const more = op('i32_add', loadRaw('i32_load', local(header), count), i32(1))
-      storeRaw('i32_store', local(header), more, count)(code)
-    }
+    this.#noteForgotten(local(header))
+    const flushes = op('i32_add', loadRaw('i32_load', local(header), TlbHeader.pageFlushes), i32(1))
+    storeRaw('i32_store', local(header), flushes, TlbHeader.pageFlushes)(code)
     this.count(Counter.flushPages)
+  }
+
+  /** As Tlbs notes it: the page lies inside what was forgotten. */
+  #noteForgotten(header: Value): void {
+    const page = op('i32_wrap_i64', local(this.vpn))
+    const from = loadRaw('i32_load', header, TlbHeader.forgottenFrom)
+    const end = loadRaw('i32_load', header, TlbHeader.forgottenEnd)
+    const next = op('i32_add', page, i32(1))
+    const least = select(op('i32_lt_u', page, from), page, from)
+    const most = select(op('i32_gt_u', next, end), next, end)
+    storeRaw('i32_store', header, least, TlbHeader.forgottenFrom)(this.code)
+    storeRaw('i32_store', header, most, TlbHeader.forgottenEnd)(this.code)
   }
 }

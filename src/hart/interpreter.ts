@@ -35,6 +35,7 @@ import { Dispatcher, REGION_PARAMETERS, REGION_RESULTS } from './translator/disp
 import { addEntryTable, emitUsualArrival } from './translator/entry-table.js'
 import { exportSharedGlobals } from './translator/shared-globals.js'
 import { addFindSpan } from './translator/span-finder.js'
+import { addForgetSpans } from './translator/span-forgetter.js'
 import { emitTakeWriteTags, TAKE_WRITE_TAGS_PARAMETERS } from './translator/write-tags.js'
 
 export interface Interpreter {
@@ -62,6 +63,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
   if (layout.threshold !== 0) {
     addFindSpan(module, layout)
+    addForgetSpans(module)
     module.function('takeWriteTags', TAKE_WRITE_TAGS_PARAMETERS, [], emitTakeWriteTags)
   }
   const interpret = module.function('interpret', ['i32'], ['i32'], (code) =>

@@ -97,7 +97,7 @@ export class FlushBatch {
   /** The same for all pages of a huge leaf, whose first is `vpn`. */
   touchRun(vpn: Vpn, pages: number): void {
     assert(this.#root !== NO_FRAME, 'a finished batch is used')
-    this.#touched.addRun(vpn, pages)
+    this.#touched.addPages(vpn, pages)
   }
 
   /** Gives up one reference to a frame, after the flush. Its entry was cleared (and so touched) before. */

@@ -25,6 +25,9 @@ export function forget(tlbs: ForgettingTlbs, hart: number, what: Forgetting): vo
     tlbs.flushAll(hart)
     return
   }
-  for (let i = 0; i < what.pageCount; i++) tlbs.flushPage(hart, what.pages[i] as Vpn)
-  for (let i = 0; i < what.runCount; i++) tlbs.flushRun(hart, what.runs[i] as Vpn, what.runPages)
+  const { starts, lengths, runCount } = what
+  for (let i = 0; i < runCount; i++) {
+    if (lengths[i] === 1) tlbs.flushPage(hart, starts[i] as Vpn)
+    else tlbs.flushRun(hart, starts[i] as Vpn, lengths[i]!)
+  }
 }

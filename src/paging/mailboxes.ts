@@ -6,15 +6,15 @@
  *     hart 0 | hart 1 | …   a hart's words and the request that it makes; the last for threads that run no hart
  *
  *     hart      +0   u32  state        HartState: whether it may use its TLB now
- *     5 KiB     +4   u32  pending      a bit for each hart whose request waits to be served
+ *     6.25 KiB  +4   u32  pending      a bit for each hart whose request waits to be served
  *               +16  u32  lock         of the request: threads without a hart share one
  *               +64  u32  remaining    request: harts that have not answered yet
  *               +68  u32  root         the tables that were changed, and their generation since
  *               +72  u32  generation
  *               +76  u32  all          1: forget everything
- *               +80  u32  pages, runs, pages of a run: how many
- *               +96  512 × f64         pages
- *               …    8 × f64           first pages of runs
+ *               +80  u32  runs         how many
+ *               +96  512 × f64         their first pages
+ *               …    512 × u32         and how many pages each has
  *
  * A generation grows with every change of which TLBs must hear; which one a TLB knows of stands beside its entries (tlb-layout.ts). Two spaces at one place forget too often, never too little.
  * A bank that was unused for 2^32 changes would find the generation that it knows: so it knows the era too, and what is of another era counts as old.
@@ -23,15 +23,15 @@ import { assert } from '../base/assert.js'
 import type { Pfn, Ptr } from '../base/numbers.js'
 import { Region, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
-import { type Forgetting, PAGES_MAX } from './forgetting.js'
+import { type Forgetting, RUNS_MAX } from './forgetting.js'
 
 const GENERATIONS = 1024
 const GENERATIONS_BYTES = GENERATIONS * 4
 const ERA_BYTES = 64
 const HARTS = GENERATIONS_BYTES + ERA_BYTES
-const MAILBOX_BYTES = 5120
-const PAGES = 96
-const RUNS = PAGES + PAGES_MAX * 8
+const MAILBOX_BYTES = 6400
+const STARTS = 96
+const LENGTHS = STARTS + RUNS_MAX * 8
 
 /** The bit of threads that run no hart: harts have 0 to 30. */
 const NO_HART_BIT = 31
@@ -112,13 +112,12 @@ export class Mailboxes {
     u32[request + 1] = generation
     u32[request + 2] = what.isAll ? 1 : 0
     if (what.isAll) return
-    u32[request + 3] = what.pageCount
-    u32[request + 4] = what.runCount
-    u32[request + 5] = what.runPages
-    const pages = this.#at(hart, PAGES) >>> 3
-    for (let i = 0; i < what.pageCount; i++) f64[pages + i] = what.pages[i]!
-    const runs = this.#at(hart, RUNS) >>> 3
-    for (let i = 0; i < what.runCount; i++) f64[runs + i] = what.runs[i]!
+    u32[request + 3] = what.runCount
+    const [starts, lengths] = [this.#at(hart, STARTS) >>> 3, this.#at(hart, LENGTHS) >>> 2]
+    for (let i = 0; i < what.runCount; i++) {
+      f64[starts + i] = what.starts[i]!
+      u32[lengths + i] = what.lengths[i]!
+    }
   }
 
   root(hart: number): Pfn {
@@ -136,10 +135,8 @@ export class Mailboxes {
     what.clear()
     what.isAll = u32[request + 2] === 1
     if (what.isAll) return
-    const pages = this.#at(hart, PAGES) >>> 3
-    for (let i = 0; i < u32[request + 3]!; i++) what.addPage(f64[pages + i]!)
-    const runs = this.#at(hart, RUNS) >>> 3
-    for (let i = 0; i < u32[request + 4]!; i++) what.addRun(f64[runs + i]!, u32[request + 5]!)
+    const [starts, lengths] = [this.#at(hart, STARTS) >>> 3, this.#at(hart, LENGTHS) >>> 2]
+    for (let i = 0; i < u32[request + 3]!; i++) what.addPages(f64[starts + i]!, u32[lengths + i]!)
   }
 
   #at(hart: number, offset: number): Ptr {

@@ -8,11 +8,12 @@
  *                         hart has its own, as a CPU has PCIDs under Linux for x86. Only those of the active bank are looked at
  *
  *     hart's   +0   u32  activeRoot: root frame of the active bank's space; 0 = none, then every entry of the bank is empty
- *     header   +4   u32  generation: changes whenever something was forgotten
+ *     header   +4   u32  forgottenFrom: pages from this one on, up to forgottenEnd, were forgotten since somebody looked (page-spans.ts)
  *     64 B     +8   u32  full flushes so far     +12  u32  pages flushed one by one so far
  *              +16  u32  entries: where those of the active bank are in the buffer
  *              +20  u32  asid: the active bank
  *              +24  u32  ticks: activations so far
+ *              +28  u32  forgottenEnd; ALL_FORGOTTEN = there may be no end
  *
  *     bank's   +0   u32  root: whose pages are in here; 0 = nobody's
  *     header   +4   i32  seen: generation of the space's tables, and of the kernel's, of which the bank knows (mailboxes.ts)
@@ -50,13 +51,16 @@ const RAM_SHARE = 64
 /** Byte offsets in a hart's header. */
 export const TlbHeader = {
   activeRoot: 0,
-  generation: 4,
+  forgottenFrom: 4,
   fullFlushes: 8,
   pageFlushes: 12,
   entries: 16,
   asid: 20,
   ticks: 24,
+  forgottenEnd: 28,
 } as const
+/** In `forgottenEnd`: all pages; and in `forgottenFrom`, with 0 as the end: none. */
+export const ALL_FORGOTTEN = 0xffff_ffff
 /** Byte offsets in a bank's header. */
 export const TlbBank = { root: 0, seen: 4, seenKernel: 8, state: 12, lastUse: 16, era: 20 } as const
 /** Byte offsets in an entry. */

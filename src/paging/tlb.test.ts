@@ -10,7 +10,7 @@ import { PageFlusher } from './page-flusher.js'
 import { FakeHart } from './testing/fake-hart.js'
 import { PagingMachine } from './testing/paging-machine.js'
 import { Tlbs } from './tlb.js'
-import { TLB_ENTRIES } from './tlb-layout.js'
+import { ALL_FORGOTTEN, TLB_ENTRIES, TlbHeader } from './tlb-layout.js'
 import { UserMapper } from './user-mapper.js'
 
 const { read, write, execute, user, dirty, accessed } = EntryFlag
@@ -327,6 +327,51 @@ describe('Tlbs', () => {
     machine.tlbs.check()
   })
 
+  test('a run of pages is forgotten, round the end of the table, and no other page', () => {
+    const first = 3 * TLB_ENTRIES - 5
+    const around = Array.from({ length: 14 }, (_, i) => first - 2 + i)
+    for (const vpn of around) {
+      map(vpn)
+      hart.access(page(vpn), read)
+    }
+    machine.tlbs.flushRun(0, page(first), 9)
+    expect(around.filter((vpn) => hart.knows(page(vpn)))).toEqual(
+      [-2, -1, 9, 10, 11].map((offset) => first + offset),
+    )
+    machine.tlbs.check()
+    hart.access(page(first), read)
+    machine.tlbs.flushRun(0, page(0), TLB_ENTRIES)
+    expect(machine.tlbs.stats()[0]!.live).toBe(0)
+  })
+
+  test('it says which pages were forgotten since somebody looked', () => {
+    const { tlbs, memory } = machine
+    const header = tlbs.ptr(0) >>> 2
+    const [from, end] = [header + TlbHeader.forgottenFrom / 4, header + TlbHeader.forgottenEnd / 4]
+    const forgotten = (change: () => void) => {
+      memory.u32[from] = ALL_FORGOTTEN
+      memory.u32[end] = 0
+      change()
+      return [memory.u32[from], memory.u32[end]]
+    }
+    expect(forgotten(() => tlbs.activate(1, machine.newUser().root))).toEqual([ALL_FORGOTTEN, 0])
+    expect(forgotten(() => tlbs.flushPage(0, page(70)))).toEqual([70, 71])
+    expect(forgotten(() => tlbs.flushRun(0, page(70), 30))).toEqual([70, 100])
+    const several = () => {
+      tlbs.flushPage(0, page(70))
+      tlbs.flushRun(0, page(5), 3)
+      tlbs.flushPage(0, page(69))
+    }
+    expect(forgotten(several)).toEqual([5, 71])
+    const all = [0, ALL_FORGOTTEN]
+    expect(forgotten(() => tlbs.flushAll(0))).toEqual(all)
+    expect(forgotten(() => tlbs.noteChange(0))).toEqual(all)
+    expect(forgotten(() => tlbs.activate(0, machine.newUser().root))).toEqual(all)
+    // Numbers that the words do not hold: there is no end.
+    expect(forgotten(() => tlbs.flushPage(0, machine.kernelMapper.linearPage(9 as Pfn)))[1]).toBe(ALL_FORGOTTEN)
+    expect(forgotten(() => tlbs.flushPage(0, page(2 ** 32 + 5)))[1]).toBe(ALL_FORGOTTEN)
+  })
+
   test('check finds every kind of forgotten flush', () => {
     const elsewhere = () => machine.flusher.batch(machine.newUser().root)
     const forgotten = (vpn: number, message: string, change: (entry: number) => void) => {
@@ -377,13 +422,13 @@ describe('FlushBatch', () => {
   test('only harts that use the root are flushed, for the kernel every hart', () => {
     const other = machine.newUser()
     machine.tlbs.activate(1, other.root)
-    const generation = (n: number) => machine.memory.u32[(machine.tlbs.ptr(n) >>> 2) + 1]!
+    const forgotten = () => machine.tlbs.stats().map(({ pageFlushes }) => pageFlushes)
     const flushed = (root: Pfn) => {
-      const before = [0, 1, 2].map(generation)
+      const before = forgotten()
       const batch = machine.flusher.batch(root)
       batch.touch(page(1))
       batch.finish()
-      return [0, 1, 2].map((n) => generation(n) !== before[n])
+      return forgotten().map((pages, n) => pages !== before[n])
     }
     expect(flushed(mapper.root)).toEqual([true, false, false])
     expect(flushed(other.root)).toEqual([false, true, false])

@@ -6,6 +6,7 @@ import type { Memory } from '../state/memory.js'
 import { Mailboxes } from './mailboxes.js'
 import { checkTlbs } from './tlb-check.js'
 import {
+  ALL_FORGOTTEN,
   BANK_BYTES,
   BankState,
   EMPTY,
@@ -135,6 +136,7 @@ export class Tlbs {
     const ticks = ++u32[header + TlbHeader.ticks / 4]!
     u32[header + TlbHeader.asid / 4] = asid
     u32[header + TlbHeader.entries / 4] = this.entries(hart, asid)
+    this.#noteForgotten(header, 0, ALL_FORGOTTEN)
     this.#set(hart, asid, TlbBank.lastUse, ticks)
   }
 
@@ -199,7 +201,17 @@ export class Tlbs {
 
   /** An entry of the active space was taken back otherwise: what was made of what the hart knew is not to be used any more. */
   noteChange(hart: number): void {
-    this.#memory.u32[(this.ptr(hart) + TlbHeader.generation) >>> 2]! += 1
+    this.#noteForgotten(this.ptr(hart) >>> 2, 0, ALL_FORGOTTEN)
+  }
+
+  /** Pages from one on up to another were forgotten; of the upper half, which has other numbers than the words hold, nobody says which. */
+  #noteForgotten(header: number, from: number, end: number): void {
+    const { u32 } = this.#memory
+    const isNamed = from >= 0 && end < ALL_FORGOTTEN
+    if (!isNamed || from < u32[header + TlbHeader.forgottenFrom / 4]!)
+      u32[header + TlbHeader.forgottenFrom / 4] = isNamed ? from : 0
+    if (!isNamed || end > u32[header + TlbHeader.forgottenEnd / 4]!)
+      u32[header + TlbHeader.forgottenEnd / 4] = isNamed ? end : ALL_FORGOTTEN
   }
 
   /** Forgets one page of the active space (and no other, but for the entry's wholly unrelated tenant, which costs it one walk). */
@@ -213,18 +225,22 @@ export class Tlbs {
     i32[word + 4] = EMPTY
     i32[word + 5] = EMPTY
     const header = this.ptr(hart) >>> 2
-    u32[header + 1]! += 1
-    u32[header + 3]! += 1
+    this.#noteForgotten(header, vpn, vpn + 1)
+    u32[header + TlbHeader.pageFlushes / 4]! += 1
   }
 
-  /** Forgets the pages of a huge leaf (a power of two, aligned to it), and whoever stands in their entries. */
+  /** Forgets adjacent pages, no more than the TLB has entries, and whoever stands in these. */
   flushRun(hart: number, vpn: Vpn, pages: number): void {
     const { u32 } = this.#memory
-    const first = this.entries(hart) + (vpn & (TLB_ENTRIES - 1)) * TLB_ENTRY_BYTES
-    this.#memory.fill(first as Ptr, 0xff, pages * TLB_ENTRY_BYTES)
+    const entries = this.entries(hart)
+    const first = vpn & (TLB_ENTRIES - 1)
+    const beyond = first + pages - TLB_ENTRIES
+    const before = beyond > 0 ? pages - beyond : pages
+    this.#memory.fill((entries + first * TLB_ENTRY_BYTES) as Ptr, 0xff, before * TLB_ENTRY_BYTES)
+    if (beyond > 0) this.#memory.fill(entries, 0xff, beyond * TLB_ENTRY_BYTES)
     const header = this.ptr(hart) >>> 2
-    u32[header + 1]! += 1
-    u32[header + 3]! += pages
+    this.#noteForgotten(header, vpn, vpn + pages)
+    u32[header + TlbHeader.pageFlushes / 4]! += pages
   }
 
   /** Forgets all of the active space and the kernel's half. */
@@ -237,8 +253,8 @@ export class Tlbs {
     const { u32 } = this.#memory
     this.#memory.fill(this.entries(hart, asid), 0xff, ENTRIES_BYTES)
     const header = this.ptr(hart) >>> 2
-    u32[header + 1]! += 1
-    u32[header + 2]! += 1
+    this.#noteForgotten(header, 0, ALL_FORGOTTEN)
+    u32[header + TlbHeader.fullFlushes / 4]! += 1
   }
 
   /** Asserts that every live tag agrees with the page tables as they are now (tlb-check.ts). */
@@ -261,7 +277,10 @@ export class Tlbs {
     return Array.from({ length: this.hartCount }, (_, hart) => {
       const header = this.ptr(hart) >>> 2
       const { u32 } = this.#memory
-      const [fullFlushes, pageFlushes] = [u32[header + 2]!, u32[header + 3]!]
+      const [fullFlushes, pageFlushes] = [
+        u32[header + TlbHeader.fullFlushes / 4]!,
+        u32[header + TlbHeader.pageFlushes / 4]!,
+      ]
       const [root, asid] = [this.activeRoot(hart), this.activeAsid(hart)]
       return { hart, root, asid, live: this.#live(hart), fullFlushes, pageFlushes }
     })

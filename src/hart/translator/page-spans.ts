@@ -12,12 +12,13 @@
  *             +28  i32  left      of the budget when it was looked for last
  *
  * A span says what the page table said when it was found (span-finder.ts): of each page of it, that a walk for that kind of access would find it there and
- * mark nothing. It holds until the hart forgets something or turns to another address space, which never happens in a run, or until a frame gets a
+ * mark nothing. It holds until the hart forgets a page of it or turns to another address space, which never happens in a run, or until a frame gets a
  * stamp, when stores to it must be noticed (code-pages.ts). Whether the TLB has the page does not matter.
  */
 import type { Ptr } from '../../base/numbers.js'
-import { TlbHeader } from '../../paging/tlb-layout.js'
+import { ALL_FORGOTTEN, TlbHeader } from '../../paging/tlb-layout.js'
 import type { Memory } from '../../state/memory.js'
+import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
 import { CODE_TABLE_BYTES } from './entry-table.js'
 
@@ -25,7 +26,9 @@ export const Span = { start: 0, limit: 8, addend: 16, finds: 20, patience: 24, l
 
 export const SPANS_OFFSET = CODE_TABLE_BYTES + 64
 const SPANS_MAX = 1024
-const SPAN_BYTES = 32
+export const SPAN_BYTES = 32
+
+type ForgetSpans = (span: number, end: number, fromPage: number, endPage: number) => void
 
 /** The spans of a hart. */
 export class PageSpans {
@@ -33,12 +36,12 @@ export class PageSpans {
   readonly #base: Ptr
   /** The header of the hart's TLB. */
   readonly #tlb: Ptr
+  readonly #code: HartCode
   #used = 0
-  /** What the header said when all were forgotten. */
-  #changes = 0
 
-  constructor(memory: Memory, { codeEntries, tlb }: HartLayout) {
+  constructor(memory: Memory, { codeEntries, tlb }: HartLayout, code: HartCode) {
     this.#memory = memory
+    this.#code = code
     this.#base = (codeEntries + SPANS_OFFSET) as Ptr
     this.#tlb = tlb
   }
@@ -61,14 +64,18 @@ export class PageSpans {
     return span as Ptr
   }
 
-  /** To be called before each run: forgets all when the TLB has forgotten something, or is another address space's. */
+  /** To be called before each run: forgets those with pages that the TLB has forgotten, and all when it is another address space's. */
   update(): void {
     const { u32 } = this.#memory
     const header = this.#tlb >>> 2
-    const changes = (u32[header + TlbHeader.generation / 4]! + u32[header + TlbHeader.ticks / 4]!) >>> 0
-    if (changes === this.#changes) return
-    this.#changes = changes
-    this.#memory.fill(this.#base, 0, this.#used * SPAN_BYTES)
+    const end = u32[header + TlbHeader.forgottenEnd / 4]!
+    if (end === 0) return
+    const from = u32[header + TlbHeader.forgottenFrom / 4]!
+    u32[header + TlbHeader.forgottenFrom / 4] = ALL_FORGOTTEN
+    u32[header + TlbHeader.forgottenEnd / 4] = 0
+    const bytes = this.#used * SPAN_BYTES
+    if (end === ALL_FORGOTTEN) this.#memory.fill(this.#base, 0, bytes)
+    else (this.#code.exports.forgetSpans as ForgetSpans)(this.#base, this.#base + bytes, from, end)
   }
 
   /** No translated code is left that uses any. */

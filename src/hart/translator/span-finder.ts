@@ -113,6 +113,7 @@ class SpanFinder {
 
   emit(): void {
     this.#count()
+    this.#returnIfWild()
     this.#set(this.#low, op('i64_and', this.#address, i64(-PAGE_SIZE)))
     const slot = tlbSlot(local(this.#low), tlbEntries(this.#layout))
     this.#set(this.#addend, loadRaw('i32_load', slot, TlbEntry.addend))
@@ -124,8 +125,7 @@ class SpanFinder {
     this.#doubleMost()
     this.#extendBoth()
     storeRaw('i64_store', this.#span, local(this.#low), Span.start)(this.#code)
-    const limit = op('select', i64(0), op('i64_sub', this.#length(), this.#reach), local(this.#isWild))
-    storeRaw('i64_store', this.#span, limit, Span.limit)(this.#code)
+    storeRaw('i64_store', this.#span, op('i64_sub', this.#length(), this.#reach), Span.limit)(this.#code)
     storeRaw('i32_store', this.#span, local(this.#addend), Span.addend)(this.#code)
   }
 
@@ -141,6 +141,14 @@ class SpanFinder {
     const usual = op('select', i32(0), i32(PATIENCE), isEager)
     const patience = op('select', i32(LONG_PATIENCE), usual, local(this.#isWild))
     storeRaw('i32_store', this.#span, patience, Span.patience)(this.#code)
+  }
+
+  /** Accesses go hither and thither: it holds nothing. */
+  #returnIfWild(): void {
+    const code = this.#code
+    code.get(this.#isWild).if()
+    storeRaw('i64_store', this.#span, i64(0), Span.limit)(code)
+    code.op('return').end()
   }
 
   #doubleMost(): void {

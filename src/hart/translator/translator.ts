@@ -128,7 +128,7 @@ export class Translator {
     this.#env = env
     this.#pages = new CodePages(env)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.code)
-    this.#spans = new PageSpans(env.memory, env.layout)
+    this.#spans = new PageSpans(env.memory, env.layout, env.code)
     this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
     const { kept, memory, code } = env
