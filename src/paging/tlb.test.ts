@@ -368,7 +368,9 @@ describe('Tlbs', () => {
     expect(forgotten(() => tlbs.noteChange(0))).toEqual(all)
     expect(forgotten(() => tlbs.activate(0, machine.newUser().root))).toEqual(all)
     // Numbers that the words do not hold: there is no end.
-    expect(forgotten(() => tlbs.flushPage(0, machine.kernelMapper.linearPage(9 as Pfn)))[1]).toBe(ALL_FORGOTTEN)
+    expect(forgotten(() => tlbs.flushPage(0, machine.kernelMapper.linearPage(9 as Pfn)))[1]).toBe(
+      ALL_FORGOTTEN,
+    )
     expect(forgotten(() => tlbs.flushPage(0, page(2 ** 32 + 5)))[1]).toBe(ALL_FORGOTTEN)
   })
 

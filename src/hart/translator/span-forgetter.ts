@@ -12,8 +12,7 @@ import { SPAN_BYTES, Span } from './page-spans.js'
 export function addForgetSpans(module: WasmModule): void {
   module.function('forgetSpans', ['i32', 'i32', 'i32', 'i32'], [], (code) => {
     const [span, end, fromPage, endPage] = [local(0), local(1), local(2), local(3)]
-    const page = (address: Value): Value =>
-      op('i32_wrap_i64', op('i64_shr_u', address, i64(PAGE_SHIFT)))
+    const page = (address: Value): Value => op('i32_wrap_i64', op('i64_shr_u', address, i64(PAGE_SHIFT)))
     const start = loadRaw('i64_load', span, Span.start)
     const done = code.block()
     const again = code.loop()
