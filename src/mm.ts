@@ -35,7 +35,7 @@ import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
 import type { AtomicWords } from './state/atomics.js'
 import { Counter, counted } from './state/counters.js'
-import { headerProblem, markBooted, Word, wordIndex } from './state/layout.js'
+import { headerProblem, markBooted, Region, regionPtr, Word, wordIndex } from './state/layout.js'
 import { Memory, type RawMemory } from './state/memory.js'
 import { bootSettings } from './state/settings.js'
 
@@ -215,7 +215,12 @@ function countTableFrames(mm: MemoryManager, spaces: readonly AddressSpace[]): n
 }
 
 /** On memory that this thread has for itself, and nobody watches. */
-function entryLoopsOf({ memory, arch, atomics, frames }: Layers): EntryLoops | undefined {
+function entryLoopsOf({ memory, arch, atomics, frames, buddy }: Layers): EntryLoops | undefined {
   if (!atomics.isPlain || arch.entryFormat === undefined) return undefined
-  return new EntryLoops(memory, (frames.word * 4) as Ptr, arch.entryFormat)
+  const places = {
+    table: (frames.word * 4) as Ptr,
+    zones: regionPtr(memory, Region.zones),
+    zoneCount: buddy.zones.all.length,
+  }
+  return new EntryLoops(memory, places, arch.entryFormat)
 }

@@ -11,6 +11,7 @@ import { fragmentationIndex, unusableIndex } from './fragmentation.js'
 import { type FrameAllocator, ORDER_MAX, orderFor } from './frame-allocator.js'
 import { type FramePaths, NO_PATHS } from './frame-cache.js'
 import { FrameCaches } from './frame-caches.js'
+import type { FrameDropper } from './frame-dropper.js'
 import { checkUnwritten, poisonFrames } from './frame-poison.js'
 import { FrameReferences } from './frame-references.js'
 import { FrameFlag, FrameMask, type FrameTable } from './frame-table.js'
@@ -266,8 +267,8 @@ export class BuddyAllocator extends FrameReferences implements FrameAllocator {
     return true
   }
 
-  protected giveAll(pfns: Uint32Array, from: number, to: number): void {
-    this.#free.giveAll(pfns, from, to)
+  protected giveAll(pfns: Uint32Array, from: number, to: number, dropper?: FrameDropper): void {
+    this.#free.giveAll(pfns, from, to, dropper)
   }
 
   protected giveBack(pfn: Pfn, order: number): void {

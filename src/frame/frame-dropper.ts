@@ -8,4 +8,6 @@ export interface FrameDropper {
   drop(from: number, count: number): number
   /** How many frames the last call went over. */
   readonly dropped: number
+  /** Frames of the list that `drop` has left, from place `from` on, become free where they merge, neighbours in the list together. */
+  give(from: number, count: number): void
 }

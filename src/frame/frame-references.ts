@@ -25,8 +25,8 @@ export abstract class FrameReferences {
   abstract free(pfn: Pfn, order: number): void
   /** FrameTable.dropLast. */
   protected abstract dropLast(pfn: Pfn): boolean
-  /** Frees the single frames at places `from` to `to` - 1 of a list, whose entries are those inside a free block. */
-  protected abstract giveAll(pfns: Uint32Array, from: number, to: number): void
+  /** Frees the single frames at places `from` to `to` - 1 of a list, whose entries are those inside a free block; `dropper`: when the list is its own. */
+  protected abstract giveAll(pfns: Uint32Array, from: number, to: number, dropper?: FrameDropper): void
   /** Puts a block, or 2^order single frames with one reference each, where they merge with their neighbours. */
   protected abstract giveBack(pfn: Pfn, order: number): void
 
@@ -100,7 +100,7 @@ export abstract class FrameReferences {
   #releaseMany(pfns: Uint32Array, count: number, dropper?: FrameDropper): void {
     for (let from = 0; from < count; from++) {
       const freed = dropper?.drop(from, count - from) ?? this.#drop(pfns, from, count)
-      if (freed > 0) this.giveAll(pfns, from, from + freed)
+      if (freed > 0) this.giveAll(pfns, from, from + freed, dropper)
       from += dropper?.dropped ?? this.#dropped
       if (from < count) this.release(pfns[from]! as Pfn)
     }

@@ -6,6 +6,7 @@ import type { Memory } from '../state/memory.js'
 import { smallestFree, takeAt } from './chosen-frames.js'
 import { CACHE_FRAMES_MAX, type FrameCache, refillFrames } from './frame-cache.js'
 import type { FrameCaches } from './frame-caches.js'
+import type { FrameDropper } from './frame-dropper.js'
 import { FrameMask, type FrameTable } from './frame-table.js'
 import { Reach } from './reach.js'
 import type { Zone } from './zone.js'
@@ -188,11 +189,13 @@ export class FreeFrames {
   /**
    * Frees the single frames of a list from place `from` on, whose entries are those inside a free block already: to the hart's cache
    * when they are few, and there is room, else where they merge, neighbours in the list at once. (A part of many in the cache would
-   * keep the others from merging.)
+   * keep the others from merging.) `dropper`: when the list is its own.
    */
-  giveAll(pfns: Uint32Array, from: number, to: number): void {
+  giveAll(pfns: Uint32Array, from: number, to: number, dropper?: FrameDropper): void {
     const cache = this.own
-    if (cache === undefined || !this.#giveCached(cache, pfns, from, to)) this.#giveRuns(pfns, from, to)
+    if (cache !== undefined && this.#giveCached(cache, pfns, from, to)) return
+    if (dropper !== undefined) dropper.give(from, to - from)
+    else this.#giveRuns(pfns, from, to)
   }
 
   #giveCached(cache: FrameCache, pfns: Uint32Array, from: number, to: number): boolean {

@@ -4,6 +4,7 @@ import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
 import type { FrameDropper } from '../frame/frame-dropper.js'
+import { addFrameGiving, type FramePlaces } from '../frame/frame-giving.js'
 import { FRAME_ENTRY_BYTES, FrameFlag, FrameMask } from '../frame/frame-table.js'
 import { Region, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
@@ -33,11 +34,12 @@ interface Loops {
   share(entry: Ptr, target: Ptr, pages: number, writable: number): number
   clear(entry: Ptr, pages: number, list: Ptr): number
   drop(list: Ptr, count: number): number
+  giveRuns(list: Ptr, count: number): void
 }
 
 /**
- * The loops of fork and munmap over many entries, as WebAssembly: V8 makes some ninety instructions of each turn when they are
- * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun` and `FrameReferences.releaseAll`, for
+ * The loops of fork and munmap over many entries and frames, as WebAssembly: V8 makes some ninety instructions of each turn when they are
+ * written in TypeScript, and fifteen of these. They are the same as `RunMapper.share` and `clearRun`, `FrameReferences.releaseAll` and `FreeFrames.giveAll`, for
  * memory that no other thread uses.
  *
  * Results, and frames that wait for a flush, stand in Region.entryLoops.
@@ -54,14 +56,14 @@ export class EntryLoops implements FrameDropper {
   /** Of all who have asked until now. */
   #entries = 0
 
-  constructor(memory: Memory, frameTable: Ptr, format: EntryFormat) {
+  constructor(memory: Memory, places: FramePlaces, format: EntryFormat) {
     const region = regionPtr(memory, Region.entryLoops)
     this.#list = (region + RESULT_BYTES) as Ptr
     this.waiting = memory.u32.subarray(this.#list >>> 2, (this.#list >>> 2) + LIST_MAX)
     this.#u32 = memory.u32
     this.#results = region >>> 2
     this.#writable = format.writable
-    this.#compile = () => compile(memory, new Emitter(memory, format, frameTable))
+    this.#compile = () => compile(memory, places, new Emitter(memory, format, places.table))
   }
 
   /** These loops, if they are worth it for so many entries. */
@@ -121,14 +123,19 @@ export class EntryLoops implements FrameDropper {
   get dropped(): number {
     return this.#u32[this.#results + Result.dropped]!
   }
+
+  give(from: number, count: number): void {
+    this.#loops.giveRuns((this.#list + from * 4) as Ptr, count)
+  }
 }
 
-function compile({ raw, bytes, inSharedBuffer }: Memory, emitter: Emitter): Loops {
+function compile({ raw, bytes, inSharedBuffer }: Memory, places: FramePlaces, emitter: Emitter): Loops {
   const module = new WasmModule()
   module.importMemory('memory', { pages: bytes / WASM_PAGE, shared: inSharedBuffer })
   module.function('share', ['i32', 'i32', 'i32', 'i32'], ['i32'], (code) => emitter.share(code))
   module.function('clear', ['i32', 'i32', 'i32'], ['i32'], (code) => emitter.clear(code))
   module.function('drop', ['i32', 'i32'], ['i32'], (code) => emitter.drop(code))
+  addFrameGiving(module, places)
   const compiled = new WebAssembly.Module(module.bytes() as BufferSource)
   return new WebAssembly.Instance(compiled, { env: { memory: raw } }).exports as unknown as Loops
 }
