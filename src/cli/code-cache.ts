@@ -2,22 +2,26 @@
  * Translated code between runs: a file for each program with its options, in a folder of the user's cache. It is only a help: what is not there, or cannot be
  * read or written, is translated anew.
  *
- *     u32  checksum of all that follows
- *     u32  bytes of the key, which says what it is of; the key; zeros up to a multiple of four
+ *     4 × u32  digest of all that follows
+ *     u32      bytes of the key, which says what it is of; the key; zeros up to a multiple of four
  *     what KeptTranslations takes
  */
 import {
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { DigestedBytes } from './digested-bytes.js'
 
-const HEADER = 8
+const DIGEST_BYTES = 16
+const HEADER = DIGEST_BYTES + 4
 /** Of all files; those that were used last stay. */
 const FOLDER_BYTES_MAX = 512 * 2 ** 20
 const SUFFIX = '.code'
@@ -33,7 +37,7 @@ export function defaultFolder({
   return HOME ? `${HOME}/.cache/pagoda` : undefined
 }
 
-/** FNV-1a over 32-bit words, and a second one from another start. */
+/** FNV-1a over 32-bit words, and a second one from another start: for a name. */
 function hash(words: Int32Array, start: number): number {
   let sum = start
   for (let i = 0; i < words.length; i++) sum = Math.imul(sum ^ words[i]!, 0x01000193) ^ (sum >>> 15)
@@ -73,18 +77,39 @@ export class CodeCache {
   read(): Uint8Array | undefined {
     try {
       // To throw takes longer than to look.
-      if (statSync(this.#file, { throwIfNoEntry: false }) === undefined) return undefined
-      const bytes = readFileSync(this.#file)
-      const start = HEADER + this.#key.length
-      if (bytes.length % 4 !== 0 || bytes.length < start || bytes.byteOffset % 4 !== 0) return undefined
-      if (bytes.readInt32LE(0) !== hash(wordsOf(bytes.subarray(4)), 0)) return undefined
-      if (bytes.readUInt32LE(4) !== this.#key.length) return undefined
-      if (bytes.compare(this.#key, 0, undefined, HEADER, start) !== 0) return undefined
+      const status = statSync(this.#file, { throwIfNoEntry: false })
+      if (status === undefined) return undefined
+      const room = this.#readAll(status.size)
+      if (room === undefined || !this.#isWhole(room)) return undefined
       this.#noteUse()
-      return bytes.subarray(start)
+      return room.bytes.subarray(HEADER + this.#key.length)
     } catch {
       return undefined
     }
+  }
+
+  #readAll(size: number): DigestedBytes | undefined {
+    if (size % 4 !== 0 || size < HEADER + this.#key.length) return undefined
+    const room = new DigestedBytes(size)
+    const file = openSync(this.#file, 'r')
+    try {
+      for (let done = 0; done < size; ) {
+        const bytes = readSync(file, room.bytes, done, size - done, done)
+        if (bytes === 0) return undefined
+        done += bytes
+      }
+    } finally {
+      closeSync(file)
+    }
+    return room
+  }
+
+  #isWhole(room: DigestedBytes): boolean {
+    const { bytes } = room
+    if (bytes.readUInt32LE(DIGEST_BYTES) !== this.#key.length) return false
+    const start = HEADER + this.#key.length
+    if (bytes.compare(this.#key, 0, undefined, HEADER, start) !== 0) return false
+    return room.digest(DIGEST_BYTES).every((word, i) => bytes.readInt32LE(i * 4) === word)
   }
 
   #noteUse(): void {
@@ -98,11 +123,14 @@ export class CodeCache {
 
   /** Throws when that fails. Who reads meanwhile sees the old file or the new one. */
   write(packed: Uint8Array): void {
-    const bytes = Buffer.alloc(HEADER + this.#key.length + packed.length)
-    bytes.writeUInt32LE(this.#key.length, 4)
+    const room = new DigestedBytes(HEADER + this.#key.length + packed.length)
+    const { bytes } = room
+    bytes.writeUInt32LE(this.#key.length, DIGEST_BYTES)
     bytes.set(this.#key, HEADER)
     bytes.set(packed, HEADER + this.#key.length)
-    bytes.writeInt32LE(hash(wordsOf(bytes.subarray(4)), 0), 0)
+    room.digest(DIGEST_BYTES).forEach((word, i) => {
+      bytes.writeInt32LE(word, i * 4)
+    })
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     const temporary = `${this.#file}.${process.pid}`
     try {

@@ -1,4 +1,6 @@
 /** A hart's code as the engine has it: its interpreter, and the table of the functions that were translated for it. */
+import { frameToPtr, PAGE_SIZE, type Pfn } from '../base/numbers.js'
+import type { Digest } from '../base/wasm/digest.js'
 import type { Memory } from '../state/memory.js'
 import type { HartLayout } from './hart-layout.js'
 import type { HartParts, InstanceMaker } from './hart-parts.js'
@@ -59,6 +61,11 @@ export class HartCode {
   instantiate(module: WebAssembly.Module): WebAssembly.Instance {
     this.#importsNow ??= { env: { ...this.#imports.env, table: this.#table, ...this.#exports } }
     return new WebAssembly.Instance(module, this.#importsNow)
+  }
+
+  /** The words of a page's digest (base/wasm/digest.ts). Where code is translated. */
+  pageDigest(pfn: Pfn): number[] {
+    return (this.#exports.digest as Digest)(frameToPtr(pfn), PAGE_SIZE)
   }
 
   /**

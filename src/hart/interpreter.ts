@@ -14,6 +14,7 @@
  */
 import { PAGE_MASK, PAGE_SIZE } from '../base/numbers.js'
 import type { Code, Label } from '../base/wasm/code.js'
+import { DIGEST_PARAMETERS, DIGEST_RESULTS, emitDigest } from '../base/wasm/digest.js'
 import { WasmModule } from '../base/wasm/module.js'
 import { i32, i64, ifElse, loadRaw, local, op, storeRaw, type Value } from '../base/wasm/value.js'
 import { TlbEntry } from '../paging/tlb-layout.js'
@@ -64,6 +65,7 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
   if (layout.threshold !== 0) {
     addFindSpan(module, layout)
     addForgetSpans(module)
+    module.function('digest', DIGEST_PARAMETERS, DIGEST_RESULTS, emitDigest)
     module.function('takeWriteTags', TAKE_WRITE_TAGS_PARAMETERS, [], emitTakeWriteTags)
   }
   const interpret = module.function('interpret', ['i32'], ['i32'], (code) =>

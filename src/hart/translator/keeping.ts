@@ -1,15 +1,11 @@
 /** What a run leaves of its translated modules for the next. */
-import { frameToPtr, PAGE_SIZE, type Pfn, type Vpn } from '../../base/numbers.js'
 import type { CodeKeeper } from '../../base/wasm/code-keeper.js'
-import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
 import type { CodePage, CodePages } from './code-pages.js'
 import type { KeptModule, KeptPage, KeptRegion } from './kept-modules.js'
 import type { LiveModule } from './live-module.js'
-import { isSamePage } from './restorer.js'
 
 export interface KeepingEnv {
-  readonly memory: Memory
   readonly pages: CodePages
   readonly code: HartCode
   readonly keeper: CodeKeeper | undefined
@@ -21,9 +17,6 @@ export interface KeepingEnv {
 
 export class Keeping {
   readonly #env: KeepingEnv
-  /** Of each page what it holds: one only, though several modules are of it. */
-  readonly #contents = new Map<Vpn, Uint32Array[]>()
-  readonly #ofFrames = new Map<Pfn, Uint32Array>()
   #hasGrown = false
   #compileLeft: number
 
@@ -48,9 +41,8 @@ export class Keeping {
     const functions = left.map(({ place }) => live.functionAt(place))
     const code = keeper?.keep(module, functions) ?? kept?.code ?? new Uint8Array(0)
     if (kept === undefined || code.length > kept.code.length) this.#hasGrown = true
-    for (const { vpn, contents } of kept?.pages ?? []) this.#knowContents(vpn, contents)
-    const contents = kept?.pages ?? pages.map((page) => this.#contentsOf(page!))
-    return { bytes, code, pages: contents, regions: left, idle: 0 }
+    const digested = kept?.pages ?? pages.map((page) => this.#digested(page!))
+    return { bytes, code, pages: digested, regions: left, idle: 0 }
   }
 
   /** What the engine has compiled in haste only is not kept: it would be compiled so again in each run. */
@@ -68,24 +60,7 @@ export class Keeping {
     })
   }
 
-  #contentsOf({ vpn, pfn }: CodePage): KeptPage {
-    const contents = this.#ofFrames.get(pfn) ?? this.#read(vpn, pfn)
-    this.#ofFrames.set(pfn, contents)
-    return { vpn, contents }
-  }
-
-  #read(vpn: Vpn, pfn: Pfn): Uint32Array {
-    const { memory } = this.#env
-    const known = this.#contents.get(vpn)?.find((one) => isSamePage(memory, pfn, one))
-    if (known !== undefined) return known
-    const first = frameToPtr(pfn) >>> 2
-    const contents = memory.u32.slice(first, first + PAGE_SIZE / 4)
-    this.#knowContents(vpn, contents)
-    return contents
-  }
-
-  #knowContents(vpn: Vpn, contents: Uint32Array): void {
-    const known = this.#contents.get(vpn) ?? []
-    if (!known.includes(contents)) this.#contents.set(vpn, [...known, contents])
+  #digested({ vpn, pfn }: CodePage): KeptPage {
+    return { vpn, digest: Uint32Array.from(this.#env.code.pageDigest(pfn)) }
   }
 }

@@ -4,13 +4,14 @@
  */
 
 import { packParts, unpackParts } from '../../base/named-parts.js'
-import { PAGE_SIZE, type Vpn } from '../../base/numbers.js'
+import type { Vpn } from '../../base/numbers.js'
 import { concat } from '../../base/wasm/code.js'
+import { DIGEST_WORDS } from '../../base/wasm/digest.js'
 
 export interface KeptPage {
   readonly vpn: Vpn
-  /** All of the page that code was translated from. */
-  readonly contents: Uint32Array
+  /** Of all of the page that code was translated from: DIGEST_WORDS of them. */
+  readonly digest: Uint32Array
 }
 
 export interface KeptRegion {
@@ -42,7 +43,7 @@ export interface KeptModules {
   readonly modules: readonly KeptModule[]
 }
 
-/** What is not bytes. Pages are by number: many modules have the same ones. */
+/** What is not bytes. */
 interface Index {
   readonly runs: number
   readonly places: number
@@ -51,18 +52,12 @@ interface Index {
     readonly bytes: number
     readonly code: number
     readonly idle: number
-    readonly pages: readonly (readonly [vpn: number, contents: number])[]
+    readonly pages: readonly number[]
     readonly regions: readonly KeptRegion[]
   }[]
 }
 
 export function packModules({ runs, places, spans, modules }: KeptModules): Uint8Array {
-  const contents = new Map<Uint32Array, number>()
-  const numberOf = (page: Uint32Array): number => {
-    const number = contents.get(page) ?? contents.size
-    contents.set(page, number)
-    return number
-  }
   const index: Index = {
     runs,
     places,
@@ -71,17 +66,17 @@ export function packModules({ runs, places, spans, modules }: KeptModules): Uint
       bytes: bytes.length,
       code: code.length,
       idle,
-      pages: pages.map((page) => [page.vpn, numberOf(page.contents)] as const),
+      pages: pages.map(({ vpn }) => vpn),
       regions,
     })),
   }
-  const pages = [...contents.keys()].map(
-    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+  const digests = modules.flatMap(({ pages }) =>
+    pages.map(({ digest }) => new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)),
   )
   return packParts(
     new Map([
       ['index', new TextEncoder().encode(JSON.stringify(index))],
-      ['pages', concat(pages)],
+      ['digests', concat(digests)],
       ['bytes', concat(modules.map(({ bytes }) => bytes))],
       ['code', concat(modules.map(({ code }) => code))],
     ]),
@@ -107,10 +102,12 @@ class Cutter {
 export function unpackModules(packed: Uint8Array): KeptModules {
   const parts = unpackParts(packed)
   const { runs, places, spans, modules } = JSON.parse(new TextDecoder().decode(parts.get('index'))) as Index
-  const pages = parts.get('pages')!
   const [bytes, code] = [new Cutter(parts.get('bytes')!), new Cutter(parts.get('code')!)]
-  const contentsOf = (number: number): Uint32Array =>
-    new Uint32Array(pages.buffer, pages.byteOffset + number * PAGE_SIZE, PAGE_SIZE / 4)
+  const digests = new Cutter(parts.get('digests')!)
+  const nextDigest = (): Uint32Array => {
+    const { buffer, byteOffset } = digests.next(DIGEST_WORDS * 4)
+    return new Uint32Array(buffer, byteOffset, DIGEST_WORDS)
+  }
   return {
     runs,
     places,
@@ -119,7 +116,7 @@ export function unpackModules(packed: Uint8Array): KeptModules {
       ...each,
       bytes: bytes.next(each.bytes),
       code: code.next(each.code),
-      pages: each.pages.map(([vpn, number]) => ({ vpn: vpn as Vpn, contents: contentsOf(number) })),
+      pages: each.pages.map((vpn) => ({ vpn: vpn as Vpn, digest: nextDigest() })),
     })),
   }
 }

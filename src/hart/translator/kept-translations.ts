@@ -1,5 +1,4 @@
 /** What earlier runs of a program translated: where it begins, and what of it this run has found to be the same. */
-import { PAGE_SIZE } from '../../base/numbers.js'
 import type { CodeKeeper } from '../../base/wasm/code-keeper.js'
 import {
   type KeptModule,
@@ -113,7 +112,7 @@ export class KeptTranslations {
     const all = [...modules, ...idle.map((one) => ({ ...one, idle: one.idle + 1 }))]
     let room = BYTES_MAX
     const fitting = all.filter((one) => {
-      room -= one.bytes.length + one.code.length + one.pages.length * PAGE_SIZE
+      room -= one.bytes.length + one.code.length
       return room >= 0
     })
     return packModules({ runs: this.runs + 1, places, spans, modules: fitting })

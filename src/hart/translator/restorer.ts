@@ -1,12 +1,12 @@
 /** Takes functions that earlier runs translated, where the program has the same code as then. */
-import { frameToPtr, NO_FRAME, PAGE_SIZE, type Pfn } from '../../base/numbers.js'
-import type { Memory } from '../../state/memory.js'
+import { NO_FRAME, type Pfn } from '../../base/numbers.js'
+import { DIGEST_WORDS } from '../../base/wasm/digest.js'
+import type { HartCode } from '../hart-code.js'
 import type { CodePage, CodePages } from './code-pages.js'
 import type { KeptModule, KeptPage } from './kept-modules.js'
 import type { KeptFunction, KeptTranslations } from './kept-translations.js'
 import { LiveModule } from './live-module.js'
 
-const WORDS = PAGE_SIZE / 4
 /** So often a function's pages may not be there yet: it is looked for again after one more arrival, after two, four and so on. */
 const ABSENCES_MAX = 8
 
@@ -20,31 +20,16 @@ export interface Restored {
   readonly isFirst: boolean
 }
 
-export function isSamePage(memory: Memory, pfn: Pfn, contents: Uint32Array): boolean {
-  const { u32 } = memory
-  const first = frameToPtr(pfn) >>> 2
-  for (let i = 0; i < WORDS; i++) if (u32[first + i] !== contents[i]) return false
-  return true
-}
-
 export class Restorer {
-  readonly #memory: Memory
+  readonly #code: HartCode
   readonly #pages: CodePages
   readonly #kept: KeptTranslations
-  readonly #instantiate: (module: WebAssembly.Module) => WebAssembly.Instance
   readonly #absences = new Map<number, number>()
 
-  /** `instantiate` puts a module's functions into the function table. */
-  constructor(
-    memory: Memory,
-    pages: CodePages,
-    kept: KeptTranslations,
-    instantiate: (module: WebAssembly.Module) => WebAssembly.Instance,
-  ) {
-    this.#memory = memory
+  constructor(code: HartCode, pages: CodePages, kept: KeptTranslations) {
+    this.#code = code
     this.#pages = pages
     this.#kept = kept
-    this.#instantiate = instantiate
   }
 
   has(pc: number): boolean {
@@ -87,19 +72,25 @@ export class Restorer {
   }
 
   /** `known`: where the page was when a function of the module first needed it; its module has no second place for it. */
-  #pageNow({ vpn, contents }: KeptPage, known: CodePage | undefined): CodePage | typeof ABSENT | undefined {
+  #pageNow({ vpn, digest }: KeptPage, known: CodePage | undefined): CodePage | typeof ABSENT | undefined {
     if (known !== undefined) return this.#pages.isCurrent(known) ? known : undefined
     const pfn = this.#pages.frameOf(vpn)
     if (pfn === NO_FRAME) return ABSENT
-    if (!isSamePage(this.#memory, pfn, contents)) return undefined
+    if (!this.#isSame(pfn, digest)) return undefined
     return { vpn, pfn, stamp: this.#pages.stamp(pfn) }
+  }
+
+  #isSame(pfn: Pfn, digest: Uint32Array): boolean {
+    const words = this.#code.pageDigest(pfn)
+    for (let i = 0; i < DIGEST_WORDS; i++) if (words[i]! >>> 0 !== digest[i]) return false
+    return true
   }
 
   #use(kept: KeptModule): LiveModule {
     const { bytes, code, regions, pages } = kept
     const restored = code.length === 0 ? undefined : this.#kept.keeper?.restore(bytes, code)
     const module = restored ?? new WebAssembly.Module(bytes as BufferSource)
-    const instance = this.#instantiate(module)
+    const instance = this.#code.instantiate(module)
     const live = new LiveModule(module, instance, { bytes, regions, pages: pages.length }, kept)
     this.#kept.setLive(kept, live)
     return live

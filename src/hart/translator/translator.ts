@@ -131,9 +131,9 @@ export class Translator {
     this.#spans = new PageSpans(env.memory, env.layout, env.code)
     this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
-    const { kept, memory, code } = env
+    const { kept, code } = env
     if (kept === undefined) return
-    this.#restorer = new Restorer(memory, this.#pages, kept, (module) => code.instantiate(module))
+    this.#restorer = new Restorer(code, this.#pages, kept)
     this.#nextPlace = kept.places
     code.makePlaces(kept.places)
     this.#spans.reserve(kept.spans)
@@ -351,7 +351,7 @@ export class Translator {
 
   /** What this run and earlier ones translated, for the next; nothing when that is no more than what earlier ones left. */
   keep(): Uint8Array | undefined {
-    const { kept, memory, code } = this.#env
+    const { kept, code } = this.#env
     if (kept === undefined) return undefined
     // A program that fills the table by itself has nothing to keep; what many runs have filled it with makes room.
     if (this.#stats.evictions > 0 || this.#nextPlace > KEPT_PLACES_MAX) {
@@ -360,7 +360,7 @@ export class Translator {
     const isSuperseded = ({ pc, place }: KeptRegion) =>
       this.#byPlace[place] !== undefined && !this.#translations.get(pc)?.some((one) => one.place === place)
     const keeping = new Keeping({
-      ...{ memory, code, pages: this.#pages, keeper: kept.keeper, isSuperseded },
+      ...{ code, pages: this.#pages, keeper: kept.keeper, isSuperseded },
       compileMax: kept.runs === 0 ? 0 : this.#env.executed() / COMPILE_PACE,
     })
     const modules: KeptModule[] = []
