@@ -79,6 +79,13 @@ export function moveEnd(mm: SpaceEnv, space: AddressSpace, vma: Vma, end: Vpn): 
   mm.vmas.setBounds(space, vma.ptr, vma.start, end)
 }
 
+/** Moves the border of two mappings, the second of which begins where the first one ends, to a page in one of them. */
+export function moveBorder(mm: SpaceEnv, space: AddressSpace, below: Vma, above: Vma, at: Vpn): void {
+  splitHugeAt(mm, space, at < below.end ? below : above, at)
+  above.pageOffset += at - above.start
+  mm.vmas.moveBorder(space, below.ptr, above.ptr, at)
+}
+
 /** Cuts a mapping in two at a page inside it; `fresh` (one node is reserved) becomes the upper part. */
 export function splitVma(mm: SpaceEnv, space: AddressSpace, vma: Vma, at: Vpn, fresh: Ptr): void {
   splitHugeAt(mm, space, vma, at)

@@ -5,7 +5,7 @@
  */
 import { NULL, type Ptr } from '../base/numbers.js'
 import type { AddressSpace } from './address-space.js'
-import { absorbVma, type Extent, moveEnd, moveStart, removeVma } from './extent.js'
+import { absorbVma, type Extent, moveBorder, moveEnd, moveStart, removeVma } from './extent.js'
 import type { SpaceEnv } from './space-env.js'
 import { VM_SPECIAL } from './vm-flags.js'
 import { Vma } from './vma.js'
@@ -136,15 +136,15 @@ export function mergeExisting(mm: SpaceEnv, space: AddressSpace, vma: Vma, exten
 function joinLeft(mm: SpaceEnv, space: AddressSpace, previous: Vma, vma: Vma, extent: Extent): Ptr {
   if (extent.end === vma.end) return absorbNext(mm, space, previous, vma)
   mm.families.adopt(previous, vma)
-  moveStart(mm, space, vma, extent.end)
-  moveEnd(mm, space, previous, extent.end)
+  moveBorder(mm, space, previous, vma, extent.end)
   return previous.ptr
 }
 
 function joinRight(mm: SpaceEnv, space: AddressSpace, vma: Vma, next: Vma, extent: Extent): Ptr {
   mm.families.adopt(next, vma)
-  if (extent.start === vma.start) removeVma(mm, space, vma)
-  else moveEnd(mm, space, vma, extent.start)
-  moveStart(mm, space, next, extent.start)
+  if (extent.start === vma.start) {
+    removeVma(mm, space, vma)
+    moveStart(mm, space, next, extent.start)
+  } else moveBorder(mm, space, vma, next, extent.start)
   return next.ptr
 }

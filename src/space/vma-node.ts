@@ -144,6 +144,13 @@ export class VmaNodes {
     this.#f64[at + LAST] = last
   }
 
+  /** Writes where a leaf's entry begins, and the one before it ends. */
+  setBorder(leaf: Ptr, slot: number, at: number): void {
+    const first = this.#firstAt(leaf) + slot
+    this.#f64[first] = at
+    this.#f64[first + LAST - 1] = at
+  }
+
   /** The larger of the gaps on both sides of an entry. */
   gapsBeside(node: Ptr, slot: number): number {
     const f64 = this.#f64

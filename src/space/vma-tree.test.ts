@@ -17,6 +17,8 @@ class Pair {
   readonly tree = new VmaTree(this.env.mm.memory, this.env.mm.slab)
   readonly space: AddressSpace
   readonly model: { start: number; end: number; ptr: Ptr }[] = []
+  /** Borders that were moved. */
+  borders = 0
 
   constructor() {
     const { bytes, align } = spaceGeometry(this.env.mm.memory)
@@ -61,6 +63,15 @@ class Pair {
     this.tree.absorb(this.space, vma.ptr, next.ptr)
     this.tree.freeVma(next.ptr)
     vma.end = next.end
+  }
+
+  /** Between the mapping before one and that one, which touch. */
+  moveBorder(index: number, at: number): void {
+    const [below, above] = [this.model[index - 1]!, this.model[index]!]
+    this.tree.moveBorder(this.space, below.ptr, above.ptr, at as Vpn)
+    below.end = at
+    above.start = at
+    this.borders++
   }
 
   overlaps(start: number, end: number): boolean {
@@ -132,6 +143,11 @@ function step(pair: Pair, random: Random, limit: number, growing: boolean): void
   } else if (model.length > 0) {
     const index = random.below(model.length)
     const vma = model[index]!
+    const below = model[index - 1]
+    if (kind === 9 && below?.end === vma.start && vma.end - below.start > 2) {
+      pair.moveBorder(index, random.between(below.start + 1, vma.end - 1))
+      return
+    }
     if (kind >= 10 && vma.end - vma.start > 1) {
       pair.split(index, random.between(vma.start + 1, vma.end - 1))
       return
@@ -156,6 +172,7 @@ describe('VmaTree', () => {
       pair.compareLookups(random, limit)
       if (i % 50 === 0) pair.compareWalk()
     }
+    expect(pair.borders).toBeGreaterThan(STEPS / 100)
   })
 
   test.each(['rising', 'falling', 'inwards'])('fills and empties in %s order', (order) => {

@@ -299,6 +299,28 @@ export class VmaTree {
     if (!isRoot) this.#summaries.refreshUp(leaf, before, this.nodes.gapsBeside(leaf, slot))
   }
 
+  /** Moves the border of two mappings that touch, which stays inside them: no gap changes. */
+  moveBorder(space: AddressSpace, below: Ptr, above: Ptr, at: Vpn): void {
+    const { nodes } = this
+    const leaf = nodes.holder(0, below)
+    if (nodes.holder(0, above) !== leaf) {
+      const [start, end] = [this.startOf(below), this.endOf(above)]
+      // First the one that gets shorter, so that they never overlap.
+      if (at < this.endOf(below)) {
+        this.setBounds(space, below, start, at)
+        this.setBounds(space, above, at, end)
+      } else {
+        this.setBounds(space, above, at, end)
+        this.setBounds(space, below, start, at)
+      }
+      return
+    }
+    space.sequence++
+    this.#f64[(below + 8) >>> 3] = at
+    this.#f64[above >>> 3] = at
+    nodes.setBorder(leaf, nodes.slotOf(leaf, above), at)
+  }
+
   /** Asserts every invariant of the space's tree and returns what it is made of. */
   check(space: AddressSpace): TreeCensus {
     const tree = checkVmaTree(this.#memory, this.nodes, this.root(space), this.height(space), space.ptr)
