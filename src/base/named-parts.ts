@@ -12,8 +12,8 @@ function escaped(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
-/** Takes a short start less than a TextDecoder. */
-function ascii(bytes: Uint8Array): string {
+/** The text of bytes that are ASCII. Takes a short start less than a TextDecoder. */
+export function ascii(bytes: Uint8Array): string {
   let text = ''
   for (let i = 0; i < bytes.length; i += 1024)
     text += String.fromCharCode.apply(null, bytes.subarray(i, i + 1024) as unknown as number[])

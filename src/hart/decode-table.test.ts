@@ -15,7 +15,9 @@ import {
 } from './decode-table.js'
 import { matches } from './definition.js'
 import { immediateOf } from './format.js'
-import { INSTRUCTIONS } from './instructions/index.js'
+import { instructions } from './instructions/index.js'
+
+const INSTRUCTIONS = instructions()
 
 const TABLE = 4096 as Ptr
 /** Of ecall and its like, which fix all bits. */

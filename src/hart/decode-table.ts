@@ -14,8 +14,9 @@
 import { assert } from '../base/assert.js'
 import type { Ptr } from '../base/numbers.js'
 import type { Memory } from '../state/memory.js'
+import type { InstructionDefinition } from './definition.js'
 import { type Immediate, immediateOf } from './format.js'
-import { INSTRUCTIONS } from './instructions/index.js'
+import { instructions } from './instructions/index.js'
 import { PatternFiller } from './pattern-filler.js'
 
 const WORDS_16 = 65536
@@ -26,8 +27,9 @@ export const SECOND_LEVEL = IMMEDIATES + WORDS_16 * 2
 /** Bytes of Region.scratch that the tables may take. */
 export const DECODE_TABLE_BYTES = 512 * 1024
 
-export const ILLEGAL = INSTRUCTIONS.length
-export const GROUP = INSTRUCTIONS.length + 1
+/** Above all numbers of definitions. */
+export const ILLEGAL = 200
+export const GROUP = ILLEGAL + 1
 
 const isCompressed = (word: number): boolean => (word & 3) !== 3
 
@@ -59,11 +61,13 @@ export function immediateShift({ slices }: Immediate): number {
 }
 
 class DecodeTableBuilder {
+  readonly #all = instructions()
   readonly #filler = new PatternFiller(DECODE_TABLE_BYTES)
   /** Numbers of second-level tables by the definitions in them. */
   readonly #groups = new Map<string, number>()
 
   build(): Uint8Array {
+    assert(this.#all.length <= ILLEGAL, 'no definition has the number that says illegal')
     const { u8 } = this.#filler
     u8.fill(ILLEGAL, 0, WORDS_16)
     this.#addAllCompressed()
@@ -73,13 +77,13 @@ class DecodeTableBuilder {
 
   /** What fixes more bits comes later: it owns what the others exclude. */
   #addAllCompressed(): void {
-    const compressed = [...INSTRUCTIONS.keys()].filter((id) => isCompressed(INSTRUCTIONS[id]!.match))
-    compressed.sort((a, b) => bitsOf(INSTRUCTIONS[a]!.mask) - bitsOf(INSTRUCTIONS[b]!.mask))
+    const compressed = [...this.#all.keys()].filter((id) => isCompressed(this.#all[id]!.match))
+    compressed.sort((a, b) => bitsOf(this.#all[a]!.mask) - bitsOf(this.#all[b]!.mask))
     for (const id of compressed) this.#addCompressed(id)
   }
 
   #addCompressed(id: number): void {
-    const { match, mask, format, excludes = [] } = INSTRUCTIONS[id]!
+    const { match, mask, format, excludes = [] } = this.#all[id]!
     const free = ~mask & 0xffff
     this.#filler.fillBytes(FIRST_LEVEL, match, free, id)
     const { imm } = format
@@ -94,9 +98,9 @@ class DecodeTableBuilder {
 
   /** What no definition with this opcode looks at leads to the same entry. */
   #addWide(opcode: number): void {
-    const candidates = [...INSTRUCTIONS.keys()].filter((id) => mayBe(id, opcode, 0x7f))
+    const candidates = [...this.#all.keys()].filter((id) => mayBe(this.#all[id]!, opcode, 0x7f))
     if (candidates.length === 0) return
-    const lookedAt = candidates.reduce((bits, id) => bits | INSTRUCTIONS[id]!.mask, 0x7f) & 0xffff
+    const lookedAt = candidates.reduce((bits, id) => bits | this.#all[id]!.mask, 0x7f) & 0xffff
     const more = lookedAt & ~0x7f
     let bits = 0
     do {
@@ -107,10 +111,10 @@ class DecodeTableBuilder {
   }
 
   #wideEntry(low: number, candidates: readonly number[]): number {
-    const possible = candidates.filter((id) => mayBe(id, low, 0xffff))
+    const possible = candidates.filter((id) => mayBe(this.#all[id]!, low, 0xffff))
     const [first] = possible
     if (first === undefined) return ILLEGAL
-    if (possible.length === 1 && INSTRUCTIONS[first]!.mask >>> 20 === 0) return first
+    if (possible.length === 1 && this.#all[first]!.mask >>> 20 === 0) return first
     return GROUP + this.#group(possible)
   }
 
@@ -124,7 +128,7 @@ class DecodeTableBuilder {
     assert(table + HIGH_BITS <= DECODE_TABLE_BYTES && GROUP + group < 256, 'the decode tables fit')
     this.#filler.u8.fill(ILLEGAL, table, table + HIGH_BITS)
     for (const id of possible) {
-      const { match, mask } = INSTRUCTIONS[id]!
+      const { match, mask } = this.#all[id]!
       this.#filler.fillBytes(table, match >>> 20, ~(mask >>> 20) & 0xfff, id)
     }
     this.#groups.set(key, group)
@@ -133,8 +137,7 @@ class DecodeTableBuilder {
 }
 
 /** Whether a word whose bits are known in `known` may be the definition. */
-function mayBe(id: number, word: number, known: number): boolean {
-  const { match, mask } = INSTRUCTIONS[id]!
+function mayBe({ match, mask }: InstructionDefinition, word: number, known: number): boolean {
   return ((match ^ word) & mask & known) === 0
 }
 

@@ -1,6 +1,6 @@
 import { type InstructionDefinition, matches } from './definition.js'
 import { type Format, immediateOf, registerOf } from './format.js'
-import { INSTRUCTIONS } from './instructions/index.js'
+import { instructions } from './instructions/index.js'
 
 /** ABI names of the registers (RISC-V ELF psABI). */
 // biome-ignore format: rows of eight
@@ -19,10 +19,14 @@ export const FLOAT_NAMES: readonly string[] = [
 ]
 export const ROUNDING_NAMES: readonly string[] = ['rne', 'rtz', 'rdn', 'rup', 'rmm', '?5', '?6', 'dyn']
 
+/** Made when the first word is asked for. */
+const known: { all?: readonly InstructionDefinition[] } = {}
+
 /** The definition of a word (its low half alone when compressed), or nothing when it is illegal. */
 export function definitionOf(word: number): InstructionDefinition | undefined {
   const bits = (word & 3) === 3 ? word >>> 0 : word & 0xffff
-  return INSTRUCTIONS.find((definition) => {
+  known.all ??= instructions()
+  return known.all.find((definition) => {
     const isWide = (definition.match & 3) === 3
     return isWide === ((bits & 3) === 3) && matches(definition, bits)
   })

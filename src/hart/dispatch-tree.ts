@@ -8,16 +8,18 @@
  */
 import type { Code, Label } from '../base/wasm/code.js'
 import { i32, op, type Value } from '../base/wasm/value.js'
-import { shareOf } from './instructions/frequency.js'
-import { INSTRUCTIONS } from './instructions/index.js'
 
 /** Definitions that are so rare together, of 10,000 executed, share a table. */
 const RARE = 150
 
-const SHARES: readonly number[] = INSTRUCTIONS.map(shareOf)
-
-/** Goes to the block of the definition that has the number, and to `otherwise` with a larger one. */
-export function emitDispatch(code: Code, number: Value, blocks: readonly Label[], otherwise: Label): void {
+/** Goes to the block of the definition that has the number, and to `otherwise` with a larger one. `shares`: how common each is (frequency.ts). */
+export function emitDispatch(
+  code: Code,
+  number: Value,
+  shares: readonly number[],
+  blocks: readonly Label[],
+  otherwise: Label,
+): void {
   const tree = (from: number, to: number): void => {
     const isOne = to - from === 1
     // The last one's table has what is larger, too.
@@ -25,12 +27,12 @@ export function emitDispatch(code: Code, number: Value, blocks: readonly Label[]
       code.br(blocks[from]!)
       return
     }
-    if (isOne || shareOfAll(from, to) < RARE) {
+    if (isOne || shareOfAll(shares, from, to) < RARE) {
       number(code)
       code.brTable(blocks, otherwise)
       return
     }
-    const middle = middleOf(from, to)
+    const middle = middleOf(shares, from, to)
     op('i32_lt_u', number, i32(middle))(code)
     code.if()
     tree(from, middle)
@@ -42,15 +44,15 @@ export function emitDispatch(code: Code, number: Value, blocks: readonly Label[]
   code.op('unreachable')
 }
 
-function shareOfAll(from: number, to: number): number {
-  return SHARES.slice(from, to).reduce((all, share) => all + share, 0)
+function shareOfAll(shares: readonly number[], from: number, to: number): number {
+  return shares.slice(from, to).reduce((all, share) => all + share, 0)
 }
 
 /** Where two halves are as common as each other, or nearly. */
-function middleOf(from: number, to: number): number {
-  const all = shareOfAll(from, to)
+function middleOf(shares: readonly number[], from: number, to: number): number {
+  const all = shareOfAll(shares, from, to)
   let best = from + 1
-  const unevenness = (middle: number) => Math.abs(all - 2 * shareOfAll(from, middle))
+  const unevenness = (middle: number) => Math.abs(all - 2 * shareOfAll(shares, from, middle))
   for (let middle = best + 1; middle < to; middle++) {
     if (unevenness(middle) < unevenness(best)) best = middle
   }

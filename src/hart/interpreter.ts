@@ -26,7 +26,8 @@ import { Cause, Exit } from './exit.js'
 import { addFloatHelpers, floatImports } from './float/helpers.js'
 import type { HartLayout } from './hart-layout.js'
 import { HartField } from './hart-state.js'
-import { INSTRUCTIONS } from './instructions/index.js'
+import { shareOf } from './instructions/frequency.js'
+import { instructions } from './instructions/index.js'
 import { InterpreterEmitter } from './interpreter-emitter.js'
 import { emitElsewhere, type InterpreterLabels, type InterpreterLocals } from './interpreter-locals.js'
 import { addMmu } from './mmu.js'
@@ -240,9 +241,10 @@ class InterpreterFunction {
     this.#decodeGroup()
     code.end()
     const illegal = code.block()
-    const blocks = INSTRUCTIONS.map(() => code.block()).reverse()
-    emitDispatch(code, entry, blocks, illegal)
-    for (const definition of INSTRUCTIONS) {
+    const definitions = instructions()
+    const blocks = definitions.map(() => code.block()).reverse()
+    emitDispatch(code, entry, definitions.map(shareOf), blocks, illegal)
+    for (const definition of definitions) {
       code.end()
       emitter.emit(definition)
     }

@@ -56,9 +56,11 @@ function namesByNumber(): ReadonlyMap<number, string> {
   return names
 }
 
-const NAMES = namesByNumber()
+/** Made when the first one is asked for. */
+const names: { byNumber?: ReadonlyMap<number, string> } = {}
 
 /** `futex` for 98; `syscall 999` for a number that Linux does not know. */
 export function syscallName(number: number): string {
-  return NAMES.get(number) ?? `syscall ${number}`
+  names.byNumber ??= namesByNumber()
+  return names.byNumber.get(number) ?? `syscall ${number}`
 }

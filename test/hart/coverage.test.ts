@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { matches } from '../../src/hart/definition.js'
-import { INSTRUCTIONS } from '../../src/hart/instructions/index.js'
+import { instructions } from '../../src/hart/instructions/index.js'
 import { makeBatch } from './batch.js'
+
+const INSTRUCTIONS = instructions()
 
 /** All instruction words of a sequence. */
 function wordsOf(code: readonly number[]): number[] {

@@ -225,9 +225,11 @@ function zeroExtended(register: Value): Value {
   return op('i64_and', register, i64(0xffff_ffffn))
 }
 
-export const FLOAT_DEFINITIONS: readonly InstructionDefinition[] = [
-  ...definitionsOf(HOST_SINGLE),
-  ...definitionsOf(HOST_DOUBLE),
-  { name: 'fcvt.s.d', ...encodingWithRs2(OP_FP, -1, 0x20, 1), format: FORMAT.float1Rounded, emit: narrow },
-  { name: 'fcvt.d.s', ...encodingWithRs2(OP_FP, -1, 0x21, 0), format: FORMAT.float1Rounded, emit: widen },
-]
+export function floatInstructions(): readonly InstructionDefinition[] {
+  return [
+    ...definitionsOf(HOST_SINGLE),
+    ...definitionsOf(HOST_DOUBLE),
+    { name: 'fcvt.s.d', ...encodingWithRs2(OP_FP, -1, 0x20, 1), format: FORMAT.float1Rounded, emit: narrow },
+    { name: 'fcvt.d.s', ...encodingWithRs2(OP_FP, -1, 0x21, 0), format: FORMAT.float1Rounded, emit: widen },
+  ]
+}

@@ -173,16 +173,18 @@ function storeConditional(width: Width): InstructionDefinition {
   }
 }
 
-export const ATOMIC_INSTRUCTIONS: readonly InstructionDefinition[] = [
-  ...WIDTHS.map(loadReserved),
-  ...WIDTHS.map(storeConditional),
-  ...amo('swap', 0x01, 'xchg', (_type, _old, value) => value),
-  ...amo('add', 0x00, 'add', combine('add')),
-  ...amo('xor', 0x04, 'xor', combine('xor')),
-  ...amo('and', 0x0c, 'and', combine('and')),
-  ...amo('or', 0x08, 'or', combine('or')),
-  ...amo('min', 0x10, undefined, choose('lt_s')),
-  ...amo('max', 0x14, undefined, choose('gt_s')),
-  ...amo('minu', 0x18, undefined, choose('lt_u')),
-  ...amo('maxu', 0x1c, undefined, choose('gt_u')),
-]
+export function atomicInstructions(): readonly InstructionDefinition[] {
+  return [
+    ...WIDTHS.map(loadReserved),
+    ...WIDTHS.map(storeConditional),
+    ...amo('swap', 0x01, 'xchg', (_type, _old, value) => value),
+    ...amo('add', 0x00, 'add', combine('add')),
+    ...amo('xor', 0x04, 'xor', combine('xor')),
+    ...amo('and', 0x0c, 'and', combine('and')),
+    ...amo('or', 0x08, 'or', combine('or')),
+    ...amo('min', 0x10, undefined, choose('lt_s')),
+    ...amo('max', 0x14, undefined, choose('gt_s')),
+    ...amo('minu', 0x18, undefined, choose('lt_u')),
+    ...amo('maxu', 0x1c, undefined, choose('gt_u')),
+  ]
+}

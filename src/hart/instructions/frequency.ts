@@ -64,7 +64,8 @@ export function shareOf({ name }: Pick<InstructionDefinition, 'name'>): number {
 
 /** The commonest first; what is as common as another stays in its order. */
 export function byFrequency(definitions: readonly InstructionDefinition[]): InstructionDefinition[] {
-  return [...definitions].sort((a, b) => shareOf(b) - shareOf(a))
+  const shared = definitions.map((definition) => ({ definition, share: shareOf(definition) }))
+  return shared.sort((a, b) => b.share - a.share).map(({ definition }) => definition)
 }
 
 /** What the shares are of, for a test. */

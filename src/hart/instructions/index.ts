@@ -1,25 +1,26 @@
 import type { InstructionDefinition } from '../definition.js'
-import { FLOAT_DEFINITIONS } from '../float/definitions.js'
-import { ATOMIC_INSTRUCTIONS } from './atomic.js'
+import { floatInstructions } from '../float/definitions.js'
+import { atomicInstructions } from './atomic.js'
 import { compressedInstructions } from './compressed.js'
 import { byFrequency } from './frequency.js'
-import { INTEGER_INSTRUCTIONS } from './integer.js'
-import { FLOAT_MOVE_INSTRUCTIONS, MEMORY_INSTRUCTIONS } from './memory.js'
-import { MULTIPLY_INSTRUCTIONS } from './multiply.js'
-import { SYSTEM_INSTRUCTIONS } from './system.js'
+import { integerInstructions } from './integer.js'
+import { floatMoveInstructions, memoryInstructions } from './memory.js'
+import { multiplyInstructions } from './multiply.js'
+import { systemInstructions } from './system.js'
 
-const BASE: readonly InstructionDefinition[] = [
-  ...INTEGER_INSTRUCTIONS,
-  ...MEMORY_INSTRUCTIONS,
-  ...MULTIPLY_INSTRUCTIONS,
-  ...ATOMIC_INSTRUCTIONS,
-  ...SYSTEM_INSTRUCTIONS,
-  ...FLOAT_MOVE_INSTRUCTIONS,
-  ...FLOAT_DEFINITIONS,
-]
-
-/** RV64GC, the commonest first. Where two match one word, `excludes` tells them apart. */
-export const INSTRUCTIONS: readonly InstructionDefinition[] = byFrequency([
-  ...BASE,
-  ...compressedInstructions(BASE),
-])
+/**
+ * RV64GC, the commonest first. Where two match one word, `excludes` tells them apart. They are made anew each time, so who asks often keeps them; a program whose
+ * interpreter and translated code were kept needs none.
+ */
+export function instructions(): readonly InstructionDefinition[] {
+  const base = [
+    ...integerInstructions(),
+    ...memoryInstructions(),
+    ...multiplyInstructions(),
+    ...atomicInstructions(),
+    ...systemInstructions(),
+    ...floatMoveInstructions(),
+    ...floatInstructions(),
+  ]
+  return byFrequency([...base, ...compressedInstructions(base)])
+}

@@ -73,68 +73,72 @@ function signInject(suffix: string, funct3: number, sign: Signs): InstructionDef
   ]
 }
 
-export const MEMORY_INSTRUCTIONS: readonly InstructionDefinition[] = [
-  load('lb', 0, 'i64_load8_s'),
-  load('lh', 1, 'i64_load16_s'),
-  load('lw', 2, 'i64_load32_s'),
-  load('ld', 3, 'i64_load'),
-  load('lbu', 4, 'i64_load8_u'),
-  load('lhu', 5, 'i64_load16_u'),
-  load('lwu', 6, 'i64_load32_u'),
-  store('sb', 0, 'i64_store8'),
-  store('sh', 1, 'i64_store16'),
-  store('sw', 2, 'i64_store32'),
-  store('sd', 3, 'i64_store'),
-]
+export function memoryInstructions(): readonly InstructionDefinition[] {
+  return [
+    load('lb', 0, 'i64_load8_s'),
+    load('lh', 1, 'i64_load16_s'),
+    load('lw', 2, 'i64_load32_s'),
+    load('ld', 3, 'i64_load'),
+    load('lbu', 4, 'i64_load8_u'),
+    load('lhu', 5, 'i64_load16_u'),
+    load('lwu', 6, 'i64_load32_u'),
+    store('sb', 0, 'i64_store8'),
+    store('sh', 1, 'i64_store16'),
+    store('sw', 2, 'i64_store32'),
+    store('sd', 3, 'i64_store'),
+  ]
+}
 
-export const FLOAT_MOVE_INSTRUCTIONS: readonly InstructionDefinition[] = [
-  {
-    name: 'flw',
-    ...encoding(0x07, 2),
-    format: FORMAT.floatLoad,
-    emit: (e) => e.setFrd(op('i64_or', e.load('i64_load32_u', address(e)), BOX)),
-  },
-  {
-    name: 'fld',
-    ...encoding(0x07, 3),
-    format: FORMAT.floatLoad,
-    emit: (e) => e.setFrd(e.load('i64_load', address(e))),
-  },
-  {
-    name: 'fsw',
-    ...encoding(0x27, 2),
-    format: FORMAT.floatStore,
-    emit: (e) => e.store('i64_store32', address(e), e.frs2),
-  },
-  {
-    name: 'fsd',
-    ...encoding(0x27, 3),
-    format: FORMAT.floatStore,
-    emit: (e) => e.store('i64_store', address(e), e.frs2),
-  },
-  ...SIGNS.flatMap(([suffix, sign], funct3) => signInject(suffix, funct3, sign)),
-  {
-    name: 'fmv.x.w',
-    ...encodingWithRs2(OP_FP, 0, 0x70, 0),
-    format: FORMAT.floatToInteger,
-    emit: (e) => e.setRd(signExtendWord(op('i32_wrap_i64', e.frs1))),
-  },
-  {
-    name: 'fmv.w.x',
-    ...encodingWithRs2(OP_FP, 0, 0x78, 0),
-    format: FORMAT.integerToFloat,
-    emit: (e) => e.setFrd(op('i64_or', op('i64_extend_i32_u', e.rs1Low), BOX)),
-  },
-  {
-    name: 'fmv.x.d',
-    ...encodingWithRs2(OP_FP, 0, 0x71, 0),
-    format: FORMAT.floatToInteger,
-    emit: (e) => e.setRd(e.frs1),
-  },
-  {
-    name: 'fmv.d.x',
-    ...encodingWithRs2(OP_FP, 0, 0x79, 0),
-    format: FORMAT.integerToFloat,
-    emit: (e) => e.setFrd(e.rs1),
-  },
-]
+export function floatMoveInstructions(): readonly InstructionDefinition[] {
+  return [
+    {
+      name: 'flw',
+      ...encoding(0x07, 2),
+      format: FORMAT.floatLoad,
+      emit: (e) => e.setFrd(op('i64_or', e.load('i64_load32_u', address(e)), BOX)),
+    },
+    {
+      name: 'fld',
+      ...encoding(0x07, 3),
+      format: FORMAT.floatLoad,
+      emit: (e) => e.setFrd(e.load('i64_load', address(e))),
+    },
+    {
+      name: 'fsw',
+      ...encoding(0x27, 2),
+      format: FORMAT.floatStore,
+      emit: (e) => e.store('i64_store32', address(e), e.frs2),
+    },
+    {
+      name: 'fsd',
+      ...encoding(0x27, 3),
+      format: FORMAT.floatStore,
+      emit: (e) => e.store('i64_store', address(e), e.frs2),
+    },
+    ...SIGNS.flatMap(([suffix, sign], funct3) => signInject(suffix, funct3, sign)),
+    {
+      name: 'fmv.x.w',
+      ...encodingWithRs2(OP_FP, 0, 0x70, 0),
+      format: FORMAT.floatToInteger,
+      emit: (e) => e.setRd(signExtendWord(op('i32_wrap_i64', e.frs1))),
+    },
+    {
+      name: 'fmv.w.x',
+      ...encodingWithRs2(OP_FP, 0, 0x78, 0),
+      format: FORMAT.integerToFloat,
+      emit: (e) => e.setFrd(op('i64_or', op('i64_extend_i32_u', e.rs1Low), BOX)),
+    },
+    {
+      name: 'fmv.x.d',
+      ...encodingWithRs2(OP_FP, 0, 0x71, 0),
+      format: FORMAT.floatToInteger,
+      emit: (e) => e.setRd(e.frs1),
+    },
+    {
+      name: 'fmv.d.x',
+      ...encodingWithRs2(OP_FP, 0, 0x79, 0),
+      format: FORMAT.integerToFloat,
+      emit: (e) => e.setFrd(e.rs1),
+    },
+  ]
+}

@@ -74,18 +74,20 @@ function highProduct(leftSigned: boolean, rightSigned: boolean): (e: Emitter) =>
   }
 }
 
-export const MULTIPLY_INSTRUCTIONS: readonly InstructionDefinition[] = [
-  define('mul', OP, 0, (e) => op('i64_mul', e.rs1, e.rs2)),
-  define('mulh', OP, 1, highProduct(true, true)),
-  define('mulhsu', OP, 2, highProduct(true, false)),
-  define('mulhu', OP, 3, highProduct(false, false)),
-  define('div', OP, 4, divide(DOUBLE_WORD, 'div_s')),
-  define('divu', OP, 5, divide(DOUBLE_WORD, 'div_u')),
-  define('rem', OP, 6, divide(DOUBLE_WORD, 'rem_s')),
-  define('remu', OP, 7, divide(DOUBLE_WORD, 'rem_u')),
-  define('mulw', OP_32, 0, (e) => signExtendWord(op('i32_mul', e.rs1Low, e.rs2Low))),
-  define('divw', OP_32, 4, divide(WORD, 'div_s')),
-  define('divuw', OP_32, 5, divide(WORD, 'div_u')),
-  define('remw', OP_32, 6, divide(WORD, 'rem_s')),
-  define('remuw', OP_32, 7, divide(WORD, 'rem_u')),
-]
+export function multiplyInstructions(): readonly InstructionDefinition[] {
+  return [
+    define('mul', OP, 0, (e) => op('i64_mul', e.rs1, e.rs2)),
+    define('mulh', OP, 1, highProduct(true, true)),
+    define('mulhsu', OP, 2, highProduct(true, false)),
+    define('mulhu', OP, 3, highProduct(false, false)),
+    define('div', OP, 4, divide(DOUBLE_WORD, 'div_s')),
+    define('divu', OP, 5, divide(DOUBLE_WORD, 'div_u')),
+    define('rem', OP, 6, divide(DOUBLE_WORD, 'rem_s')),
+    define('remu', OP, 7, divide(DOUBLE_WORD, 'rem_u')),
+    define('mulw', OP_32, 0, (e) => signExtendWord(op('i32_mul', e.rs1Low, e.rs2Low))),
+    define('divw', OP_32, 4, divide(WORD, 'div_s')),
+    define('divuw', OP_32, 5, divide(WORD, 'div_u')),
+    define('remw', OP_32, 6, divide(WORD, 'rem_s')),
+    define('remuw', OP_32, 7, divide(WORD, 'rem_u')),
+  ]
+}

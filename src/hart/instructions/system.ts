@@ -45,14 +45,16 @@ function csr([suffix, update]: readonly [string, Update], index: number): Instru
   ]
 }
 
-export const SYSTEM_INSTRUCTIONS: readonly InstructionDefinition[] = [
-  { name: 'ecall', match: 0x73, mask: 0xffffffff, format: FORMAT.none, emit: (e) => e.leave(Exit.ecall) },
-  {
-    name: 'ebreak',
-    match: 0x100073,
-    mask: 0xffffffff,
-    format: FORMAT.none,
-    emit: (e) => e.leave(Exit.breakpoint),
-  },
-  ...UPDATES.flatMap(csr),
-]
+export function systemInstructions(): readonly InstructionDefinition[] {
+  return [
+    { name: 'ecall', match: 0x73, mask: 0xffffffff, format: FORMAT.none, emit: (e) => e.leave(Exit.ecall) },
+    {
+      name: 'ebreak',
+      match: 0x100073,
+      mask: 0xffffffff,
+      format: FORMAT.none,
+      emit: (e) => e.leave(Exit.breakpoint),
+    },
+    ...UPDATES.flatMap(csr),
+  ]
+}

@@ -11,9 +11,9 @@
 import type { InstructionDefinition } from '../definition.js'
 import { FLOAT_NAMES, INTEGER_NAMES, ROUNDING_NAMES } from '../disassembler.js'
 import { type Format, type Immediate, immediateOf, type RegisterField } from '../format.js'
-import { INSTRUCTIONS } from '../instructions/index.js'
+import { instructions } from '../instructions/index.js'
 
-const DEFINITIONS = new Map(INSTRUCTIONS.map((definition) => [definition.name, definition]))
+const DEFINITIONS = new Map(instructions().map((definition) => [definition.name, definition]))
 
 interface Statement {
   readonly name: string

@@ -3,7 +3,7 @@
  * (module-pages.ts), and for its places in the function table and its spans, which nobody else gets therefore.
  */
 
-import { packParts, unpackParts } from '../../base/named-parts.js'
+import { ascii, packParts, unpackParts } from '../../base/named-parts.js'
 import type { Vpn } from '../../base/numbers.js'
 import { concat } from '../../base/wasm/code.js'
 import { DIGEST_WORDS } from '../../base/wasm/digest.js'
@@ -101,7 +101,7 @@ class Cutter {
 /** Views of `packed`, which begins at a multiple of four bytes. Throws on what `packModules` has not written. */
 export function unpackModules(packed: Uint8Array): KeptModules {
   const parts = unpackParts(packed)
-  const { runs, places, spans, modules } = JSON.parse(new TextDecoder().decode(parts.get('index'))) as Index
+  const { runs, places, spans, modules } = JSON.parse(ascii(parts.get('index')!)) as Index
   const [bytes, code] = [new Cutter(parts.get('bytes')!), new Cutter(parts.get('code')!)]
   const digests = new Cutter(parts.get('digests')!)
   const nextDigest = (): Uint32Array => {

@@ -4,9 +4,11 @@ import { Random } from '../../base/random.js'
 import { fuzzSteps, SEED } from '../../base/testing.js'
 import { matches } from '../definition.js'
 import { immediateOf, registerOf } from '../format.js'
-import { INSTRUCTIONS } from '../instructions/index.js'
+import { instructions } from '../instructions/index.js'
 import { Instruction } from './flow.js'
 import { OperandTable } from './operands.js'
+
+const INSTRUCTIONS = instructions()
 
 const operands = new OperandTable()
 

@@ -1,7 +1,7 @@
 /** What the definition of an instruction says of all its words: operands, where it goes on, how it reaches into memory. */
 import type { InstructionDefinition } from '../definition.js'
 import type { Immediate, RegisterField } from '../format.js'
-import { INSTRUCTIONS } from '../instructions/index.js'
+import { instructions } from '../instructions/index.js'
 import { type Shape, shapeOf } from './shapes.js'
 
 export type RegisterKind = 'x' | 'f'
@@ -106,11 +106,11 @@ function signShift({ slices, signed }: Immediate): number {
   return signed ? 32 - Math.max(...slices.map(([, width, to]) => width + to)) : 0
 }
 
-function make(number: number): Operands {
-  const definition = INSTRUCTIONS[number]!
+function make(all: readonly InstructionDefinition[], number: number): Operands {
+  const definition = all[number]!
   const { format, match, expandsTo: name = definition.name } = definition
   const { rd, rs1, rs2, rs3, imm, syntax } = format
-  const meaning = INSTRUCTIONS.findIndex((each) => each.name === name)
+  const meaning = all.findIndex((each) => each.name === name)
   const mask = (field: RegisterField | undefined, operand: string): OperandMask =>
     field === undefined ? NO_OPERAND : syntax.includes(`f${operand}`) ? FLOAT : INTEGER
   return {
@@ -137,9 +137,10 @@ function make(number: number): Operands {
 
 /** The operands of definitions by number, each made when it is first asked for. */
 export class OperandTable {
+  readonly #all = instructions()
   readonly #made: (Operands | undefined)[] = []
 
   of(number: number): Operands {
-    return (this.#made[number] ??= make(number))
+    return (this.#made[number] ??= make(this.#all, number))
   }
 }

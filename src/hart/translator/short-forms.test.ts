@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
-import { INSTRUCTIONS } from '../instructions/index.js'
+import { instructions } from '../instructions/index.js'
 import { asm } from '../testing/assembler.js'
 import { Instruction } from './flow.js'
 import { OperandTable } from './operands.js'
 import { ShortForms } from './short-forms.js'
+
+const INSTRUCTIONS = instructions()
 
 const A0 = 10
 const operands = new OperandTable()
