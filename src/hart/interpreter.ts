@@ -50,6 +50,7 @@ export function interpreterImports(memory: Memory, layout: HartLayout): WebAssem
   return { env: { memory: memory.raw, ...floatImports(memory, layout.hart) } }
 }
 
+/** All of its functions that are called often have names, so that an engine can be told to compile them (HartParts). */
 export function interpreterBytes(layout: HartLayout): Uint8Array {
   const module = new WasmModule()
   module.importMemory('memory', { shared: layout.inSharedBuffer })

@@ -23,7 +23,7 @@ const PAGE_START = i64(-PAGE_SIZE)
 
 /** Adds the functions; returns their indices by name. */
 export function addMmu(module: WasmModule, layout: HartLayout): Map<string, number> {
-  const fault = module.function(undefined, ['i64', 'i32', 'i32'], ['i64'], (code) => emitFault(code, layout))
+  const fault = module.function('fault', ['i64', 'i32', 'i32'], ['i64'], (code) => emitFault(code, layout))
   const answer = module.type(ANSWER_PARAMETERS, ANSWER_RESULTS)
   const walk = module.function(undefined, ['i64', 'i32'], ['i64'], (code) =>
     new WalkEmitter(code, layout, fault, answer).emit(),

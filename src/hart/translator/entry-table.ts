@@ -53,8 +53,8 @@ export function setOffset(pc: Value): Value {
  * too often; and for JavaScript `nextWarm(entry, count)`.
  */
 export function addEntryTable(module: WasmModule, layout: HartLayout): Map<string, number> {
-  const arrive = module.function(undefined, ['i64'], ['i32'], (code) => emitArrive(code, layout))
-  const refuse = module.function(undefined, ['i64'], ['i32'], (code) => emitRefuse(code, layout))
+  const arrive = module.function('arrive', ['i64'], ['i32'], (code) => emitArrive(code, layout))
+  const refuse = module.function('refuse', ['i64'], ['i32'], (code) => emitRefuse(code, layout))
   module.function('nextWarm', ['i32', 'i32'], ['i32'], (code) => emitNextWarm(code, layout))
   return new Map(Object.entries({ arrive, refuse }))
 }

@@ -59,8 +59,8 @@ interface Functions {
 
 /** Adds the function to the interpreter's module. */
 export function addFindSpan(module: WasmModule, layout: HartLayout): void {
-  const leafEntry = module.function(undefined, ['i64'], ['i32'], (code) => emitLeafEntry(code, layout))
-  const hasStamps = module.function(undefined, ['i32', 'i32'], ['i32'], (code) => emitHasStamps(code, layout))
+  const leafEntry = module.function('leafEntry', ['i64'], ['i32'], (code) => emitLeafEntry(code, layout))
+  const hasStamps = module.function('hasStamps', ['i32', 'i32'], ['i32'], (code) => emitHasStamps(code, layout))
   module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) =>
     new SpanFinder(code, layout, { leafEntry, hasStamps }).emit(),
   )
