@@ -60,7 +60,9 @@ interface Functions {
 /** Adds the function to the interpreter's module. */
 export function addFindSpan(module: WasmModule, layout: HartLayout): void {
   const leafEntry = module.function('leafEntry', ['i64'], ['i32'], (code) => emitLeafEntry(code, layout))
-  const hasStamps = module.function('hasStamps', ['i32', 'i32'], ['i32'], (code) => emitHasStamps(code, layout))
+  const hasStamps = module.function('hasStamps', ['i32', 'i32'], ['i32'], (code) =>
+    emitHasStamps(code, layout),
+  )
   module.function('findSpan', FIND_SPAN_PARAMETERS, [], (code) =>
     new SpanFinder(code, layout, { leafEntry, hasStamps }).emit(),
   )
