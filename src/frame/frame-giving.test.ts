@@ -4,14 +4,19 @@ import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { fuzzSteps, SEED } from '../base/testing.js'
-import { type InitOptions, type MemoryManager, mmInit } from '../mm.js'
+import { type InitOptions, type MemoryManager, mmAttach, mmInit } from '../mm.js'
 import { Region, regionBytes, regionPtr } from '../state/layout.js'
+import { ORDER_MAX } from './frame-allocator.js'
+import { FrameFlag } from './frame-table.js'
+import { ZONE_BYTES, ZoneWord } from './zone.js'
 
 const FRAMES = 2048
+/** So many frames, 2^order, are too many for a cache. */
+const REST = 9
 
 /** A machine, and the single frames that are allocated in it. */
 class Frames {
-  readonly mm: MemoryManager
+  mm: MemoryManager
   readonly used = new Set<Pfn>()
 
   constructor(options: Partial<InitOptions>) {
@@ -80,3 +85,92 @@ test.each<[string, Partial<InitOptions>]>([
     expect(runs).toBeGreaterThan(50)
   },
 )
+
+/** All single frames that there are, in a machine that frees by WebAssembly and in one that does not. */
+function exhausted(options: Partial<InitOptions>): readonly [Frames, Frames] {
+  const machines = [new Frames(options), new Frames(options)] as const
+  for (const machine of machines) {
+    machine.allocate(machine.mm.memory.bytes / 4096)
+    // The lower zone keeps some.
+    expect(machine.mm.buddy.freeFrames()).toBeLessThan(10)
+  }
+  return machines
+}
+
+function releaseBoth([compiled, plain]: readonly [Frames, Frames], pfns: readonly Pfn[]): void {
+  compiled.release(pfns, true)
+  plain.release(pfns, false)
+  expect(Buffer.compare(compiled.bytes(), plain.bytes())).toBe(0)
+  compiled.mm.buddy.check()
+}
+
+const run = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => (first + i) as Pfn)
+
+test('blocks become no larger than there are orders', () => {
+  const { mm } = new Frames({ bytes: 2 ** 32 })
+  const { buddy, entryLoops } = mm
+  const before = buddy.stats().perOrder
+  // The upper half of RAM is two blocks of the largest order. Of the first one some frames come back last.
+  const blocks = Array.from({ length: ORDER_MAX + 1 }, () => [] as Pfn[])
+  for (let i = 0; i < before.at(-1)!; i++) blocks[ORDER_MAX]!.push(buddy.allocate(ORDER_MAX))
+  const [first] = blocks[ORDER_MAX]!.splice(0, 1) as [Pfn]
+  buddy.free(first, ORDER_MAX)
+  for (let order = ORDER_MAX - 1; order >= REST; order--)
+    blocks[order]!.push(buddy.allocateZeroedAt((first + 2 ** order) as Pfn, order))
+  const rest = buddy.allocateZeroedAt(first, REST)
+  buddy.divide(rest, REST, 0, 0, 0)
+  for (const [order, all] of blocks.entries()) for (const pfn of all) buddy.free(pfn, order)
+  entryLoops!.waiting.set(run(rest, rest + 2 ** REST))
+  buddy.releaseAll(entryLoops!.waiting, 2 ** REST, entryLoops)
+  buddy.check()
+  expect(buddy.stats().perOrder.at(-1)).toBe(before.at(-1))
+  expect(before.at(-1)).toBeGreaterThan(1)
+})
+
+const BORDER = 1500
+const NEXT_BORDER = 1700
+
+/** Moves the border of two zones that have no free frames: at the start of a zone is what the kernel has for itself. */
+function moveBorder(machine: Frames): void {
+  const { memory, frames } = machine.mm
+  const { i32 } = memory
+  const lower = regionPtr(memory, Region.zones) >>> 2
+  const upper = lower + ZONE_BYTES / 4
+  const moved = run(BORDER, NEXT_BORDER)
+  const reserved = moved.filter((pfn) => (frames.flags(pfn) & FrameFlag.reserved) !== 0).length
+  i32[lower + ZoneWord.end] = NEXT_BORDER
+  i32[upper + ZoneWord.start] = NEXT_BORDER
+  for (const [word, count] of [
+    [ZoneWord.managed, moved.length - reserved],
+    [ZoneWord.reserved, reserved],
+  ] as const) {
+    i32[lower + word]! += count
+    i32[upper + word]! -= count
+  }
+  machine.mm = mmAttach(memory.raw)
+}
+
+test.each([
+  // The last four frames of the lower zone and the first four of the upper are buddies.
+  ['the upper zone first', [run(1712, 1768), run(1776, 1780), run(1700, 1704), run(1640, 1700)]],
+  ['the lower zone first', [run(1600, 1640), run(1648, 1652), run(1696, 1700), run(1700, 1760)]],
+  ['a run over the border', [run(1650, 1750)]],
+  ['a run over the border that falls', [run(1650, 1750).reverse()]],
+])('frames stay in their zone: %s', (_, runs) => {
+  const machines = exhausted({ lowFrames: BORDER })
+  for (const machine of machines) moveBorder(machine)
+  for (const each of runs) {
+    // Others too: all together are too many for the cache.
+    const others = [...machines[1].used].filter((pfn) => pfn < 1400 && pfn % 2 === 0).slice(0, 280)
+    releaseBoth(machines, [...each, ...others])
+    for (const { buddy } of machines.map(({ mm }) => mm)) {
+      const [lower, upper] = buddy.zones.all
+      expect(lower!.freeFrames + upper!.freeFrames).toBe(buddy.zones.freeFrames)
+      expect(upper!.freeFrames).toBe(machines[0].mm.frames.frameCount - NEXT_BORDER - usedAbove(machines[1]))
+    }
+  }
+})
+
+function usedAbove({ used }: Frames): number {
+  return [...used].filter((pfn) => pfn >= NEXT_BORDER).length
+}

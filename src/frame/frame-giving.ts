@@ -29,50 +29,28 @@ export function addFrameGiving(module: WasmModule, places: FramePlaces): void {
   module.function('giveRuns', ['i32', 'i32'], [], (code) => emitGiveRuns(code, give))
 }
 
-/** merge(table, zone, block, order): Zone.merge. */
+/** merge(table, zone, block, order): Zone.merge, which takes what is left of a chain at once; here it goes one by one. */
 function emitMerge(code: Code, takeWhole: number, put: number): void {
   const buddy = code.local('i32')
   const size = local(ORDER)
   const frames = op('i32_shl', i32(1), size)
   setZoneWord(code, ZoneWord.free, op('i32_add', zoneWord(ZoneWord.free), frames))
-  op('i32_eq', local(PFN), zoneWord(ZoneWord.base))(code)
-  code.if()
-  emitMergeChain(code)
-  code.end()
   const done = code.block()
   const again = code.loop()
   op('i32_ge_u', size, i32(ORDER_MAX))(code)
   code.brIf(done)
   op('i32_xor', local(PFN), frames)(code)
   code.set(buddy)
-  // No zone has frame 0, which is the header.
-  const isOutside = op(
+  op(
     'i32_or',
     op('i32_lt_u', local(buddy), zoneWord(ZoneWord.start)),
     op('i32_ge_u', local(buddy), zoneWord(ZoneWord.end)),
-  )
-  op('i32_or', isOutside, op('i32_eqz', local(buddy)))(code)
+  )(code)
   code.brIf(done)
   code.get(TABLE).get(ZONE).get(buddy).get(ORDER).call(takeWhole).op('i32_eqz').brIf(done)
   code.get(PFN).get(buddy).op('i32_and').set(PFN)
   code.get(ORDER).i32(1).op('i32_add').set(ORDER).br(again).end().end()
   code.get(TABLE).get(ZONE).get(PFN).get(ORDER).call(put)
-}
-
-/** Zone.#mergeChain: adds to the order. */
-function emitMergeChain(code: Code): void {
-  const [run, lengths, left] = [code.local('i32'), code.local('i32'), code.local('i32')]
-  op('i32_shr_u', zoneWord(ZoneWord.chain), local(ORDER))(code)
-  code.set(run)
-  op('i32_and', op('i32_xor', local(run), i32(-1)), op('i32_add', local(run), i32(1)))(code)
-  code.set(lengths)
-  const merged = op('i32_shl', op('i32_sub', local(lengths), i32(1)), local(ORDER))
-  op('i32_xor', merged, i32(-1))(code)
-  code.set(left)
-  for (const word of [ZoneWord.spares, ZoneWord.chain]) {
-    setZoneWord(code, word, op('i32_and', zoneWord(word), local(left)))
-  }
-  code.get(ORDER).get(lengths).op('i32_ctz').op('i32_add').set(ORDER)
 }
 
 /** add(zone, start, end): Zone.add. */
