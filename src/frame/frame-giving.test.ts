@@ -113,7 +113,8 @@ test('blocks become no larger than there are orders', () => {
   // The upper half of RAM is two blocks of the largest order. Of the first one some frames come back last.
   const blocks = Array.from({ length: ORDER_MAX + 1 }, () => [] as Pfn[])
   for (let i = 0; i < before.at(-1)!; i++) blocks[ORDER_MAX]!.push(buddy.allocate(ORDER_MAX))
-  const [first] = blocks[ORDER_MAX]!.splice(0, 1) as [Pfn]
+  const upper = blocks[ORDER_MAX]!.findIndex((pfn) => pfn >= 2 ** (ORDER_MAX + 1))
+  const [first] = blocks[ORDER_MAX]!.splice(upper, 1) as [Pfn]
   buddy.free(first, ORDER_MAX)
   for (let order = ORDER_MAX - 1; order >= REST; order--)
     blocks[order]!.push(buddy.allocateZeroedAt((first + 2 ** order) as Pfn, order))

@@ -339,7 +339,11 @@ describe('Tlbs', () => {
       [-2, -1, 9, 10, 11].map((offset) => first + offset),
     )
     machine.tlbs.check()
-    hart.access(page(first), read)
+    for (const vpn of around) hart.access(page(vpn), read)
+    machine.tlbs.flushRun(0, page(first), 6)
+    expect(around.filter((vpn) => hart.knows(page(vpn)))).toEqual(
+      [-2, -1, 6, 7, 8, 9, 10, 11].map((offset) => first + offset),
+    )
     machine.tlbs.flushRun(0, page(0), TLB_ENTRIES)
     expect(machine.tlbs.stats()[0]!.live).toBe(0)
   })

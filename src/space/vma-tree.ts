@@ -304,15 +304,9 @@ export class VmaTree {
     const { nodes } = this
     const leaf = nodes.holder(0, below)
     if (nodes.holder(0, above) !== leaf) {
-      const [start, end] = [this.startOf(below), this.endOf(above)]
-      // First the one that gets shorter, so that they never overlap.
-      if (at < this.endOf(below)) {
-        this.setBounds(space, below, start, at)
-        this.setBounds(space, above, at, end)
-      } else {
-        this.setBounds(space, above, at, end)
-        this.setBounds(space, below, start, at)
-      }
+      const end = this.endOf(above)
+      this.setBounds(space, below, this.startOf(below), at)
+      this.setBounds(space, above, at, end)
       return
     }
     space.sequence++
