@@ -153,7 +153,7 @@ function step(pair: Pair, random: Random, limit: number, growing: boolean): void
       return
     }
     const low = model[index - 1]?.end ?? 0
-    const high = model[index + 1]?.start ?? limit
+    const high = model[index + 1]?.start ?? Math.max(limit, vma.end)
     vma.start = random.between(low, vma.end - 1)
     vma.end = random.between(vma.start + 1, high)
     tree.setBounds(space, vma.ptr, vma.start as Vpn, vma.end as Vpn)
