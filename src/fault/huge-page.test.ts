@@ -99,6 +99,30 @@ describe('a huge page', () => {
     mm.check()
   })
 
+  test.each([
+    ['the mapping below grows', HUGE],
+    ['the mapping above grows', HUGE - 100 * PAGE],
+  ])('is split where the border of two mappings moves: %s', (_, from) => {
+    const program = Program.boot(16)
+    mapped(program, 2 * HUGE)
+    for (const address of [BASE, BASE + HUGE]) expect(store(program, address + 50 * PAGE, 7)).toBe(true)
+    // The half that the part is to be joined to.
+    const other = from < HUGE ? HUGE : 0
+    expect(program.call('mprotect', BASE + other, HUGE, mman.PROT_READ)).toBe(0)
+    expect([program.space.vmaCount, countHugePages(program.mm).anonymous]).toEqual([2, 2])
+    expect(program.call('mprotect', BASE + from, 100 * PAGE, mman.PROT_READ)).toBe(0)
+    expect([program.space.vmaCount, countHugePages(program.mm).anonymous, events(program).split]).toEqual([
+      2, 1, 1,
+    ])
+    program.mm.check()
+    const isWritable = (page: number) => store(program, BASE + page * PAGE, 9)
+    const first = from / PAGE
+    expect([first, first + 99].map(isWritable)).toEqual([false, false])
+    expect([from < HUGE ? first - 1 : first + 100].map(isWritable)).toEqual([true])
+    expect([50, 512 + 50].map((page) => load(program, BASE + page * PAGE))).toEqual([7, 7])
+    program.mm.check()
+  })
+
   test('after a fork the last owner writes all of it, others split it and copy a page', () => {
     const program = Program.boot(16)
     mapped(program)

@@ -103,7 +103,7 @@ class Pair {
   /** Looks pages up, and what precedes them, at and beside the bounds of a mapping, where what the last search found holds just yet or no longer. */
   compareNear(index: number): void {
     const { start, end } = this.model[index]!
-    for (const vpn of [start, end - 1, start - 1, end, start, end - 1] as Vpn[]) {
+    for (const vpn of [start, end - 1, Math.max(0, start - 1), end, start, end - 1] as Vpn[]) {
       const at = this.model.findIndex((vma) => vma.end > vpn)
       const found = this.model[at]?.ptr ?? NULL
       expect(this.tree.find(this.space, vpn)).toBe(found)
