@@ -99,28 +99,44 @@ describe('a huge page', () => {
     mm.check()
   })
 
-  test.each([
-    ['the mapping below grows', HUGE],
-    ['the mapping above grows', HUGE - 100 * PAGE],
-  ])('is split where the border of two mappings moves: %s', (_, from) => {
-    const program = Program.boot(16)
-    mapped(program, 2 * HUGE)
-    for (const address of [BASE, BASE + HUGE]) expect(store(program, address + 50 * PAGE, 7)).toBe(true)
-    // The half that the part is to be joined to.
-    const other = from < HUGE ? HUGE : 0
-    expect(program.call('mprotect', BASE + other, HUGE, mman.PROT_READ)).toBe(0)
-    expect([program.space.vmaCount, countHugePages(program.mm).anonymous]).toEqual([2, 2])
-    expect(program.call('mprotect', BASE + from, 100 * PAGE, mman.PROT_READ)).toBe(0)
-    expect([program.space.vmaCount, countHugePages(program.mm).anonymous, events(program).split]).toEqual([
-      2, 1, 1,
-    ])
-    program.mm.check()
-    const isWritable = (page: number) => store(program, BASE + page * PAGE, 9)
-    const first = from / PAGE
-    expect([first, first + 99].map(isWritable)).toEqual([false, false])
-    expect([from < HUGE ? first - 1 : first + 100].map(isWritable)).toEqual([true])
-    expect([50, 512 + 50].map((page) => load(program, BASE + page * PAGE))).toEqual([7, 7])
-    program.mm.check()
+  describe.each([
+    ['the mapping below', HUGE],
+    ['the mapping above', HUGE - 100 * PAGE],
+  ])('is split where the border of two mappings moves: %s grows', (_, from) => {
+    /** Both mappings have a huge page; the call makes a hundred pages of one the other's. */
+    function moved(call: 'mprotect' | 'madvise', argument: number): Program {
+      const program = Program.boot(16)
+      mapped(program, 2 * HUGE)
+      for (const address of [BASE, BASE + HUGE]) expect(store(program, address + 50 * PAGE, 7)).toBe(true)
+      const counts = () => [
+        program.space.vmaCount,
+        countHugePages(program.mm).anonymous,
+        events(program).split,
+      ]
+      expect(program.call(call, BASE + (from < HUGE ? HUGE : 0), HUGE, argument)).toBe(0)
+      expect(counts()).toEqual([2, 2, 0])
+      expect(program.call(call, BASE + from, 100 * PAGE, argument)).toBe(0)
+      expect(counts()).toEqual([2, 1, 1])
+      program.mm.check()
+      expect([50, 512 + 50].map((page) => load(program, BASE + page * PAGE))).toEqual([7, 7])
+      return program
+    }
+
+    test('with another protection', () => {
+      const program = moved('mprotect', mman.PROT_READ)
+      const first = from / PAGE
+      const pages = [first, first + 99, from < HUGE ? first - 1 : first + 100]
+      expect(pages.map((page) => store(program, BASE + page * PAGE, 9))).toEqual([false, false, true])
+      program.mm.check()
+    })
+
+    test('with other advice, of which the entries know nothing', () => {
+      const program = moved('madvise', mman.MADV_DONTFORK)
+      const child = program.fork()!
+      const at = BASE + from + 99 * PAGE
+      expect([load(program, at), load(child, at)]).toEqual([0, -1])
+      program.mm.check()
+    })
   })
 
   test('after a fork the last owner writes all of it, others split it and copy a page', () => {
