@@ -9,7 +9,7 @@
  *
  *     hart's   +0   u32  activeRoot: root frame of the active bank's space; 0 = none, then every entry of the bank is empty
  *     header   +4   u32  forgottenFrom: pages from this one on, up to forgottenEnd, were forgotten since somebody looked (page-spans.ts)
- *     64 B     +8   u32  full flushes so far     +12  u32  pages flushed one by one so far
+ *     64 B     +8   u32  full flushes so far     +12  u32  pages flushed so far, but for full flushes
  *              +16  u32  entries: where those of the active bank are in the buffer
  *              +20  u32  asid: the active bank
  *              +24  u32  ticks: activations so far

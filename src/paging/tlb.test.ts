@@ -442,7 +442,7 @@ describe('FlushBatch', () => {
     expect(flushes()).toEqual([3, 0])
   })
 
-  test('few pages are forgotten one by one, many by forgetting all', () => {
+  test('few pages are forgotten by themselves, many by forgetting all', () => {
     map(5)
     const touch = (pages: number) => {
       hart.access(page(5), read)

@@ -1,5 +1,6 @@
 import { archById } from '../arch/arch-by-id.js'
 import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { headerArchId, Region, regionBytes, regionPtr, setRegion } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
@@ -231,6 +232,7 @@ export class Tlbs {
 
   /** Forgets adjacent pages, no more than the TLB has entries, and whoever stands in these. */
   flushRun(hart: number, vpn: Vpn, pages: number): void {
+    assert(pages <= TLB_ENTRIES, 'a run of pages fits into the TLB')
     const { u32 } = this.#memory
     const entries = this.entries(hart)
     const first = vpn & (TLB_ENTRIES - 1)

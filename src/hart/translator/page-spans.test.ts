@@ -22,6 +22,8 @@ interface SpanPages {
 class Spans {
   readonly machine = new BareMachine({ threshold: 20 })
   readonly spans: PageSpans
+  /** Those of another hart at the same place. */
+  readonly another: () => PageSpans
   readonly #random: Random
   readonly #ptrs: Ptr[]
 
@@ -34,7 +36,8 @@ class Spans {
       ...{ codeStamps: regionPtr(memory, Region.codeStamps), physBasePfn: new Riscv64Sv39().physBasePfn },
       ...{ shared: false, inSharedBuffer: false },
     }
-    this.spans = new PageSpans(memory, layout, new HartCode(memory, layout, NEW_PARTS))
+    this.another = () => new PageSpans(memory, layout, new HartCode(memory, layout, NEW_PARTS))
+    this.spans = this.another()
     this.#ptrs = Array.from({ length: USED }, () => this.spans.take() as Ptr)
     this.spans.update()
   }
@@ -87,6 +90,17 @@ test(`a span with a page that was forgotten holds nothing, the others hold what 
     spans.spans.update()
   }
   expect(kept).toBeGreaterThan(USED * 100)
+})
+
+test('what an earlier hart on the memory left in a span is not what later code knows', () => {
+  const earlier = new Spans(new Random(SEED))
+  const [{ ptr }] = earlier.fill() as [SpanPages]
+  expect(earlier.words(ptr)).not.toEqual(new Array(SPAN_BYTES / 4).fill(0))
+  // Nothing was forgotten since.
+  const later = earlier.another()
+  later.reserve(USED)
+  later.update()
+  expect(earlier.words(ptr)).toEqual(new Array(SPAN_BYTES / 4).fill(0))
 })
 
 test('nothing is left of any span when all was forgotten, or nobody knows what', () => {

@@ -7,7 +7,7 @@
  *     span    +0   i64  start     of the first page, virtual
  *     32 B    +8   i64  limit     what begins so far behind it, or farther, is not wholly inside; 0 = it holds nothing
  *             +16  i32  addend    as in the TLB
- *             +20  i32  finds     how often it was looked for since all were forgotten
+ *             +20  i32  finds     how often it was looked for since it was forgotten
  *             +24  i32  patience  misses until it is looked for again
  *             +28  i32  left      of the budget when it was looked for last
  *
@@ -51,9 +51,10 @@ export class PageSpans {
     return this.#used
   }
 
-  /** The first ones belong to what an earlier run translated. */
+  /** The first ones belong to what an earlier run translated. An earlier hart on this memory may have left something there. */
   reserve(spans: number): void {
     this.#used = spans
+    this.#memory.fill(this.#base, 0, spans * SPAN_BYTES)
   }
 
   /** A span for an access; 0 when none is left. */
