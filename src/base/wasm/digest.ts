@@ -1,6 +1,6 @@
 /**
- * A digest of 128 bits of bytes in the buffer, as WebAssembly: what is a million times as fast as to keep the bytes and compare them is good enough for files and
- * pages that nobody makes on purpose. Who does finds two with the same digest, as with every hash that is no cryptographic one.
+ * A digest of 128 bits of bytes in the buffer, as WebAssembly: instead of bytes that would be kept only to compare others with them. It is good enough for files
+ * and pages that nobody makes on purpose. Who does finds two with the same digest, as with every hash that is no cryptographic one.
  */
 import type { Code, ValueType } from './code.js'
 import { i64, local, op } from './value.js'
@@ -13,7 +13,7 @@ export type Digest = (pointer: number, bytes: number) => number[]
 /** What is taken at a time. */
 const STEP = 16
 
-/** Odd, so that to multiply by them loses nothing, and with as many ones as zeros: parts of the square roots of 2 and 3. */
+/** Odd, so that to multiply by them loses nothing: the first 64 bits behind the points of the square roots of 2, with 1 more, and of 3. */
 const [FIRST, SECOND] = [0x6a09e667f3bcc909n, 0xbb67ae8584caa73bn]
 
 /** Each lane takes every other word, and the other lane's state, so that either depends on all bytes. */
