@@ -306,11 +306,11 @@ class Parts {
       })
   }
 
-  /** Gives each stub of a script that is loaded now, `all`, its value. */
+  /** Gives each stub of a script that is loaded now, whose names have the values `late$names`, its own. */
   told(by, script) {
     const given = this.given(script)
     return this.stubbed(by, script)
-      .map((name) => `${name} = all[${given.indexOf(name)}]`)
+      .map((name) => `${name} = late$names[${given.indexOf(name)}]`)
       .join('; ')
   }
 }
@@ -321,18 +321,18 @@ const FRAMES = [
     first: `
 var late$all = []
 var late$link = { get: late$get, all: late$all, tell: undefined }
-function late$get(script, i) { return (late$all[script] ?? late$load(script))[i] }
-function late$load(script) {
-  if (script === 1) {
-    const all = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link)
+function late$get(late$script, late$i) { return (late$all[late$script] ?? late$load(late$script))[late$i] }
+function late$load(late$script) {
+  if (late$script === 1) {
+    const late$names = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link)
     ${parts.told(0, 1)}
-    return all
+    return late$names
   }
   if (late$all[1] === undefined) late$load(1)
-  const all = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link)
+  const late$names = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link)
   ${parts.told(0, 2)}
-  late$link.tell(all)
-  return all
+  late$link.tell(late$names)
+  return late$names
 }
 ${parts.stubs(0, 1, 2)}`,
     last: '',
@@ -342,7 +342,7 @@ ${parts.stubs(0, 1, 2)}`,
     first: `
 const [${parts.wanted(1, 0)}] = late$early
 const late$get = late$link.get
-${parts.stubs(1, 2)}late$link.tell = (all) => { ${parts.told(1, 2)} }
+${parts.stubs(1, 2)}late$link.tell = (late$names) => { ${parts.told(1, 2)} }
 `,
     last: `\nmodule.exports = [${parts.given(1)}]\n`,
   }),

@@ -170,3 +170,21 @@ test('the last script brings the one before it', async () => {
   expect(exports.other!(0)).toEqual([1, 'lock', 'unlock', 2, 'undefined'])
   expect(loaded).toEqual(['frequent', 'late'])
 })
+
+test.each(['all', 'script', 'i', 'real', 'names'])(
+  'a late function may be called %s, whatever the stubs and who loads the scripts have',
+  async (name) => {
+    const source = `
+    function first(which) { return [${name}, often, seldom][which]() }
+    function often() { return [${name}, seldom][0]() }
+    function seldom() { return ${name}() }
+    function ${name}() { return 'it' }
+    export { first }`
+    for (const frequent of [[], ['often'], ['often', name]]) {
+      for (const which of [0, 1, 2]) {
+        const { exports } = load(await parted(source, ['first'], frequent))
+        expect(exports.first!(which)).toBe('it')
+      }
+    }
+  },
+)
