@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command: it is one script and two others with what not every program needs (scripts/late-code.mjs), so that V8 can take its code from dist/command.cache, which the build makes: without it a
+ * The command: it is one script and three others with what not every program needs (scripts/late-code.mjs), so that V8 can take its code from dist/command.cache, which the build makes: without it a
  * third of the processor time of a short guest goes into compiling. The parts of a hart that take long to make are in there too.
  * A cache of another V8 is refused, and then all is made anew. This folder is CommonJS: Node's loader of ES modules takes 10 ms. It is one file: another one takes 1 ms.
  */
@@ -12,7 +12,7 @@ const dist = join(__dirname, '../dist')
 const commandFile = join(dist, 'command.cjs')
 const cacheFile = join(dist, 'command.cache')
 /** The scripts that are loaded when they are needed, and what V8 compiled of them. */
-const LATER = ['frequent', 'late']
+const LATER = ['frequent', 'translator', 'late']
 const laterFile = (name, suffix) => join(dist, `${name}.${suffix}`)
 /** The cache's first bytes: how many of those that follow are V8's, and how many the rest, as little-endian numbers. */
 const HEADER = 8

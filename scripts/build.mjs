@@ -2,7 +2,7 @@
 //   node scripts/build.mjs [--no-types] [--if-changed]
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { rolldown } from 'rolldown'
 import { forgetBuilt, inputsHash, isBuilt, noteBuilt } from './build-inputs.mjs'
@@ -51,16 +51,26 @@ function writeCommand(name, plugin, output) {
   )
 }
 
+/** Which functions ran, by the kind of programs (executed-functions.mjs). */
+function executedWith(stdin) {
+  const folder = 'dist/executed'
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder)
+  const ran = (what) => {
+    execFileSync(process.execPath, ['scripts/executed-functions.mjs', wholeFile, folder, what], {
+      stdio: [stdin, 'ignore', 'pipe'],
+    })
+    return JSON.parse(readFileSync(`${folder}/${what}.json`, 'utf8'))
+  }
+  ran('parts')
+  const { loading, later } = ran('later')
+  return { loading, later, translating: ran('translating').later, frequent: ran('frequent').later }
+}
+
 await writeCommand('whole', undefined, { minify: false, sourcemap: false })
 const wholeFile = 'dist/whole.cjs'
 // Standard input of two kinds, for which there is code of its own.
-const executed = ['pipe', 'ignore'].map((stdin) => {
-  const result = 'dist/executed.json'
-  execFileSync(process.execPath, ['scripts/executed-functions.mjs', wholeFile, result], {
-    stdio: [stdin, 'ignore', 'pipe'],
-  })
-  return JSON.parse(readFileSync(result, 'utf8'))
-})
+const executed = ['pipe', 'ignore'].map(executedWith)
 for (const name of ['whole.cjs', 'whole.cjs.map']) written.delete(name)
 // Minified: V8 reads less at each start, and more fits into what it compiles as one.
 for (const [script, plugin] of partedCode(readFileSync(wholeFile, 'utf8'), executed).entries()) {

@@ -16,7 +16,16 @@ export const COMMON_RUNS = [
 
 const ALL_TRANSLATED = ['--translate-threshold', '2']
 const TRANSLATED = ['examples/programs/tour.elf', '--memory', '64M', ...ALL_TRANSLATED]
-const IN_ROOT = ['/linked.elf', '--root', 'scripts/start-program', '--mount', 'examples/programs:/mnt:ro']
+/** With shared libraries, threads and children. */
+export const IN_ROOT = [
+  '/linked.elf',
+  '--root',
+  'scripts/start-program',
+  '--mount',
+  'examples/programs:/mnt:ro',
+]
 const TRANSLATED_IN_ROOT = [...IN_ROOT, ...ALL_TRANSLATED]
-/** What takes more: code that is worth translating, and programs in a root, which load libraries, and have threads and children. What is translated runs twice: one takes what the other has kept. */
-export const FREQUENT_RUNS = [TRANSLATED, TRANSLATED, IN_ROOT, TRANSLATED_IN_ROOT, TRANSLATED_IN_ROOT]
+/** What translates. It runs twice: one run takes what the other has kept. */
+export const TRANSLATING_RUNS = [TRANSLATED, TRANSLATED, TRANSLATED_IN_ROOT, TRANSLATED_IN_ROOT]
+/** What takes more, but translates nothing: programs in a root, which load libraries, and have threads and children, and one that takes what runs before have kept. */
+export const FREQUENT_RUNS = [IN_ROOT, TRANSLATED]

@@ -1,25 +1,34 @@
 // Runs a command that is one script on programs that many are like, and says which of its functions ran, [start, end) in the text: when the
-// script was loaded, later, and in runs of what only many programs do.
-//   node scripts/executed-functions.mjs COMMAND RESULT
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+// script was loaded, and later. In a process for each kind of programs: some functions run once in a process, whoever needs them first.
+//   node scripts/executed-functions.mjs COMMAND FOLDER WHAT
+// FOLDER: where WHAT.json is written, and what a kind leaves for the next: the parts of harts, and translated code.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { createRequire } from 'node:module'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
-import { COMMON_RUNS, FREQUENT_RUNS } from './common-runs.mjs'
+import { COMMON_RUNS, FREQUENT_RUNS, IN_ROOT, TRANSLATING_RUNS } from './common-runs.mjs'
 
-const file = resolve(process.argv[2])
+const [file, folder] = process.argv.slice(2).map((path) => resolve(path))
+const what = process.argv[4]
 const TOUR = 'examples/programs/tour.elf'
-/** The translator is what not every program needs. Such a hart is another one, with an interpreter of its own. */
+/** What translates is what not every program needs. Such a hart is another one, with an interpreter of its own. */
 const UNTRANSLATED = ['--translate-threshold', '1000000000']
+const RUNS = {
+  /** What makes a hart's parts does not count: they are kept. */
+  parts: [[TOUR], [TOUR, ...UNTRANSLATED], IN_ROOT],
+  later: COMMON_RUNS.map((run) => [...run, ...UNTRANSLATED]),
+  translating: TRANSLATING_RUNS,
+  frequent: FREQUENT_RUNS,
+}
 const HEAD = '(function (exports, require, module) {'
 const source = readFileSync(file, 'utf8')
 const session = new Session()
 session.connect()
 await session.post('Profiler.enable')
 
-const executed = { loading: [], later: [], frequent: [] }
+const executed = { loading: [], later: [] }
 /** Does it and notes what ran meanwhile. */
 async function note(when, act) {
   await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false })
@@ -45,30 +54,20 @@ await note('loading', () =>
   ),
 )
 const command = module.exports
-const run = (program, kept, ...options) =>
-  command.main(['', '', 'run', '--no-report', ...options, program], kept)
 // Translated code is looked for in the folder where it usually is, and at first there is none.
-const HOME = 'dist/nobody'
-Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME })
-rmSync(HOME, { recursive: true, force: true })
-await note('later', () => command.withUsualSettings(() => command.tuneEngine()))
-// What makes a hart's parts does not count: they are kept.
-const made = command.builtIn()
-await run(TOUR, made)
-await run(TOUR, made, ...UNTRANSLATED)
-command.keepInterpreter(made)
-await note('later', async () => {
-  const kept = command.builtIn(made.parts.bytes(), 'build')
-  for (const [program, ...options] of COMMON_RUNS) {
-    await run(program, kept, ...options, ...UNTRANSLATED)
-  }
-})
+Object.assign(process.env, { PAGODA_CODE_CACHE: '', XDG_CACHE_HOME: '', HOME: join(folder, 'home') })
+const partsFile = join(folder, 'parts')
+const parts = existsSync(partsFile) ? readFileSync(partsFile) : undefined
+if (what === 'later') await note('later', () => command.withUsualSettings(() => command.tuneEngine()))
 // With the settings that guests run with, so that what V8 compiled is kept too.
-await note('frequent', async () => {
-  command.tuneEngine()
-  for (const [program, ...options] of FREQUENT_RUNS) {
-    await run(program, command.builtIn(made.parts.bytes(), 'build'), ...options)
+if (what !== 'later') command.tuneEngine()
+let built
+await note('later', async () => {
+  built = command.builtIn(parts, 'build')
+  for (const [program, ...options] of RUNS[what]) {
+    await command.main(['', '', 'run', '--no-report', ...options, program], built)
   }
 })
-rmSync(HOME, { recursive: true, force: true })
-writeFileSync(process.argv[3], JSON.stringify(executed))
+command.keepInterpreter(built)
+writeFileSync(partsFile, built.parts.bytes())
+writeFileSync(join(folder, `${what}.json`), JSON.stringify(executed))

@@ -2,7 +2,7 @@ import { RolldownMagicString } from 'rolldown'
 import { parseAst } from 'rolldown/parseAst'
 
 /**
- * Parts the command in three scripts: what each program needs, what many do, and the rest. The later ones are loaded when a function of theirs is first
+ * Parts the command in four scripts: what each program needs, what many do, what translates, and the rest. The later ones are loaded when a function of theirs is first
  * called. Whatever is at the top of a script costs at each start, used or not: V8 takes it from its cache, makes its functions and
  * classes, and copies them when it collects garbage. (Measured for hello: 84 ms of processor time in one script, 74 in two.)
  *
@@ -15,7 +15,11 @@ import { parseAst } from 'rolldown/parseAst'
  */
 
 /** In the order in which they come to be needed. */
-export const SCRIPTS = ['command', 'frequent', 'late']
+export const SCRIPTS = ['command', 'frequent', 'translator', 'late']
+/** Places of those that are loaded when they are needed. */
+const LATER = SCRIPTS.map((_, script) => script).slice(1)
+/** What must have run for a function to be in a script, or in one before it (executed-functions.mjs): the last one has the rest. */
+const RAN = ['later', 'frequent', 'translating']
 
 /** What stands at the top of the bundle. */
 class Unit {
@@ -227,9 +231,7 @@ class Parts {
     this.#units = graph.units
     this.#byName = graph.byName
     const all = (...which) => which.flatMap((each) => executed.flatMap((run) => run[each]))
-    const needed = [all('later'), all('later', 'frequent')].map((ran) =>
-      findNeeded(graph, ran, all('loading')),
-    )
+    const needed = RAN.map((_, script) => findNeeded(graph, all(...RAN.slice(0, script + 1)), all('loading')))
     for (const unit of graph.units) {
       const script = needed.findIndex((those) => those.has(unit))
       this.#script.set(unit, script < 0 ? SCRIPTS.length - 1 : script)
@@ -276,8 +278,8 @@ class Parts {
   }
 
   /** Stubs of what a script wants of later ones. */
-  stubs(by, ...scripts) {
-    const wanted = scripts.flatMap((script) => {
+  stubs(by) {
+    const wanted = LATER.filter((script) => script > by).flatMap((script) => {
       const given = this.given(script)
       return this.stubbed(by, script).map((name) => ({ name, script, at: given.indexOf(name) }))
     })
@@ -316,48 +318,59 @@ class Parts {
 }
 
 /** What comes first in each script, and last. The stubs are first: a table may have them in it. */
-const FRAMES = [
-  (parts) => ({
+function frame(parts, script) {
+  return script === 0 ? firstFrame(parts) : laterFrame(parts, script)
+}
+
+/** Each script is loaded after all before it, and told to all that wait for names of it. */
+function firstFrame(parts) {
+  const early = LATER.map((script) => `if (late$script === ${script}) return [${parts.wanted(script, 0)}]`)
+  return {
     first: `
 var late$all = []
-var late$link = { get: late$get, all: late$all, tell: undefined }
+var late$link = { get: late$get, all: late$all, tell: [late$tell] }
 function late$get(late$script, late$i) { return (late$all[late$script] ?? late$load(late$script))[late$i] }
 function late$load(late$script) {
-  if (late$script === 1) {
-    const late$names = late$all[1] = module.loadLate(1, [${parts.wanted(1, 0)}], late$link)
-    ${parts.told(0, 1)}
-    return late$names
-  }
-  if (late$all[1] === undefined) late$load(1)
-  const late$names = late$all[2] = module.loadLate(2, [${parts.wanted(2, 0)}], late$link)
-  ${parts.told(0, 2)}
-  late$link.tell(late$names)
+  if (late$script > 1 && late$all[late$script - 1] === undefined) late$load(late$script - 1)
+  const late$names = late$all[late$script] = module.loadLate(late$script, late$early(late$script), late$link)
+  for (const late$told of late$link.tell) late$told(late$script, late$names)
   return late$names
 }
-${parts.stubs(0, 1, 2)}`,
+function late$early(late$script) {
+  ${early.join('\n  ')}
+}
+${tell(parts, 0)}
+${parts.stubs(0)}`,
     last: '',
-  }),
+  }
+}
+
+function laterFrame(parts, script) {
+  const between = LATER.filter((each) => each < script)
+  const taken = between.flatMap((each) => {
+    const given = parts.given(each)
+    return parts
+      .wanted(script, each)
+      .map((name) => `${name} = late$link.all[${each}][${given.indexOf(name)}]`)
+  })
   // The names are constants here: V8 takes the value of one for granted.
-  (parts) => ({
+  const names = [`[${parts.wanted(script, 0)}] = late$early`, ...taken]
+  const isLast = script === SCRIPTS.length - 1
+  return {
     first: `
-const [${parts.wanted(1, 0)}] = late$early
-const late$get = late$link.get
-${parts.stubs(1, 2)}late$link.tell = (late$names) => { ${parts.told(1, 2)} }
-`,
-    last: `\nmodule.exports = [${parts.given(1)}]\n`,
-  }),
-  (parts) => {
-    const given = parts.given(1)
-    const taken = parts.wanted(2, 1).map((name) => `const ${name} = late$frequent[${given.indexOf(name)}]\n`)
-    return {
-      first: `
-const [${parts.wanted(2, 0)}] = late$early
-const late$frequent = late$link.all[1]
-${taken.join('')}`,
-      last: `\nmodule.exports = [${parts.given(2)}]\n`,
-    }
-  },
-]
+const ${names.join(', ')}
+${isLast ? '' : `const late$get = late$link.get\n${tell(parts, script)}\nlate$link.tell.push(late$tell)\n`}${parts.stubs(script)}`,
+    last: `\nmodule.exports = [${parts.given(script)}]\n`,
+  }
+}
+
+/** The function that gives the stubs of a script their values when a later one is loaded. */
+function tell(parts, by) {
+  const told = LATER.filter((script) => script > by).map(
+    (script) => `if (late$script === ${script}) { ${parts.told(by, script)} }`,
+  )
+  return `function late$tell(late$script, late$names) {\n  ${told.join('\n  ')}\n}`
+}
 
 /** A plugin for each script. `whole`: the bundle that ran; `executed`: what of it. */
 export function partedCode(whole, executed) {
@@ -372,7 +385,7 @@ export function partedCode(whole, executed) {
         if (other !== script) for (const { node } of parts.of(other)) text.remove(node.start, node.end)
       }
       for (const { start, end, text: real } of parts.calls(script)) text.update(start, end, real)
-      const { first, last } = FRAMES[script](parts)
+      const { first, last } = frame(parts, script)
       text.prepend(first)
       text.append(last)
       return { code: text.toString(), map: JSON.parse(text.generateMap({ hires: 'boundary' }).toString()) }

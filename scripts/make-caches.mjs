@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url'
 /** Throws when one cannot be made; the command needs none of them. */
 export function makeCaches() {
   // V8 knows a script by its length: it would take what it compiled of an earlier one that was as long.
-  for (const name of ['command', 'frequent', 'late']) rmSync(`dist/${name}.cache`, { force: true })
+  for (const name of ['command', 'frequent', 'translator', 'late'])
+    rmSync(`dist/${name}.cache`, { force: true })
   for (const what of ['command', 'interpreter', 'late']) {
     execFileSync(execPath, [`scripts/cache-${what}.mjs`], { stdio: 'pipe' })
   }

@@ -5,7 +5,8 @@
 import type { MemoryManagementArch } from './arch/memory-management-arch.js'
 import { assert } from './base/assert.js'
 import { EINVAL, ErrnoError } from './base/errno.js'
-import { NO_FRAME, PAGE_SIZE, type Ptr } from './base/numbers.js'
+import { NO_FRAME, PAGE_SIZE } from './base/numbers.js'
+import { type ModuleMaker, NEW_MODULES } from './base/wasm/module-maker.js'
 import { BootReporter } from './boot/boot-step.js'
 import { attachLayers, bootLayers, HARTS_MAX, type Layers, takeHart } from './boot/layers.js'
 import type { InitOptions, ThreadOptions } from './boot/options.js'
@@ -35,7 +36,7 @@ import { VmaNames } from './space/vma-names.js'
 import { VmaTree } from './space/vma-tree.js'
 import type { AtomicWords } from './state/atomics.js'
 import { Counter, counted } from './state/counters.js'
-import { headerProblem, markBooted, Region, regionPtr, Word, wordIndex } from './state/layout.js'
+import { headerProblem, markBooted, Word, wordIndex } from './state/layout.js'
 import { Memory, type RawMemory } from './state/memory.js'
 import { bootSettings } from './state/settings.js'
 
@@ -84,7 +85,7 @@ export class MemoryManager implements FaultEnv {
   /** The hart that this thread runs. */
   readonly hart: number
 
-  private constructor(layers: Layers, hart: number) {
+  private constructor(layers: Layers, hart: number, modules: ModuleMaker = NEW_MODULES) {
     const { memory, slab } = layers
     this.memory = memory
     this.arch = layers.arch
@@ -95,7 +96,7 @@ export class MemoryManager implements FaultEnv {
     this.heap = new GeneralAllocator(layers)
     this.tlbs = layers.tlbs
     this.shootdown = new Shootdown(this, hart)
-    this.entryLoops = entryLoopsOf(layers)
+    this.entryLoops = entryLoopsOf(layers, modules)
     this.flusher = new PageFlusher(this.shootdown, layers.buddy, this.entryLoops)
     this.kernelMapper = layers.kernelMapper
     this.kernelAreas = new KernelAreas(this)
@@ -116,7 +117,7 @@ export class MemoryManager implements FaultEnv {
     const harts = options.harts ?? 1
     if (!(harts >= 1 && harts <= HARTS_MAX)) throw new ErrnoError('a machine has 1 to 31 harts', EINVAL)
     const hart = options.hart ?? 0
-    const mm = new MemoryManager(bootLayers(options, harts), hart)
+    const mm = new MemoryManager(bootLayers(options, harts), hart, options.modules)
     mm.memory.u32[wordIndex(Word.lastHart)] = hart
     reserveZeroFrame(mm)
     const kibPerFrame = PAGE_SIZE / 1024
@@ -134,7 +135,7 @@ export class MemoryManager implements FaultEnv {
     const problem = headerProblem(memory)
     if (problem !== undefined) throw new ErrnoError(`attach: ${problem}`, EINVAL)
     const hart = takeHart(memory, options.hart)
-    return new MemoryManager(attachLayers(memory, { ...options, hart }), hart)
+    return new MemoryManager(attachLayers(memory, { ...options, hart }), hart, options.modules)
   }
 
   /** Every address space, as views. */
@@ -215,12 +216,10 @@ function countTableFrames(mm: MemoryManager, spaces: readonly AddressSpace[]): n
 }
 
 /** On memory that this thread has for itself, and nobody watches. */
-function entryLoopsOf({ memory, arch, atomics, frames, buddy }: Layers): EntryLoops | undefined {
+function entryLoopsOf(
+  { memory, arch, atomics, buddy }: Layers,
+  modules: ModuleMaker,
+): EntryLoops | undefined {
   if (!atomics.isPlain || arch.entryFormat === undefined) return undefined
-  const places = {
-    table: (frames.word * 4) as Ptr,
-    zones: regionPtr(memory, Region.zones),
-    zoneCount: buddy.zones.all.length,
-  }
-  return new EntryLoops(memory, places, arch.entryFormat)
+  return new EntryLoops(memory, buddy.zones.all.length, arch.entryFormat, modules)
 }

@@ -1,4 +1,5 @@
 import type { MemoryManagementArch } from '../arch/memory-management-arch.js'
+import type { ModuleMaker } from '../base/wasm/module-maker.js'
 import type { BootMemoryMap } from '../frame/boot-memory-map.js'
 import type { FaultInjector } from '../frame/fault-injector.js'
 import type { AtomicsOptions } from '../state/atomics.js'
@@ -13,6 +14,8 @@ export interface ThreadOptions {
   readonly hart?: number
   /** Makes allocations fail on purpose. */
   readonly faults?: FaultInjector
+  /** Knows the WebAssembly of the loops over many page-table entries: given to all machines of a process, it is compiled once. Default: compiled anew. */
+  readonly modules?: ModuleMaker | undefined
   /** Check lock ranks (about 20 ns a lock). */
   readonly debug?: boolean
   readonly onStep?: AtomicsOptions['onStep']

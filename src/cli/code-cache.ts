@@ -18,6 +18,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { type ModuleMaker, NEW_MODULES } from '../base/wasm/module-maker.js'
 import { DigestedBytes } from './digested-bytes.js'
 
 const DIGEST_BYTES = 16
@@ -63,14 +64,16 @@ export class CodeCache {
   readonly #folder: string
   readonly #file: string
   readonly #key: Uint8Array
+  readonly #modules: ModuleMaker
 
   /** `what`: all that the code depends on; `name`: for who looks into the folder. */
-  constructor(folder: string, name: string, what: unknown) {
+  constructor(folder: string, name: string, what: unknown, modules: ModuleMaker = NEW_MODULES) {
     const key = encodeKey(what)
     const words = wordsOf(key)
     this.#folder = folder
     this.#file = `${folder}/${name.replace(/[^\w.+-]/g, '_').slice(0, 64)}-${hex(hash(words, 1))}${hex(hash(words, 2))}${SUFFIX}`
     this.#key = key
+    this.#modules = modules
   }
 
   /** What was written last; nothing when that cannot be used. */
@@ -90,7 +93,7 @@ export class CodeCache {
 
   #readAll(size: number): DigestedBytes | undefined {
     if (size % 4 !== 0 || size < HEADER + this.#key.length) return undefined
-    const room = new DigestedBytes(size)
+    const room = new DigestedBytes(size, this.#modules)
     const file = openSync(this.#file, 'r')
     try {
       for (let done = 0; done < size; ) {
@@ -123,7 +126,7 @@ export class CodeCache {
 
   /** Throws when that fails. Who reads meanwhile sees the old file or the new one. */
   write(packed: Uint8Array): void {
-    const room = new DigestedBytes(HEADER + this.#key.length + packed.length)
+    const room = new DigestedBytes(HEADER + this.#key.length + packed.length, this.#modules)
     const { bytes } = room
     bytes.writeUInt32LE(this.#key.length, DIGEST_BYTES)
     bytes.set(this.#key, HEADER)

@@ -35,7 +35,7 @@ export class KeptCode {
     ]
     const key = [built.build, path, roots, memory, seed, aslr, translateThreshold]
     return new KeptCode(
-      new CodeCache(folder, program.slice(program.lastIndexOf('/') + 1), key),
+      new CodeCache(folder, program.slice(program.lastIndexOf('/') + 1), key, built.parts),
       built.keeper,
       options.codeCache !== undefined,
     )

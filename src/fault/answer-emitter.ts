@@ -23,18 +23,9 @@ import {
 } from '../space/vma.js'
 import { NODE_BEGIN, NODE_CHILD, NODE_COUNT, NODE_LAST, NODE_PARENT } from '../space/vma-node-layout.js'
 import { Counter } from '../state/counters.js'
-import { directoryPtr, Region, type Word, wordIndex } from '../state/layout.js'
+import { region } from '../state/emitted-values.js'
+import { Region } from '../state/layout.js'
 import { Answer, type AnswerLayout } from './answer-layout.js'
-
-/** A state word of the machine. */
-export function stateWord(word: Word): Value {
-  return loadRaw('i32_load', i32(wordIndex(word) * 4))
-}
-
-/** A region of the machine. */
-export function region(which: Region): Value {
-  return loadRaw('i32_load', i32(directoryPtr(which)))
-}
 
 /**
  * What answers to faults have in common: finding the mapping, giving it a family, making a frame its own, and what is counted. Nothing is changed before

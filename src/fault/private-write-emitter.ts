@@ -7,8 +7,9 @@ import { FRAME_FIELD, frameEntry } from '../frame/zone-functions.js'
 import { TLB_ENTRIES, TLB_ENTRY_BYTES, TLB_HEADER_BYTES, TlbEntry, TlbHeader } from '../paging/tlb-layout.js'
 import { VM_WRITE } from '../space/vm-flags.js'
 import { Counter } from '../state/counters.js'
+import { region, stateWord } from '../state/emitted-values.js'
 import { Region, Word } from '../state/layout.js'
-import { AnswerEmitter, region, stateWord } from './answer-emitter.js'
+import { AnswerEmitter } from './answer-emitter.js'
 import { Answer, type AnswerLayout, WalkAccess } from './answer-layout.js'
 
 /**

@@ -3,29 +3,26 @@
  * zones. For memory that no other thread uses. (V8 optimized what does it in TypeScript, ten functions, in every program that gives back some thousand frames
  * that lie hither and thither, and most programs end soon after.)
  */
-import type { Ptr } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import type { WasmModule } from '../base/wasm/module.js'
 import { i32, loadRaw, local, op, select, type Value } from '../base/wasm/value.js'
+import { region } from '../state/emitted-values.js'
+import { Region } from '../state/layout.js'
 import { ORDER_MAX } from './frame-allocator.js'
 import { ZONE_BYTES, ZoneWord } from './zone.js'
 import { addZoneFunctions, ORDER, PFN, setZoneWord, TABLE, ZONE, zoneWord } from './zone-functions.js'
 
-/** Where it all stands: the frame table, and the records of so many zones, the lowest first. */
-export interface FramePlaces {
-  readonly table: Ptr
-  readonly zones: Ptr
-  readonly zoneCount: number
-}
-
-/** Adds giveRuns(list, count): frames of a list (u32), whose entries are those inside a free block, become free, neighbours in the list together. */
-export function addFrameGiving(module: WasmModule, places: FramePlaces): void {
+/**
+ * Adds giveRuns(list, count): frames of a list (u32), whose entries are those inside a free block, become free, neighbours in the list together. `zones`: how
+ * many there are.
+ */
+export function addFrameGiving(module: WasmModule, zones: number): void {
   const { takeWhole, put } = addZoneFunctions(module)
   const merge = module.function('merge', ['i32', 'i32', 'i32', 'i32'], [], (code) =>
     emitMerge(code, takeWhole, put),
   )
-  const add = module.function(undefined, ['i32', 'i32', 'i32'], [], (code) => emitAdd(code, places, merge))
-  const give = module.function(undefined, ['i32', 'i32'], [], (code) => emitGive(code, places, add))
+  const add = module.function('add', ['i32', 'i32', 'i32'], [], (code) => emitAdd(code, merge))
+  const give = module.function('give', ['i32', 'i32'], [], (code) => emitGive(code, zones, add))
   module.function('giveRuns', ['i32', 'i32'], [], (code) => emitGiveRuns(code, give))
 }
 
@@ -54,7 +51,7 @@ function emitMerge(code: Code, takeWhole: number, put: number): void {
 }
 
 /** add(zone, start, end): Zone.add. */
-function emitAdd(code: Code, { table }: FramePlaces, merge: number): void {
+function emitAdd(code: Code, merge: number): void {
   const [zone, start, end] = [0, 1, 2]
   const order = code.local('i32')
   const done = code.block()
@@ -67,26 +64,30 @@ function emitAdd(code: Code, { table }: FramePlaces, merge: number): void {
   const smaller = select(op('i32_lt_u', fits, aligned), fits, aligned)
   select(op('i32_lt_u', smaller, i32(ORDER_MAX)), smaller, i32(ORDER_MAX))(code)
   code.set(order)
-  code.i32(table).get(zone).get(start).get(order).call(merge)
+  region(Region.frameTable)(code)
+  code.get(zone).get(start).get(order).call(merge)
   code.get(start).i32(1).get(order).op('i32_shl').op('i32_add').set(start)
   code.br(again).end().end()
 }
 
 /** give(start, end): Zones.add. */
-function emitGive(code: Code, { zones, zoneCount }: FramePlaces, add: number): void {
+function emitGive(code: Code, zones: number, add: number): void {
   const [start, end] = [0, 1]
-  const upper = zones + (zoneCount - 1) * ZONE_BYTES
-  if (zoneCount > 1) {
-    const border: Value = loadRaw('i32_load', i32(upper), ZoneWord.start * 4)
+  const records = region(Region.zones)
+  const upper = (zones - 1) * ZONE_BYTES
+  if (zones > 1) {
+    const border = loadRaw('i32_load', records, upper + ZoneWord.start * 4)
     op('i32_lt_u', local(start), border)(code)
     code.if()
-    code.i32(zones).get(start)
+    records(code)
+    code.get(start)
     select(op('i32_lt_u', local(end), border), local(end), border)(code)
     code.call(add)
     border(code)
     code.set(start).end()
   }
-  code.i32(upper).get(start).get(end).call(add)
+  op('i32_add', records, i32(upper))(code)
+  code.get(start).get(end).call(add)
 }
 
 function emitGiveRuns(code: Code, give: number): void {

@@ -1,9 +1,10 @@
 /** A hart's code as the engine has it: its interpreter, and the table of the functions that were translated for it. */
 import { frameToPtr, PAGE_SIZE, type Pfn } from '../base/numbers.js'
 import type { Digest } from '../base/wasm/digest.js'
+import type { InstanceMaker } from '../base/wasm/module-maker.js'
 import type { Memory } from '../state/memory.js'
 import type { HartLayout } from './hart-layout.js'
-import type { HartParts, InstanceMaker } from './hart-parts.js'
+import type { HartParts } from './hart-parts.js'
 import { type Interpreter, interpreterImports } from './interpreter.js'
 import { ANSWER_PLACE } from './page-walk.js'
 

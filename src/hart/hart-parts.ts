@@ -1,33 +1,23 @@
 /** What a hart is made of that takes long to make, and depends on nothing but where things are in the buffer. */
 import { packParts, unpackParts } from '../base/named-parts.js'
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
+import { compiled, type InstanceMaker, type ModuleMaker, NEW_MODULES } from '../base/wasm/module-maker.js'
 import { decodeTables } from './decode-table.js'
 import type { HartLayout } from './hart-layout.js'
 import { interpreterBytes } from './interpreter.js'
 
-/** Makes an instance of a module that is compiled already. */
-export type InstanceMaker = (imports: WebAssembly.Imports) => WebAssembly.Instance
-
-export interface HartParts {
+/** `module` is for other code too. */
+export interface HartParts extends ModuleMaker {
   /** The decode tables, one after the other (decode-table.ts). */
   decodeTables(): Uint8Array
   /** The interpreter (interpreter.ts). */
   interpreter(layout: HartLayout): InstanceMaker
-  /** Another module, whose bytes depend on nothing but the name; all its functions are exported. */
-  module(name: string, bytes: () => Uint8Array): InstanceMaker
 }
 
 export const NEW_PARTS: HartParts = {
   decodeTables,
   interpreter: (layout) => NEW_PARTS.module('', () => interpreterBytes(layout)),
-  module: (_, bytes) => {
-    const module = compiled(bytes())
-    return (imports) => new WebAssembly.Instance(module, imports)
-  },
-}
-
-function compiled(bytes: Uint8Array): WebAssembly.Module {
-  return new WebAssembly.Module(bytes as BufferSource)
+  ...NEW_MODULES,
 }
 
 /** A module of this process. */

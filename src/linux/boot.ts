@@ -37,7 +37,7 @@ export interface BootOptions {
   readonly translate?: boolean
   /** How often a place must be come to before it is translated: 1 and up. Default 10,000, and more in a program that has just begun. */
   readonly translateThreshold?: number
-  /** What its hart is made of: `new KeptParts()` of pagoda/hart, given to all machines of a process, is made once for all. Default: made anew. */
+  /** What its hart is made of, and other WebAssembly of the kernel's: `new KeptParts()` of pagoda/hart, given to all machines of a process, is made once for all. Default: made anew. */
   readonly hartParts?: HartParts | undefined
   /** What earlier runs translated (KeptTranslations), and after the run `hart.keepTranslations()` is for the next. Default: nothing is kept. */
   readonly translations?: KeptTranslations | undefined
@@ -83,7 +83,7 @@ function hartOptions(options: BootOptions): HartOptions {
 export function bootLinux(options: BootOptions): BootedLinux {
   const { memory = 256 * 2 ** 20, shared = false, inSharedBuffer = shared, lowFrames, seed = 1 } = options
   const zones = lowFrames === undefined ? {} : { lowFrames }
-  const mm = mmInit({ bytes: memory, shared, inSharedBuffer, seed, ...zones })
+  const mm = mmInit({ bytes: memory, shared, inSharedBuffer, seed, modules: options.hartParts, ...zones })
   const hart = Hart.create(mm, 0, hartOptions(options))
   let files: Files | undefined
   const linux = new Linux({

@@ -3,9 +3,11 @@ import { assert } from '../base/assert.js'
 import { PAGE_SIZE, type Ptr } from '../base/numbers.js'
 import type { Code } from '../base/wasm/code.js'
 import { WasmModule } from '../base/wasm/module.js'
+import type { ModuleMaker } from '../base/wasm/module-maker.js'
 import type { FrameDropper } from '../frame/frame-dropper.js'
-import { addFrameGiving, type FramePlaces } from '../frame/frame-giving.js'
+import { addFrameGiving } from '../frame/frame-giving.js'
 import { FRAME_ENTRY_BYTES, FrameFlag, FrameMask } from '../frame/frame-table.js'
+import { region } from '../state/emitted-values.js'
 import { Region, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 
@@ -28,7 +30,6 @@ const ENTRIES_MIN = 16
 const ENTRIES_WORTH = 1024
 const ENTRY_SHIFT = 3
 const FRAME_SHIFT = Math.log2(FRAME_ENTRY_BYTES)
-const WASM_PAGE = 65536
 
 interface Loops {
   share(entry: Ptr, target: Ptr, pages: number, writable: number): number
@@ -56,14 +57,14 @@ export class EntryLoops implements FrameDropper {
   /** Of all who have asked until now. */
   #entries = 0
 
-  constructor(memory: Memory, places: FramePlaces, format: EntryFormat) {
+  constructor(memory: Memory, zones: number, format: EntryFormat, modules: ModuleMaker) {
     const region = regionPtr(memory, Region.entryLoops)
     this.#list = (region + RESULT_BYTES) as Ptr
     this.waiting = memory.u32.subarray(this.#list >>> 2, (this.#list >>> 2) + LIST_MAX)
     this.#u32 = memory.u32
     this.#results = region >>> 2
     this.#writable = format.writable
-    this.#compile = () => compile(memory, places, new Emitter(memory, format, places.table))
+    this.#compile = () => compile(memory, zones, format, modules)
   }
 
   /** These loops, if they are worth it for so many entries. */
@@ -129,29 +130,45 @@ export class EntryLoops implements FrameDropper {
   }
 }
 
-function compile({ raw, bytes, inSharedBuffer }: Memory, places: FramePlaces, emitter: Emitter): Loops {
+/** What the loops' code depends on: not how much RAM there is. */
+interface LoopPlaces {
+  readonly shared: boolean
+  readonly results: Ptr
+  readonly codeStamps: Ptr
+  readonly zones: number
+  readonly format: EntryFormat
+}
+
+function compile(memory: Memory, zones: number, format: EntryFormat, modules: ModuleMaker): Loops {
+  const [results, codeStamps] = [Region.entryLoops, Region.codeStamps].map((each) =>
+    regionPtr(memory, each),
+  ) as [Ptr, Ptr]
+  const places = { shared: memory.inSharedBuffer, results, codeStamps, zones, format }
+  const make = modules.module(JSON.stringify(['loops', places]), () => loopBytes(places))
+  return make({ env: { memory: memory.raw } }).exports as unknown as Loops
+}
+
+function loopBytes(places: LoopPlaces): Uint8Array {
   const module = new WasmModule()
-  module.importMemory('memory', { pages: bytes / WASM_PAGE, shared: inSharedBuffer })
+  const emitter = new Emitter(places)
+  module.importMemory('memory', { shared: places.shared })
   module.function('share', ['i32', 'i32', 'i32', 'i32'], ['i32'], (code) => emitter.share(code))
   module.function('clear', ['i32', 'i32', 'i32'], ['i32'], (code) => emitter.clear(code))
   module.function('drop', ['i32', 'i32'], ['i32'], (code) => emitter.drop(code))
-  addFrameGiving(module, places)
-  const compiled = new WebAssembly.Module(module.bytes() as BufferSource)
-  return new WebAssembly.Instance(compiled, { env: { memory: raw } }).exports as unknown as Loops
+  addFrameGiving(module, places.zones)
+  return module.bytes()
 }
 
 /** Writes the three functions for one format of entries. */
 class Emitter {
   readonly #format: EntryFormat
   readonly #results: number
-  readonly #frameTable: number
   readonly #codeStamps: number
 
-  constructor(memory: Memory, format: EntryFormat, frameTable: Ptr) {
+  constructor({ results, codeStamps, format }: LoopPlaces) {
     this.#format = format
-    this.#results = regionPtr(memory, Region.entryLoops)
-    this.#frameTable = frameTable
-    this.#codeStamps = regionPtr(memory, Region.codeStamps)
+    this.#results = results
+    this.#codeStamps = codeStamps
   }
 
   /**
@@ -291,7 +308,9 @@ class Emitter {
 
   #entryOf(code: Code, number: () => void): void {
     number()
-    code.i32(FRAME_SHIFT).op('i32_shl').i32(this.#frameTable).op('i32_add')
+    code.i32(FRAME_SHIFT).op('i32_shl')
+    region(Region.frameTable)(code)
+    code.op('i32_add')
   }
 
   #result(code: Code, word: Result, value: () => void): void {
