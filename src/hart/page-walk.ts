@@ -19,7 +19,7 @@ import {
   Pte,
   ROOT_LEVEL_SHIFT,
 } from './page-table-entry.js'
-import { growEpoch } from './translator/shared-globals.js'
+import { growEpoch } from './translator/code-epoch.js'
 
 /** answer(address, where its entry is, MmuAccess) → 0: it is a fault; 1: the entry allows it now; 2: and maps another frame than before. */
 export const ANSWER_PARAMETERS: readonly ValueType[] = ['i64', 'i32', 'i32']
@@ -292,7 +292,7 @@ export class WalkEmitter {
     this.#codeStamp()(code)
     code.if()
     storeRaw('i32_store16', this.#stampPlace(), i32(0), this.#layout.codeStamps)(code)
-    growEpoch(code)
+    growEpoch(code, this.#layout)
     code.end().end()
   }
 

@@ -54,7 +54,7 @@ export const Region = {
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
 /** From one hart's table in Region.codeEntries to the next hart's. */
-export const CODE_ENTRIES_STRIDE = (256 + 32) * 1024 + 64
+export const CODE_ENTRIES_STRIDE = (256 + 32 + 32) * 1024 + 64
 /** An entry of Region.codeStamps: a u16. */
 export const CODE_STAMP_BYTES = 2
 

@@ -16,8 +16,9 @@ import { Exit } from '../exit.js'
 import type { HartLayout } from '../hart-layout.js'
 import { HartField } from '../hart-state.js'
 import { tlbEntries } from '../mmu-access.js'
+import { growEpoch } from './code-epoch.js'
 import { HOT, INTERPRETED } from './entry-table.js'
-import { CROSSED_PLACE, growEpoch } from './shared-globals.js'
+import { CROSSED_PLACE } from './shared-globals.js'
 
 /** (hart's record, hart's TLB entries, left) → left. */
 export const REGION_PARAMETERS: readonly ValueType[] = ['i32', 'i32', 'i32']
@@ -52,7 +53,7 @@ export class Dispatcher {
 
   emit(): void {
     const code = this.#code
-    growEpoch(code)
+    growEpoch(code, this.#layout)
     this.#store('i32_store', HartField.exit, i32(Exit.budget))
     this.#store('i32_store', HartField.budget, local(this.#budget))
     code.get(this.#budget).set(this.#left)

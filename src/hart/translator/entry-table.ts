@@ -11,7 +11,8 @@
  *     behind the sets   i64  instructions that were interpreted
  *                       i32  threshold: arrivals after which a place is hot
  *                       i32  newcomers: how often an address had no entry
- *             64 bytes on    spans (page-spans.ts)
+ *                       i32  the epoch (code-epoch.ts)
+ *             64 bytes on    spans (page-spans.ts), and then epochs of functions
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, Label } from '../../base/wasm/code.js'

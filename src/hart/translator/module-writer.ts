@@ -38,7 +38,7 @@ export interface ModuleInput {
   readonly withoutWindows: ReadonlySet<number>
 }
 
-/** The module's bytes. Behind the shared globals each function has one, and then each page. */
+/** The module's bytes. Behind the shared globals each page has one. */
 export function writeModule(input: ModuleInput): Uint8Array {
   const { candidates, pages: modulePages, firstPlace, memory, layout, tools, spans } = input
   const module = new WasmModule()
@@ -49,14 +49,14 @@ export function writeModule(input: ModuleInput): Uint8Array {
     const index = imported.indexOf(name)
     return index >= 0 ? index : imported.push(name) - 1
   }
-  const firstPage = SHARED_GLOBALS.length + candidates.length
+  const firstPage = SHARED_GLOBALS.length
   const codes = candidates.map(({ pc, region, pages }, i) => {
-    const [epoch, place] = [SHARED_GLOBALS.length + i, firstPlace + i]
+    const place = firstPlace + i
     const hasWindows = !input.withoutWindows.has(pc)
     const where = pages.map(({ vpn }) => ({ vpn, global: firstPage + indexOfPage(modulePages, vpn) }))
     return emitRegion({
       ...{ region, pages: where, layout, helper, tools, spans },
-      ...{ epoch, place, hasWindows },
+      ...{ place, hasWindows },
     })
   })
   tools.end()
@@ -67,7 +67,6 @@ export function writeModule(input: ModuleInput): Uint8Array {
     const { parameters, results } = HELPER_TYPES.get(name)!
     module.importFunction(name, parameters, results)
   }
-  for (let i = 0; i < codes.length; i++) module.global()
   for (let i = 0; i < modulePages.length; i++) module.global(pageName(i))
   const functions = codes.map((code) => module.written(REGION_PARAMETERS, REGION_RESULTS, code))
   module.fillTable(firstPlace, functions)

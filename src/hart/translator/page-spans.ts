@@ -27,6 +27,7 @@ export const Span = { start: 0, limit: 8, addend: 16, finds: 20, patience: 24, l
 export const SPANS_OFFSET = CODE_TABLE_BYTES + 64
 const SPANS_MAX = 1024
 export const SPAN_BYTES = 32
+export const SPANS_END = SPANS_OFFSET + SPANS_MAX * SPAN_BYTES
 
 type ForgetSpans = (span: number, end: number, fromPage: number, endPage: number) => void
 

@@ -15,6 +15,7 @@ import type { Vpn } from '../../base/numbers.js'
 import { Code, type Label } from '../../base/wasm/code.js'
 import { i32, i64, local, op, type Value } from '../../base/wasm/value.js'
 import type { HartLayout } from '../hart-layout.js'
+import { codeEpoch, lastEpoch, noteEpoch } from './code-epoch.js'
 import { REGION_PARAMETERS } from './dispatcher.js'
 import type { Instruction } from './flow.js'
 import { FlowGraph, type GraphNode } from './flow-graph.js'
@@ -23,10 +24,10 @@ import type { PageSpans } from './page-spans.js'
 import type { PageWindows } from './page-windows.js'
 import type { Block, Edge, Region } from './region.js'
 import { type BlockEnd, RegionEmitter } from './region-emitter.js'
+import { storePc } from './region-end.js'
 import { type HelperIndex, LEFT, type RegionFrame, STOP_PC_MAX, TLB } from './region-frame.js'
 import type { RegionTools } from './region-tools.js'
 import type { RegisterFlow } from './register-flow.js'
-import { CODE_EPOCH } from './shared-globals.js'
 
 export interface RegionInput {
   readonly region: Region
@@ -36,8 +37,6 @@ export interface RegionInput {
   readonly helper: HelperIndex
   readonly tools: RegionTools
   readonly spans: PageSpans | undefined
-  /** Index of a global variable for the epoch in which the pages were looked at. */
-  readonly epoch: number
   /** In the function table. */
   readonly place: number
   /** Whether accesses may share looks into the TLB (page-windows.ts). */
@@ -93,7 +92,7 @@ class RegionFunction {
     const { left } = this.#frame
     this.#checkPages()
     code.get(left).i32(this.#nodes[0]!.longest).op('i32_lt_s')
-    returnIf(code, local(left))
+    this.#returnIf(local(left))
     this.#load(0)
     this.#frame.exit = code.block()
     this.#frame.stop = code.block()
@@ -103,18 +102,28 @@ class RegionFunction {
 
   #checkPages(): void {
     const code = this.#code
-    const { layout, pages, epoch } = this.#input
-    const isOther: Value = () => code.globalGet(CODE_EPOCH).globalGet(epoch).op('i64_ne')
+    const { layout, pages, place } = this.#input
     // Other threads change code whenever they like.
     if (!layout.shared) {
-      isOther(code)
+      op('i32_ne', codeEpoch(layout), lastEpoch(layout, place))(code)
       code.ifUnlikely()
     }
     for (const { vpn, global } of pages) {
       writeIsGone(code, layout, vpn, global, TLB)
-      returnIf(code, op('i32_xor', local(this.#frame.left), i32(-1)))
+      this.#returnIf(op('i32_xor', local(this.#frame.left), i32(-1)))
     }
-    if (!layout.shared) code.globalGet(CODE_EPOCH).globalSet(epoch).end()
+    if (layout.shared) return
+    noteEpoch(code, layout, place)
+    code.end()
+  }
+
+  /** With a condition on the stack: nothing is executed. Who comes from another region has not stored where it is. */
+  #returnIf(value: Value): void {
+    const code = this.#code
+    code.ifUnlikely()
+    storePc(code, this.#frame, i64(this.#input.region.blocks[0]!.pc))
+    value(code)
+    code.op('return').end()
   }
 
   #load(node: number): void {
@@ -230,11 +239,4 @@ class RegionFunction {
   #addressOf(edge: Edge): number {
     return 'exit' in edge ? edge.exit : this.#input.region.blocks[edge.block]!.pc
   }
-}
-
-/** With a condition on the stack. */
-function returnIf(code: Code, value: Value): void {
-  code.ifUnlikely()
-  value(code)
-  code.op('return').end()
 }

@@ -8,6 +8,7 @@ import type { Tlbs } from '../../paging/tlb.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
+import { keepEpochSmall, PLACES_MAX } from './code-epoch.js'
 import { type CodePage, CodePages } from './code-pages.js'
 import { EntryTable, NEVER } from './entry-table.js'
 import { Keeping } from './keeping.js'
@@ -24,10 +25,8 @@ import { RegionTools } from './region-tools.js'
 import { Restorer } from './restorer.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
 
-/** Places in the function table; the first is none. */
-const FUNCTIONS_MAX = 8192
 /** What is kept leaves places for what is translated anew. */
-const KEPT_PLACES_MAX = FUNCTIONS_MAX / 2
+const KEPT_PLACES_MAX = PLACES_MAX / 2
 /** Each live module takes a mapping of the host. */
 const MODULES_MAX = 512
 /**
@@ -147,6 +146,7 @@ export class Translator {
   /** To be called before each run of the hart. */
   beforeRun(): void {
     this.#spans.update()
+    keepEpochSmall(this.#env.memory, this.#env.layout.codeEntries)
   }
 
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
@@ -266,8 +266,7 @@ export class Translator {
   }
 
   #makeRoom(): void {
-    const isFull =
-      this.#nextPlace + FUNCTIONS_IN_MODULE_MAX > FUNCTIONS_MAX || this.#liveModules >= MODULES_MAX
+    const isFull = this.#nextPlace + FUNCTIONS_IN_MODULE_MAX > PLACES_MAX || this.#liveModules >= MODULES_MAX
     if (isFull || this.#pages.isExhausted) this.#evictAll()
   }
 
