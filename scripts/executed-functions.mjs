@@ -13,11 +13,11 @@ import { COMMON_RUNS, FREQUENT_RUNS, IN_ROOT, TRANSLATING_RUNS } from './common-
 const [file, folder] = process.argv.slice(2).map((path) => resolve(path))
 const what = process.argv[4]
 const TOUR = 'examples/programs/tour.elf'
-/** What translates is what not every program needs. Such a hart is another one, with an interpreter of its own. */
+/** What translates is what not every program needs. */
 const UNTRANSLATED = ['--translate-threshold', '1000000000']
 const RUNS = {
   /** What makes a hart's parts does not count: they are kept. */
-  parts: [[TOUR], [TOUR, ...UNTRANSLATED], IN_ROOT],
+  parts: [[TOUR], IN_ROOT],
   later: COMMON_RUNS.map((run) => [...run, ...UNTRANSLATED]),
   translating: TRANSLATING_RUNS,
   frequent: FREQUENT_RUNS,

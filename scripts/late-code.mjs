@@ -18,6 +18,11 @@ import { parseAst } from 'rolldown/parseAst'
 export const SCRIPTS = ['command', 'frequent', 'translator', 'late']
 /** Places of those that are loaded when they are needed. */
 const LATER = SCRIPTS.map((_, script) => script).slice(1)
+const LAST = SCRIPTS.length - 1
+/** What comes later does without it: whoever needs a report does not translate. */
+const ASIDE = SCRIPTS.indexOf('translator')
+/** What a script waits for: those before it. */
+const before = (script) => LATER.filter((each) => each < script && each !== ASIDE)
 /** What must have run for a function to be in a script, or in one before it (executed-functions.mjs): the last one has the rest. */
 const RAN = ['later', 'frequent', 'translating']
 
@@ -146,7 +151,8 @@ function noteMentions(unit, byName) {
     if (!byName.has(name) || unit.names.includes(name)) return
     const isMade = parent.type === 'NewExpression' && parent.callee === node
     const isCalled = parent.type === 'CallExpression' && parent.callee === node
-    unit.places.push({ node, how: isMade ? 'new' : isCalled ? 'call' : 'value' })
+    const isShort = parent.type === 'Property' && parent.shorthand
+    unit.places.push({ node, how: isMade ? 'new' : isCalled ? 'call' : isShort ? 'shorthand' : 'value' })
     unit.mentions.set(name, isMade && (unit.mentions.get(name) ?? true))
     // A value is the same wherever it is made; a function may be its stub.
     const isCompared =
@@ -173,14 +179,17 @@ function unitsThatRan(units, functions) {
 
 /**
  * The units that must be there when functions run: `later` and `loading` are those that did, the second when the script was loaded. What ran then
- * made a value: it is needed if that is.
+ * made a value: it is needed if that is. `also`: units that are needed anyway.
  */
-function findNeeded({ units, byName }, later, loading) {
+function findNeeded({ units, byName }, later, loading, also = []) {
   const ran = unitsThatRan(units, later)
   const made = unitsThatRan(units, loading)
   const isCode = ({ kind }) => kind === 'function' || kind === 'class'
   const needed = new Set()
-  const left = units.filter((unit) => unit.kind === 'statement' || (isCode(unit) && ran.has(unit)))
+  const left = [
+    ...also,
+    ...units.filter((unit) => unit.kind === 'statement' || (isCode(unit) && ran.has(unit))),
+  ]
   for (const { fixed } of units) for (const name of fixed) left.push(byName.get(name))
   while (left.length > 0) {
     const unit = left.pop()
@@ -197,6 +206,22 @@ function findNeeded({ units, byName }, later, loading) {
     }
   }
   return needed
+}
+
+/** The units of a script and of those before it. */
+function neededUpTo(graph, executed, script) {
+  const all = (...which) => which.flatMap((each) => executed.flatMap((run) => run[each]))
+  const find = (also) => findNeeded(graph, all(...RAN.slice(0, script + 1)), all('loading'), also)
+  const needed = find([])
+  if (script !== ASIDE) return needed
+  // A value of the last script that is made of something of this one would bring this one with it.
+  const [earlier, values] = [neededUpTo(graph, executed, script - 1), []]
+  const isAside = (name) => needed.has(graph.byName.get(name)) && !earlier.has(graph.byName.get(name))
+  for (const unit of graph.units) {
+    const isMadeOfIt = unit.kind === 'value' && [...unit.mentions.keys()].some(isAside)
+    if (isMadeOfIt && !needed.has(unit)) values.push(unit)
+  }
+  return find(values)
 }
 
 /**
@@ -230,11 +255,10 @@ class Parts {
     const graph = unitsOf(code)
     this.#units = graph.units
     this.#byName = graph.byName
-    const all = (...which) => which.flatMap((each) => executed.flatMap((run) => run[each]))
-    const needed = RAN.map((_, script) => findNeeded(graph, all(...RAN.slice(0, script + 1)), all('loading')))
+    const needed = RAN.map((_, script) => neededUpTo(graph, executed, script))
     for (const unit of graph.units) {
       const script = needed.findIndex((those) => those.has(unit))
-      this.#script.set(unit, script < 0 ? SCRIPTS.length - 1 : script)
+      this.#script.set(unit, script < 0 ? LAST : script)
     }
     this.#checkChanges()
   }
@@ -271,9 +295,10 @@ class Parts {
   /** What a script wants of later ones that has a stub: all, but for what of the last script is only called. */
   stubbed(by, script) {
     const names = this.wanted(by, script)
-    if (script < SCRIPTS.length - 1) return names
+    if (script < LAST) return names
     const places = this.of(by).flatMap((unit) => unit.places)
-    const values = new Set(places.filter(({ how }) => how === 'value').map(({ node }) => node.name))
+    const isValue = ({ how }) => how === 'value' || how === 'shorthand'
+    const values = new Set(places.filter(isValue).map(({ node }) => node.name))
     return names.filter((name) => values.has(name))
   }
 
@@ -290,21 +315,23 @@ class Parts {
   }
 
   /**
-   * Where a script calls what has no stub, and what stands there then: it gets the function each time. The last script is for what is seldom
-   * called, and a stub takes room from the start on (of hello's young objects 350 stubs were a twentieth).
+   * Where a script has what it gets each time, and what stands there then: of the last script what is only called, as that is seldom done, and a stub
+   * takes room from the start on (of hello's young objects 350 stubs were a twentieth); and in the last one all of the script that it does not wait for.
    */
-  calls(by) {
-    const last = SCRIPTS.length - 1
-    if (by === last) return []
-    const given = this.given(last)
-    const stubbed = new Set(this.stubbed(by, last))
-    const isDirect = ({ name }) => !stubbed.has(name) && this.#script.get(this.#byName.get(name)) === last
+  gets(by) {
+    const script = by === LAST ? ASIDE : LAST
+    const given = this.given(script)
+    const stubbed = new Set(by === LAST ? [] : this.stubbed(by, LAST))
+    const isGot = ({ name }) => !stubbed.has(name) && this.#script.get(this.#byName.get(name)) === script
     return this.of(by)
       .flatMap(({ places }) => places)
-      .filter(({ node }) => isDirect(node))
+      .filter(({ node }) => isGot(node))
       .map(({ node, how }) => {
-        const real = `late$get(${last}, ${given.indexOf(node.name)})`
-        return { ...node, text: how === 'new' ? `(${real})` : real }
+        const real = `late$get(${script}, ${given.indexOf(node.name)})`
+        return {
+          ...node,
+          text: how === 'new' ? `(${real})` : how === 'shorthand' ? `${node.name}: ${real}` : real,
+        }
       })
   }
 
@@ -322,7 +349,7 @@ function frame(parts, script) {
   return script === 0 ? firstFrame(parts) : laterFrame(parts, script)
 }
 
-/** Each script is loaded after all before it, and told to all that wait for names of it. */
+/** A script is loaded after those that it waits for, and told to all that have stubs of it. */
 function firstFrame(parts) {
   const early = LATER.map((script) => `if (late$script === ${script}) return [${parts.wanted(script, 0)}]`)
   return {
@@ -331,7 +358,9 @@ var late$all = []
 var late$link = { get: late$get, all: late$all, tell: [late$tell] }
 function late$get(late$script, late$i) { return (late$all[late$script] ?? late$load(late$script))[late$i] }
 function late$load(late$script) {
-  if (late$script > 1 && late$all[late$script - 1] === undefined) late$load(late$script - 1)
+  for (const late$before of ${JSON.stringify(SCRIPTS.map((_, script) => before(script)))}[late$script]) {
+    if (late$all[late$before] === undefined) late$load(late$before)
+  }
   const late$names = late$all[late$script] = module.loadLate(late$script, late$early(late$script), late$link)
   for (const late$told of late$link.tell) late$told(late$script, late$names)
   return late$names
@@ -346,8 +375,7 @@ ${parts.stubs(0)}`,
 }
 
 function laterFrame(parts, script) {
-  const between = LATER.filter((each) => each < script)
-  const taken = between.flatMap((each) => {
+  const taken = before(script).flatMap((each) => {
     const given = parts.given(each)
     return parts
       .wanted(script, each)
@@ -355,13 +383,21 @@ function laterFrame(parts, script) {
   })
   // The names are constants here: V8 takes the value of one for granted.
   const names = [`[${parts.wanted(script, 0)}] = late$early`, ...taken]
-  const isLast = script === SCRIPTS.length - 1
   return {
     first: `
-const ${names.join(', ')}
-${isLast ? '' : `const late$get = late$link.get\n${tell(parts, script)}\nlate$link.tell.push(late$tell)\n`}${parts.stubs(script)}`,
+const ${names.join(', ')}, late$get = late$link.get
+${script === LAST ? '' : waits(parts, script)}`,
     last: `\nmodule.exports = [${parts.given(script)}]\n`,
   }
+}
+
+/** Stubs of what comes later, which may be there already. */
+function waits(parts, script) {
+  return `${tell(parts, script)}
+late$link.tell.push(late$tell)
+${parts.stubs(script)}
+if (late$link.all[${LAST}] !== undefined) late$tell(${LAST}, late$link.all[${LAST}])
+`
 }
 
 /** The function that gives the stubs of a script their values when a later one is loaded. */
@@ -384,7 +420,7 @@ export function partedCode(whole, executed) {
       for (const [other] of SCRIPTS.entries()) {
         if (other !== script) for (const { node } of parts.of(other)) text.remove(node.start, node.end)
       }
-      for (const { start, end, text: real } of parts.calls(script)) text.update(start, end, real)
+      for (const { start, end, text: real } of parts.gets(script)) text.update(start, end, real)
       const { first, last } = frame(parts, script)
       text.prepend(first)
       text.append(last)

@@ -80,7 +80,9 @@ test('and so do its later scripts', () => {
     process.on('exit', () => console.log(Object.entries(later.scripts).map(([name, it]) => name + ' ' + it.cachedDataRejected).join()))
     const options = ['--no-report', '--trace', '--translate-threshold', '2']
     command.main(['', '', 'run', ...options, '${installed}/examples/programs/tour.elf'], command.builtIn(parts))`
-  expect(run(process.execPath, ['-e', script], project)).toMatch(/^frequent false,late false\n$/m)
+  expect(run(process.execPath, ['-e', script], project)).toMatch(
+    /^frequent false,late false,translator false\n$/m,
+  )
 })
 
 test('the library can be imported and used', () => {

@@ -27,7 +27,7 @@ export class HartCode {
     this.#parts = parts
     this.#makeInterpreter = parts.interpreter(layout)
     this.#imports = interpreterImports(memory, layout)
-    this.#places = layout.threshold === 0 ? ANSWER_PLACE + 1 : PLACES
+    this.#places = layout.translates ? PLACES : ANSWER_PLACE + 1
     this.renew()
   }
 

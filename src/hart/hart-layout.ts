@@ -12,8 +12,8 @@ export interface HartLayout {
   readonly codeStamps: Ptr
   /** The hart's table of translated code (translator/entry-table.ts). */
   readonly codeEntries: Ptr
-  /** Arrivals that make an address worth translating; 0 = nothing is translated. */
-  readonly threshold: number
+  /** Whether code is translated. (From how many arrivals on is no constant: the same module does for all.) */
+  readonly translates: boolean
   /** The page-frame number that the first frame of RAM has in page tables. */
   readonly physBasePfn: number
   /** Whether several threads may run on the memory. */

@@ -79,17 +79,17 @@ export class Hart {
       decode,
       codeStamps: regionPtr(memory, Region.codeStamps),
       codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_ENTRIES_STRIDE) as Ptr,
-      threshold,
+      translates: threshold > 0,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,
       inSharedBuffer: memory.inSharedBuffer,
     }
     const code = new HartCode(memory, layout, parts)
     this.#code = code
-    if (threshold === 0) return
+    if (!layout.translates) return
     const executed = () => this.instructions()
     this.#translator = new Translator({
-      ...{ memory, arch, tlbs, hart: index, layout, executed, code, aroundTranslating },
+      ...{ memory, arch, tlbs, hart: index, layout, threshold, executed, code, aroundTranslating },
       shootdown: this.#shootdown,
       kept: layout.shared ? undefined : options.kept,
     })

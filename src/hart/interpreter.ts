@@ -63,8 +63,8 @@ export function interpreterBytes(layout: HartLayout): Uint8Array {
     ...addMultiply(module),
   ])
   for (const [name, index] of helpers) module.export(name, index)
-  const entries = layout.threshold === 0 ? undefined : addEntryTable(module, layout)
-  if (layout.threshold !== 0) {
+  const entries = layout.translates ? addEntryTable(module, layout) : undefined
+  if (layout.translates) {
     addFindSpan(module, layout)
     addForgetSpans(module)
     module.function('digest', DIGEST_PARAMETERS, DIGEST_RESULTS, emitDigest)

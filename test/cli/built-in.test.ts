@@ -36,10 +36,10 @@ test('the cache that the build made is taken', () => {
 /** Runs a program; which later scripts were loaded, and whether V8 refused what was kept of them. */
 function laterScripts(program: string, ...options: string[]): string {
   const script = `
-    const { exports: command, parts, later } = require('./bin/pagoda.js').loadCommand()
+    const { exports: command, parts, build, later } = require('./bin/pagoda.js').loadCommand()
     command.tuneEngine()
     process.on('exit', () => console.error(Object.entries(later.scripts).map(([name, { cachedDataRejected }]) => name + ' ' + cachedDataRejected).join()))
-    command.main(['node', 'pagoda', 'run', '--no-report', ...${JSON.stringify([...options, program])}], command.builtIn(parts))`
+    command.main(['node', 'pagoda', 'run', '--no-report', ...${JSON.stringify([...options, program])}], command.builtIn(parts, build))`
   return spawnSync(process.execPath, ['-e', script], { cwd: copy, encoding: 'utf8' }).stderr.trim()
 }
 
@@ -72,7 +72,17 @@ test('where Node has no such inner part, its public one sets the same', () => {
 
 // Other settings are in force then.
 test('what was kept of them is taken when they are needed to translate', () => {
-  expect(laterScripts('examples/programs/tour.elf', '--translate-threshold', '2')).toBe('frequent false')
+  expect(laterScripts('examples/programs/tour.elf', '--translate-threshold', '2')).toBe(
+    'frequent false,translator false',
+  )
+})
+
+test('what earlier runs have translated needs no translator', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pagoda-code-'))
+  const options = ['--code-cache', folder, '--translate-threshold', '2', '--memory', '64M']
+  const runs = [1, 2].map(() => laterScripts('examples/programs/tour.elf', ...options))
+  rmSync(folder, { recursive: true })
+  expect(runs).toEqual(['frequent false,translator false', 'frequent false'])
 })
 
 test('also while a machine is made', () => {
@@ -87,7 +97,9 @@ test('also while a machine is made', () => {
 
 test('also of the last one', () => {
   const options = ['--trace', '--translate-threshold', '2']
-  expect(laterScripts('examples/programs/tour.elf', ...options)).toMatch(/^frequent false,late false$/m)
+  expect(laterScripts('examples/programs/tour.elf', ...options)).toMatch(
+    /^frequent false,late false,translator false$/m,
+  )
 })
 
 test.each(['256M', '8M', '4G'])(

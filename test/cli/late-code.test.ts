@@ -36,14 +36,16 @@ test('all scripts declare what they mention', { timeout: 120_000 }, () => {
 interface Parted {
   readonly command: string
   readonly frequent: string
+  readonly translator: string
   readonly late: string
 }
 
-/** The scripts of a bundle of which `later` and `frequent` are the functions that ran. */
+/** The scripts of a bundle of which `later`, `frequent` and `translating` are the functions that ran. */
 async function parted(
   source: string,
   later: readonly string[],
   frequent: readonly string[],
+  translating: readonly string[] = [],
 ): Promise<Parted> {
   const bundle = (plugins: RolldownPluginOption[]) =>
     rolldown({
@@ -57,11 +59,13 @@ async function parted(
       const start = whole.indexOf(`function ${name}(`)
       return [start, whole.indexOf('\n}', start) + 2]
     })
-  const executed = [{ loading: [], later: ranges(later), frequent: ranges(frequent) }]
-  const [command, often, late] = await Promise.all(
+  const executed = [
+    { loading: [], later: ranges(later), frequent: ranges(frequent), translating: ranges(translating) },
+  ]
+  const [command, often, translator, late] = await Promise.all(
     partedCode(whole, executed).map((plugin: RolldownPluginOption) => bundle([plugin])),
   )
-  return { command: command!, frequent: often!, late: late! }
+  return { command: command!, frequent: often!, translator: translator!, late: late! }
 }
 
 /** Runs the first script; what it exports, and the scripts that were loaded until now. */
@@ -186,5 +190,43 @@ test.each(['all', 'script', 'i', 'real', 'names'])(
         expect(exports.first!(which)).toBe('it')
       }
     }
+  },
+)
+
+const ASIDE = `
+function first(which) { return [often, translate, seldom][which]() }
+function often() { return [translate, seldom] }
+function translate() { return [tool(), new Tool().value, TOOLS[0], seldom(), report] }
+function tool() { return 'tool' }
+class Tool { constructor() { this.value = 'made' } }
+const TOOLS = ['listed', seldom]
+function report() { return 'report' }
+function seldom() { return [tool(), new Tool().value, { TOOLS }.TOOLS[0], typeof Tool, report()].join() }
+export { first }
+`
+
+test.each([
+  { order: [2, 1], scripts: ['frequent', 'late', 'translator'] },
+  { order: [1, 2], scripts: ['frequent', 'translator', 'late'] },
+])(
+  'the last script gets what it needs of the translator when it needs it: $order',
+  async ({ order, scripts }) => {
+    const { exports, loaded } = load(
+      await parted(ASIDE, ['first'], ['often'], ['translate', 'tool', 'constructor']),
+    )
+    const results = ['tool,made,listed,function,report', ['tool', 'made', 'listed', undefined, undefined]]
+    expect(exports.first!(0)).toHaveLength(2)
+    expect(loaded).toEqual(['frequent'])
+    for (const which of order) {
+      const result = exports.first!(which) as unknown[]
+      if (which === 2) expect(result).toBe(results[0])
+      else
+        expect([...result.slice(0, 4), (result[4] as () => string)()]).toEqual([
+          ...results[1]!.slice(0, 3),
+          results[0],
+          'report',
+        ])
+    }
+    expect(loaded).toEqual(scripts)
   },
 )

@@ -32,7 +32,7 @@ class Spans {
     const { memory, tlbs, hart } = this.machine
     const layout = {
       ...{ hart: hart.ptr, tlb: tlbs.ptr(0), decode: regionPtr(memory, Region.scratch) },
-      ...{ codeEntries: regionPtr(memory, Region.codeEntries), threshold: 20 },
+      ...{ codeEntries: regionPtr(memory, Region.codeEntries), translates: true },
       ...{ codeStamps: regionPtr(memory, Region.codeStamps), physBasePfn: new Riscv64Sv39().physBasePfn },
       ...{ shared: false, inSharedBuffer: false },
     }

@@ -37,7 +37,11 @@ class Spans {
     const codeEntries = regionPtr(memory, Region.codeEntries)
     const layout = {
       ...{ hart: hart.ptr, tlb: tlbs.ptr(0), decode: regionPtr(memory, Region.scratch), codeEntries },
-      ...{ codeStamps: regionPtr(memory, Region.codeStamps), threshold: 20, physBasePfn: ARCH.physBasePfn },
+      ...{
+        codeStamps: regionPtr(memory, Region.codeStamps),
+        translates: true,
+        physBasePfn: ARCH.physBasePfn,
+      },
       ...{ shared: false, inSharedBuffer: false },
     }
     this.#find = new HartCode(memory, layout, NEW_PARTS).exports.findSpan as FindSpan

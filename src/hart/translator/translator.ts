@@ -56,6 +56,8 @@ export interface TranslatorEnv {
   /** When other harts run on threads of their own. */
   readonly shootdown: Shootdown | undefined
   readonly layout: HartLayout
+  /** Arrivals that make an address worth translating in a program that has run for long. */
+  readonly threshold: number
   /** Instructions that the hart has executed. */
   readonly executed: () => number
   readonly code: HartCode
@@ -128,7 +130,7 @@ export class Translator {
     this.#pages = new CodePages(env)
     this.#entries = new EntryTable(env.memory, env.layout.codeEntries, env.code)
     this.#spans = new PageSpans(env.memory, env.layout, env.code)
-    this.#pace = new Pace(env.layout.threshold, env.executed, env.kept?.runs)
+    this.#pace = new Pace(env.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
     const { kept, code } = env
     if (kept === undefined) return
