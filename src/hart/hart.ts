@@ -3,7 +3,7 @@ import { assert } from '../base/assert.js'
 import { fromHalves, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
-import { CODE_ENTRIES_STRIDE, Region, regionBytes, regionPtr } from '../state/layout.js'
+import { codeEntriesBytes, Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
@@ -78,7 +78,7 @@ export class Hart {
       tlb: tlbs.ptr(index),
       decode,
       codeStamps: regionPtr(memory, Region.codeStamps),
-      codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_ENTRIES_STRIDE) as Ptr,
+      codeEntries: (regionPtr(memory, Region.codeEntries) + index * codeEntriesBytes(memory.shared)) as Ptr,
       translates: threshold > 0,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,

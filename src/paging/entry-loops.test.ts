@@ -5,8 +5,9 @@ import { assert } from '../base/assert.js'
 import { NO_FRAME, type Pfn, type Ptr, type Vpn } from '../base/numbers.js'
 import { Random } from '../base/random.js'
 import { SEED } from '../base/testing.js'
+import { type ModuleMaker, NEW_MODULES } from '../base/wasm/module-maker.js'
 import { FrameFlag } from '../frame/frame-table.js'
-import { type MemoryManager, mmInit } from '../mm.js'
+import { type InitOptions, type MemoryManager, mmInit } from '../mm.js'
 import { COUNTERS, Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { FlushBatch } from './flush-batch.js'
 import { PageFlusher } from './page-flusher.js'
@@ -144,6 +145,38 @@ test(`fork's loop and munmap's (PAGODA_SEED=${SEED})`, () => {
     }
     tables.mm.buddy.check()
   }
+})
+
+test('the name of the loops says all that their code depends on, which the size of RAM is not', () => {
+  const known = new Map<string, Uint8Array>()
+  let last = ''
+  const modules: ModuleMaker = {
+    module: (name, bytes) => {
+      const made = bytes()
+      expect(Buffer.compare(known.get(name) ?? made, made), name).toBe(0)
+      known.set(name, made)
+      last = name
+      return NEW_MODULES.module(name, bytes)
+    },
+  }
+  const ways: Omit<InitOptions, 'bytes'>[] = [
+    {},
+    { inSharedBuffer: true },
+    { lowFrames: 1024 },
+    { asids: 2 },
+    { harts: 3 },
+  ]
+  const names = ways.map((options) => {
+    const found = [8, 16, 256].map((mebibytes) => {
+      const mm = mmInit({ ...options, bytes: mebibytes * 2 ** 20, modules })
+      mm.entryLoops!.drop(0, 0)
+      return last
+    })
+    expect(new Set(found).size, JSON.stringify(options)).toBe(1)
+    return found[0]
+  })
+  // How many address spaces a TLB knows changes nothing.
+  expect(new Set(names).size).toBe(ways.length - 1)
 })
 
 test('a frame that is free is not shared', () => {

@@ -53,8 +53,11 @@ export const Region = {
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
-/** From one hart's table in Region.codeEntries to the next hart's. */
-export const CODE_ENTRIES_STRIDE = (256 + 32 + 32) * 1024 + 64
+/** Bytes of a hart's table in Region.codeEntries. Spans and epochs are only for memory that one thread has for itself. */
+export function codeEntriesBytes(shared: boolean): number {
+  return 256 * 1024 + 64 + (shared ? 0 : 64 * 1024)
+}
+
 /** An entry of Region.codeStamps: a u16. */
 export const CODE_STAMP_BYTES = 2
 

@@ -4,10 +4,11 @@
  * translated function that has found its pages where they were need not look again.
  *
  *     EPOCH            in the hart's table of translated code (entry-table.ts): i32, the number
- *     EPOCHS_OFFSET    behind its spans: for each place of the function table an i32, the number when its function looked last
+ *     EPOCHS_OFFSET    behind its spans: for each place of the function table an i32, the number when its function looked last. Where other threads may change code
+ *                      at any time, all functions look whenever they begin, and this is not there.
  *
  * Both are in the buffer and no part of a snapshot (state/snapshot.ts): the run after it was put back has a number that none of these is. (As global variables of the modules
- * they took five loads at the start of each function instead of two; sqlite3 comes to one every ten instructions.)
+ * they took five loads at the start of each function instead of two; sqlite3 comes to one every twelve instructions.)
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code } from '../../base/wasm/code.js'
@@ -19,8 +20,8 @@ import { SPANS_END } from './page-spans.js'
 
 /** Places in the function table; the first is none. */
 export const PLACES_MAX = 8192
-const EPOCH = INTERPRETED + 16
-const EPOCHS_OFFSET = SPANS_END
+export const EPOCH = INTERPRETED + 16
+export const EPOCHS_OFFSET = SPANS_END
 const EPOCHS_BYTES = PLACES_MAX * 4
 
 type EpochLayout = Pick<HartLayout, 'codeEntries'>
@@ -44,9 +45,9 @@ export function noteEpoch(code: Code, layout: EpochLayout, place: number): void 
 }
 
 /** To be called between runs, which all make the number grow by less than 2^31: long before it would come to one that it had, all functions are to look again. */
-export function keepEpochSmall(memory: Memory, table: Ptr): void {
-  const word = (table + EPOCH) >>> 2
-  if (memory.i32[word]! >= 0) return
-  memory.fill((table + EPOCHS_OFFSET) as Ptr, 0, EPOCHS_BYTES)
+export function keepEpochSmall(memory: Memory, { codeEntries, shared }: HartLayout): void {
+  const word = (codeEntries + EPOCH) >>> 2
+  if (shared || memory.i32[word]! >= 0) return
+  memory.fill((codeEntries + EPOCHS_OFFSET) as Ptr, 0, EPOCHS_BYTES)
   memory.i32[word] = 0
 }

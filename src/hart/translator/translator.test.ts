@@ -7,6 +7,7 @@ import { Region, regionPtr } from '../../state/layout.js'
 import { Exit } from '../exit.js'
 import { assemble } from '../testing/assembler.js'
 import { BareMachine, CODE, DATA } from '../testing/bare-machine.js'
+import { EPOCH, EPOCHS_OFFSET, PLACES_MAX } from './code-epoch.js'
 import { CODE_SETS } from './entry-table.js'
 import { SPANS_OFFSET, Span } from './page-spans.js'
 
@@ -310,6 +311,23 @@ describe('translated code', () => {
     const before = machine.hart.translation!.interpreted
     expect(machine.run(source, 1e6)).toBe(Exit.ecall)
     expect(machine.hart.translation!.interpreted - before).toBeLessThan(10_000)
+  })
+
+  it('is looked at again when the number of runs has gone round', () => {
+    const machine = new Caller()
+    machine.setFunction(1)
+    machine.call(1000)
+    const { i32 } = machine.memory
+    const table = regionPtr(machine.memory, Region.codeEntries)
+    // All have looked in a run that will be the first one again.
+    i32.fill(1, (table + EPOCHS_OFFSET) >>> 2, ((table + EPOCHS_OFFSET) >>> 2) + PLACES_MAX)
+    i32[(table + EPOCH) >>> 2] = -(2 ** 31)
+    machine.setFunction(2)
+    for (const times of [1000, 1000]) {
+      expect(machine.call(times)).toBe(Exit.ecall)
+      expect(machine.get('a1')).toBe(BigInt(2 * times))
+    }
+    expect(i32[(table + EPOCH) >>> 2]).toBeLessThan(100)
   })
 
   it('is thrown away when there are too many modules, and made again', () => {

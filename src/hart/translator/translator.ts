@@ -148,7 +148,7 @@ export class Translator {
   /** To be called before each run of the hart. */
   beforeRun(): void {
     this.#spans.update()
-    keepEpochSmall(this.#env.memory, this.#env.layout.codeEntries)
+    keepEpochSmall(this.#env.memory, this.#env.layout)
   }
 
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
