@@ -67,10 +67,24 @@ class Unit {
     }
   }
 
+  /** The names that it mentions where its script makes it. */
+  get madeOf() {
+    if (this.kind === 'function') return []
+    const makes = this.kind === 'class' ? madeWithClass(this.definition) : [this.node]
+    const isThere = ({ node }) => makes.some(({ start, end }) => node.start >= start && node.end <= end)
+    return this.places.filter(isThere).map(({ node }) => node.name)
+  }
+
   /** A class that has none may be made without a function of its own that runs. */
   get hasConstructor() {
     return this.definition.body.body.some(({ kind }) => kind === 'constructor')
   }
+}
+
+/** The parts of a class that are executed when it is made. */
+function madeWithClass({ superClass, body }) {
+  const members = body.body.filter((one) => one.type === 'StaticBlock' || one.static)
+  return [...(superClass ? [superClass] : []), ...members.filter(({ type }) => type !== 'MethodDefinition')]
 }
 
 function boundNames(pattern) {
@@ -212,16 +226,16 @@ function findNeeded({ units, byName }, later, loading, also = []) {
 function neededUpTo(graph, executed, script) {
   const all = (...which) => which.flatMap((each) => executed.flatMap((run) => run[each]))
   const find = (also) => findNeeded(graph, all(...RAN.slice(0, script + 1)), all('loading'), also)
-  const needed = find([])
+  let needed = find([])
   if (script !== ASIDE) return needed
-  // A value of the last script that is made of something of this one would bring this one with it.
-  const [earlier, values] = [neededUpTo(graph, executed, script - 1), []]
+  // What of the last script is made of something of this one would bring this one with it.
+  const earlier = neededUpTo(graph, executed, script - 1)
   const isAside = (name) => needed.has(graph.byName.get(name)) && !earlier.has(graph.byName.get(name))
-  for (const unit of graph.units) {
-    const isMadeOfIt = unit.kind === 'value' && [...unit.mentions.keys()].some(isAside)
-    if (isMadeOfIt && !needed.has(unit)) values.push(unit)
+  for (;;) {
+    const also = graph.units.filter((unit) => !needed.has(unit) && unit.madeOf.some(isAside))
+    if (also.length === 0) return needed
+    needed = find([...needed, ...also])
   }
-  return find(values)
 }
 
 /**
@@ -330,7 +344,7 @@ class Parts {
         const real = `late$get(${script}, ${given.indexOf(node.name)})`
         return {
           ...node,
-          text: how === 'new' ? `(${real})` : how === 'shorthand' ? `${node.name}: ${real}` : real,
+          text: how === 'call' ? real : how === 'shorthand' ? `${node.name}: ${real}` : `(${real})`,
         }
       })
   }

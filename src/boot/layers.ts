@@ -15,7 +15,7 @@ import { SlabAllocator } from '../slab/slab-allocator.js'
 import { AtomicWords } from '../state/atomics.js'
 import { bootCounters, countFor } from '../state/counters.js'
 import {
-  codeEntriesBytes,
+  CODE_ENTRIES_STRIDE,
   headerArchId,
   Region,
   setRegion,
@@ -86,7 +86,7 @@ function bootRegions(memory: Memory, bump: BumpAllocator, harts: number, seed: n
   setRegion(memory, Region.harts, bump.allocateBytes(harts * HART_RECORD_BYTES), harts * HART_RECORD_BYTES)
   setRegion(memory, Region.scratch, bump.allocateBytes(SCRATCH_BYTES), SCRATCH_BYTES)
   setRegion(memory, Region.entryLoops, bump.allocateBytes(ENTRY_LOOP_BYTES), ENTRY_LOOP_BYTES)
-  const entryBytes = harts * codeEntriesBytes(memory.shared)
+  const entryBytes = harts * CODE_ENTRIES_STRIDE
   setRegion(memory, Region.codeEntries, bump.allocateBytes(entryBytes), entryBytes)
   bootCounters(memory, (bytes) => bump.allocateBytes(bytes), harts)
   SharedHolds.boot(memory, (bytes) => bump.allocateBytes(bytes), harts)

@@ -3,13 +3,14 @@ import { assert } from '../base/assert.js'
 import { fromHalves, type Pfn, type Ptr } from '../base/numbers.js'
 import type { Shootdown } from '../paging/shootdown.js'
 import type { Tlbs } from '../paging/tlb.js'
-import { codeEntriesBytes, Region, regionBytes, regionPtr } from '../state/layout.js'
+import { CODE_ENTRIES_STRIDE, Region, regionBytes, regionPtr } from '../state/layout.js'
 import type { Memory } from '../state/memory.js'
 import { DECODE_TABLE_BYTES, writeDecodeTables } from './decode-table.js'
 import { Exit } from './exit.js'
 import { HartCode } from './hart-code.js'
 import { type HartParts, NEW_PARTS } from './hart-parts.js'
 import { HART_BYTES, HartField } from './hart-state.js'
+import { EPOCHS_END } from './translator/code-epoch.js'
 import type { KeptTranslations } from './translator/kept-translations.js'
 import { Translator, type TranslatorStats } from './translator/translator.js'
 
@@ -78,7 +79,7 @@ export class Hart {
       tlb: tlbs.ptr(index),
       decode,
       codeStamps: regionPtr(memory, Region.codeStamps),
-      codeEntries: (regionPtr(memory, Region.codeEntries) + index * codeEntriesBytes(memory.shared)) as Ptr,
+      codeEntries: (regionPtr(memory, Region.codeEntries) + index * CODE_ENTRIES_STRIDE) as Ptr,
       translates: threshold > 0,
       physBasePfn: arch.physBasePfn,
       shared: memory.shared,
@@ -100,6 +101,9 @@ export class Hart {
     const { memory } = env
     assert(index >= 0 && (index + 1) * HART_BYTES <= regionBytes(memory, Region.harts), 'the hart exists')
     assert(regionBytes(memory, Region.scratch) >= DECODE_TABLE_BYTES, 'there is room for the decode tables')
+    const entries = regionBytes(memory, Region.codeEntries)
+    assert(entries >= (index + 1) * CODE_ENTRIES_STRIDE, 'there is room for the table of translated code')
+    assert(EPOCHS_END <= CODE_ENTRIES_STRIDE, 'all parts of it have room')
     return new Hart(env, index, (regionPtr(memory, Region.harts) + index * HART_BYTES) as Ptr, options)
   }
 

@@ -19,7 +19,7 @@ import type { Memory } from './memory.js'
 
 const MAGIC_LOW = 0x4f474150
 const MAGIC_HIGH = 0x00004144
-export const LAYOUT_VERSION = 1
+export const LAYOUT_VERSION = 2
 
 const DIRECTORY = 64
 const LOCKS = 512
@@ -53,11 +53,8 @@ export const Region = {
 } as const
 export type Region = (typeof Region)[keyof typeof Region]
 const REGIONS_MAX = 32
-/** Bytes of a hart's table in Region.codeEntries. Spans and epochs are only for memory that one thread has for itself. */
-export function codeEntriesBytes(shared: boolean): number {
-  return 256 * 1024 + 64 + (shared ? 0 : 64 * 1024)
-}
-
+/** From one hart's table in Region.codeEntries to the next hart's: the same in all machines, as a snapshot may be put back into any. */
+export const CODE_ENTRIES_STRIDE = (256 + 32 + 32) * 1024 + 64
 /** An entry of Region.codeStamps: a u16. */
 export const CODE_STAMP_BYTES = 2
 

@@ -194,38 +194,50 @@ test.each(['all', 'script', 'i', 'real', 'names'])(
 )
 
 const ASIDE = `
-function first(which) { return [often, translate, seldom][which]() }
+function first(which) { return [often, translate, seldom, report, never][which]() }
 function often() { return [translate, seldom] }
-function translate() { return [tool(), new Tool().value, TOOLS[0], seldom(), report] }
+function translate() { return [tool(), new KINDS.Tool().value, TOOLS[0], seldom(), report] }
 function tool() { return 'tool' }
 class Tool { constructor() { this.value = 'made' } }
 const TOOLS = ['listed', seldom]
+const KINDS = { Tool }
+const MORE = [TOOLS]
+const MOST = [MORE]
+class More extends Tool { static listed = MOST[0][0][0] }
 function report() { return 'report' }
-function seldom() { return [tool(), new Tool().value, { TOOLS }.TOOLS[0], typeof Tool, report()].join() }
+function seldom() { return [tool(), new KINDS.Tool().value, { TOOLS }.TOOLS[0], typeof Tool, report()].join() }
+function never() { return [new More().value, More.listed].join() }
 export { first }
 `
 
+const BY_TRANSLATE = ['tool', 'made', 'listed']
+const BY_SELDOM = 'tool,made,listed,function,report'
+
 test.each([
-  { order: [2, 1], scripts: ['frequent', 'late', 'translator'] },
-  { order: [1, 2], scripts: ['frequent', 'translator', 'late'] },
+  { order: ['report', 'seldom', 'never', 'translate'], scripts: ['frequent', 'late', 'translator'] },
+  { order: ['translate', 'report', 'never', 'seldom'], scripts: ['frequent', 'translator', 'late'] },
+  { order: ['never', 'translate', 'seldom', 'report'], scripts: ['frequent', 'late', 'translator'] },
 ])(
   'the last script gets what it needs of the translator when it needs it: $order',
   async ({ order, scripts }) => {
     const { exports, loaded } = load(
       await parted(ASIDE, ['first'], ['often'], ['translate', 'tool', 'constructor']),
     )
-    const results = ['tool,made,listed,function,report', ['tool', 'made', 'listed', undefined, undefined]]
-    expect(exports.first!(0)).toHaveLength(2)
+    const names = ['often', 'translate', 'seldom', 'report', 'never']
+    const call = (name: string) => exports.first!(names.indexOf(name))
+    expect(call('often')).toHaveLength(2)
     expect(loaded).toEqual(['frequent'])
-    for (const which of order) {
-      const result = exports.first!(which) as unknown[]
-      if (which === 2) expect(result).toBe(results[0])
-      else
-        expect([...result.slice(0, 4), (result[4] as () => string)()]).toEqual([
-          ...results[1]!.slice(0, 3),
-          results[0],
-          'report',
-        ])
+    for (const name of order) {
+      const result = call(name)
+      if (name === 'report') expect(result).toBe('report')
+      if (name === 'report' && name === order[0]) expect(loaded).toEqual(['frequent', 'late'])
+      if (name === 'seldom') expect(result).toBe(BY_SELDOM)
+      if (name === 'never') expect(result).toBe('made,listed')
+      if (name === 'translate') {
+        const [tool, made, listed, seldom, report] = result as [string, string, string, string, () => string]
+        expect([tool, made, listed]).toEqual(BY_TRANSLATE)
+        expect([seldom, report()]).toEqual([BY_SELDOM, 'report'])
+      }
     }
     expect(loaded).toEqual(scripts)
   },

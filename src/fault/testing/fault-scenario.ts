@@ -63,12 +63,12 @@ export function scenario(name: string, plays: readonly Play[], setting: Setting 
 
 /** A frame for every hart is in its cache, so that nobody must fetch more. */
 function boot(harts: number, { before, isUsed = true }: Setting): Memory {
-  const mm = mmInit({ bytes: 8 * 2 ** 20, shared: true, harts })
+  const mm = mmInit({ bytes: 8.5 * 2 ** 20, shared: true, harts })
   const { memory } = mm
   const space = mm.spaces.create()
   memory.u32[SPACE] = space
   const program = new Program(mm, new AddressSpace(memory, space), new FaultInjector())
-  program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, FIXED)
+  assert(program.mmap(ADDRESS, PAGES * PAGE_SIZE, RW, FIXED) === ADDRESS, 'the machine is large enough')
   program.space.hugePagesDisabled = true
   if (isUsed) for (const page of USED) program.touch(ADDRESS + page * PAGE_SIZE, Access.write)
   before?.(program)

@@ -2,7 +2,7 @@ import { EntryFlag } from '../../arch/memory-management-arch.js'
 import { Riscv64Sv39 } from '../../arch/riscv64/sv39.js'
 import { PAGE_SIZE, type Pfn, type Ptr } from '../../base/numbers.js'
 import { Tlbs } from '../../paging/tlb.js'
-import { codeEntriesBytes, Region, regionPtr, setRegion, writeHeader } from '../../state/layout.js'
+import { CODE_ENTRIES_STRIDE, Region, regionPtr, setRegion, writeHeader } from '../../state/layout.js'
 import { Memory } from '../../state/memory.js'
 import { DECODE_TABLE_BYTES } from '../decode-table.js'
 import { FLOAT_NAMES, INTEGER_NAMES } from '../disassembler.js'
@@ -46,8 +46,7 @@ export class BareMachine {
     setRegion(this.memory, Region.harts, this.#bytes(HART_BYTES), HART_BYTES)
     setRegion(this.memory, Region.scratch, this.#bytes(DECODE_TABLE_BYTES), DECODE_TABLE_BYTES)
     setRegion(this.memory, Region.codeStamps, this.#bytes(bytes / 2048), bytes / 2048)
-    const entryBytes = codeEntriesBytes(shared)
-    setRegion(this.memory, Region.codeEntries, this.#bytes(entryBytes), entryBytes)
+    setRegion(this.memory, Region.codeEntries, this.#bytes(CODE_ENTRIES_STRIDE), CODE_ENTRIES_STRIDE)
     const options = { threshold, ...(kept && { kept }), ...(parts && { parts }) }
     this.hart = Hart.create({ memory: this.memory, arch: ARCH, tlbs: this.tlbs }, 0, options)
     this.root = this.frame()

@@ -5,9 +5,9 @@
  *
  *     EPOCH            in the hart's table of translated code (entry-table.ts): i32, the number
  *     EPOCHS_OFFSET    behind its spans: for each place of the function table an i32, the number when its function looked last. Where other threads may change code
- *                      at any time, all functions look whenever they begin, and this is not there.
+ *                      at any time, all functions look whenever they begin.
  *
- * Both are in the buffer and no part of a snapshot (state/snapshot.ts): the run after it was put back has a number that none of these is. (As global variables of the modules
+ * Both are in the buffer and no part of a snapshot (state/snapshot.ts), which makes both zero when it is put back: the next run has a number that none of these is. (As global variables of the modules
  * they took five loads at the start of each function instead of two; sqlite3 comes to one every twelve instructions.)
  */
 import type { Ptr } from '../../base/numbers.js'
@@ -23,6 +23,7 @@ export const PLACES_MAX = 8192
 export const EPOCH = INTERPRETED + 16
 export const EPOCHS_OFFSET = SPANS_END
 const EPOCHS_BYTES = PLACES_MAX * 4
+export const EPOCHS_END = EPOCHS_OFFSET + EPOCHS_BYTES
 
 type EpochLayout = Pick<HartLayout, 'codeEntries'>
 
@@ -45,9 +46,9 @@ export function noteEpoch(code: Code, layout: EpochLayout, place: number): void 
 }
 
 /** To be called between runs, which all make the number grow by less than 2^31: long before it would come to one that it had, all functions are to look again. */
-export function keepEpochSmall(memory: Memory, { codeEntries, shared }: HartLayout): void {
+export function keepEpochSmall(memory: Memory, { codeEntries }: EpochLayout): void {
   const word = (codeEntries + EPOCH) >>> 2
-  if (shared || memory.i32[word]! >= 0) return
+  if (memory.i32[word]! >= 0) return
   memory.fill((codeEntries + EPOCHS_OFFSET) as Ptr, 0, EPOCHS_BYTES)
   memory.i32[word] = 0
 }

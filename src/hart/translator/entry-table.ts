@@ -2,7 +2,7 @@
  * Where translated code begins: a table for each hart, in the buffer, looked at on every jump that the interpreter takes
  * and whenever translated code leaves for another place.
  *
- *     Region.codeEntries   hart 0: sets | hart 1: sets | …      (codeEntriesBytes apart)
+ *     Region.codeEntries   hart 0: sets | hart 1: sets | …      (CODE_ENTRIES_STRIDE apart)
  *     set     two entries; an address has set number (pc >>> 1) & (CODE_SETS - 1)
  *     entry   +0   i64  pc        0 = empty
  *     16 B    +8   i32  function  place in the function table; 0 = not translated
@@ -12,7 +12,7 @@
  *                       i32  threshold: arrivals after which a place is hot
  *                       i32  newcomers: how often an address had no entry
  *                       i32  the epoch (code-epoch.ts)
- *             64 bytes on    spans (page-spans.ts), and then epochs of functions; not on shared memory
+ *             64 bytes on    spans (page-spans.ts), and then epochs of functions
  */
 import type { Ptr } from '../../base/numbers.js'
 import type { Code, Label } from '../../base/wasm/code.js'

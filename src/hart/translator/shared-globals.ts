@@ -1,7 +1,4 @@
-/**
- * Global variables of the interpreter's module, which each translated one imports. They are no part of the buffer: a snapshot that is
- * put back must not bring an old number back.
- */
+/** Global variables of the interpreter's module, which each translated one imports. They are no part of the buffer. */
 import type { WasmModule } from '../../base/wasm/module.js'
 
 /** Place of a function that was left because a window of it crosses a page's end (page-windows.ts); 0 = none since somebody looked. */

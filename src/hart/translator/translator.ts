@@ -5,6 +5,7 @@ import { monotonic } from '../../base/monotonic.js'
 import { pageOf, type Vpn } from '../../base/numbers.js'
 import type { Shootdown } from '../../paging/shootdown.js'
 import type { Tlbs } from '../../paging/tlb.js'
+import { Word, wordIndex } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
 import type { HartLayout } from '../hart-layout.js'
@@ -25,6 +26,7 @@ import { RegionTools } from './region-tools.js'
 import { Restorer } from './restorer.js'
 import { CROSSED_PLACE, SHARED_GLOBALS } from './shared-globals.js'
 
+const RESTORES = wordIndex(Word.restores)
 /** What is kept leaves places for what is translated anew. */
 const KEPT_PLACES_MAX = PLACES_MAX / 2
 /** Each live module takes a mapping of the host. */
@@ -115,6 +117,9 @@ export class Translator {
   #withoutWindows = new Set<number>()
   #nextPlace = 1
   #liveModules = 0
+  /** Snapshots that had been put back when it was last looked. */
+  #restores: number
+  #wasRestored = false
   #stats = {
     modules: 0,
     regions: 0,
@@ -132,6 +137,7 @@ export class Translator {
     this.#spans = new PageSpans(env.memory, env.layout, env.code)
     this.#pace = new Pace(env.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
+    this.#restores = env.memory.u32[RESTORES]!
     const { kept, code } = env
     if (kept === undefined) return
     this.#restorer = new Restorer(code, this.#pages, kept)
@@ -147,8 +153,10 @@ export class Translator {
 
   /** To be called before each run of the hart. */
   beforeRun(): void {
+    const { memory } = this.#env
+    if (memory.u32[RESTORES] !== this.#restores) this.#forgetRestored()
     this.#spans.update()
-    keepEpochSmall(this.#env.memory, this.#env.layout)
+    keepEpochSmall(memory, this.#env.layout)
   }
 
   /** The hart has come to `pc` so often that it is worth translating, or finds the code that is entered for it not valid. */
@@ -353,7 +361,7 @@ export class Translator {
   /** What this run and earlier ones translated, for the next; nothing when that is no more than what earlier ones left. */
   keep(): Uint8Array | undefined {
     const { kept, code } = this.#env
-    if (kept === undefined) return undefined
+    if (kept === undefined || this.#wasRestored) return undefined
     // A program that fills the table by itself has nothing to keep; what many runs have filled it with makes room.
     if (this.#stats.evictions > 0 || this.#nextPlace > KEPT_PLACES_MAX) {
       return kept.runs > 0 ? kept.packNothing() : undefined
@@ -374,8 +382,21 @@ export class Translator {
       : undefined
   }
 
-  /** Nothing is translated any more: what is executed often will be again. */
+  /** A snapshot was put back, which knows no stamps: they are given anew from the first one on, and one of them may say that old code is current. */
+  #forgetRestored(): void {
+    this.#restores = this.#env.memory.u32[RESTORES]!
+    this.#wasRestored = true
+    this.#forgetAll()
+    this.#entries.threshold = this.#pace.threshold
+  }
+
   #evictAll(): void {
+    this.#forgetAll()
+    this.#stats.evictions++
+  }
+
+  /** Nothing is translated any more: what is executed often will be again. */
+  #forgetAll(): void {
     this.#entries.clear()
     this.#pages.forgetAll()
     this.#spans.releaseAll()
@@ -387,6 +408,5 @@ export class Translator {
     this.#liveModules = 0
     this.#made = []
     this.#env.kept?.forgetAll()
-    this.#stats.evictions++
   }
 }
