@@ -333,28 +333,28 @@ describe('translated code', () => {
 
   it('is not taken for that of a snapshot that is put back', () => {
     const machine = new BareMachine({ threshold: THRESHOLD })
-    const functions = [0x200, 0x400]
-    // Two functions on one page, which add 40 times as much.
+    // Two functions on one page: the first one's translation stamps it, and then it is the second one's turn.
+    const functions = { a1: 0x200, a2: 0x400 }
     const write = (amount: number) => {
-      for (const at of functions) {
-        const lines = Array.from({ length: 40 }, () => `addi a1, a1, ${amount}`)
+      for (const [register, at] of Object.entries(functions)) {
+        const lines = Array.from({ length: 40 }, () => `addi ${register}, ${register}, ${amount}`)
         machine.write(CODE + at, assemble(`${lines.join('\n')}\njalr zero, 0(ra)`, CODE + at))
       }
     }
-    const call = (at: number) => {
-      machine.set({ a0: 1000, a1: 0 })
-      expect(machine.run(`loop: jal ra, ${CODE + at}\naddi a0, a0, -1\nbne a0, zero, loop\necall`, 1e6)).toBe(
-        Exit.ecall,
-      )
-      return Number(machine.get('a1'))
+    const loop = (at: number) =>
+      `addi a0, zero, 1000\nl${at}: jal ra, ${CODE + at}\naddi a0, a0, -1\nbne a0, zero, l${at}`
+    const run = () => {
+      machine.set({ a1: 0, a2: 0 })
+      expect(machine.run(`${Object.values(functions).map(loop).join('\n')}\necall`, 1e6)).toBe(Exit.ecall)
+      return [machine.get('a1'), machine.get('a2')]
     }
     write(2)
     const snapshot = takeSnapshot(machine.memory)
     write(1)
-    expect(functions.map(call)).toEqual([40_000, 40_000])
+    expect(run()).toEqual([40_000n, 40_000n])
     restoreSnapshot(machine.memory, snapshot)
     machine.tlbs.flushAll(0)
-    expect(functions.map(call)).toEqual([80_000, 80_000])
+    expect(run()).toEqual([80_000n, 80_000n])
   })
 
   it('is thrown away when there are too many modules, and made again', () => {
