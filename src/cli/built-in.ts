@@ -5,7 +5,7 @@ import { v8Keeper } from './compiled-code.js'
 import { withPatientInterpreter } from './engine.js'
 
 export interface BuiltIn {
-  /** Of a hart. */
+  /** Of a hart, and other WebAssembly. */
   readonly parts: KeptParts
   /** V8, for other code. */
   readonly keeper: CodeKeeper | undefined

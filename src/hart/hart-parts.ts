@@ -1,4 +1,7 @@
-/** What a hart is made of that takes long to make, and depends on nothing but where things are in the buffer. */
+/**
+ * What a hart is made of that takes long to make, and depends on nothing but where things are in the buffer; and other WebAssembly of which the same is
+ * true (ModuleMaker).
+ */
 import { packParts, unpackParts } from '../base/named-parts.js'
 import type { CodeKeeper } from '../base/wasm/code-keeper.js'
 import { compiled, type InstanceMaker, type ModuleMaker, NEW_MODULES } from '../base/wasm/module-maker.js'

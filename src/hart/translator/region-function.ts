@@ -1,12 +1,14 @@
 /**
  * One region as a WebAssembly function (REGION_PARAMETERS):
  *
- *     return ~left unless every page is where it was, with the contents that it had; looked at once in an epoch
- *     return left when that is less than the longest way to the first loop
+ *     store pc, return ~left unless every page is where it was, with the contents that it had; looked at once in an epoch
+ *     store pc, return left when that is less than the longest way to the first loop
  *     block exit, block stop
  *       the blocks, structured: a loop at each header, whose first act is to leave if less is left than a turn may take;
  *       each loads registers that are used from there on (register-flow.ts), and each way out stores those that were written
  *     stop, exit: region-end.ts
+ *
+ * Who comes from another region has stored no pc: every way out stores it, and nobody reads it before.
  *
  * Blocks become structured code along the tree of dominators (Ramsey, "Beyond Relooper", 2022).
  */
