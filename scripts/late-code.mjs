@@ -36,7 +36,7 @@ class Unit {
   definition
   /** The names of other units that it mentions, and whether only as what `new` makes. */
   mentions = new Map()
-  /** Where it mentions which, and how: 'call', 'new' or 'value'. */
+  /** Where it mentions which, and how: 'call', 'new', 'shorthand' (of a property) or 'value'. */
   places = []
   /** Names of others that it compares or gives another value: they must be what they are everywhere. */
   fixed = new Set()
