@@ -8,6 +8,7 @@ import { TLB_ENTRIES, TLB_ENTRY_BYTES } from '../../paging/tlb-layout.js'
 import { Region, regionBytes, regionPtr } from '../../state/layout.js'
 import type { Memory } from '../../state/memory.js'
 import type { HartCode } from '../hart-code.js'
+import { STAMP_GENERATION } from './entry-table.js'
 
 /** A fetch from such a page succeeds and changes nothing: the accessed bit is set already. */
 const FETCHABLE = EntryFlag.user | EntryFlag.execute | EntryFlag.accessed
@@ -43,6 +44,8 @@ export class CodePages {
   readonly #stamps: number
   readonly #code: HartCode
   readonly #shootdown: Shootdown | undefined
+  /** Index of the word that says how often the stamps began anew. */
+  readonly #generation: number
   #table: PageTable
 
   constructor({ memory, arch, tlbs, hart, shootdown, code }: CodePagesEnv) {
@@ -53,6 +56,7 @@ export class CodePages {
     this.#hart = hart
     this.#code = code
     this.#stamps = regionPtr(memory, Region.codeStamps) >>> 1
+    this.#generation = (regionPtr(memory, Region.codeEntries) + STAMP_GENERATION) >>> 2
     this.#table = new PageTable(memory, arch, NO_FRAME)
   }
 
@@ -77,6 +81,14 @@ export class CodePages {
   /** Whether the page is where it was, with the contents that it had. */
   isCurrent({ vpn, pfn, stamp }: CodePage): boolean {
     return this.stampOf(pfn) === stamp && this.frameOf(vpn) === pfn
+  }
+
+  /**
+   * Grows when the stamps begin anew, for all harts: what was translated before is nothing any more, for the same stamp may say something else. A hart that
+   * runs meanwhile is interrupted before the next one is given.
+   */
+  get generation(): number {
+    return Atomics.load(this.#memory.i32, this.#generation)
   }
 
   /** No stamp is left to give: `forgetAll` first. */
@@ -119,8 +131,10 @@ export class CodePages {
     i32[entry + 6] = addend
   }
 
+  /** All stamps are taken away, and given from the first one on. */
   forgetAll(): void {
     const bytes = regionBytes(this.#memory, Region.codeStamps)
+    Atomics.add(this.#memory.i32, this.#generation, 1)
     this.#memory.fill((this.#stamps * 2) as Ptr, 0, bytes)
   }
 }

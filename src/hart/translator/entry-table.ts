@@ -12,6 +12,7 @@
  *                       i32  threshold: arrivals after which a place is hot
  *                       i32  newcomers: how often an address had no entry
  *                       i32  the epoch (code-epoch.ts)
+ *                       i32  hart 0: how often stamps of frames began anew (code-pages.ts)
  *             64 bytes on    spans (page-spans.ts), and then epochs of functions
  */
 import type { Ptr } from '../../base/numbers.js'
@@ -31,6 +32,8 @@ export const CODE_TABLE_BYTES = CODE_SETS * SET_BYTES
 export const INTERPRETED = CODE_TABLE_BYTES
 /** Offset of the threshold, which is lower when a program has run for long (pace.ts). */
 const THRESHOLD = INTERPRETED + 8
+/** Offset, in hart 0's table, of how often the stamps began anew. */
+export const STAMP_GENERATION = INTERPRETED + 20
 /** Offset of how often an address had no entry. */
 const NEWCOMERS = INTERPRETED + 12
 export const CodeEntry = { pc: 0, function: 8, count: 12 } as const

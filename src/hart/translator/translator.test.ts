@@ -2,13 +2,16 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { EntryFlag } from '../../arch/memory-management-arch.js'
+import { Riscv64Sv39 } from '../../arch/riscv64/sv39.js'
 import type { Pfn, Vpn } from '../../base/numbers.js'
 import { Region, regionPtr } from '../../state/layout.js'
 import { restoreSnapshot, takeSnapshot } from '../../state/snapshot.js'
 import { Exit } from '../exit.js'
+import type { HartCode } from '../hart-code.js'
 import { assemble } from '../testing/assembler.js'
 import { BareMachine, CODE, DATA } from '../testing/bare-machine.js'
 import { EPOCH, EPOCHS_OFFSET, PLACES_MAX } from './code-epoch.js'
+import { CodePages } from './code-pages.js'
 import { CODE_SETS } from './entry-table.js'
 import { SPANS_OFFSET, Span } from './page-spans.js'
 
@@ -331,9 +334,9 @@ describe('translated code', () => {
     expect(i32[(table + EPOCH) >>> 2]).toBeGreaterThan(0)
   })
 
-  it('is not taken for that of a snapshot that is put back', () => {
+  /** Two functions on one page: the first one's translation stamps it, and then it is the second one's turn. */
+  function twoOnOnePage() {
     const machine = new BareMachine({ threshold: THRESHOLD })
-    // Two functions on one page: the first one's translation stamps it, and then it is the second one's turn.
     const functions = { a1: 0x200, a2: 0x400 }
     const write = (amount: number) => {
       for (const [register, at] of Object.entries(functions)) {
@@ -348,6 +351,11 @@ describe('translated code', () => {
       expect(machine.run(`${Object.values(functions).map(loop).join('\n')}\necall`, 1e6)).toBe(Exit.ecall)
       return [machine.get('a1'), machine.get('a2')]
     }
+    return { machine, write, run }
+  }
+
+  it('is not taken for that of a snapshot that is put back', () => {
+    const { machine, write, run } = twoOnOnePage()
     write(2)
     const snapshot = takeSnapshot(machine.memory)
     write(1)
@@ -355,6 +363,27 @@ describe('translated code', () => {
     restoreSnapshot(machine.memory, snapshot)
     machine.tlbs.flushAll(0)
     expect(run()).toEqual([80_000n, 80_000n])
+  })
+
+  it('is nothing any more when another hart has had all stamps begin anew', () => {
+    const { machine, write, run } = twoOnOnePage()
+    write(1)
+    expect(run()).toEqual([40_000n, 40_000n])
+    const { memory, hart, tlbs } = machine
+    const code = { exports: {} } as HartCode
+    new CodePages({
+      memory,
+      tlbs,
+      code,
+      arch: new Riscv64Sv39(),
+      hart: hart.index,
+      shootdown: undefined,
+    }).forgetAll()
+    write(2)
+    expect(run()).toEqual([80_000n, 80_000n])
+    expect(machine.hart.translation!.evictions).toBe(1)
+    expect(run()).toEqual([80_000n, 80_000n])
+    expect(machine.hart.translation!.evictions).toBe(1)
   })
 
   it('is thrown away when there are too many modules, and made again', () => {

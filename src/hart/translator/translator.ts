@@ -119,6 +119,8 @@ export class Translator {
   #liveModules = 0
   /** Snapshots that had been put back when it was last looked. */
   #restores: number
+  /** Of the stamps, when this hart's translations were none. */
+  #generation: number
   #wasRestored = false
   #stats = {
     modules: 0,
@@ -138,6 +140,7 @@ export class Translator {
     this.#pace = new Pace(env.threshold, env.executed, env.kept?.runs)
     this.#entries.threshold = this.#pace.threshold
     this.#restores = env.memory.u32[RESTORES]!
+    this.#generation = this.#pages.generation
     const { kept, code } = env
     if (kept === undefined) return
     this.#restorer = new Restorer(code, this.#pages, kept)
@@ -155,6 +158,7 @@ export class Translator {
   beforeRun(): void {
     const { memory } = this.#env
     if (memory.u32[RESTORES] !== this.#restores) this.#forgetRestored()
+    else if (this.#pages.generation !== this.#generation) this.#evict()
     this.#spans.update()
     keepEpochSmall(memory, this.#env.layout)
   }
@@ -385,12 +389,20 @@ export class Translator {
   /** A snapshot was put back, which knows no stamps: they are given anew from the first one on, and one of them may say that old code is current. */
   #forgetRestored(): void {
     this.#restores = this.#env.memory.u32[RESTORES]!
+    this.#generation = this.#pages.generation
+    this.#entries.threshold = this.#pace.threshold
+    if (this.#liveModules === 0) return
     this.#wasRestored = true
     this.#forgetAll()
-    this.#entries.threshold = this.#pace.threshold
   }
 
+  /** There is too much; or the stamps are used up, which are those of other harts too. */
   #evictAll(): void {
+    this.#pages.forgetAll()
+    this.#evict()
+  }
+
+  #evict(): void {
     this.#forgetAll()
     this.#stats.evictions++
   }
@@ -398,7 +410,7 @@ export class Translator {
   /** Nothing is translated any more: what is executed often will be again. */
   #forgetAll(): void {
     this.#entries.clear()
-    this.#pages.forgetAll()
+    this.#generation = this.#pages.generation
     this.#spans.releaseAll()
     this.#env.code.renew()
     this.#translations = new Map()
