@@ -88,7 +88,7 @@ export class CodePages {
    * runs meanwhile is interrupted before the next one is given.
    */
   get generation(): number {
-    return Atomics.load(this.#memory.i32, this.#generation)
+    return this.#memory.i32[this.#generation]!
   }
 
   /** No stamp is left to give: `forgetAll` first. */
