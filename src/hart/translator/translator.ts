@@ -96,7 +96,7 @@ export interface TranslatorStats {
   readonly interpreted: number
   /** What translating took, but for what V8 does in other threads. */
   readonly milliseconds: number
-  /** How often all was thrown away, because there was too much of it. */
+  /** How often all was thrown away, because there was too much of it, here or on another hart of the memory. */
   readonly evictions: number
 }
 
